@@ -1,0 +1,121 @@
+#ifndef COOP_BASE_SYS_H
+#define COOP_BASE_SYS_H
+
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "coop/time.h"
+
+/*
+ * sys.h - the seam where the kernel is
+ *
+ * Everything the runtime and the supervisor ask of the kernel that a test may want to answer
+ * goes through here: time, randomness, descriptors, processes, signals.  One table of function
+ * pointers, the real kernel by default; a test puts its own table in with sys_install() before
+ * the runtime starts: a fake kernel with processes, pipes and a clock of its own, or the real
+ * one with the n-th call failing (tests/support).  The indirect call costs about a nanosecond
+ * next to the 200 of a system call, so the build that ships is the build that is tested.
+ *
+ *     ssize_t n = sys_read(fd, buf, sizeof buf);
+ *     if (n < 0)
+ *         return coop_fail_sys(err, (int)n, "read '%s'", path);
+ *
+ * Errors    Every call returns the kernel's result, or -errno.  errno is never an answer.
+ * Threads   sys_install() only while one thread exists; the rest from anywhere.
+ * Limits    What a child does between clone and exec does not come through here: the launcher's
+ *           recipe uses raw system calls (launcher/recipe.c says why).
+ *
+ * Source    dinit's base_process_sys layer: every error path reachable without root.
+ */
+
+/* One row per call: result, name, parameters, arguments. Kept sorted by room. */
+#define SYS_CALLS(X)                                                                           \
+    /* time and chance */                                                                      \
+    X(int, clock_gettime, (clockid_t clock, struct timespec * ret_now), (clock, ret_now))      \
+    X(ssize_t, getrandom, (void *ret_buf, size_t size, unsigned flags),                        \
+      (ret_buf, size, flags))                                                                  \
+    /* descriptors */                                                                          \
+    X(int, openat, (int dir, const char *path, int flags, mode_t mode),                        \
+      (dir, path, flags, mode))                                                                \
+    X(int, close, (int fd), (fd))                                                              \
+    X(ssize_t, read, (int fd, void *ret_buf, size_t size), (fd, ret_buf, size))                \
+    X(ssize_t, write, (int fd, const void *buf, size_t size), (fd, buf, size))                 \
+    X(ssize_t, writev, (int fd, const struct iovec *iov, int count), (fd, iov, count))         \
+    X(int, fcntl_int, (int fd, int cmd, int arg), (fd, cmd, arg))                              \
+    X(int, pipe2, (int ret_fds[2], int flags), (ret_fds, flags))                               \
+    X(int, mkfifoat, (int dir, const char *path, mode_t mode), (dir, path, mode))              \
+    X(int, unlinkat, (int dir, const char *path, int flags), (dir, path, flags))               \
+    X(int, renameat, (int odir, const char *opath, int ndir, const char *npath),               \
+      (odir, opath, ndir, npath))                                                              \
+    X(int, fdatasync, (int fd), (fd))                                                          \
+    /* sockets */                                                                              \
+    X(int, socketpair, (int domain, int type, int protocol, int ret_fds[2]),                   \
+      (domain, type, protocol, ret_fds))                                                       \
+    X(int, accept4, (int fd, struct sockaddr *ret_addr, socklen_t *ret_len, int flags),        \
+      (fd, ret_addr, ret_len, flags))                                                          \
+    X(int, connect, (int fd, const struct sockaddr *addr, socklen_t len), (fd, addr, len))     \
+    X(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags), (fd, msg, flags))       \
+    X(ssize_t, recvmsg, (int fd, struct msghdr *ret_msg, int flags), (fd, ret_msg, flags))     \
+    /* waiting */                                                                              \
+    X(int, epoll_create1, (int flags), (flags))                                                \
+    X(int, epoll_ctl, (int ep, int op, int fd, struct epoll_event *event),                     \
+      (ep, op, fd, event))                                                                     \
+    X(int, epoll_pwait2,                                                                       \
+      (int ep, struct epoll_event *ret_events, int max, const struct timespec *timeout,        \
+       const sigset_t *mask),                                                                  \
+      (ep, ret_events, max, timeout, mask))                                                    \
+    X(int, eventfd, (unsigned initial, int flags), (initial, flags))                           \
+    X(int, signalfd, (int fd, const sigset_t *mask, int flags), (fd, mask, flags))             \
+    /* processes */                                                                            \
+    X(int, waitid, (idtype_t type, id_t id, siginfo_t * ret_info, int options),                \
+      (type, id, ret_info, options))                                                           \
+    X(int, kill, (pid_t pid, int sig), (pid, sig))                                             \
+    X(int, pidfd_open, (pid_t pid, unsigned flags), (pid, flags))                              \
+    X(int, pidfd_send_signal, (int pidfd, int sig, siginfo_t *info, unsigned flags),           \
+      (pidfd, sig, info, flags))
+
+struct sys_ops {
+#define X(type, name, params, args) type(*name) params;
+    SYS_CALLS(X)
+#undef X
+};
+
+/* The table in force. Read it through the sys_*() calls below. */
+extern const struct sys_ops *sys_current;
+
+/* The real kernel's table: a test's own table starts as a copy of it. */
+extern const struct sys_ops sys_kernel;
+
+/* Puts 'ops' in force (NULL: the real kernel again). 'ops' must outlive its use. */
+void sys_install(const struct sys_ops *ops);
+
+#define X(type, name, params, args)                                                            \
+    static inline type sys_##name params                                                       \
+    {                                                                                          \
+        return sys_current->name args;                                                         \
+    }
+SYS_CALLS(X)
+#undef X
+
+/* Monotonic time, from the clock in force. */
+static inline coop_nsec sys_now(void)
+{
+    struct timespec now = {0};
+
+    sys_clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * COOP_NSEC_PER_SEC + now.tv_nsec;
+}
+
+/* A random number, from the source in force: the kernel's, or a test's seed. */
+uint64_t sys_random(void);
+
+#endif

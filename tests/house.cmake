@@ -1,0 +1,1 @@
+# tests that read the tree: layers, banned calls, coverage map
