@@ -57,9 +57,24 @@
     X(int, renameat, (int odir, const char *opath, int ndir, const char *npath),               \
       (odir, opath, ndir, npath))                                                              \
     X(int, fdatasync, (int fd), (fd))                                                          \
+    X(ssize_t, pread, (int fd, void *ret_buf, size_t size, off_t at), (fd, ret_buf, size, at)) \
+    X(int, fstat, (int fd, struct stat *ret_stat), (fd, ret_stat))                             \
+    X(int, fstatat, (int dir, const char *path, struct stat *ret_stat, int flags),             \
+      (dir, path, ret_stat, flags))                                                            \
+    X(int, fchmod, (int fd, mode_t mode), (fd, mode))                                          \
+    X(int, fchmodat, (int dir, const char *path, mode_t mode, int flags),                      \
+      (dir, path, mode, flags))                                                                \
+    X(ssize_t, getdents64, (int fd, void *ret_buf, size_t size), (fd, ret_buf, size))          \
+    X(int, inotify_init1, (int flags), (flags))                                                \
+    X(int, inotify_add_watch, (int fd, const char *path, uint32_t mask), (fd, path, mask))     \
     /* sockets */                                                                              \
     X(int, socketpair, (int domain, int type, int protocol, int ret_fds[2]),                   \
       (domain, type, protocol, ret_fds))                                                       \
+    X(int, socket, (int domain, int type, int protocol), (domain, type, protocol))             \
+    X(int, bind, (int fd, const struct sockaddr *addr, socklen_t len), (fd, addr, len))        \
+    X(int, listen, (int fd, int backlog), (fd, backlog))                                       \
+    X(int, getsockopt, (int fd, int level, int name, void *ret_value, socklen_t *ret_len),     \
+      (fd, level, name, ret_value, ret_len))                                                   \
     X(int, accept4, (int fd, struct sockaddr *ret_addr, socklen_t *ret_len, int flags),        \
       (fd, ret_addr, ret_len, flags))                                                          \
     X(int, connect, (int fd, const struct sockaddr *addr, socklen_t len), (fd, addr, len))     \
