@@ -1,0 +1,28 @@
+#ifndef COOP_CONTROL_H
+#define COOP_CONTROL_H
+
+#include "coop/err.h"
+
+/*
+ * control.h - the door of the control room, as coopd opens and closes it
+ *
+ *     struct control *control = NULL;
+ *     if (control_start(&control, daemon, "/run/coop/control.sock", &err) < 0) ...
+ *     ...
+ *     control_stop(control);
+ *
+ * The caller holds the lock of the socket (`<socket>.lock`), so a socket file found there is
+ * stale and control_start replaces it.  The FIFO `control.fifo` is made beside it.
+ *
+ * Threads   Both in a coroutine. control_stop waits until no session is left (each is given a
+ *           moment to take its last reply), removes socket and FIFO, and accepts NULL.
+ */
+
+struct control;
+struct daemon;
+
+int control_start(struct control **ret_control, struct daemon *daemon, const char *socket_path,
+                  struct coop_err *err);
+void control_stop(struct control *control);
+
+#endif

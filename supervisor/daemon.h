@@ -1,0 +1,70 @@
+#ifndef COOP_DAEMON_H
+#define COOP_DAEMON_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "coop/err.h"
+#include "coop/time.h"
+
+/*
+ * daemon.h - the rooms of coopd, brought up and taken down in order
+ *
+ * daemon_run() is the whole life of coopd.  The other calls are what control may ask of it.
+ *
+ * Threads   All calls but daemon_run from any coroutine of the daemon's runtime.
+ */
+
+struct daemon;
+struct board;
+struct bus;
+struct svc;
+struct options;
+
+/* What `coopctl daemon` tells. */
+struct daemon_info {
+    pid_t pid;
+    const char *version;
+    int64_t started_wall; /* ns since 1970 */
+    unsigned services;
+    unsigned fds;        /* open now                                                   */
+    uint64_t memory_rss; /* bytes                                                       */
+    uint64_t memory_pss; /* bytes, 0 where the kernel does not tell                     */
+    uint64_t orphans_reaped;
+    uint64_t reloads;
+    const char *socket, *state_dir, *log_dir; /* live as long as the daemon */
+};
+
+/* What a reload did. */
+struct reload_report {
+    unsigned added, removed, changed, unchanged;
+};
+
+struct board *daemon_board(struct daemon *daemon);
+struct bus *daemon_bus(struct daemon *daemon);
+
+/* The service of that name with a reference for the caller, or NULL. */
+struct svc *daemon_find(struct daemon *daemon, const char *name);
+
+/* Reads the configuration again and applies what changed; a broken one changes nothing, and the
+ * error says where it is broken.  Waits for another reload that is under way.  0 or -1. */
+int daemon_reload(struct daemon *daemon, struct reload_report *ret_report,
+                  struct coop_err *err);
+
+/* Asks for the orderly end: all services stop in order, then coopd exits.  Does not wait. The
+ * second call hurries: what still runs is killed. */
+void daemon_shutdown(struct daemon *daemon);
+
+void daemon_describe(struct daemon *daemon, struct daemon_info *ret_info);
+
+/* Where a service's output goes; -1 when it is not kept in a file. */
+int daemon_log_path(struct daemon *daemon, const char *name, char *buf, size_t size);
+
+/* The cgroup directory that holds a service's processes (owner OWNER_CGROUP); -1 for none. */
+int daemon_cgroup_path(struct daemon *daemon, const char *name, char *buf, size_t size);
+
+/* Runs until the last service is down.  Called in the runtime's first coroutine. 0 or -1. */
+int daemon_run(const struct options *options, struct coop_err *err);
+
+#endif
