@@ -1,3 +1,18 @@
-# What `cmake --install` puts where.  Programs and man pages are installed by their rooms.
+# What `cmake --install` puts where.  Programs and man pages are installed by their rooms; here
+# is what belongs to none of them.
+
+# The pkg-config file finds its prefix by itself, so that `cmake --install --prefix` and a
+# packager's DESTDIR both give a true one.
+file(RELATIVE_PATH COOP_PC_TO_PREFIX
+     "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
 configure_file(cmake/libcoop.pc.in libcoop.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/libcoop.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# The unit in configs/ is a valid one for a distribution's prefix; others get their own paths.
+file(READ configs/coopd.service COOPD_SERVICE)
+string(REPLACE "/usr/bin/" "${CMAKE_INSTALL_FULL_BINDIR}/" COOPD_SERVICE "${COOPD_SERVICE}")
+file(CONFIGURE OUTPUT coopd.service CONTENT "${COOPD_SERVICE}" @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/coopd.service DESTINATION lib/systemd/system)
+install(FILES configs/hello.ini configs/web-and-worker.ini configs/locked-down.ini
+              configs/oneshot-chain.ini configs/logging-pair.ini
+        DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)

@@ -1,0 +1,35 @@
+# bench.sh - one program per benchmark in tests/bench/, each prints its rows itself
+#
+# A row is {"name","ours","peer","peer_name","peer_version","ratio","unit","better","samples"};
+# ratio is always ours/peer.  Ours and peers run interleaved in one process's loop, so that a busy
+# moment of the machine hits both.
+
+BENCH_NAME='' BENCH_JSON=''
+
+bench_words() {
+    local word
+    for word; do
+        case $word in
+            --json) BENCH_JSON=1 ;;
+            -*) die "'$word' is not understood by bench" "./dev bench NAME [--json]" ;;
+            *) BENCH_NAME=$word ;;
+        esac
+    done
+}
+
+bench_names() { (cd tests/bench && ls bench_*.c 2>/dev/null) | sed 's/^bench_//; s/\.c$//'; }
+
+bench_verb() {
+    mkdir_build
+    if [ -z "$BENCH_NAME" ]; then
+        title "benchmarks"
+        bench_names
+        return
+    fi
+    bench_names | grep -qx -- "$BENCH_NAME" ||
+        die "there is no benchmark '$BENCH_NAME'" "there are: $(bench_names | tr '\n' ' ')"
+    grep -qs '^COOP_BENCH:BOOL=ON' build/release/CMakeCache.txt || set -- -DCOOP_BENCH=ON
+    build_preset release "$@" || die "the build failed; the first message above says where"
+    title "bench $BENCH_NAME"
+    "build/release/tests/bin/bench_$BENCH_NAME" ${BENCH_JSON:+--json}
+}

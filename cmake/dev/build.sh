@@ -1,0 +1,94 @@
+# build.sh - configure, build, install check, lint
+
+# in_slot COMMAND...: a place to hook a build queue in; on an ordinary machine just the command.
+in_slot() { ${COOP_BUILD_SLOT:-} "$@"; }
+
+# build_preset PRESET [CMAKE-ARGUMENT...]: configure only what was never configured or is asked to
+# change; ninja itself notices edited CMake files.
+build_preset() {
+    local preset=$1 dir=build/$1
+    shift
+    if [ ! -f "$dir/build.ninja" ] || [ $# -gt 0 ]; then
+        title "configuring $dir"
+        cmake --preset "$preset" "$@" >"build/configure-$preset.log" 2>&1 || {
+            tail -n 20 "build/configure-$preset.log" >&2
+            return 1
+        }
+    fi
+    title "building $dir"
+    in_slot cmake --build "$dir" >&2
+}
+
+mkdir_build() { mkdir -p build; }
+
+build_verb() {
+    mkdir_build
+    build_preset release || die "the build failed; the first message above says where"
+    note "programs: build/release/coopd coopctl coop-run coop-init"
+}
+
+# The promise of `cmake --install`: what a package would contain, and that a stranger can link.
+check_install() {
+    local prefix=build/install-check program
+    rm -rf "$prefix"
+    build_preset release || return 1
+    cmake --install build/release --prefix "$ROOT/$prefix" >build/install.log || return 1
+    for program in coopd coopctl coop-run coop-init; do
+        [ -x "$prefix/bin/$program" ] || { note "missing after install: bin/$program" && return 1; }
+        [ -n "$(find "$prefix/share/man" -name "$program.[0-9]")" ] ||
+            { note "missing after install: the man page of $program" && return 1; }
+    done
+    [ -f "$prefix/lib/systemd/system/coopd.service" ] || { note "missing: coopd.service" && return 1; }
+    link_a_stranger "$ROOT/$prefix"
+}
+
+# A program that knows nothing but pkg-config builds against libcoop and runs.
+link_a_stranger() {
+    local pc flags
+    pc=$(find "$1" -name libcoop.pc)
+    [ -n "$pc" ] || { note "missing after install: libcoop.pc" && return 1; }
+    flags=$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --define-variable=prefix="$1" --cflags --libs libcoop) || return 1
+    # shellcheck disable=SC2086
+    gcc -std=c17 -D_GNU_SOURCE -Wall -Wextra -Werror -o build/stranger tests/install/stranger.c $flags &&
+        build/stranger
+}
+
+sources() { find lib launcher supervisor tests -name '*.[ch]'; }
+
+lint_format() {
+    title "lint: formatting (clang-format)"
+    sources | xargs -r clang-format --dry-run -Werror
+}
+
+lint_shell() {
+    local script
+    title "lint: shell scripts"
+    for script in dev .ci/run cmake/dev/*.sh; do
+        bash -n "$script" || return 1
+    done
+    if have shellcheck; then shellcheck -S warning -s bash dev .ci/run cmake/dev/*.sh; fi
+}
+
+lint_tidy() {
+    title "lint: static checks (clang-tidy)"
+    build_preset dev || return 1
+    find lib launcher supervisor -name '*.c' -print0 |
+        in_slot xargs -0 -r -P "$(nproc)" -n 4 clang-tidy -p build/dev --quiet 2>/dev/null >&2
+}
+
+lint_verb() {
+    local failed=0
+    mkdir_build
+    lint_shell || failed=1
+    lint_format || failed=1
+    lint_tidy || failed=1
+    [ $failed = 0 ] || die "lint found something"
+    title "lint: clean"
+}
+
+clean_verb() {
+    own_tree
+    demo_stop
+    title "removing build/"
+    rm -rf build
+}
