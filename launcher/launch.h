@@ -1,0 +1,360 @@
+#ifndef LAUNCHER_LAUNCH_H
+#define LAUNCHER_LAUNCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "base/strlist.h"
+#include "coop/err.h"
+#include "text/setting.h"
+
+/*
+ * launch.h - running a program inside exactly the walls that were asked for
+ *
+ * Three nouns, three verbs.  A *spec* says what is wanted (plain data).  It is *compiled* into
+ * a *plan*, where everything is resolved: one flat blob, nothing left to look up.  A plan is
+ * *spawned* as often as one likes; the *child* carries out the plan's recipe with raw system
+ * calls only, and a failure comes back as one record that names step, call, path and cause.
+ *
+ *     struct launch_spec spec;
+ *     struct launch_plan *plan;
+ *     struct launch_io io = LAUNCH_IO_INHERIT;
+ *     struct launch_child child;
+ *
+ *     launch_spec_init(&spec);
+ *     launch_spec_profile(&spec, "default", err);
+ *     launch_spec_set(&spec, "PrivateNetwork", "no", err);
+ *     strlist_add(&spec.argv, "/bin/true");
+ *     if (launch_compile(&spec, NULL, &plan, err) < 0 || launch_spawn(plan, &io, &child, err) <
+ * 0) return coop_while(err, "starting 'true'");
+ *
+ * Errors    0 or -1 with a struct coop_err, unless a line says -errno.
+ * Threads   Specs and plans belong to their caller; a compiled plan is read-only and may be
+ *           spawned from several threads.  launch_spawn() clones the calling process: only a
+ *           single-threaded one may spawn plans that are not light (launch_plan_is_light);
+ *           others go through a spawner.
+ * Memory    A spec owns its strings; launch_spec_done() frees them.  A plan is one malloc
+ * block. Limits    LAUNCH_MAX_*; beyond them compiling fails with COOP_E_LIMIT.
+ *
+ * Source    nsjail's containProc and isolate's box_inside (the recipe), minijail (library
+ * first), bubblewrap (a file system is an ordered list of operations; later ones win).
+ */
+
+#define LAUNCH_MAX_MOUNTS 1024        /* operations of one plan                       */
+#define LAUNCH_MAX_BLOB   (32u << 20) /* bytes of one plan, argv and env included     */
+#define LAUNCH_MAX_DATA   (8u << 20)  /* bytes of one file given by descriptor        */
+#define LAUNCH_MAX_FDS    32          /* descriptors handed down besides 0, 1 and 2   */
+
+/* ---- what can be protected ------------------------------------------------------------- */
+
+/*
+ * Every protection has a name (the user's word for it) and is either required, which is the
+ * default and stops the launch when this machine refuses it, or preferred: then the launch goes
+ * on without it and its name stands in launch_child.lost, which is the receipt.
+ */
+#define LAUNCH_GUARDS(X)                                                                       \
+    X(USERS, "PrivateUsers")                                                                   \
+    X(PIDS, "PrivatePIDs")                                                                     \
+    X(MOUNTS, "PrivateMounts")                                                                 \
+    X(NETWORK, "PrivateNetwork")                                                               \
+    X(IPC, "PrivateIPC")                                                                       \
+    X(UTS, "ProtectHostname")                                                                  \
+    X(CGROUP, "PrivateCgroup")                                                                 \
+    X(ROOT, "RootFileSystem")                                                                  \
+    X(SYSTEM, "ProtectSystem")                                                                 \
+    X(HOME, "ProtectHome")                                                                     \
+    X(TMP, "PrivateTmp")                                                                       \
+    X(DEVICES, "PrivateDevices")                                                               \
+    X(KERNEL, "ProtectKernelTunables")                                                         \
+    X(PATHS, "ReadOnlyPaths")                                                                  \
+    X(NO_NEW_PRIVS, "NoNewPrivileges")                                                         \
+    X(CAPS, "CapabilityBoundingSet")                                                           \
+    X(FILTER, "SystemCallFilter")                                                              \
+    X(NESTING, "RestrictNamespaces")                                                           \
+    X(LIMITS, "Limits")                                                                        \
+    X(OOM_SCORE, "OOMScoreAdjust")
+
+enum launch_guard {
+#define X(id, name) LAUNCH_GUARD_##id,
+    LAUNCH_GUARDS(X)
+#undef X
+        LAUNCH_GUARD_COUNT
+};
+
+/* A set of guards, one bit each. */
+#define LAUNCH_BIT(guard) (UINT32_C(1) << (guard))
+#define LAUNCH_ALL_GUARDS (LAUNCH_BIT(LAUNCH_GUARD_COUNT) - 1)
+
+/* The user's word for a guard, and the guard for a word (any case); -1 if there is none. */
+const char *launch_guard_name(enum launch_guard guard);
+int launch_guard_find(const char *name);
+
+/* "PrivateUsers, PrivateNetwork": the names in a set, for logs and receipts.  Always
+ * NUL-terminated; returns ret_text. */
+char *launch_guards_text(uint32_t guards, char *ret_text, size_t size);
+
+/* ---- spec ------------------------------------------------------------------------------ */
+
+enum launch_mount_kind {
+    LAUNCH_MOUNT_BIND,    /* src (with everything mounted below it) at dst              */
+    LAUNCH_MOUNT_TMPFS,   /* a fresh empty file system                                  */
+    LAUNCH_MOUNT_PROC,    /* /proc of the new PID namespace, dangerous files covered    */
+    LAUNCH_MOUNT_DEV,     /* null zero full random urandom tty, pts, shm, fd links      */
+    LAUNCH_MOUNT_MQUEUE,  /* POSIX message queues of the new IPC namespace              */
+    LAUNCH_MOUNT_DIR,     /* an empty directory                                         */
+    LAUNCH_MOUNT_SYMLINK, /* dst -> src                                                 */
+    LAUNCH_MOUNT_FILE,    /* a file with the given data                                 */
+    LAUNCH_MOUNT_COPY,    /* a file with the contents of host file src (small ones)     */
+    LAUNCH_MOUNT_MIRROR,  /* as on the host: the same symlink, or a read-only bind      */
+    LAUNCH_MOUNT_MASK,    /* nothing there: an empty unreadable file or directory       */
+    LAUNCH_MOUNT_REMOUNT, /* change what is mounted at dst: read-only or writable       */
+};
+
+#define LAUNCH_MOUNT_RO        0x01u /* read-only, with everything below               */
+#define LAUNCH_MOUNT_TRY       0x02u /* a missing src is not an error                  */
+#define LAUNCH_MOUNT_DEVICES   0x04u /* device files work below it                     */
+#define LAUNCH_MOUNT_PERMS     0x08u /* perms is given                                 */
+#define LAUNCH_MOUNT_RW        0x10u /* REMOUNT: writable                              */
+#define LAUNCH_MOUNT_RECURSIVE 0x20u /* REMOUNT: everything below, too                 */
+#define LAUNCH_MOUNT_NOEXEC    0x40u /* nothing below it can be executed               */
+
+/* One file-system operation.  The list is carried out in order; later ones win. */
+struct launch_mount {
+    enum launch_mount_kind kind;
+    uint32_t flags; /* LAUNCH_MOUNT_*                                  */
+    char *src, *dst;
+    mode_t perms;
+    uint64_t size;  /* TMPFS: ceiling in bytes, 0: the default; FILE: bytes of data */
+    void *data;     /* FILE: owned                                     */
+    uint32_t guard; /* enum launch_guard */
+};
+
+struct launch_mounts {
+    struct launch_mount *items;
+    size_t count;
+};
+
+enum launch_root { LAUNCH_ROOT_HOST, LAUNCH_ROOT_EMPTY };
+enum launch_system {
+    LAUNCH_SYSTEM_NO,
+    LAUNCH_SYSTEM_YES,
+    LAUNCH_SYSTEM_FULL,
+    LAUNCH_SYSTEM_STRICT
+};
+enum launch_home { LAUNCH_HOME_NO, LAUNCH_HOME_YES, LAUNCH_HOME_READ_ONLY, LAUNCH_HOME_TMPFS };
+enum launch_filter { LAUNCH_FILTER_NONE, LAUNCH_FILTER_DEFAULT };
+
+struct launch_limit {
+    bool set;
+    uint64_t soft, hard; /* UINT64_MAX: no limit */
+};
+
+/* A number that may be left alone. */
+struct launch_number {
+    bool set;
+    int value;
+};
+
+#define LAUNCH_LIMITS 16 /* RLIM_NLIMITS of the kernel */
+#define LAUNCH_NO_ID  UINT32_MAX
+
+/* What is wanted.  Fields are filled by launch_spec_set() (rows of sandbox_settings.c) or by
+ * hand; "systemd" means: the same key, meaning and default as there. */
+struct launch_spec {
+    /* the program */
+    struct strlist argv; /* argv.items[0] is looked up in the PATH of 'env', inside    */
+    char *argv0;         /* shown as argv[0] instead, or NULL                          */
+    struct strlist env;  /* the whole environment, "NAME=value"; nothing is inherited  */
+    char *cwd;           /* inside; NULL: "/"; "-/path": "/" when it is missing        */
+
+    /* who; resolved by the caller (names are looked up outside) */
+    uint32_t uid, gid;     /* LAUNCH_NO_ID: the caller's */
+    struct strlist groups; /* supplementary ids as decimal text; only with 'set_groups' */
+    bool set_groups;
+    uint32_t inside_uid, inside_gid; /* how PrivateUsers shows them; LAUNCH_NO_ID: the same */
+
+    /* namespaces */
+    bool private_users, private_pids, private_network, private_ipc, private_mounts;
+    bool protect_hostname, private_cgroup;
+    char *hostname;         /* needs protect_hostname */
+    bool loopback;          /* with private_network: bring lo up */
+    bool as_pid_1;          /* with private_pids: the program itself is PID 1, no reaper */
+    bool nested_namespaces; /* RestrictNamespaces=no */
+
+    /* file system */
+    int root;                                          /* enum launch_root */
+    struct launch_mounts mounts;                       /* in order; see launch_spec_mount() */
+    int protect_system;                                /* enum launch_system */
+    int protect_home;                                  /* enum launch_home */
+    bool private_tmp, private_devices, protect_kernel; /* ProtectKernelTunables */
+    bool root_read_only; /* an empty root becomes read-only once it is furnished */
+    /* applied after 'mounts', parents before children; "-/path": may be missing */
+    struct strlist read_only, read_write, inaccessible; /* paths                        */
+    struct strlist bind, bind_read_only;                /* SRC[:DST[:rbind|norbind]]     */
+    struct strlist temporary;                           /* PATH[:ro,mode=755,size=10M]   */
+
+    /* power */
+    bool no_new_privs;
+    uint64_t
+        cap_dropped; /* one bit per capability: out of the bounding set, and of all others */
+    uint64_t cap_ambient; /* kept by the program although it is not root */
+    int filter;           /* enum launch_filter */
+
+    /* limits */
+    struct launch_limit limits[LAUNCH_LIMITS]; /* index: RLIMIT_* */
+    struct launch_number umask, nice, oom_score;
+
+    /* terminal and life */
+    bool new_session;       /* setsid */
+    bool die_with_parent;   /* ends when the launching process ends (needs launch_io.liveness
+                               when there is a reaper)                                       */
+    bool scrub_environment; /* drop names that look like secrets; launch_scrubs() says which */
+
+    uint32_t prefer; /* guards that may be refused by this machine */
+};
+
+/* Everything off or inherited: what `Sandbox=none` means. */
+void launch_spec_init(struct launch_spec *spec);
+void launch_spec_done(struct launch_spec *spec);
+int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *from,
+                     struct coop_err *err);
+
+/* Puts a named profile's values in: "default" (a command in a closed box), "service"
+ * (systemd-like hardening, host network), "none".  Apply it before single keys. */
+int launch_spec_profile(struct launch_spec *spec, const char *name, struct coop_err *err);
+
+/*
+ * The rows of section [Sandbox], which are also coop-run's flags and keys that [Service]
+ * accepts: namespaces, Protect*, Private*, *Paths, capabilities, filter, Limit*, UMask, Nice,
+ * OOMScoreAdjust, Prefer, Require.  Not among them, because a service has its own rows for
+ * them: argv, env, cwd, uid, gid, groups.
+ */
+extern const struct setting_table launch_settings;
+
+/* Sets one key, whatever the section ("PrivateTmp", "yes"); fails for an unknown one. */
+int launch_spec_set(struct launch_spec *spec, const char *key, const char *text,
+                    struct coop_err *err);
+
+/* Appends a copy of one file-system operation. */
+int launch_spec_mount(struct launch_spec *spec, const struct launch_mount *mount,
+                      struct coop_err *err);
+
+/* Cross-field checks; launch_compile() does them, too (`--check` wants only these). */
+int launch_spec_check(const struct launch_spec *spec, struct coop_err *err);
+
+/* "NAME=value" or "NAME": set, replace, remove one variable of spec->env. */
+int launch_env_set(struct launch_spec *spec, const char *name, const char *value);
+void launch_env_unset(struct launch_spec *spec, const char *name);
+/* Copies an environ in, without the names that scrub_environment forbids if it is set. */
+int launch_env_inherit(struct launch_spec *spec, char *const *environment);
+/* Whether a variable of this name is taken for a secret: see launcher/README.md for the rule.
+ */
+bool launch_scrubs(const char *name, size_t length);
+
+/* ---- the machine ----------------------------------------------------------------------- */
+
+/* What this machine grants this caller.  Compiling looks at it to leave out what is preferred
+ * and refused; required guards are compiled regardless and fail in the child, with the reason.
+ */
+struct launch_host {
+    uint32_t uid, gid;
+    bool privileged;  /* CAP_SYS_ADMIN here: namespaces without a user namespace            */
+    uint32_t refused; /* guards (USERS .. CGROUP, LIMITS, OOM_SCORE) the kernel refuses       */
+};
+
+/* Finds out, once: a throw-away child tries each namespace (about 1 ms). Single-threaded or
+ * not: it uses clone without CLONE_VM and async-signal-safe calls only. */
+int launch_host_probe(struct launch_host *ret_host, struct coop_err *err);
+
+/* Only who we are; nothing probed, nothing refused. What launch_compile() uses for NULL. */
+void launch_host_assume(struct launch_host *ret_host);
+
+/* ---- plan ------------------------------------------------------------------------------ */
+
+struct launch_plan; /* opaque: launcher/plan.h */
+
+/* Compiles; 'host' NULL: launch_host_assume(). Free the plan with launch_plan_free(). */
+int launch_compile(const struct launch_spec *spec, const struct launch_host *host,
+                   struct launch_plan **ret_plan, struct coop_err *err);
+void launch_plan_free(struct launch_plan *plan); /* accepts NULL */
+
+/* The plan's bytes, as they may go to another process (sealed memfd). */
+const void *launch_plan_bytes(const struct launch_plan *plan, size_t *ret_size);
+
+/* The guards this plan asks for, and those it has left out (preferred and refused here). */
+uint32_t launch_plan_guards(const struct launch_plan *plan);
+uint32_t launch_plan_lost(const struct launch_plan *plan);
+
+/* True when the child may share the caller's memory until exec (CLONE_VM|CLONE_VFORK): it keeps
+ * its euid, joins nothing, forks no reaper. (A gate also forbids it: that is launch_io's.) */
+bool launch_plan_is_light(const struct launch_plan *plan);
+/* True when a reaper runs as PID 1 above the program, so exit notes will come. */
+bool launch_plan_has_reaper(const struct launch_plan *plan);
+
+/* Prints the recipe with the data of each step: what `coop-run --explain` shows. */
+void launch_explain(const struct launch_plan *plan, FILE *out);
+
+/* ---- spawn ----------------------------------------------------------------------------- */
+
+/* Descriptors of one launch. -1 means: none (0, 1, 2: /dev/null). They stay the caller's. */
+struct launch_io {
+    int stdio[3];  /* become 0, 1 and 2; equal numbers are fine                             */
+    int exit_note; /* where the reaper writes struct launch_exit_note                        */
+    int liveness;  /* read end of a pipe; its end of file means that the parent is gone      */
+    int gate;      /* the set-up child waits here for one byte before its filter and exec    */
+    int cgroup;    /* directory of the cgroup to be born in (v2)                             */
+    int fds[LAUNCH_MAX_FDS]; /* become 3, 4, ...                                              */
+    unsigned fd_count;
+};
+
+/* clang-format off */
+#define LAUNCH_IO_NULL    {.stdio = {-1, -1, -1}, .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1}
+#define LAUNCH_IO_INHERIT {.stdio = {0, 1, 2},    .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1}
+/* clang-format on */
+
+struct launch_child {
+    pid_t pid;      /* our child: the reaper, or the program itself                    */
+    pid_t main_pid; /* the program, as seen from here; equal to pid without a reaper    */
+    int pidfd;      /* of 'pid', or -1 where the kernel has none; the caller closes it  */
+    uint32_t lost;  /* guards that are not in force: preferred, refused                */
+};
+
+/* What the reaper writes to launch_io.exit_note, in one write(2), before it exits. */
+struct launch_exit_note {
+    uint32_t magic; /* LAUNCH_EXIT_MAGIC */
+    int32_t status; /* as wait4() gave it for the program */
+    struct rusage usage;
+};
+#define LAUNCH_EXIT_MAGIC UINT32_C(0x434f4f50) /* "COOP" */
+
+/*
+ * Clones the calling process and carries the plan out. Returns when the program's exec has
+ * succeeded, or with an error that names step, call, path and cause; then nothing is left over.
+ * With io->gate it returns as soon as the child is set up and waits there. err->sys is the
+ * errno (ENOENT, EACCES from step "exec" mean: no such program, not executable).
+ */
+int launch_spawn(const struct launch_plan *plan, const struct launch_io *io,
+                 struct launch_child *ret_child, struct coop_err *err);
+
+/*
+ * The spawner: a small single-threaded process that clones on behalf of a threaded one. The
+ * children are children of the caller (CLONE_PARENT), not of the spawner.
+ */
+struct launch_spawner; /* opaque */
+
+/* Starts it: 'helper' is the path of coop-init. */
+int launch_spawner_start(struct launch_spawner **ret_spawner, const char *helper,
+                         struct coop_err *err);
+/* Blocks (bracket it in a coroutine). One caller at a time. */
+int launch_spawner_spawn(struct launch_spawner *spawner, const struct launch_plan *plan,
+                         const struct launch_io *io, struct launch_child *ret_child,
+                         struct coop_err *err);
+pid_t launch_spawner_pid(const struct launch_spawner *spawner);
+/* Ends and reaps it; children it made run on. Accepts NULL. */
+void launch_spawner_stop(struct launch_spawner *spawner);
+
+#endif

@@ -1,0 +1,141 @@
+#ifndef LAUNCHER_PLAN_H
+#define LAUNCHER_PLAN_H
+
+#include <linux/filter.h>
+#include <stdint.h>
+
+#include "launcher/launch.h"
+
+/*
+ * plan.h - a compiled launch, private to launcher/
+ *
+ * One block of memory: this struct, then tables, then strings.  Everything refers to everything
+ * else by offset from the start of the block, so the block can be copied, sent in a memfd and
+ * mapped anywhere.  Two tables must hold pointers, because execve(2) wants them: argv and envp.
+ * They are slots filled by plan_bind() once the block has its final address; only then may a
+ * child run from it.  The bound block is never written to again (under CLONE_VM children share
+ * it).
+ */
+
+#define PLAN_MAGIC   UINT32_C(0x506c616e) /* "Plan" */
+#define PLAN_VERSION 1
+
+typedef uint32_t plan_off; /* from the start of the block; 0: nothing */
+
+struct plan_vec {
+    plan_off at;
+    uint32_t count;
+};
+
+/* One file-system operation, compiled. 'ops' are carried out in order. */
+enum plan_op_kind {
+    PLAN_OP_BIND,    /* open_tree(src), attributes, move to dst                 */
+    PLAN_OP_TMPFS,   /* fresh tmpfs at dst                                      */
+    PLAN_OP_PROC,    /* fresh proc at dst; the covers are ops of their own      */
+    PLAN_OP_DEVPTS,  /* fresh devpts at dst                                     */
+    PLAN_OP_MQUEUE,  /* fresh mqueue at dst                                     */
+    PLAN_OP_DIR,     /* mkdir                                                   */
+    PLAN_OP_SYMLINK, /* dst -> src                                              */
+    PLAN_OP_FILE,    /* data at 'data' into dst                                 */
+    PLAN_OP_COPY,    /* contents of host file src into dst                      */
+    PLAN_OP_MIRROR,  /* src's symlink, or src bound read-only                   */
+    PLAN_OP_MASK,    /* cover dst with nothing                                  */
+    PLAN_OP_SETATTR, /* change attributes of the mount at dst                   */
+    PLAN_OP_SELF,    /* make dst a mount of its own, then change attributes     */
+};
+
+#define PLAN_MNT_TRY       0x01u /* missing src or dst: skip                      */
+#define PLAN_MNT_RECURSIVE 0x02u
+#define PLAN_MNT_KEEP      0x04u /* SELF, MASK, SETATTR: dst must exist already; never made */
+#define PLAN_MNT_FILE      0x08u /* the target is made as a file, not a directory   */
+
+struct plan_op {
+    uint16_t kind;
+    uint16_t flags;
+    uint32_t guard; /* enum launch_guard: whose protection is lost if this is refused */
+    plan_off src, dst;
+    uint64_t attr_set, attr_clear; /* MOUNT_ATTR_*                       */
+    uint32_t perms;
+    plan_off data;
+    uint64_t size;
+};
+
+struct plan_limit {
+    uint32_t which; /* RLIMIT_* */
+    uint32_t pad;
+    uint64_t soft, hard;
+};
+
+#define PLAN_SET_UMASK      0x0001u
+#define PLAN_SET_NICE       0x0002u
+#define PLAN_SET_OOM        0x0004u
+#define PLAN_SET_GROUPS     0x0008u /* setgroups(groups)                          */
+#define PLAN_SET_IDS        0x0010u /* setresgid, setresuid                       */
+#define PLAN_MAP_IDS        0x0020u /* write our own uid_map, gid_map             */
+#define PLAN_LOOPBACK       0x0040u
+#define PLAN_REAPER         0x0080u /* PID 1 forks the program                    */
+#define PLAN_SESSION        0x0100u
+#define PLAN_PDEATHSIG      0x0200u
+#define PLAN_NO_NEW_PRIVS   0x0400u
+#define PLAN_SET_CAPS       0x0800u /* capset to 'cap_keep'                       */
+#define PLAN_DROP_BOUNDING  0x1000u
+#define PLAN_NEW_ROOT       0x2000u /* tmpfs root, pivot_root                     */
+#define PLAN_ROOT_BIND      0x4000u /* ops[0] is the new root itself              */
+#define PLAN_ROOT_READ_ONLY 0x8000u
+#define PLAN_PRIVATE_VIEW   0x10000u /* mounts change: cut propagation first       */
+#define PLAN_NO_NESTING     0x20000u /* max_user_namespaces = 0 inside             */
+#define PLAN_CWD_OPTIONAL   0x40000u
+
+struct launch_plan {
+    uint32_t magic, version;
+    uint32_t size;  /* of the whole block */
+    uint32_t flags; /* PLAN_*             */
+    uint64_t bound; /* address the slots were filled for; 0: not bound */
+
+    uint32_t guards, prefer, lost; /* LAUNCH_BIT sets: asked for, may fail, left out */
+    uint32_t clone_flags;          /* CLONE_NEW* to be born in                       */
+
+    /* identity, as seen after the maps */
+    uint32_t uid, gid; /* what to become                             */
+    uint32_t map_outside_uid, map_outside_gid;
+    struct plan_vec groups; /* gid_t                                      */
+
+    struct plan_vec argv_off, env_off; /* plan_off each                               */
+    struct plan_vec argv, env;         /* pointer slots, NULL-terminated (count + 1)  */
+    struct plan_vec exec_paths;        /* plan_off: tried in order                    */
+    plan_off cwd, hostname;
+
+    struct plan_vec ops;    /* struct plan_op          */
+    struct plan_vec limits; /* struct plan_limit       */
+    struct plan_vec filter; /* struct sock_filter      */
+
+    uint64_t cap_bounding; /* to keep                                               */
+    uint64_t cap_keep;     /* permitted, effective, inheritable at exec              */
+    uint64_t cap_ambient;
+    uint32_t umask;
+    int32_t nice, oom_score;
+    uint32_t cap_last; /* highest capability to drop */
+};
+
+/* ---- reading a plan -------------------------------------------------------------------- */
+
+static inline const void *plan_at(const struct launch_plan *plan, plan_off off)
+{
+    return (const char *)plan + off;
+}
+
+/* NULL for offset 0. */
+static inline const char *plan_str(const struct launch_plan *plan, plan_off off)
+{
+    return off ? (const char *)plan + off : (const char *)0;
+}
+
+/* Fills the pointer slots for the address the block is at now. Idempotent. */
+void plan_bind(struct launch_plan *plan);
+
+/* Whether 'size' bytes at 'block' are a plan this build can run: magic, version, every vector
+ * and offset inside the block, strings terminated. 0 or -EINVAL. For a block from another
+ * process. */
+int plan_verify(const void *block, size_t size);
+
+#endif

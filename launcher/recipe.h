@@ -1,0 +1,72 @@
+#ifndef LAUNCHER_RECIPE_H
+#define LAUNCHER_RECIPE_H
+
+#include <stdint.h>
+
+#include "launcher/plan.h"
+
+/*
+ * recipe.h - what the child does between clone and exec; private to launcher/
+ *
+ * Everything declared here runs in the child: raw system calls only (raw.h), no malloc, no
+ * stdio, no locks, no errno.  It may share the parent's memory (CLONE_VM), so it writes to
+ * nothing but its own stack and struct child.
+ */
+
+/* ---- the report channel: SOCK_SEQPACKET, one struct per message, child to parent ----------
+ */
+
+enum report_kind {
+    REPORT_HELLO = 1, /* the program's process, set up, just before its filter and exec;
+                         the kernel's SCM_CREDENTIALS on it carry its PID as we see it     */
+    REPORT_LOST,      /* a preferred guard was refused; the launch goes on                  */
+    REPORT_FAILED,    /* a required step failed; the sender exits with 127 after this       */
+};
+
+struct launch_report {
+    uint16_t kind;  /* enum report_kind       */
+    uint16_t step;  /* index in the recipe    */
+    int32_t sys;    /* positive errno         */
+    uint32_t guard; /* LOST: enum launch_guard */
+    char call[28];  /* "move_mount"; ""       */
+    char path[216]; /* what it was about; ""  */
+};
+
+/* ---- the child ------------------------------------------------------------------------- */
+
+struct child {
+    const struct launch_plan *plan;
+    struct launch_io io; /* numbers change as fds are moved out of the way */
+    int report;          /* our end of the report channel, close-on-exec   */
+    int root;            /* the new root while it is being built, or -1    */
+    uint16_t step;       /* index of the step that runs                    */
+    const char *call;    /* what failed, for the record                    */
+    const char *path;
+};
+
+/* 0, or -errno with c->call and c->path saying more. */
+typedef int step_fn(struct child *c);
+
+/* Carries out the whole recipe; never returns. Called in the fresh child. */
+_Noreturn void recipe_run(const struct launch_plan *plan, const struct launch_io *io,
+                          int report_fd);
+
+/* For the parent: a step's name and why it stands where it stands; NULL past the end. */
+const char *recipe_step_name(unsigned step);
+const char *recipe_step_why(unsigned step);
+
+/* Turns a FAILED record into an error: step, call, path, cause, hint. Returns -1. */
+int recipe_explain_failure(const struct launch_report *report, const struct launch_plan *plan,
+                           struct coop_err *err);
+
+/* Sends a LOST record (the step goes on). */
+void recipe_send(struct child *c, enum report_kind kind, int sys, uint32_t guard);
+
+/* ---- steps that live with the spawning side ------------------------------------------------
+ */
+
+step_fn step_split; /* init.c: forks; returns in the program's process, PID 1 stays and reaps */
+step_fn step_hello; /* spawn.c: sends REPORT_HELLO */
+step_fn step_gate;  /* spawn.c: waits for one byte on io.gate; end of file is -EPIPE  */
+
+#endif
