@@ -1,0 +1,108 @@
+#ifndef LAUNCHER_CGROUP_H
+#define LAUNCHER_CGROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "coop/err.h"
+
+/*
+ * cgroup.h - a kernel-kept set of processes per service: made, watched, killed, removed
+ *
+ * A cgroup knows every process of a service, however it forks, and can kill them all in one
+ * write.  coop needs nothing else of it here: no controller, only a v2 hierarchy in which it
+ * may make directories.  The layout below the group coopd itself is in:
+ *
+ *     <our group>/coop-4711/web            one leaf per service of the coopd with PID 4711
+ *     <our group>/coop-4711/a%2Fb          names are escaped: launch_cgroup_escape()
+ *
+ *     struct launch_cgroups groups;
+ *     char path[LAUNCH_CGROUP_PATH];
+ *
+ *     if (launch_cgroups_open(&groups, err) < 0)
+ *         ... no cgroup to be had (err says why): use a subreaper instead ...
+ *     launch_cgroup_make(&groups, "web", path, err);          "coop-4711/web"
+ *     io.cgroup = launch_cgroup_enter(&groups, path, err);    for launch_spawn(); then close it
+ *     ...
+ *     int watch = launch_cgroup_watch(&groups, path);         POLLPRI: read it again
+ *     while (launch_cgroup_populated(watch) == 1) { ... wait for POLLPRI ... }
+ *     launch_cgroup_remove(&groups, path);
+ *     launch_cgroups_close(&groups);
+ *
+ * A leaf is named by its path, not by a descriptor, so a service at rest costs no descriptor;
+ * and the path can go into the state journal: the next coopd can kill or adopt by it.
+ *
+ * A coopd that dies leaves its tree behind.  It held a lock on its directory (flock, gone with
+ * it), so launch_cgroups_leftover() tells dead coopds' trees from living ones whatever has
+ * become of the PID in the name.
+ *
+ * Errors    0 (or a count) or -errno; where 'err' is given, -1 and an error.
+ * Threads   A struct launch_cgroups is read-only between open and close; the calls are blocking
+ *           file operations on a file system without a disk.
+ * Limits    LAUNCH_CGROUP_DEPTH levels below a leaf are listed and removed.  An ordinary user
+ * needs a delegated group (systemd: Delegate=yes); without one launch_cgroups_open() fails.
+ * Source    isolate's cg.c, crun's cgroup-utils.c (cgroup.kill first, signals as the fallback).
+ */
+
+#define LAUNCH_CGROUP_PATH  512
+#define LAUNCH_CGROUP_DEPTH 8
+
+struct launch_cgroups {
+    int parent;      /* directory of the group ours is made in       */
+    int own;         /* directory coop-<pid>, locked while we live   */
+    char name[32];   /* "coop-<pid>"                                 */
+    char where[512]; /* full path of 'parent', for messages          */
+};
+
+/* Finds a v2 hierarchy (through /proc/self/mountinfo, wherever it is mounted) in which
+ * processes may be moved below our own group, and makes coop-<pid> there. */
+int launch_cgroups_open(struct launch_cgroups *ret_groups, struct coop_err *err);
+
+/* Removes coop-<pid> if it is empty, and lets go of it. */
+void launch_cgroups_close(struct launch_cgroups *groups);
+
+/* Makes (or takes over, when it is there and empty) the leaf for 'name'. 'ret_path' is what all
+ * other calls take. */
+int launch_cgroup_make(const struct launch_cgroups *groups, const char *name,
+                       char ret_path[LAUNCH_CGROUP_PATH], struct coop_err *err);
+
+/* A descriptor of the leaf's directory, for launch_io.cgroup, or -errno. The caller closes it.
+ */
+int launch_cgroup_enter(const struct launch_cgroups *groups, const char *path);
+
+/* A descriptor on cgroup.events that polls POLLPRI when populated changes, or -errno. */
+int launch_cgroup_watch(const struct launch_cgroups *groups, const char *path);
+
+/* 1 while a process lives in it or below, 0 when there is none, or -errno. */
+int launch_cgroup_populated(int watch);
+
+/* SIGKILL to everything in it and below: by cgroup.kill, on kernels without it one by one until
+ * none is left to signal.  The dead still have to be reaped and populated to become 0. */
+int launch_cgroup_kill(const struct launch_cgroups *groups, const char *path);
+
+/* 'sig' once to everything in it and below. The number signalled, or -errno. */
+int launch_cgroup_signal(const struct launch_cgroups *groups, const char *path, int sig);
+
+/* Stores up to 'max' PIDs of processes in it and below; returns how many there are. */
+ssize_t launch_cgroup_pids(const struct launch_cgroups *groups, const char *path,
+                           pid_t *ret_pids, size_t max);
+
+/* Removes it and what the service made below. -EBUSY while it is populated; gone already: 0. */
+int launch_cgroup_remove(const struct launch_cgroups *groups, const char *path);
+
+/* Calls 'found' with the path ("coop-123/web") of each leaf that a dead coopd left, and removes
+ * its empty directories.  'found' may kill and remove. The number of leaves, or -errno. */
+int launch_cgroups_leftover(const struct launch_cgroups *groups,
+                            void (*found)(const char *path, void *arg), void *arg);
+
+/* A service's name as a directory's: letters, digits, '-', '_', '@', ':' stay, all else becomes
+ * %XX, so no name can be a path, or one of the kernel's own files. -ENAMETOOLONG. */
+int launch_cgroup_escape(const char *name, char *ret_text, size_t size);
+
+/* Pure, for tests: the directory of group 'self' ("/a/b", from /proc/self/cgroup) in one line
+ * of mountinfo, if that is a cgroup2 mount that shows it. */
+bool launch_cgroup_locate(const char *mountinfo_line, const char *self, char *ret_dir,
+                          size_t size);
+
+#endif

@@ -1,0 +1,314 @@
+/*
+ * init.c - the reaper's loop (contract in init.h)
+ *
+ * THE NOUNS
+ *   main       the one child whose end counts
+ *   orphan     a process below whose parent has died: the kernel gave it to us
+ *   the tree   everything below; empty exactly when wait says ECHILD, because any descendant
+ *              that lives hangs on a chain of parents that ends in a child of ours
+ *
+ * WHY sigtimedwait AND NOT HANDLERS
+ *   A handler may run between "is there work?" and "then sleep", and all it could do is set a
+ *   flag.  Here every signal is blocked for ever and taken from the queue by hand: one place,
+ *   in order, with the siginfo that tells who sent it.
+ *
+ * THE ONE RACE
+ *   SIGCHLD does not queue: ten deaths may be one signal, and a SIGCHLD that somebody sent may
+ *   hide a real one.  So each SIGCHLD, whoever sent it, drains wait4 until it says "no more".
+ *   Signals are blocked since before main was forked, so a main that dies at once leaves its
+ *   SIGCHLD pending for the first turn of the loop.
+ *
+ * WHY WE READ /proc/.../children
+ *   kill(-1) is exact inside a PID namespace and murder outside.  Outside, the children files
+ *   name our direct children exactly (they cannot be reused before we reap them) and deeper
+ *   ones as of a moment ago; good enough for a polite signal, and for SIGKILL the exact part
+ *   suffices: orphans come up to us and are direct children in the next round.
+ */
+#include "launcher/init.h"
+
+#include "launcher/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LAST_SIGNAL 64  /* the kernel's _NSIG */
+#define WALK_DEPTH  24  /* generations a polite signal reaches below us */
+#define WALK_CHUNK  512 /* bytes of a children file, or of a directory, read at a time */
+
+/* ---- signals, past glibc, which hides two of them ---- */
+
+static void set_mask(int how, uint64_t mask, uint64_t *ret_old)
+{
+    (void)syscall(SYS_rt_sigprocmask, how, &mask, ret_old, sizeof mask);
+}
+
+void init_block_signals(uint64_t *ret_old)
+{
+    set_mask(SIG_SETMASK, ~UINT64_C(0), ret_old);
+}
+
+void init_restore_signals(uint64_t old)
+{
+    /* The kernel's struct sigaction: handler, flags, restorer, mask; all zero is SIG_DFL. */
+    static const struct {
+        unsigned long handler, flags, restorer;
+        uint64_t mask;
+    } by_default;
+
+    for (int sig = 1; sig <= LAST_SIGNAL; sig++)
+        (void)syscall(SYS_rt_sigaction, sig, &by_default, NULL, sizeof by_default.mask);
+    set_mask(SIG_SETMASK, old, NULL);
+}
+
+static int next_signal(siginfo_t *ret_info)
+{
+    const uint64_t all = ~UINT64_C(0);
+
+    for (;;) {
+        long sig = syscall(SYS_rt_sigtimedwait, &all, ret_info, NULL, sizeof all);
+
+        if (sig > 0)
+            return (int)sig;
+    }
+}
+
+/* ---- the tree below ---- */
+
+static void walk_tree(int sig, const char *pid, int depth);
+
+/* A children file: pids, each followed by a blank. A chunk may cut one in two. */
+static void walk_children_file(int sig, int fd, int depth)
+{
+    char chunk[WALK_CHUNK], pid[16];
+    size_t used = 0;
+    ssize_t got;
+
+    while ((got = read(fd, chunk, sizeof chunk)) > 0) {
+        for (ssize_t i = 0; i < got; i++) {
+            if (chunk[i] >= '0' && chunk[i] <= '9') {
+                if (used < sizeof pid - 1)
+                    pid[used++] = chunk[i];
+                continue;
+            }
+            pid[used] = '\0';
+            if (used > 0)
+                walk_tree(sig, pid, depth - 1);
+            used = 0;
+        }
+    }
+}
+
+/* Appends to a path of known size; what does not fit cannot be a path of ours. */
+static void join(char *path, size_t size, const char *a, const char *b, const char *c)
+{
+    const char *parts[] = {a, b, c};
+    size_t used = 0;
+
+    for (size_t i = 0; i < 3; i++)
+        for (const char *p = parts[i]; *p && used < size - 1; p++)
+            path[used++] = *p;
+    path[used] = '\0';
+}
+
+/* Every thread of 'pid' has children of its own. 0: the directory could be read. */
+static int walk_threads(int sig, const char *pid, int depth)
+{
+    struct entry { /* the kernel's struct linux_dirent64 */
+        uint64_t ino;
+        int64_t off;
+        unsigned short size;
+        unsigned char type;
+        char name[];
+    };
+    _Alignas(struct entry) char chunk[WALK_CHUNK];
+    char path[64];
+    long got;
+    int dir;
+
+    join(path, sizeof path, "/proc/", pid, "/task");
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return -1;
+    while ((got = syscall(SYS_getdents64, dir, chunk, sizeof chunk)) > 0) {
+        for (long at = 0; at < got;) {
+            const struct entry *entry = (const void *)(chunk + at);
+            int fd = -1;
+
+            at += entry->size;
+            if (entry->name[0] == '.')
+                continue;
+            join(path, sizeof path, entry->name, "/children", "");
+            fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+            if (fd < 0)
+                continue;
+            walk_children_file(sig, fd, depth);
+            (void)close(fd);
+        }
+    }
+    (void)close(dir);
+    return 0;
+}
+
+static pid_t number(const char *text)
+{
+    pid_t value = 0;
+
+    while (*text >= '0' && *text <= '9')
+        value = value * 10 + (*text++ - '0');
+    return value;
+}
+
+/* Parents before children: a process that is gone, or going, makes no new ones. */
+static void walk_tree(int sig, const char *pid, int depth)
+{
+    pid_t who = number(pid);
+
+    if (who <= 1)
+        return;
+    (void)kill(who, sig);
+    if (depth > 0)
+        (void)walk_threads(sig, pid, depth);
+}
+
+/* Signals everything below us, as far as it can be seen. */
+static void signal_tree(const struct init_reaper *reaper, int sig)
+{
+    if (getpid() == 1)
+        (void)kill(-1, sig);
+    else if (walk_threads(sig, "self", WALK_DEPTH) < 0)
+        (void)kill(reaper->main, sig);
+}
+
+/* ---- relaying ---- */
+
+/* The terminal sends to its whole foreground group: a main process in our group has it. */
+static bool came_from_terminal(int sig, const siginfo_t *info, pid_t main_pid)
+{
+    if (info->si_code != SI_KERNEL)
+        return false;
+    if (sig != SIGINT && sig != SIGQUIT && sig != SIGTSTP && sig != SIGWINCH && sig != SIGHUP &&
+        sig != SIGCONT)
+        return false;
+    return getpgid(main_pid) == getpgrp();
+}
+
+static void relay(const struct init_reaper *reaper, int sig, siginfo_t *info)
+{
+    pid_t to = reaper->flags & INIT_GROUP ? -reaper->main : reaper->main;
+
+    if (came_from_terminal(sig, info, reaper->main))
+        return;
+    /* Only one process can be given a value; and a full queue must not lose the signal. */
+    if (info->si_code == SI_QUEUE && to > 0 && syscall(SYS_rt_sigqueueinfo, to, sig, info) == 0)
+        return;
+    if (kill(to, sig) < 0 && to < 0)
+        (void)kill(-to, sig); /* main has not made its group yet, or has left it */
+}
+
+/* ---- the end of main ---- */
+
+static void write_note(int fd, int status, const struct rusage *usage)
+{
+    struct launch_exit_note note;
+    ssize_t wrote;
+
+    if (fd < 0)
+        return;
+    memset(&note, 0, sizeof note);
+    note.magic = LAUNCH_EXIT_MAGIC;
+    note.status = status;
+    note.usage = *usage;
+    do
+        wrote = write(fd, &note, sizeof note);
+    while (wrote < 0 && errno == EINTR);
+}
+
+/* What one pass over the dead found. */
+struct passed {
+    bool main;  /* main was among them */
+    bool empty; /* nothing is left below us */
+};
+
+static struct passed reap_dead(const struct init_reaper *reaper, int *status_of_main)
+{
+    struct passed passed = {0};
+
+    for (;;) {
+        struct rusage usage;
+        int status;
+        pid_t pid = wait4(-1, &status, WNOHANG | __WALL, &usage);
+
+        if (pid < 0 && errno == EINTR)
+            continue;
+        if (pid <= 0) {
+            passed.empty = pid < 0;
+            return passed;
+        }
+        if (pid == reaper->main) {
+            passed.main = true;
+            *status_of_main = status;
+            write_note(reaper->note_fd, status, &usage);
+        }
+    }
+}
+
+static bool is_end_tree(const struct init_reaper *reaper, int sig, const siginfo_t *info)
+{
+    return reaper->flags & INIT_TREE && sig == LAST_SIGNAL && info->si_code == SI_QUEUE &&
+           info->si_value.sival_int == INIT_END_TREE;
+}
+
+/* ---- the public calls ---- */
+
+int init_reap(const struct init_reaper *reaper)
+{
+    bool main_lives = true, ending = false;
+    int status = 0;
+
+    for (;;) {
+        siginfo_t info;
+        int sig = next_signal(&info);
+
+        if (sig == SIGCHLD) {
+            struct passed passed = reap_dead(reaper, &status);
+
+            main_lives = main_lives && !passed.main;
+            if (passed.empty || !(main_lives || reaper->flags & INIT_TREE))
+                return status;
+        }
+        ending = ending || is_end_tree(reaper, sig, &info);
+        if (ending)
+            signal_tree(reaper, SIGKILL);
+        else if (sig == SIGCHLD && info.si_code > 0)
+            continue; /* the kernel's own, for us */
+        else if (main_lives)
+            relay(reaper, sig, &info);
+        else
+            signal_tree(reaper, sig);
+    }
+}
+
+int init_exit_code(int wait_status)
+{
+    return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+int init_end_tree(pid_t reaper)
+{
+    siginfo_t info;
+
+    memset(&info, 0, sizeof info);
+    info.si_signo = LAST_SIGNAL;
+    info.si_code = SI_QUEUE;
+    info.si_pid = getpid();
+    info.si_uid = getuid();
+    info.si_value.sival_int = INIT_END_TREE;
+    return syscall(SYS_rt_sigqueueinfo, reaper, LAST_SIGNAL, &info) < 0 ? -errno : 0;
+}

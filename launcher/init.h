@@ -1,0 +1,81 @@
+#ifndef LAUNCHER_INIT_H
+#define LAUNCHER_INIT_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * init.h - the reaper: one process above a tree, and one loop for both of its homes
+ *
+ * The same loop runs as `coop-init` (a container's PID 1, or a subreaper below coopd) and as
+ * the in-namespace PID 1 that the recipe's "split" step leaves behind (launcher/recipe.c):
+ *
+ *     uint64_t old_mask;
+ *     init_block_signals(&old_mask);            before the fork: no signal may fall between
+ *     pid_t main_pid = fork();
+ *     if (main_pid == 0) {
+ *         init_restore_signals(old_mask);
+ *         ... execve ...
+ *     }
+ *     int status = init_reap(&(struct init_reaper){.main = main_pid, .note_fd = note});
+ *     _exit(init_exit_code(status));
+ *
+ * What it does, until the end of the main process (INIT_TREE: until the tree is empty):
+ *   reaps      everything that dies below it, its own child or an orphan;
+ *   relays     every signal that can be caught (62: all but KILL and STOP; glibc's own two
+ *              included) to the main process, with INIT_GROUP to its process group.  A signal
+ *              that was queued with a value keeps sender and value.  A signal that the terminal
+ *              sent to the whole foreground group is not passed on to a main process of that
+ *              group: it has it already.
+ *   notes      when the main process ends: one struct launch_exit_note (launch.h) to note_fd,
+ *              at once, even when INIT_TREE then stays for the rest of the tree.
+ *
+ * THE CONTRACT WITH A SUPERVISOR (INIT_TREE)
+ *   - The reaper's own end means: the tree below it is empty.  The note means: main has ended.
+ *   - While main lives, signals go to main.  After its end they go to every process below.
+ *   - SIGRTMAX queued with the value INIT_END_TREE is not relayed: from then on everything
+ * below is killed (SIGKILL), round after round as orphans come up, until nothing is left.  Send
+ *     it with init_end_tree().  Without /proc in sight only direct children can be found, so
+ *     main and each orphan are killed as they come up; it ends all the same.
+ *   - SIGKILL to the reaper ends only the reaper; its tree goes to the next subreaper above.
+ *
+ * Errors    init_reap() cannot fail: there is nobody to tell.  A note that cannot be written is
+ *           lost (the reaper's exit status still tells code or signal).
+ * Threads   Single-threaded processes only.  Raw system calls, no malloc, no stdio, no locks:
+ *           safe in the child of a threaded process.
+ * Memory    None but the stack (WALK_DEPTH small frames).
+ * Limits    INIT_TREE without a PID namespace or cgroup races with a tree that forks as fast as
+ *           it is killed: a killed process never forks again, so it converges unless
+ * RLIMIT_NPROC is unbounded and the bomb has more CPUs than we do.  `coop-init` does not stop
+ * itself when its main process is stopped (no job control of its own). Source    tini and
+ * catatonit (the minimum a PID 1 must do), s6-supervise (what its end means).
+ */
+
+#define INIT_TREE  1u /* stay until nothing is left below, obey INIT_END_TREE            */
+#define INIT_GROUP 2u /* signals go to main's process group                             */
+
+#define INIT_END_TREE 0x434f4f50 /* "COOP", the value that goes with SIGRTMAX */
+
+struct init_reaper {
+    pid_t main;
+    int note_fd; /* where the exit note goes, or -1 */
+    unsigned flags;
+};
+
+/* Blocks every signal of the calling thread, glibc's own included. */
+void init_block_signals(uint64_t *ret_old);
+
+/* Puts the old mask back and every disposition to default: for a child before exec. */
+void init_restore_signals(uint64_t old);
+
+/* The reaper's life. All signals must be blocked since before main was made. Returns the wait
+ * status of main when main (INIT_TREE: and everything below) has ended. */
+int init_reap(const struct init_reaper *reaper);
+
+/* The exit code a shell would show: the code, or 128 + signal. */
+int init_exit_code(int wait_status);
+
+/* Asks a reaper with INIT_TREE to kill everything below it. 0 or -errno. */
+int init_end_tree(pid_t reaper);
+
+#endif
