@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -93,6 +94,8 @@
     /* processes */                                                                            \
     X(int, waitid, (idtype_t type, id_t id, siginfo_t * ret_info, int options),                \
       (type, id, ret_info, options))                                                           \
+    X(pid_t, wait4, (pid_t pid, int *ret_status, int options, struct rusage *ret_usage),       \
+      (pid, ret_status, options, ret_usage))                                                   \
     X(int, kill, (pid_t pid, int sig), (pid, sig))                                             \
     X(int, pidfd_open, (pid_t pid, unsigned flags), (pid, flags))                              \
     X(int, pidfd_send_signal, (int pidfd, int sig, siginfo_t *info, unsigned flags),           \
