@@ -1,0 +1,110 @@
+#ifndef COOP_COOP_H
+#define COOP_COOP_H
+
+/*
+ * coop.h - libcoop: thousands of coroutines on a few kernel threads
+ *
+ * Coroutines (functions with a stack of their own) run on workers (kernel threads); a worker
+ * needs a processor (a run queue, and the right to run) to run one.  A coroutine that waits
+ * costs no thread, so plain sequential code with deadlines replaces callbacks and state
+ * machines.
+ *
+ *     static int hello(void *arg)
+ *     {
+ *         struct coop_chan *words = arg;
+ *         const char *word = "hello";
+ *
+ *         coop_sleep_until(coop_after(coop_now(), COOP_NSEC_PER_SEC));
+ *         return coop_send(words, &word, COOP_FOREVER);
+ *     }
+ *
+ *     static int root(void *arg)
+ *     {
+ *         struct coop_chan *words = coop_chan_new(sizeof(const char *), 0);
+ *         const char *word;
+ *
+ *         coop_go(NULL, hello, words);
+ *         if (coop_recv(words, &word, coop_after(coop_now(), 2 * COOP_NSEC_PER_SEC)) == 1)
+ *             puts(word);
+ *         coop_chan_unref(words);
+ *         return 0;
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         return coop_main(NULL, root, NULL);
+ *     }
+ *
+ * Where to read on: coro.h (coroutines, scopes), chan.h, select.h, io.h, sync.h, actor.h
+ * (mailboxes and timers), child.h, signal.h, block.h, debug.h.  lib/README.md tells how the
+ * scheduler thinks.
+ *
+ * Time      Absolute monotonic nanoseconds (time.h); COOP_NOW polls, COOP_FOREVER never
+ * expires. Errors    0 or positive is success, failure is -errno; errno itself is never an
+ * answer, because a coroutine may wake up on another thread. Threads   One runtime per process
+ * at a time; coop_main() may be called again when it returned. Limits    Linux 6.1 or later,
+ * x86-64 and aarch64.  Nothing is preempted: a coroutine that computes for long keeps its
+ * processor (the others go on).
+ */
+
+#include "coop/actor.h"
+#include "coop/block.h"
+#include "coop/chan.h"
+#include "coop/child.h"
+#include "coop/coro.h"
+#include "coop/debug.h"
+#include "coop/err.h"
+#include "coop/io.h"
+#include "coop/select.h"
+#include "coop/signal.h"
+#include "coop/sync.h"
+#include "coop/time.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Zero in every field is the default. */
+struct coop_options {
+    /* Of the root coroutine and of the worker threads; must outlive coop_main(). */
+    const char *name;
+    /* Processors: how many coroutines run at the same time; 0 = number of CPUs, at most 64. */
+    int procs;
+    /* Threads at most, 0 = 10 000. At the limit work queues, nothing fails. */
+    int max_workers;
+    /* Bytes of stack per coroutine, 0 = 64 KiB; rounded up to a power of two. */
+    size_t stack_size;
+    /* Signals the program will ask for with coop_signal_notify() or coop_signal_watch():
+     * COOP_SIGNAL(SIGTERM) | COOP_SIGNAL(SIGHUP)...  They are blocked in every thread of the
+     * runtime for the length of coop_main().  SIGCHLD is always among them. */
+    uint64_t signals;
+    /* Simulation: one processor, one thread, no monitor; the only place that waits is
+     * sys_epoll_pwait2() of lib/base/sys.h, so a fake kernel behind it owns time. */
+    bool sim;
+    /* With sim: the order in which ready coroutines run is drawn from this seed; 0 = FIFO. */
+    uint64_t seed;
+    /* Foreign threads may wake coroutines: switches the deadlock report off. */
+    bool foreign_wakes;
+    /* All coroutines wait and nothing can wake them: called instead of the default, which is
+     * to dump all of them to stderr and abort().  Must not return. */
+    void (*on_deadlock)(void);
+};
+
+#define COOP_SIGNAL(signo) (UINT64_C(1) << ((signo)-1))
+
+/* Starts the runtime, runs fn(arg) as the root coroutine and returns when it and every
+ * coroutine in the root scope have ended: fn's result, or if that is 0 the first non-zero
+ * result of the root scope.  A non-zero result of fn cancels the root scope.  Daemons and
+ * actors are cancelled after that.  -errno when the runtime cannot start; -EBUSY when it runs
+ * already.  'options' may be NULL. */
+int coop_main(const struct coop_options *options, int (*fn)(void *), void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

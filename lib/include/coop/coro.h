@@ -1,0 +1,148 @@
+#ifndef COOP_CORO_H
+#define COOP_CORO_H
+
+#include "coop/time.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * coro.h - coroutines, and the scopes that they cannot outlive
+ *
+ * Every coroutine belongs to a scope; a scope ends only when all its coroutines have ended. The
+ * first coroutine of a scope that returns non-zero cancels its siblings.
+ *
+ *     struct coop_scope fetch;
+ *
+ *     coop_scope_init(&fetch, "fetch", coop_after(coop_now(), 5 * COOP_NSEC_PER_SEC));
+ *     for (int i = 0; i < n; i++)
+ *         if (coop_go(&fetch, fetch_one, &urls[i]) < 0)
+ *             break;
+ *     int r = coop_scope_wait(&fetch);     // 0, first failure, or -ETIMEDOUT
+ *
+ * Cancelling is an error return, never a teardown: a cancelled coroutine finds that every call
+ * that could wait returns -ECANCELED at once, and goes home through its own cleanup.  It is a
+ * level, not an edge: it stays so until the coroutine ends.  Calls with COOP_NOW do not wait
+ * and are not affected.  coop_shield_begin() gives cleanup code a bounded time in which it may
+ * wait after all.
+ *
+ * Time      A scope's deadline cancels its coroutines with -ETIMEDOUT; 0 or COOP_FOREVER: none.
+ * Errors    -errno.  Outside of a coroutine: -EPERM.
+ * Threads   coop_scope_cancel() from any thread; the rest from coroutines.
+ * Memory    A scope lives in its owner's frame and must be waited for before that frame ends.
+ *           A coroutine costs one page of memory while it waits, and address space for its
+ * stack. Source    libdill's bundles, Trio's nurseries and level-triggered cancellation.
+ */
+
+/* Private: a point in time in some processor's heap. */
+struct coop_timer_node {
+    coop_nsec when;
+    uint64_t turn; /* equal times fire in the order of setting */
+    int32_t slot;  /* place in the heap plus one; 0: not in it */
+    int32_t reserved;
+    void *home; /* the processor whose heap it is in        */
+    void (*fire)(struct coop_timer_node *);
+};
+
+/* Private: the two ends of a queue of waiters. Zero is an empty one. */
+struct coop_waitq {
+    void *head, *tail;
+};
+
+/* All fields are private. */
+struct coop_scope {
+    const char *name;
+    struct coop_scope *parent, *outer; /* cancelled with / opened inside    */
+    struct coop_scope *next, *prev;    /* among the parent's inner scopes   */
+    struct coop_scope *inner;          /* first inner scope                 */
+    void *members;                     /* the first coroutine in it         */
+    void *owner;                       /* the coroutine that opened it      */
+    void *waiter;                      /* the coroutine in coop_scope_wait  */
+    uint32_t lock;
+    int alive, result, why; /* members, first failure, cancelled */
+    struct coop_timer_node deadline;
+};
+
+/* Where and how a coroutine runs. Zero is the default everywhere. */
+struct coop_attr {
+    const char *name; /* for dumps; must outlive the coroutine */
+    unsigned flags;
+    size_t copy; /* this many bytes at 'arg' (at most COOP_COPY_MAX) are copied to the new
+                    stack and fn gets the copy */
+};
+
+enum {
+    COOP_URGENT = 1, /* picked before the others, at most 16 in a row: for a handful only     */
+    COOP_DAEMON = 2, /* not waited for: cancelled when the root scope is done; 'scope' unused */
+};
+
+#define COOP_COPY_MAX 256
+
+/* Starts fn(arg) in 'scope'; NULL: in the innermost scope that the caller has open, else the
+ * one it belongs to.  0, -ECANCELED (the scope is), -ENOMEM. */
+int coop_go(struct coop_scope *scope, int (*fn)(void *), void *arg);
+int coop_go_with(struct coop_scope *scope, const struct coop_attr *attr, int (*fn)(void *),
+                 void *arg);
+
+/* Opens a scope inside the innermost one open.  'deadline' absolute; 0 or COOP_FOREVER: none.
+ */
+void coop_scope_init(struct coop_scope *scope, const char *name, coop_nsec deadline);
+
+/* Waits till every coroutine of the scope has ended, always; then closes it.  When the caller
+ * is itself cancelled meanwhile, it cancels the scope and still waits.  Returns the first
+ * failure of a member, else why the scope was cancelled, else 0.  Owner only, once. */
+int coop_scope_wait(struct coop_scope *scope);
+
+/* Cancels all coroutines in the scope and in scopes inside it: their waiting calls
+ * return 'why' (a negative errno; 0 means -ECANCELED).  The first reason stays. */
+void coop_scope_cancel(struct coop_scope *scope, int why);
+
+/* cancel + wait, for error paths. */
+int coop_scope_end(struct coop_scope *scope);
+
+/* Lets others run. 0, or -ECANCELED. */
+int coop_yield(void);
+
+/* Waits till 'deadline'; never returns early but with -ECANCELED. A past deadline yields. */
+int coop_sleep_until(coop_nsec deadline);
+
+/* 0, or why this coroutine is cancelled (shield or not). */
+int coop_cancelled(void);
+
+/* Between these the caller may wait although it is cancelled, but no longer than 'deadline':
+ * then calls return the reason again.  They nest; an inner shield cannot outlast an outer one.
+ */
+struct coop_shield {
+    coop_nsec outer_deadline;
+    int outer_on;
+};
+void coop_shield_begin(struct coop_shield *shield, coop_nsec deadline);
+void coop_shield_end(const struct coop_shield *shield);
+
+/* Monotonic time, fresh. */
+coop_nsec coop_now(void);
+
+/* Of the calling coroutine. 0 and "" outside of one. */
+uint64_t coop_id(void);
+const char *coop_name(void);
+
+/* One pointer that belongs to the calling coroutine, NULL at its birth. */
+void coop_set_local(void *value);
+void *coop_local(void);
+
+/* Whether the caller is a coroutine (and may wait). */
+int coop_inside(void);
+
+/* Sets the number of processors (1 to 64) while running; returns the number before, or
+ * -EINVAL, -EPERM in simulation. Fewer take effect as the surplus run dry. */
+int coop_set_procs(int procs);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,76 @@
+#ifndef COOP_SELECT_H
+#define COOP_SELECT_H
+
+#include "coop/time.h"
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * select.h - wait for the first of several things
+ *
+ *     struct coop_case cases[] = {
+ *         COOP_RECV(commands, &command),
+ *         COOP_FD(sock, COOP_IN),
+ *         COOP_CHILD(&child),
+ *         COOP_TIMER(next_tick),
+ *     };
+ *     switch (coop_select(cases, 4, COOP_FOREVER)) {
+ *     case 0: if (cases[0].result == 1) obey(&command); break;
+ *     ...
+ *
+ * When several are ready one is drawn at random, all with the same chance: no case can starve
+ * another.  Exactly one case happens; of the others nothing is consumed.
+ *
+ * Time      COOP_NOW: look once, -EAGAIN when nothing is ready (Go's default case).
+ * Errors    -EAGAIN, -ETIMEDOUT, -ECANCELED, -EINVAL (more than COOP_SELECT_MAX cases).
+ * Threads   Coroutines only; foreign threads with COOP_NOW and channel cases only.
+ * Memory    The array is the caller's, read once; 'result' of the case that happened is
+ * written. Limits    COOP_SELECT_MAX cases.  The same channel may stand in several of them.
+ */
+
+struct coop_chan;
+struct coop_child;
+
+enum coop_case_kind {
+    COOP_CASE_RECV,
+    COOP_CASE_SEND,
+    COOP_CASE_FD,
+    COOP_CASE_CHILD,
+    COOP_CASE_TIMER
+};
+
+struct coop_case {
+    enum coop_case_kind kind;
+    int fd;                   /* FD                                                    */
+    unsigned events;          /* FD: COOP_IN, COOP_OUT or both                         */
+    struct coop_chan *ch;     /* RECV, SEND; NULL: never ready                         */
+    void *value;              /* RECV: where to; SEND: what (not written)              */
+    struct coop_child *child; /* CHILD: ready when it has ended                        */
+    coop_nsec when;           /* TIMER                                                 */
+    int result;               /* RECV, SEND: what coop_recv or coop_send would return;
+                                 FD: the events seen, or -EBADF; CHILD, TIMER: 0       */
+};
+
+#define COOP_SELECT_MAX 64
+
+#define COOP_RECV(channel, out)                                                                \
+    ((struct coop_case){.kind = COOP_CASE_RECV, .ch = (channel), .value = (out)})
+#define COOP_SEND(channel, in)                                                                 \
+    ((struct coop_case){.kind = COOP_CASE_SEND, .ch = (channel), .value = (in)})
+#define COOP_FD(descriptor, what)                                                              \
+    ((struct coop_case){.kind = COOP_CASE_FD, .fd = (descriptor), .events = (what)})
+#define COOP_CHILD(which)    ((struct coop_case){.kind = COOP_CASE_CHILD, .child = (which)})
+#define COOP_TIMER(deadline) ((struct coop_case){.kind = COOP_CASE_TIMER, .when = (deadline)})
+
+/* The index of the case that happened, or -errno.  No cases: waits for the deadline. */
+int coop_select(struct coop_case *cases, int count, coop_nsec deadline);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
