@@ -41,7 +41,8 @@
  * Threads   A struct launch_cgroups is read-only between open and close; the calls are blocking
  *           file operations on a file system without a disk.
  * Limits    LAUNCH_CGROUP_DEPTH levels below a leaf are listed and removed.  An ordinary user
- * needs a delegated group (systemd: Delegate=yes); without one launch_cgroups_open() fails.
+ *           needs a delegated group (systemd: Delegate=yes); without one launch_cgroups_open()
+ *           fails.
  * Source    isolate's cg.c, crun's cgroup-utils.c (cgroup.kill first, signals as the fallback).
  */
 

@@ -46,9 +46,10 @@
  * Memory    None but the stack (WALK_DEPTH small frames).
  * Limits    INIT_TREE without a PID namespace or cgroup races with a tree that forks as fast as
  *           it is killed: a killed process never forks again, so it converges unless
- * RLIMIT_NPROC is unbounded and the bomb has more CPUs than we do.  `coop-init` does not stop
- * itself when its main process is stopped (no job control of its own). Source    tini and
- * catatonit (the minimum a PID 1 must do), s6-supervise (what its end means).
+ *           RLIMIT_NPROC is unbounded and the bomb has more CPUs than we do.  `coop-init` does
+ *           not stop itself when its main process is stopped (no job control of its own).
+ * Source    tini and catatonit (the minimum a PID 1 must do), s6-supervise (what its end
+ *           means).
  */
 
 #define INIT_TREE  1u /* stay until nothing is left below, obey INIT_END_TREE            */

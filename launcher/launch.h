@@ -38,10 +38,12 @@
  *           single-threaded one may spawn plans that are not light (launch_plan_is_light);
  *           others go through a spawner.
  * Memory    A spec owns its strings; launch_spec_done() frees them.  A plan is one malloc
- * block. Limits    LAUNCH_MAX_*; beyond them compiling fails with COOP_E_LIMIT.
+ *           block.
+ * Limits    LAUNCH_MAX_*; beyond them compiling fails with COOP_E_LIMIT.
  *
  * Source    nsjail's containProc and isolate's box_inside (the recipe), minijail (library
- * first), bubblewrap (a file system is an ordered list of operations; later ones win).
+ *           first), bubblewrap (a file system is an ordered list of operations; later ones
+ *           win).
  */
 
 #define LAUNCH_MAX_MOUNTS 1024        /* operations of one plan                       */

@@ -22,7 +22,7 @@
  *           PIPE_BUF bytes, so lines of two threads never mix.
  * Memory    No allocation.
  * Limits    LOG_LINE_MAX bytes a line; a longer one is cut and ends in "...".  Control
- * characters in the text are shown as '?', so that nobody can forge a line.
+ *           characters in the text are shown as '?', so that nobody can forge a line.
  */
 #define LOG_LINE_MAX 1024
 

@@ -16,8 +16,8 @@
  * Time      Open addressing, linear probing, at most half full: get, put and remove look at one
  *           or two slots.  The hash has no secret: keys come from the operator's own files.
  * Errors    map_put: 0, -ENOMEM, -EEXIST.
- * Memory    Keys are borrowed: they live as long as their entry (usually inside the value).
- *           {0} is an empty map.
+ * Memory    Keys are borrowed: they live as long as their entry (usually inside the value). {0}
+ *           is an empty map.
  * Limits    Removing while walking is not allowed.  Walk order is arbitrary.
  */
 struct map_slot {

@@ -25,10 +25,11 @@
  * Errors    Stops at the first one, which begins with "file:line: ".  The callback's errors get
  *           that prefix too.
  * Limits    INI_FILE_MAX bytes a file, INI_VALUE_MAX a joined line, INI_NAME_MAX a section or
- * key. More is refused, never cut.  So are NUL bytes, invalid UTF-8, control characters, a line
- * that is no section and no key, a key outside a section, a section that was there before, and
- * a file that is not a regular file (a FIFO would block for ever). Source    inih does the
- * parsing; ini_reader.c hides its edges.
+ *           key. More is refused, never cut.  So are NUL bytes, invalid UTF-8, control
+ *           characters, a line that is no section and no key, a key outside a section, a
+ *           section that was there before, and a file that is not a regular file (a FIFO would
+ *           block for ever).
+ * Source    inih does the parsing; ini_reader.c hides its edges.
  */
 #define INI_FILE_MAX  ((size_t)1024 * 1024)
 #define INI_VALUE_MAX ((size_t)64 * 1024)

@@ -19,8 +19,8 @@
  * count.
  *
  * Errors    0, -EINVAL (does not parse) or -ERANGE (too large).  Nothing is ever negative.
- * Memory    The renderers write into an array of UNITS_TEXT bytes and return it.
- *           Rendering and parsing again gives the same value.
+ * Memory    The renderers write into an array of UNITS_TEXT bytes and return it. Rendering and
+ *           parsing again gives the same value.
  */
 #define UNITS_TEXT     64
 #define UNITS_INFINITY INT64_MAX

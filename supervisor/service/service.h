@@ -23,11 +23,12 @@
  *
  * Time      svc_command never waits.  The reply comes when the command has had its effect:
  *           start when up, done or failed; stop when every process is gone; kill and reload
- * when the signal is sent. Threads   All calls from any coroutine. Memory    svc_command takes
- * a reference on the reply channel; the service sends exactly one reply without waiting for
- * room, so give the channel as many slots as it will get replies.  A client that goes away just
- * drops its reference. Limits    SVC_WAITERS_MAX clients wait on one service; one more is told
- * "busy" at once.
+ *           when the signal is sent.
+ * Threads   All calls from any coroutine.
+ * Memory    svc_command takes a reference on the reply channel; the service sends exactly one
+ *           reply without waiting for room, so give the channel as many slots as it will get
+ *           replies.  A client that goes away just drops its reference.
+ * Limits    SVC_WAITERS_MAX clients wait on one service; one more is told "busy" at once.
  */
 
 struct svc;

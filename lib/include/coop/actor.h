@@ -47,12 +47,12 @@ extern "C" {
  *
  * Time      Timers take absolute deadlines.
  * Errors    Posting cannot fail.  When no stack can be had, actors wait for the next free one.
- * Threads   coop_post(): any thread, inside brackets, not in a signal handler.
- *           coop_timer_*: any thread, in any order against each other.
- *           Everything named "own handler only" touches what the handler is reading.
+ * Threads   coop_post(): any thread, inside brackets, not in a signal handler. coop_timer_*:
+ *           any thread, in any order against each other. Everything named "own handler only"
+ *           touches what the handler is reading.
  * Memory    All structs are the caller's.
  * Limits    The mailbox is as long as the messages there are: who makes messages has the
- * ceiling.
+ *           ceiling.
  */
 
 struct coop_actor;

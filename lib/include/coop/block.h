@@ -25,7 +25,7 @@ extern "C" {
  * Errors    None: when no thread can be had, others wait until one comes back.
  * Threads   In coroutines; elsewhere they do nothing.  Brackets do not nest.
  * Limits    Inside a bracket nothing may wait on the runtime; posting, polls with COOP_NOW and
- * the child calls are fine.  errno and thread-locals do not survive _end().
+ *           the child calls are fine.  errno and thread-locals do not survive _end().
  */
 
 void coop_block_begin(void);

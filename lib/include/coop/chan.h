@@ -26,9 +26,10 @@ extern "C" {
  * Errors    -ETIMEDOUT, -EAGAIN, -EPIPE (closed), -ECANCELED (the caller is), and that is all.
  * Threads   Coroutines on any worker; foreign threads with COOP_NOW, and coop_close().
  * Memory    Values are copied in and out.  A value that is a pointer changes owner when the
- * send returns 0, and only then.  Channels are counted: new is one reference. Limits    Waiting
- * senders, and waiting receivers, are served first come first served. Capacity times size at
- * most 1 GiB; a value at most 64 KiB. Source    Go's channels, with errors instead of panics.
+ *           send returns 0, and only then.  Channels are counted: new is one reference.
+ * Limits    Waiting senders, and waiting receivers, are served first come first served.
+ *           Capacity times size at most 1 GiB; a value at most 64 KiB.
+ * Source    Go's channels, with errors instead of panics.
  */
 struct coop_chan;
 

@@ -32,10 +32,11 @@ extern "C" {
  * Time      coop_child_wait() takes an absolute deadline.
  * Errors    -errno; -ECHILD: no such child (then its end is unknown); -EEXIST: watched already.
  * Threads   Any coroutine, and inside blocking brackets.  The spawn bracket may be held by
- * several at once and across threads; it never blocks. Memory    struct coop_child is the
- * caller's and must stay until the end or coop_child_forget(). Limits    One waiter or one
- * actor per child.  Coalesced SIGCHLDs are no problem: the reaper looks, it does not count.
- * Needs no descriptor per child.
+ *           several at once and across threads; it never blocks.
+ * Memory    struct coop_child is the caller's and must stay until the end or
+ *           coop_child_forget().
+ * Limits    One waiter or one actor per child.  Coalesced SIGCHLDs are no problem: the reaper
+ *           looks, it does not count. Needs no descriptor per child.
  */
 
 /* How a child ended. */

@@ -40,11 +40,13 @@
  * scheduler thinks.
  *
  * Time      Absolute monotonic nanoseconds (time.h); COOP_NOW polls, COOP_FOREVER never
- * expires. Errors    0 or positive is success, failure is -errno; errno itself is never an
- * answer, because a coroutine may wake up on another thread. Threads   One runtime per process
- * at a time; coop_main() may be called again when it returned. Limits    Linux 6.1 or later,
- * x86-64 and aarch64.  Nothing is preempted: a coroutine that computes for long keeps its
- * processor (the others go on).
+ *           expires.
+ * Errors    0 or positive is success, failure is -errno; errno itself is never an answer,
+ *           because a coroutine may wake up on another thread.
+ * Threads   One runtime per process at a time; coop_main() may be called again when it
+ *           returned.
+ * Limits    Linux 6.1 or later, x86-64 and aarch64.  Nothing is preempted: a coroutine that
+ *           computes for long keeps its processor (the others go on).
  */
 
 #include "coop/actor.h"

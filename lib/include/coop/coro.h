@@ -33,9 +33,9 @@ extern "C" {
  * Time      A scope's deadline cancels its coroutines with -ETIMEDOUT; 0 or COOP_FOREVER: none.
  * Errors    -errno.  Outside of a coroutine: -EPERM.
  * Threads   coop_scope_cancel() from any thread; the rest from coroutines.
- * Memory    A scope lives in its owner's frame and must be waited for before that frame ends.
- *           A coroutine costs one page of memory while it waits, and address space for its
- * stack. Source    libdill's bundles, Trio's nurseries and level-triggered cancellation.
+ * Memory    A scope lives in its owner's frame and must be waited for before that frame ends. A
+ *           coroutine costs one page of memory while it waits, and address space for its stack.
+ * Source    libdill's bundles, Trio's nurseries and level-triggered cancellation.
  */
 
 /* Private: a point in time in some processor's heap. */

@@ -30,8 +30,8 @@ extern "C" {
  * Memory    A few words per descriptor number ever waited on.
  * Limits    A descriptor that was ever waited on here must be closed with coop_fd_close(), not
  *           close(): the runtime remembers numbers.  Regular files never wait: use the brackets
- * of block.h.  A write may be partial; coop_write_all() is not. Source    Go's netpoller:
- * edge-triggered, registered once.
+ *           of block.h.  A write may be partial; coop_write_all() is not.
+ * Source    Go's netpoller: edge-triggered, registered once.
  */
 
 enum { COOP_IN = 1, COOP_OUT = 2, COOP_HUP = 4, COOP_ERR = 8 };

@@ -29,7 +29,8 @@ extern "C" {
  * Errors    -EAGAIN, -ETIMEDOUT, -ECANCELED, -EINVAL (more than COOP_SELECT_MAX cases).
  * Threads   Coroutines only; foreign threads with COOP_NOW and channel cases only.
  * Memory    The array is the caller's, read once; 'result' of the case that happened is
- * written. Limits    COOP_SELECT_MAX cases.  The same channel may stand in several of them.
+ *           written.
+ * Limits    COOP_SELECT_MAX cases.  The same channel may stand in several of them.
  */
 
 struct coop_chan;

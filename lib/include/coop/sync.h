@@ -26,11 +26,12 @@ extern "C" {
  *
  * Time      The _until forms take an absolute deadline; COOP_NOW is a try (-EAGAIN).
  * Errors    -ETIMEDOUT, -EAGAIN, -ECANCELED.  coop_mutex_lock() and coop_wg_wait() cannot fail:
- * they wait although the caller is cancelled.  Misuse (unlock of what is not locked, a negative
- *           count) aborts with one line.
+ *           they wait although the caller is cancelled.  Misuse (unlock of what is not locked,
+ *           a negative count) aborts with one line.
  * Threads   Coroutines.  From foreign threads: coop_sem_release(), coop_wg_add/done(), try
- * forms. Memory    The caller's; it must not go away while somebody waits on it. Limits    Not
- * recursive: a coroutine that locks twice waits for itself.
+ *           forms.
+ * Memory    The caller's; it must not go away while somebody waits on it.
+ * Limits    Not recursive: a coroutine that locks twice waits for itself.
  */
 
 /* All fields are private. */
