@@ -1,0 +1,164 @@
+/*
+ * child.c - scn-child: a service that does what its words say, one after the other
+ *
+ *     scn-child say hello notify READY=1 pause
+ *
+ * For what a shell line cannot do, or not without a pile of processes.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/scope.h"
+
+typedef void word_fn(const char *argument);
+
+static void say(const char *text)
+{
+    printf("%s\n", text);
+    fflush(stdout);
+}
+
+/* One datagram to $NOTIFY_SOCKET, as sd_notify(3) does it. */
+static void notify(const char *message)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    SCOPED_FD fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (!path || strlen(path) >= sizeof to.sun_path || fd < 0) {
+        say("no NOTIFY_SOCKET");
+        return;
+    }
+    strcpy(to.sun_path, path);
+    if (path[0] == '@')
+        to.sun_path[0] = '\0';
+    if (sendto(fd, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&to,
+               (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path))) < 0)
+        say("the notification was not taken");
+}
+
+/* Blocks until somebody opens the FIFO for writing, and closes it: a gate for scripts. */
+static void gate(const char *path)
+{
+    SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    char byte;
+
+    while (fd >= 0 && read(fd, &byte, 1) > 0) {
+    }
+}
+
+static void ignore(const char *number)
+{
+    signal(atoi(number), SIG_IGN);
+}
+
+/* A grandchild in a session of its own, without our descriptors, that only SIGKILL ends. */
+static void daemonize(const char *name)
+{
+    if (fork() > 0)
+        return;
+    setsid();
+    if (fork() > 0)
+        _exit(0);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    prctl(PR_SET_NAME, name);
+    close_range(0, ~0U, 0);
+    for (;;)
+        pause();
+}
+
+/* So many orphans that end at once. */
+static void orphans(const char *count)
+{
+    for (int i = atoi(count); i > 0; i--) {
+        pid_t pid = fork();
+
+        if (pid == 0) {
+            if (fork() == 0)
+                _exit(0);
+            _exit(0);
+        }
+    }
+}
+
+static void lines(const char *count)
+{
+    for (long i = 1, n = atol(count); i <= n; i++)
+        printf("line %ld\n", i);
+    fflush(stdout);
+}
+
+static void fds(const char *title)
+{
+    DIR *dir = opendir("/proc/self/fd");
+
+    printf("%s:", title);
+    for (struct dirent *e; dir && (e = readdir(dir));)
+        if (e->d_name[0] != '.' && atoi(e->d_name) != dirfd(dir))
+            printf(" %s", e->d_name);
+    printf(".\n");
+    fflush(stdout);
+    if (dir)
+        closedir(dir);
+}
+
+/* Until a signal ends us. */
+static void rest(const char *unused)
+{
+    (void)unused;
+    for (;;)
+        pause();
+}
+
+static void leave(const char *code)
+{
+    exit(atoi(code));
+}
+
+static void closing(const char *unused)
+{
+    (void)unused;
+    close_range(0, ~0U, 0);
+}
+
+/* clang-format off */
+static const struct {
+    const char *name;
+    bool argument;
+    word_fn *run;
+} words[] = {
+    {"say",     true,  say},       {"notify",  true,  notify},
+    {"gate",    true,  gate},      {"ignore",  true,  ignore},
+    {"daemon",  true,  daemonize}, {"orphans", true,  orphans},
+    {"lines",   true,  lines},     {"fds",     true,  fds},
+    {"close",   false, closing},   {"pause",   false, rest},
+    {"exit",    true,  leave},
+};
+/* clang-format on */
+
+int main(int argc, char **argv)
+{
+    for (int at = 1; at < argc; at++) {
+        size_t i = 0;
+
+        while (i < COOP_COUNT(words) && strcmp(words[i].name, argv[at]) != 0)
+            i++;
+        if (i == COOP_COUNT(words) || (words[i].argument && at + 1 == argc)) {
+            fprintf(stderr, "scn-child: '%s'?\n", argv[at]);
+            return 2;
+        }
+        words[i].run(words[i].argument ? argv[++at] : NULL);
+    }
+    return EXIT_SUCCESS;
+}
