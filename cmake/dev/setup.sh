@@ -4,22 +4,20 @@
 # the user who called sudo; called by an ordinary user it uses sudo for apt alone.  So no file
 # under build/ ever belongs to root unless root owns the whole tree.
 
-ASSUME_YES=${ASSUME_YES:-}
-
-# Debian names.  A group contains the ones it builds on.
-PACKAGES_build="gcc libc6-dev cmake ninja-build pkg-config libcap-dev libseccomp-dev libinih-dev libjansson-dev"
-PACKAGES_demo="$PACKAGES_build nginx redis-server curl"
-PACKAGES_lint="$PACKAGES_build libcriterion-dev clang-format clang-tidy"
-PACKAGES_test="$PACKAGES_build libcriterion-dev"
-PACKAGES_full="$PACKAGES_demo libcriterion-dev clang clang-format clang-tidy"
-PACKAGES_bench="$PACKAGES_build bubblewrap"
-PACKAGES_vm="$PACKAGES_test qemu-system-x86 cpio busybox-static"
-
-# packages_of GROUP
+# packages_of GROUP: Debian names; a group contains the ones it builds on.
 packages_of() {
-    local list="PACKAGES_$1"
-    [ -n "${!list:-}" ] || die "there is no package group '$1'" "build, demo, test, bench and vm exist"
-    echo "${!list}"
+    local build="gcc libc6-dev cmake ninja-build pkg-config libcap-dev libseccomp-dev libinih-dev libjansson-dev"
+    local demo="nginx redis-server curl" lint="libcriterion-dev clang clang-format clang-tidy"
+    case $1 in
+        build) echo "$build" ;;
+        demo) echo "$build $demo" ;;
+        lint) echo "$build $lint" ;;
+        test) echo "$build libcriterion-dev" ;;
+        full) echo "$build $demo $lint bubblewrap" ;;
+        bench) echo "$build bubblewrap" ;;
+        vm) echo "$build libcriterion-dev qemu-system-x86 cpio busybox-static" ;;
+        *) die "there is no package group '$1'" "build, demo, test, bench and vm exist" ;;
+    esac
 }
 
 # missing_of PACKAGE...: those that are not installed, in the given order.
@@ -34,7 +32,7 @@ missing_of() {
 # ask QUESTION: yes unless the answer says no; without a terminal there is nobody to ask.
 ask() {
     local answer
-    [ -z "$ASSUME_YES" ] && [ "${CI:-}" != true ] || return 0
+    [ -z "${ASSUME_YES:-}" ] && [ "${CI:-}" != true ] || return 0
     [ -t 0 ] || die "packages are missing and there is no terminal to ask: ${MISSING[*]}" \
         "say --yes to install them, or install them yourself"
     read -r -p "$1 [Y/n] " answer || return 1
@@ -43,8 +41,9 @@ ask() {
 
 # setup_packages GROUP: everything of the group is installed afterwards.
 setup_packages() {
-    local list as_root=()
-    read -r -a list <<<"$(packages_of "$1")"
+    local words list=() as_root=()
+    words=$(packages_of "$1") || exit 1
+    read -r -a list <<<"$words"
     have dpkg-query || die "this script installs with apt and found no dpkg here" \
         "install by hand what stands for: ${list[*]}"
     mapfile -t MISSING < <(missing_of "${list[@]}")

@@ -1,0 +1,156 @@
+/*
+ * bench_launch.c - what one sandboxed command costs, as a person would type it
+ *
+ * The whole of `coop-run -- /bin/true` with its default protections, against bubblewrap set up
+ * to protect about as much (it has no call filter of its own), and against a bare posix_spawn of
+ * the same program, which is the floor.  Latency is one launch at a time; throughput keeps two
+ * launches in flight, one per core of the machine this is tuned for.
+ */
+#include "bench/bench.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { LAUNCH_ROUNDS = 200, BATCH = 20, IN_FLIGHT = 2, VERSION_SIZE = 64 };
+
+enum contender { OURS, BWRAP, SPAWN, CONTENDERS };
+
+static char *const ours_argv[] = {COOP_RUN, "--", "/bin/true", NULL};
+static char *const spawn_argv[] = {"/bin/true", NULL};
+/* clang-format off */
+static char *const bwrap_argv[] = {
+    "bwrap", "--unshare-all", "--new-session", "--die-with-parent", "--cap-drop", "ALL",
+    "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib",
+    "--symlink", "usr/lib64", "/lib64", "--symlink", "usr/sbin", "/sbin",
+    "--ro-bind", "/etc/ld.so.cache", "/etc/ld.so.cache", "--ro-bind", "/etc/passwd", "/etc/passwd",
+    "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/home",
+    "--", "/bin/true", NULL};
+/* clang-format on */
+static char *const *const argvs[CONTENDERS] = {ours_argv, bwrap_argv, spawn_argv};
+
+static pid_t start(char *const *argv)
+{
+    pid_t pid;
+
+    if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) != 0)
+        return -1;
+    return pid;
+}
+
+/* Waits for one child of ours; false when it did not end with 0. */
+static bool collect(void)
+{
+    int status;
+
+    return wait(&status) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static bool works(char *const *argv)
+{
+    return start(argv) > 0 && collect();
+}
+
+static double launch_us(char *const *argv)
+{
+    double before = bench_now_us();
+
+    if (start(argv) < 0 || !collect())
+        return 0;
+    return bench_now_us() - before;
+}
+
+/* Launches per second with IN_FLIGHT under way at any time. */
+static double throughput(char *const *argv)
+{
+    double before = bench_now_us();
+    int running = 0;
+
+    for (int i = 0; i < BATCH; i++) {
+        if (running == IN_FLIGHT && collect())
+            running--;
+        if (start(argv) > 0)
+            running++;
+    }
+    for (; running > 0; running--)
+        collect();
+    return BATCH * 1e6 / (bench_now_us() - before);
+}
+
+/* The last word of "bwrap --version". */
+static void bwrap_version(char ret_version[VERSION_SIZE])
+{
+    static char *const argv[] = {"bwrap", "--version", NULL};
+    posix_spawn_file_actions_t actions;
+    char text[VERSION_SIZE] = "";
+    const char *word;
+    int ends[2];
+    ssize_t got;
+    pid_t pid;
+
+    snprintf(ret_version, VERSION_SIZE, "unknown");
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    if (posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ) == 0) {
+        close(ends[1]);
+        ends[1] = -1;
+        got = read(ends[0], text, sizeof text - 1);
+        waitpid(pid, NULL, 0);
+        text[got > 0 ? (size_t)got : 0] = '\0';
+        text[strcspn(text, "\n")] = '\0';
+        word = strrchr(text, ' ');
+        snprintf(ret_version, VERSION_SIZE, "%s", word ? word + 1 : text);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[0]);
+    if (ends[1] >= 0)
+        close(ends[1]);
+}
+
+static void report(struct bench *bench, struct samples *const latency[CONTENDERS],
+                   struct samples *const rate[CONTENDERS], const char *version)
+{
+    /* clang-format off */
+    const struct row rows[] = {
+        {"launch.latency",    latency[OURS], latency[BWRAP], "bubblewrap",  version, "us",  "lower"},
+        {"launch.over-spawn", latency[OURS], latency[SPAWN], "posix_spawn", "libc",  "us",  "lower"},
+        {"launch.throughput", rate[OURS],    rate[BWRAP],    "bubblewrap",  version, "1/s", "higher"},
+    };
+    /* clang-format on */
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        bench_row(bench, &rows[i]);
+}
+
+int main(int argc, char **argv)
+{
+    struct samples *latency[CONTENDERS], *rate[CONTENDERS];
+    char version[VERSION_SIZE];
+    struct bench bench;
+
+    for (int who = 0; who < CONTENDERS; who++) {
+        if (!works(argvs[who])) {
+            fprintf(stderr, "SKIP: %s does not start a program here\n", argvs[who][0]);
+            return who == OURS ? EXIT_FAILURE : 77;
+        }
+        latency[who] = calloc(1, sizeof **latency);
+        rate[who] = calloc(1, sizeof **rate);
+        if (!latency[who] || !rate[who])
+            return EXIT_FAILURE;
+    }
+    bwrap_version(version);
+    bench_begin(&bench, argc, argv, LAUNCH_ROUNDS);
+    for (size_t round = 0; round < bench.rounds; round++)
+        for (int who = 0; who < CONTENDERS; who++) {
+            samples_add(latency[who], launch_us(argvs[who]));
+            if (round % BATCH == 0)
+                samples_add(rate[who], throughput(argvs[who]));
+        }
+    report(&bench, latency, rate, version);
+    return bench_end(&bench);
+}
