@@ -16,3 +16,4 @@ install(FILES ${CMAKE_BINARY_DIR}/coopd.service DESTINATION lib/systemd/system)
 install(FILES configs/hello.ini configs/web-and-worker.ini configs/locked-down.ini
               configs/oneshot-chain.ini configs/logging-pair.ini
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(FILES launcher/coop-init.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
