@@ -186,6 +186,9 @@ struct launch_spec {
     bool loopback;          /* with private_network: bring lo up */
     bool as_pid_1;          /* with private_pids: the program itself is PID 1, no reaper */
     bool nested_namespaces; /* RestrictNamespaces=no */
+    bool subreaper;         /* without private_pids: a subreaper (init.h, INIT_TREE) stays above
+                               the program; its end means that the whole tree is gone.  No row:
+                               coopd sets it where a service has neither namespace nor cgroup */
 
     /* file system */
     int root;                                          /* enum launch_root */
