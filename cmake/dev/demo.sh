@@ -3,11 +3,16 @@
 # Everything the demo writes lies under build/demo: etc (filled-in settings), run (socket, FIFOs),
 # state, log, and one folder for each daemon's data.  Nothing else on the machine is touched.
 
-DEMO=$ROOT/build/demo
-SOCKET=$DEMO/run/control.sock
 BIN=$ROOT/build/release
-DEMO_LOG=$DEMO/coopd.log
 SERVICES="prepare redis clock worker web"
+
+# demo_in FOLDER: which demo the functions below mean.
+demo_in() {
+    DEMO=$1
+    SOCKET=$DEMO/run/control.sock
+    DEMO_LOG=$DEMO/coopd.log
+}
+demo_in "$ROOT/build/demo"
 
 ctl() { "$BIN/coopctl" --socket "$SOCKET" "$@"; }
 
@@ -92,14 +97,26 @@ pid_of() { ctl --json status "$1" | tr -d ' \n' | sed -n 's/.*"pid":\([0-9][0-9]
 demo_kill_redis() {
     local before after from
     before=$(pid_of redis)
-    [ -n "$before" ] || { note "redis is not up just now" && return; }
+    [ -n "$before" ] || { note "redis is not up just now" && return 1; }
     from=$(next_line)
     show "kill -9 $before        # the redis that is running now"
     kill -9 "$before"
     wait_log "$REDIS_UP_LINE" "$from" || note "redis did not come back within 30 s"
     after=$(pid_of redis)
     note "redis was PID $before and is PID ${after:-?} now"
+    [ -n "$after" ] && [ "$after" != "$before" ]
 }
+
+# demo_check: the whole demo once, in a folder of its own, for ./dev test --full.
+demo_check() (
+    demo_in "$ROOT/build/demo-check"
+    demo_start
+    curl -sS --max-time 10 "http://127.0.0.1:$WEB_PORT/" | grep -q 'out of a sandbox' &&
+        demo_kill_redis
+    result=$?
+    demo_stop
+    [ $result = 0 ] && [ ! -e "$SOCKET" ]
+)
 
 # What a sandboxed command sees of this machine: itself, /usr, and closed doors.
 PEEK='id; echo "my PID is $$, and I see these: $(echo /proc/[0-9]*)"; ls /home /root; head -1 /etc/shadow; kill -9 '
@@ -108,7 +125,7 @@ demo_show() {
     say_and_run "coopctl status" ctl status
     say_and_run "coopctl tree" ctl tree
     say_and_run "curl http://127.0.0.1:$WEB_PORT/" curl -sS --max-time 10 "http://127.0.0.1:$WEB_PORT/"
-    demo_kill_redis
+    demo_kill_redis || true
     say_and_run "coop-run -- sh -c '$PEEK$COOPD'    # cannot see the host, cannot kill coopd" \
         "$BIN/coop-run" -- sh -c "$PEEK$COOPD"
 }

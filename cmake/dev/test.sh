@@ -121,6 +121,7 @@ test_full() {
     build_and_test tsan -R '^stress\.' -L "$LABELS_full"
     check "clang builds everything without a warning" build_preset clang
     check "cmake --install into an empty prefix" check_install
+    check "the demo comes up, heals and goes" demo_check
     check "lint: shell scripts" lint_shell
     check "lint: formatting" lint_format
 }
