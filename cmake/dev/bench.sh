@@ -26,7 +26,7 @@ bench_verb() {
         bench_names
         return
     fi
-    bench_names | grep -qx -- "$BENCH_NAME" ||
+    bench_names | grep -x -- "$BENCH_NAME" >/dev/null ||
         die "there is no benchmark '$BENCH_NAME'" "there are: $(bench_names | tr '\n' ' ')"
     grep -qs '^COOP_BENCH:BOOL=ON' build/release/CMakeCache.txt || set -- -DCOOP_BENCH=ON
     build_preset release "$@" || die "the build failed; the first message above says where"

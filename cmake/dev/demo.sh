@@ -111,7 +111,7 @@ demo_kill_redis() {
 demo_check() (
     demo_in "$ROOT/build/demo-check"
     demo_start
-    curl -sS --max-time 10 "http://127.0.0.1:$WEB_PORT/" | grep -q 'out of a sandbox' &&
+    curl -sS --max-time 10 "http://127.0.0.1:$WEB_PORT/" | grep 'out of a sandbox' >/dev/null &&
         demo_kill_redis
     result=$?
     demo_stop

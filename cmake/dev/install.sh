@@ -43,7 +43,7 @@ progress() {
         /^Unpacking /     { what = "unpacking " $2 }
         /^Setting up /    { done++; what = "installing " $3; if (!tty && done % 20 == 0) print "    " done " of " total }
         tty && what       { printf "\r\033[K    %d of %d  %.60s", done, total, what; fflush() }
-        END               { if (tty) printf "\r\033[K"; if (done) print "    " done " packages installed" }' >&2
+        END               { if (tty) printf "\r\033[K"; if (done) print "    " done (done == 1 ? " package" : " packages") " installed" }' >&2
 }
 
 install_all() { apt install --no-install-recommends "$@" | progress "$([ -t 2 ] && echo 1 || true)"; }
@@ -52,7 +52,7 @@ install_all() { apt install --no-install-recommends "$@" | progress "$([ -t 2 ] 
 candidates() {
     local package
     for package; do
-        apt-cache policy "$package" 2>/dev/null | grep -q 'Candidate: [0-9]' || return 1
+        apt-cache policy "$package" 2>/dev/null | grep 'Candidate: [0-9]' >/dev/null || return 1
     done
 }
 
