@@ -347,19 +347,59 @@ int launch_spawn(const struct launch_plan *plan, const struct launch_io *io,
 
 /*
  * The spawner: a small single-threaded process that clones on behalf of a threaded one. The
- * children are children of the caller (CLONE_PARENT), not of the spawner.
+ * children are children of the caller (CLONE_PARENT), not of the spawner: the caller reaps them.
+ * It ends with its socket, that is with the process that started it.
  */
 struct launch_spawner; /* opaque */
 
-/* Starts it: 'helper' is the path of coop-init. */
+/* Starts it. 'helper' is the path of coop-init; NULL: where launch_helper_open() finds it.  Call it
+ * from a thread that never ends (DESIGN 5: PDEATHSIG follows the thread). */
 int launch_spawner_start(struct launch_spawner **ret_spawner, const char *helper,
                          struct coop_err *err);
-/* Blocks (bracket it in a coroutine). One caller at a time. */
+/* As launch_spawn(). Blocks (bracket it in a coroutine). One caller at a time. */
 int launch_spawner_spawn(struct launch_spawner *spawner, const struct launch_plan *plan,
                          const struct launch_io *io, struct launch_child *ret_child,
                          struct coop_err *err);
 pid_t launch_spawner_pid(const struct launch_spawner *spawner);
 /* Ends and reaps it; children it made run on. Accepts NULL. */
 void launch_spawner_stop(struct launch_spawner *spawner);
+
+/* A descriptor (O_PATH) of coop-init: 'path', or for NULL beside the running program, in the
+ * libexec or bin folder of the same prefix, or where COOP_INIT says. The caller closes it. */
+int launch_helper_open(const char *path, int *ret_fd, struct coop_err *err);
+
+/*
+ * An attempt is a launch in two pieces, for callers that must not wait for a recipe (it may mount a
+ * network file system): start clones, which takes about as long as a fork, and from then on a
+ * descriptor becomes readable whenever there is news.
+ *
+ *     launch_attempt_start(&attempt, spawner, plan, &io, err);
+ *     ... whenever launch_attempt_fd(attempt) is readable:
+ *     switch (launch_attempt_step(attempt, &child, err)) {
+ *     case 0:  wait on                                 break;
+ *     case 1:  the program runs (gated: it waits)      launch_attempt_free(attempt); break;
+ *     case -1: failed, and err says why                launch_attempt_free(attempt); break;
+ *     }
+ *
+ * 'spawner' NULL clones the calling process.  Plan and spawner must outlive the attempt, 'io' need
+ * not.  After -1 the child is ending by itself, and the caller still has to reap it
+ * (launch_attempt_pid()).  A gated attempt answers 1 twice: waiting at the gate, running; the
+ * pidfd is the caller's after the last answer.
+ */
+struct launch_attempt; /* opaque */
+
+int launch_attempt_start(struct launch_attempt **ret_attempt, struct launch_spawner *spawner,
+                         const struct launch_plan *plan, const struct launch_io *io,
+                         struct coop_err *err);
+int launch_attempt_fd(const struct launch_attempt *attempt);
+pid_t launch_attempt_pid(const struct launch_attempt *attempt);
+int launch_attempt_step(struct launch_attempt *attempt, struct launch_child *ret_child,
+                        struct coop_err *err);
+/* Stops listening; the child goes on by itself. Accepts NULL. */
+void launch_attempt_free(struct launch_attempt *attempt);
+
+/* Asks a subreaper (coop-init -s) to kill everything below it; its own end then means that all are
+ * gone. 0 or -errno. */
+int launch_tree_kill(pid_t subreaper);
 
 #endif
