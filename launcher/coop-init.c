@@ -144,27 +144,13 @@ _Noreturn static void become_command(const struct options *opt, uint64_t old_mas
         (void)setpgid(0, 0);
         (void)tcsetpgrp(STDIN_FILENO, getpgrp()); /* SIGTTOU is blocked; no terminal: no harm */
     }
-    init_restore_signals(old_mask);
+    init_default_signals();
+    init_unblock_signals(old_mask);
     execvp(opt->command[0], opt->command);
     sys = errno;
     say(STDERR_FILENO, "coop-init: cannot run '", opt->command[0], "': ", strerrordesc_np(sys));
     say(STDERR_FILENO, "\n", "", "", "");
     _exit(sys == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
-}
-
-/* The reaper outlives everything below it: it holds no file, no directory, that it does not
- * need.  0-2 stay: while the reaper holds the log pipe, what its tree wrote last is not lost.
- */
-static void let_go(int note_fd)
-{
-    (void)!chdir("/");
-    if (note_fd < 0) {
-        (void)syscall(SYS_close_range, 3, ~0U, 0);
-        return;
-    }
-    if (note_fd > 3)
-        (void)syscall(SYS_close_range, 3, note_fd - 1, 0);
-    (void)syscall(SYS_close_range, note_fd + 1, ~0U, 0);
 }
 
 int main(int argc, char **argv)
@@ -183,11 +169,13 @@ int main(int argc, char **argv)
         fail("cannot become a subreaper", "", errno);
 
     init_block_signals(&old_mask);
-    reaper = (struct init_reaper){.main = fork(), .note_fd = opt.note_fd, .flags = opt.flags};
+    reaper = (struct init_reaper){
+        .main = fork(), .note_fd = opt.note_fd, .life_fd = -1, .flags = opt.flags};
     if (reaper.main < 0)
         fail("cannot fork", "", errno);
     if (reaper.main == 0)
         become_command(&opt, old_mask);
-    let_go(opt.note_fd);
+    init_default_signals();
+    init_let_go((int[]){0, 1, 2, opt.note_fd}, 4);
     return init_exit_code(init_reap(&reaper));
 }

@@ -26,13 +26,16 @@
  */
 #include "launcher/init.h"
 
-#include "launcher/launch.h"
+#include "launcher/recipe.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -54,7 +57,12 @@ void init_block_signals(uint64_t *ret_old)
     set_mask(SIG_SETMASK, ~UINT64_C(0), ret_old);
 }
 
-void init_restore_signals(uint64_t old)
+void init_unblock_signals(uint64_t old)
+{
+    set_mask(SIG_SETMASK, old, NULL);
+}
+
+void init_default_signals(void)
 {
     /* The kernel's struct sigaction: handler, flags, restorer, mask; all zero is SIG_DFL. */
     static const struct {
@@ -64,18 +72,32 @@ void init_restore_signals(uint64_t old)
 
     for (int sig = 1; sig <= LAST_SIGNAL; sig++)
         (void)syscall(SYS_rt_sigaction, sig, &by_default, NULL, sizeof by_default.mask);
-    set_mask(SIG_SETMASK, old, NULL);
 }
 
-static int next_signal(siginfo_t *ret_info)
+/* Takes one signal from the queue, waiting for it unless 'timeout' says otherwise. 0: none. */
+static int take_signal(siginfo_t *ret_info, const struct timespec *timeout)
 {
     const uint64_t all = ~UINT64_C(0);
+    long sig = syscall(SYS_rt_sigtimedwait, &all, ret_info, timeout, sizeof all);
+
+    return sig > 0 ? (int)sig : 0;
+}
+
+/* Waits for a signal. 0: the liveness pipe has ended instead. The signalfd is only something to
+ * poll; the signal itself is always taken the same way. */
+static int next_signal(int life_fd, int signal_fd, siginfo_t *ret_info)
+{
+    static const struct timespec at_once;
 
     for (;;) {
-        long sig = syscall(SYS_rt_sigtimedwait, &all, ret_info, NULL, sizeof all);
+        struct pollfd wait[] = {{.fd = signal_fd, .events = POLLIN},
+                                {.fd = life_fd, .events = POLLIN}};
+        int sig = take_signal(ret_info, life_fd < 0 ? NULL : &at_once);
 
         if (sig > 0)
-            return (int)sig;
+            return sig;
+        if (life_fd >= 0 && ppoll(wait, 2, NULL, NULL) > 0 && wait[1].revents)
+            return 0;
     }
 }
 
@@ -267,15 +289,44 @@ static bool is_end_tree(const struct init_reaper *reaper, int sig, const siginfo
 
 /* ---- the public calls ---- */
 
+void init_let_go(const int *keep, unsigned count)
+{
+    unsigned from = 0;
+
+    (void)!chdir("/");
+    for (;;) {
+        unsigned next = UINT32_MAX; /* the lowest kept one from 'from' on */
+
+        for (unsigned i = 0; i < count; i++)
+            if (keep[i] >= 0 && (unsigned)keep[i] >= from && (unsigned)keep[i] < next)
+                next = (unsigned)keep[i];
+        if (next == UINT32_MAX)
+            break;
+        if (next > from)
+            (void)syscall(SYS_close_range, from, next - 1, 0);
+        from = next + 1;
+    }
+    (void)syscall(SYS_close_range, from, UINT32_MAX, 0);
+}
+
 int init_reap(const struct init_reaper *reaper)
 {
+    const uint64_t all = ~UINT64_C(0);
     bool main_lives = true, ending = false;
-    int status = 0;
+    int life_fd = reaper->life_fd, signal_fd = -1, status = 0;
 
+    if (life_fd >= 0)
+        signal_fd = (int)syscall(SYS_signalfd4, -1, &all, sizeof all, O_CLOEXEC);
     for (;;) {
-        siginfo_t info;
-        int sig = next_signal(&info);
+        siginfo_t info = {0};
+        int sig = next_signal(life_fd, signal_fd, &info);
 
+        if (sig == 0) {
+            if (getpid() == 1)
+                return SIGKILL; /* the wait status: and our end is the end of all */
+            life_fd = -1;
+            ending = true;
+        }
         if (sig == SIGCHLD) {
             struct passed passed = reap_dead(reaper, &status);
 
@@ -300,7 +351,7 @@ int init_exit_code(int wait_status)
     return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 }
 
-int init_end_tree(pid_t reaper)
+int launch_tree_kill(pid_t reaper)
 {
     siginfo_t info;
 
@@ -311,4 +362,47 @@ int init_end_tree(pid_t reaper)
     info.si_uid = getuid();
     info.si_value.sival_int = INIT_END_TREE;
     return syscall(SYS_rt_sigqueueinfo, reaper, LAST_SIGNAL, &info) < 0 ? -errno : 0;
+}
+
+/* ---- the recipe's step ---- */
+
+/* PID 1 needs nothing any more but to signal main and to write one note.  It may no longer be
+ * looked into by what it guards, and of all power it keeps CAP_KILL, and that only when main
+ * gets another uid than its own. */
+static void become_powerless(const struct launch_plan *plan)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[2];
+
+    memset(sets, 0, sizeof sets);
+    if (plan->flags & PLAN_SET_IDS)
+        sets[0].effective = sets[0].permitted = 1u << CAP_KILL;
+    (void)syscall(SYS_capset, &head, sets);
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    (void)prctl(PR_SET_NAME, "coop-reaper");
+}
+
+_Noreturn static void reap_for(const struct child *c, pid_t main_pid)
+{
+    const struct init_reaper reaper = {
+        .main = main_pid, .note_fd = c->io.exit_note, .life_fd = c->io.liveness};
+
+    /* The log stays open here, too: what the tree wrote last is not lost with its writers. */
+    init_let_go((int[]){c->io.stdio[1], c->io.stdio[2], reaper.note_fd, reaper.life_fd}, 4);
+    become_powerless(c->plan);
+    _exit(init_exit_code(init_reap(&reaper)));
+}
+
+int step_split(struct child *c)
+{
+    long pid;
+
+    if (!(c->plan->flags & PLAN_REAPER))
+        return 0;
+    init_default_signals();
+    pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid > 0)
+        reap_for(c, (pid_t)pid);
+    c->call = "clone";
+    return pid < 0 ? -errno : 0;
 }

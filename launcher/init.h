@@ -14,10 +14,12 @@
  *     init_block_signals(&old_mask);            before the fork: no signal may fall between
  *     pid_t main_pid = fork();
  *     if (main_pid == 0) {
- *         init_restore_signals(old_mask);
+ *         init_default_signals();
+ *         init_unblock_signals(old_mask);
  *         ... execve ...
  *     }
- *     int status = init_reap(&(struct init_reaper){.main = main_pid, .note_fd = note});
+ *     int status = init_reap(&(struct init_reaper){.main = main_pid, .note_fd = note,
+ *                                                  .life_fd = -1});
  *     _exit(init_exit_code(status));
  *
  * What it does, until the end of the main process (INIT_TREE: until the tree is empty):
@@ -35,8 +37,9 @@
  *   - While main lives, signals go to main.  After its end they go to every process below.
  *   - SIGRTMAX queued with the value INIT_END_TREE is not relayed: from then on everything
  * below is killed (SIGKILL), round after round as orphans come up, until nothing is left.  Send
- *     it with init_end_tree().  Without /proc in sight only direct children can be found, so
+ *     it with launch_tree_kill().  Without /proc in sight only direct children can be found, so
  *     main and each orphan are killed as they come up; it ends all the same.
+ *   - The end of life_fd does the same: below a PID 1 by ending it, else as INIT_END_TREE.
  *   - SIGKILL to the reaper ends only the reaper; its tree goes to the next subreaper above.
  *
  * Errors    init_reap() cannot fail: there is nobody to tell.  A note that cannot be written is
@@ -59,15 +62,24 @@
 
 struct init_reaper {
     pid_t main;
-    int note_fd; /* where the exit note goes, or -1 */
+    int note_fd; /* where the exit note goes, or -1                                     */
+    int life_fd; /* read end of a pipe: its end of file ends everything below; or -1    */
     unsigned flags;
 };
 
 /* Blocks every signal of the calling thread, glibc's own included. */
 void init_block_signals(uint64_t *ret_old);
 
-/* Puts the old mask back and every disposition to default: for a child before exec. */
-void init_restore_signals(uint64_t old);
+/* Puts the old mask back. */
+void init_unblock_signals(uint64_t old);
+
+/* Every disposition to default, ignored ones too: for a child before exec, and for a reaper (an
+ * ignored SIGCHLD would make children vanish unseen). */
+void init_default_signals(void);
+
+/* A reaper outlives all that is below it, so it holds no file and no directory that it does not
+ * need: closes every descriptor but those in 'keep' (-1: none), and goes to "/". */
+void init_let_go(const int *keep, unsigned count);
 
 /* The reaper's life. All signals must be blocked since before main was made. Returns the wait
  * status of main when main (INIT_TREE: and everything below) has ended. */
@@ -75,8 +87,5 @@ int init_reap(const struct init_reaper *reaper);
 
 /* The exit code a shell would show: the code, or 128 + signal. */
 int init_exit_code(int wait_status);
-
-/* Asks a reaper with INIT_TREE to kill everything below it. 0 or -errno. */
-int init_end_tree(pid_t reaper);
 
 #endif
