@@ -19,7 +19,8 @@
  * report channel, whose far end the caller kept.  So the spawner never waits for a child.
  */
 
-#define SPAWNER_MAGIC UINT32_C(0x53706177) /* "Spaw": a mismatch is another build's coop-init  \
+#define SPAWNER_MAGIC                                                                          \
+    UINT32_C(0x53706177) /* "Spaw": a mismatch is another build's coop-init  \
                                             */
 
 enum spawner_slot {

@@ -1,0 +1,330 @@
+/*
+ * spawn.c - from a plan to a running child: clone it, listen to it, explain it
+ *
+ * THE NOUNS
+ *   attempt    one launch that is under way: a child was cloned and carries out the recipe
+ *   report     the channel on which it talks: SOCK_SEQPACKET, close-on-exec at its end
+ *
+ * WHAT THE PARENT HEARS                                    ... AND CONCLUDES
+ *   lost, lost, hello, end of file                           exec has succeeded: it runs
+ *   failed, end of file                                      a step failed; the record says which
+ *   hello, failed, end of file                               filter or exec failed
+ *   end of file                                              it was killed before it could speak
+ *   hello, silence                                           it waits at the gate
+ *
+ * End of file is the only proof of exec, and it needs every copy of the child's end closed: ours
+ * is closed right after the clone, the reaper's when it lets go of its descriptors.
+ */
+#include "launcher/launch.h"
+
+#include "base/scope.h"
+#include "launcher/clone.h"
+#include "launcher/recipe.h"
+#include "launcher/spawn.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+struct launch_attempt {
+    const struct launch_plan *plan;
+    struct launch_child child;
+    int report; /* our end, or -1 when all has been said */
+    bool gated, hello, failed;
+    struct launch_report failure;
+};
+
+/* ---- cloning ---- */
+
+static void child_main(void *arg, int join)
+{
+    spawn_child_main(arg, join);
+}
+
+static int clone_here(struct spawn_order *order, struct spawn_result *ret_result,
+                      struct coop_err *err)
+{
+    const struct clone_order clone_order = {
+        .namespaces = order->plan->clone_flags,
+        .share_memory = launch_plan_is_light(order->plan) && order->io->gate < 0,
+        .cgroup = order->io->cgroup,
+        .run = child_main,
+        .arg = order,
+    };
+    int pidfd = -1;
+    pid_t pid = clone_child(&clone_order, &pidfd);
+
+    if (pid < 0)
+        return spawn_explain_clone(-pid, order->plan, order->io, err);
+    *ret_result = (struct spawn_result){.pid = pid, .pidfd = pidfd};
+    return 0;
+}
+
+/* ---- explaining ---- */
+
+/* What a refused clone most likely means, by errno and by what was asked for. */
+static const char *clone_hint(int sys, const struct launch_plan *plan,
+                              const struct launch_io *io)
+{
+    bool users = plan->clone_flags & CLONE_NEWUSER;
+
+    switch (sys) {
+    case EPERM:
+        return users
+                   ? "user namespaces are refused here: by kernel.unprivileged_userns_clone=0, "
+                     "by kernel.apparmor_restrict_unprivileged_userns=1, or by the container "
+                     "around us"
+                   : "namespaces need root or a user namespace (PrivateUsers=yes)";
+    case ENOSPC:
+    case EUSERS:
+        return "the limit on namespaces is reached: see /proc/sys/user/max_*_namespaces";
+    case EAGAIN:
+        return "the limit on processes is reached: LimitNPROC=, TasksMax=, or kernel.pid_max";
+    case EINVAL: return "this kernel lacks one of the namespaces that were asked for";
+    case EACCES:
+    case EBUSY:
+    case EOPNOTSUPP:
+    case ENODEV:
+        return io->cgroup >= 0 ? "the cgroup cannot take processes: it is being removed, is "
+                                 "threaded, or belongs to somebody else"
+                               : NULL;
+    default: return NULL;
+    }
+}
+
+int spawn_explain_clone(int sys, const struct launch_plan *plan, const struct launch_io *io,
+                        struct coop_err *err)
+{
+    const char *hint = clone_hint(sys, plan, io);
+
+    (void)coop_fail_sys(err, sys, "step 'clone': clone");
+    if (hint)
+        (void)coop_hint(err, "%s", hint);
+    return -1;
+}
+
+static int explain(const struct launch_attempt *attempt, struct coop_err *err)
+{
+    const struct launch_report *failure = &attempt->failure;
+
+    if (!attempt->failed) {
+        (void)coop_fail(err, COOP_E_CHILD, "the child ended while it was being set up");
+        return coop_hint(err, "somebody killed it, or memory ran out");
+    }
+    if (failure->step == SPAWN_STEP_BEFORE_RECIPE) {
+        (void)coop_fail_sys(err, failure->sys, "step 'join-cgroup': %s '%s'", failure->call,
+                            failure->path);
+        return coop_hint(err,
+                         "moving between cgroups needs write access to the cgroup.procs of "
+                         "both, and of the group above both");
+    }
+    return recipe_explain_failure(failure, attempt->plan, err);
+}
+
+/* ---- listening ---- */
+
+union credentials {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(sizeof(struct ucred))];
+};
+
+static pid_t sender_of(struct msghdr *msg)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        struct ucred who;
+
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS)
+            continue;
+        memcpy(&who, CMSG_DATA(c), sizeof who);
+        return who.pid;
+    }
+    return 0;
+}
+
+static void hear(struct launch_attempt *attempt, const struct launch_report *report,
+                 pid_t sender)
+{
+    switch ((enum report_kind)report->kind) {
+    case REPORT_HELLO:
+        attempt->hello = true;
+        if (sender > 0)
+            attempt->child.main_pid = sender;
+        break;
+    case REPORT_LOST:
+        if (report->guard < LAUNCH_GUARD_COUNT)
+            attempt->child.lost |= LAUNCH_BIT(report->guard);
+        break;
+    case REPORT_FAILED:
+        attempt->failed = true;
+        attempt->failure = *report;
+        break;
+    }
+}
+
+/* One message. 1: heard, 0: end of file, or -errno (-EAGAIN: nothing yet). */
+static int receive(struct launch_attempt *attempt)
+{
+    struct launch_report report = {0};
+    union credentials control;
+    struct iovec iov = {.iov_base = &report, .iov_len = sizeof report};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof control};
+    ssize_t got;
+
+    do
+        got = recvmsg(attempt->report, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return -errno;
+    if (got != (ssize_t)sizeof report)
+        return 0;
+    hear(attempt, &report, sender_of(&msg));
+    return 1;
+}
+
+/* ---- attempts ---- */
+
+/* The report channel: *ret_ours learns its peers' PIDs, *ret_childs goes to the child. */
+static int open_report(int *ret_ours, int *ret_childs, struct coop_err *err)
+{
+    const int on = 1;
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return coop_fail_sys(err, errno, "report channel: socketpair");
+    if (setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) {
+        (void)coop_fail_sys(err, errno, "report channel: SO_PASSCRED");
+        (void)close(pair[0]);
+        (void)close(pair[1]);
+        return -1;
+    }
+    *ret_ours = pair[0];
+    *ret_childs = pair[1];
+    return 0;
+}
+
+int launch_attempt_start(struct launch_attempt **ret_attempt, struct launch_spawner *spawner,
+                         const struct launch_plan *plan, const struct launch_io *io,
+                         struct coop_err *err)
+{
+    SCOPED_FREE struct launch_attempt *attempt = calloc(1, sizeof *attempt);
+    struct spawn_order order = {.plan = plan, .io = io};
+    struct spawn_result cloned = {.pidfd = -1};
+    SCOPED_FD ours = -1;
+    SCOPED_FD childs = -1;
+
+    if (!attempt)
+        return coop_fail_sys(err, ENOMEM, "launching");
+    if (open_report(&ours, &childs, err) < 0)
+        return -1;
+    order.report = childs;
+    if (spawner ? spawner_clone(spawner, &order, &cloned, err) < 0
+                : clone_here(&order, &cloned, err) < 0)
+        return -1;
+
+    attempt->plan = plan;
+    attempt->child = (struct launch_child){.pid = cloned.pid,
+                                           .main_pid = cloned.pid,
+                                           .pidfd = cloned.pidfd,
+                                           .lost = launch_plan_lost(plan)};
+    attempt->gated = io->gate >= 0;
+    attempt->report = fd_take(&ours);
+    *ret_attempt = ptr_take(&attempt);
+    return 0;
+}
+
+int launch_attempt_fd(const struct launch_attempt *attempt)
+{
+    return attempt->report;
+}
+
+pid_t launch_attempt_pid(const struct launch_attempt *attempt)
+{
+    return attempt->child.pid;
+}
+
+int launch_attempt_step(struct launch_attempt *attempt, struct launch_child *ret_child,
+                        struct coop_err *err)
+{
+    int r;
+
+    while ((r = receive(attempt)) > 0) {
+        if (!attempt->gated || !attempt->hello || attempt->failed)
+            continue;
+        attempt->gated = false; /* the next answer is about exec */
+        *ret_child = attempt->child;
+        return 1;
+    }
+    if (r == -EAGAIN)
+        return 0;
+    if (attempt->failed || !attempt->hello)
+        return explain(attempt, err);
+    *ret_child = attempt->child;
+    attempt->child.pidfd = -1; /* it is the caller's now */
+    return 1;
+}
+
+void launch_attempt_free(struct launch_attempt *attempt)
+{
+    if (!attempt)
+        return;
+    fd_closep(&attempt->report);
+    fd_closep(&attempt->child.pidfd);
+    free(attempt);
+}
+
+/* ---- blocking ---- */
+
+static void attempt_freep(struct launch_attempt **attempt)
+{
+    launch_attempt_free(*attempt);
+}
+
+/* A failed child is on its way out: nothing may be left of it. */
+static void reap_failed(pid_t pid)
+{
+    siginfo_t info;
+
+    while (waitid(P_PID, (id_t)pid, &info, WEXITED | __WALL) < 0 && errno == EINTR)
+        continue;
+}
+
+static int spawn(struct launch_spawner *spawner, const struct launch_plan *plan,
+                 const struct launch_io *io, struct launch_child *ret_child,
+                 struct coop_err *err)
+{
+    SCOPED(struct launch_attempt *, attempt_freep) attempt = NULL;
+    int r;
+
+    if (launch_attempt_start(&attempt, spawner, plan, io, err) < 0)
+        return -1;
+    while ((r = launch_attempt_step(attempt, ret_child, err)) == 0) {
+        struct pollfd wait = {.fd = attempt->report, .events = POLLIN};
+
+        (void)poll(&wait, 1, -1);
+    }
+    if (r < 0)
+        reap_failed(attempt->child.pid);
+    else
+        attempt->child.pidfd = -1;
+    return r < 0 ? -1 : 0;
+}
+
+int launch_spawn(const struct launch_plan *plan, const struct launch_io *io,
+                 struct launch_child *ret_child, struct coop_err *err)
+{
+    return spawn(NULL, plan, io, ret_child, err);
+}
+
+int launch_spawner_spawn(struct launch_spawner *spawner, const struct launch_plan *plan,
+                         const struct launch_io *io, struct launch_child *ret_child,
+                         struct coop_err *err)
+{
+    return spawn(spawner, plan, io, ret_child, err);
+}

@@ -1,0 +1,199 @@
+/*
+ * spawner_serve.c - the spawner itself, inside coop-init (libc only)
+ *
+ * One loop: take a request, map its plan, fork, answer.  It never waits for a child and holds
+ * nothing between two requests.  It trusts its socket (the caller is the process that started
+ * it), yet checks every plan: a plan of another build must be an error, not a jump into the dark.
+ *
+ * It runs with the caller's power, so nobody may look into it: not dumpable.  All signals are
+ * blocked for good (a Ctrl-C at coopd's terminal is coopd's business); it ends with its socket.
+ */
+#include "launcher/clone.h"
+#include "launcher/init.h"
+#include "launcher/recipe.h"
+#include "launcher/spawn.h"
+#include "launcher/spawner.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* One request, taken apart. */
+struct job {
+    struct spawner_request request;
+    int fds[SPAWNER_MAX_FDS];
+    unsigned count;
+    struct launch_io io;
+    struct launch_plan *plan;
+};
+
+/* ---- taking a request ---- */
+
+static void take_fds(struct job *job, struct msghdr *msg)
+{
+    struct cmsghdr *head = CMSG_FIRSTHDR(msg);
+
+    if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+        return;
+    job->count = (unsigned)((head->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    memcpy(job->fds, CMSG_DATA(head), job->count * sizeof(int));
+}
+
+/* 1: a request, 0: the caller is gone, or -errno for one that cannot be served. */
+static int receive(int socket, struct job *job)
+{
+    union spawner_control control;
+    struct iovec iov = {.iov_base = &job->request, .iov_len = sizeof job->request};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof control};
+    ssize_t got;
+
+    do
+        got = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    if (got <= 0)
+        return 0;
+    take_fds(job, &msg);
+    if (got != (ssize_t)sizeof job->request || job->request.magic != SPAWNER_MAGIC)
+        return -EPROTO;
+    /* The kernel stops installing descriptors at our limit and says so. */
+    return msg.msg_flags & MSG_CTRUNC ? -EMFILE : 1;
+}
+
+/* Gives each descriptor its place. -EPROTO when there are not as many as was said. */
+static int sort_fds(struct job *job)
+{
+    const uint32_t needed = 1u << SPAWNER_PLAN | 1u << SPAWNER_REPORT;
+    int *const places[SPAWNER_SLOTS] = {
+        [SPAWNER_STDIN] = &job->io.stdio[0],    [SPAWNER_STDOUT] = &job->io.stdio[1],
+        [SPAWNER_STDERR] = &job->io.stdio[2],   [SPAWNER_EXIT_NOTE] = &job->io.exit_note,
+        [SPAWNER_LIVENESS] = &job->io.liveness, [SPAWNER_GATE] = &job->io.gate,
+        [SPAWNER_CGROUP] = &job->io.cgroup,
+    };
+    unsigned used = 0;
+
+    if ((job->request.slots & needed) != needed || job->request.extra > LAUNCH_MAX_FDS)
+        return -EPROTO;
+    for (unsigned i = 0; i < SPAWNER_SLOTS; i++) {
+        if (!(job->request.slots & 1u << i))
+            continue;
+        if (used == job->count)
+            return -EPROTO;
+        if (places[i])
+            *places[i] = job->fds[used];
+        used++;
+    }
+    if (job->count - used != job->request.extra)
+        return -EPROTO;
+    memcpy(job->io.fds, job->fds + used, job->request.extra * sizeof(int));
+    job->io.fd_count = job->request.extra;
+    return 0;
+}
+
+/* A private, writable view of the sealed bytes: plan_bind() fills in this address. */
+static int map_plan(struct job *job)
+{
+    size_t size = job->request.plan_size;
+    void *at;
+
+    if (size > LAUNCH_MAX_BLOB)
+        return -EFBIG;
+    at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, job->fds[0], 0);
+    if (at == MAP_FAILED)
+        return -errno;
+    job->plan = at;
+    if (plan_verify(at, size) < 0)
+        return -EPROTO;
+    plan_bind(job->plan);
+    return 0;
+}
+
+/* ---- serving it ---- */
+
+static void child_main(void *arg, int join)
+{
+    const struct job *job = arg;
+    const struct spawn_order order = {.plan = job->plan, .io = &job->io, .report = job->fds[1]};
+
+    /* A process that is not dumpable does not own its files in /proc, and could not write its
+     * own uid_map.  The reaper closes itself again; the program is made anew by exec. */
+    if (job->plan->flags & PLAN_MAP_IDS)
+        (void)prctl(PR_SET_DUMPABLE, 1);
+    spawn_child_main(&order, join);
+}
+
+static pid_t serve(struct job *job, int *ret_pidfd)
+{
+    struct clone_order order = {.for_parent = true, .run = child_main, .arg = job};
+    int r = sort_fds(job);
+
+    if (r >= 0)
+        r = map_plan(job);
+    if (r < 0)
+        return r;
+    order.namespaces = job->plan->clone_flags;
+    order.cgroup = job->io.cgroup;
+    return clone_child(&order, ret_pidfd);
+}
+
+static int reply(int socket, pid_t pid, int pidfd)
+{
+    struct spawner_reply answer = {.magic = SPAWNER_MAGIC, .pid = pid};
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof pidfd)];
+    } control;
+    struct iovec iov = {.iov_base = &answer, .iov_len = sizeof answer};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+    if (pidfd >= 0) {
+        memset(&control, 0, sizeof control);
+        control.align.cmsg_level = SOL_SOCKET;
+        control.align.cmsg_type = SCM_RIGHTS;
+        control.align.cmsg_len = CMSG_LEN(sizeof pidfd);
+        memcpy(CMSG_DATA(&control.align), &pidfd, sizeof pidfd);
+        msg.msg_control = &control;
+        msg.msg_controllen = sizeof control;
+    }
+    return sendmsg(socket, &msg, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+static void let_go_of(struct job *job, int pidfd)
+{
+    if (job->plan)
+        (void)munmap(job->plan, job->request.plan_size);
+    for (unsigned i = 0; i < job->count; i++)
+        (void)close(job->fds[i]);
+    if (pidfd >= 0)
+        (void)close(pidfd);
+}
+
+int spawner_serve(int socket)
+{
+    uint64_t old_mask;
+    int r;
+
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    (void)prctl(PR_SET_NAME, "coop-spawner");
+    init_block_signals(&old_mask);
+    init_default_signals();
+    if (reply(socket, 0, -1) < 0)
+        return 0;
+    do {
+        struct job job = {.io = LAUNCH_IO_NULL};
+        int pidfd = -1;
+        pid_t pid;
+
+        r = receive(socket, &job);
+        pid = r > 0 ? serve(&job, &pidfd) : r;
+        if (r != 0 && reply(socket, pid, pidfd) < 0)
+            r = 0;
+        let_go_of(&job, pidfd);
+    } while (r != 0);
+    return 0;
+}
