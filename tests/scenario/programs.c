@@ -76,6 +76,8 @@ static char **environment(const struct scn *s)
     env[n++] = keep_printf(
         "PATH=%s:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", s->world->bin);
     env[n++] = keep_printf("HOME=%s%s", s->world->dir, s->as_user ? "/home" : "");
+    env[n++] = keep_printf("DIR=%s", s->world->dir);
+    env[n++] = keep_printf("CHILD=%s", scn_get(s, "CHILD"));
     env[n++] = keep_printf("LANG=C.UTF-8");
     env[n++] = keep_printf("TZ=UTC");
     if (sup)
