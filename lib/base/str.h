@@ -25,8 +25,7 @@ int str_copy(char *ret_to, size_t size, const char *from);
 int str_format(char *ret_to, size_t size, const char *fmt, ...) COOP_FMT(3, 4);
 
 /* How many single changes (put in, take out, replace, swap two neighbours) lead from one word
- * to the other; case counts half as nothing: 'a' and 'A' are the same letter. Limits: looks at
- * the first 63 bytes of each. */
+ * to the other.  Case does not count.  Looks at the first 63 bytes of each. */
 size_t str_distance(const char *a, const char *b);
 
 /* Is 'guess' close enough to 'word' to be worth suggesting?  At most one change per three
