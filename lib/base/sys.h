@@ -54,6 +54,7 @@
     X(int, fcntl_int, (int fd, int cmd, int arg), (fd, cmd, arg))                              \
     X(int, pipe2, (int ret_fds[2], int flags), (ret_fds, flags))                               \
     X(int, mkfifoat, (int dir, const char *path, mode_t mode), (dir, path, mode))              \
+    X(int, mkdirat, (int dir, const char *path, mode_t mode), (dir, path, mode))               \
     X(int, unlinkat, (int dir, const char *path, int flags), (dir, path, flags))               \
     X(int, renameat, (int odir, const char *opath, int ndir, const char *npath),               \
       (odir, opath, ndir, npath))                                                              \
