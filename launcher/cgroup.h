@@ -97,6 +97,11 @@ int launch_cgroup_remove(const struct launch_cgroups *groups, const char *path);
 int launch_cgroups_leftover(const struct launch_cgroups *groups,
                             void (*found)(const char *path, void *arg), void *arg);
 
+/* Takes the tree of a dead coopd over, before its leaves are adopted: holds its lock, so that no
+ * other coopd counts it as left over.  The descriptor that holds it, -EWOULDBLOCK when its coopd
+ * lives or another has taken it, or -errno. */
+int launch_cgroup_adopt(const struct launch_cgroups *groups, const char *path);
+
 /* A service's name as a directory's: letters, digits, '-', '_', '@', ':' stay, all else becomes
  * %XX, so no name can be a path, or one of the kernel's own files. -ENAMETOOLONG. */
 int launch_cgroup_escape(const char *name, char *ret_text, size_t size);

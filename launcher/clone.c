@@ -105,7 +105,7 @@ static pid_t by_clone3(const struct clone_order *order, void *stack, int *pidfd)
     long pid;
 
     memset(&args, 0, sizeof args);
-    args.flags = order->namespaces | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
+    args.flags = order->namespaces | (uint64_t)CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
     args.pidfd = (uintptr_t)pidfd;
     if (order->for_parent)
         args.flags |= CLONE_PARENT; /* and no exit signal: the child inherits ours */
@@ -116,7 +116,7 @@ static pid_t by_clone3(const struct clone_order *order, void *stack, int *pidfd)
         args.cgroup = (uint64_t)order->cgroup;
     }
     if (stack) {
-        args.flags |= CLONE_VM | CLONE_VFORK;
+        args.flags |= (uint64_t)CLONE_VM | CLONE_VFORK;
         args.stack = (uintptr_t)stack + GUARD;
         args.stack_size = CLONE_STACK;
         return (pid_t)clone3_to(&args, enter, &entry);

@@ -1,0 +1,458 @@
+/*
+ * cgroup.c - leaf groups of a v2 hierarchy, without any controller (contract in cgroup.h)
+ *
+ * Everything is relative to one directory descriptor, so nothing here can be led astray by a path
+ * that somebody renames; names from outside are escaped before they become a directory.
+ */
+#include "launcher/cgroup.h"
+
+#include "base/scope.h"
+#include "base/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+
+#define LINE_MAX_BYTES 4608 /* of mountinfo: two paths and some */
+#define KILL_ROUNDS    64 /* of the fallback, each over every process: a bomb outgrows no more */
+
+static void file_closep(FILE **file)
+{
+    if (*file)
+        (void)fclose(*file);
+}
+
+/* ---- finding the hierarchy ---- */
+
+/* Copies the next field of a mountinfo line, with its \ooo escapes undone. NULL: none left. */
+static const char *take_field(const char *at, char *ret_text, size_t size)
+{
+    size_t used = 0;
+
+    while (*at == ' ')
+        at++;
+    if (!*at || *at == '\n')
+        return NULL;
+    while (*at && *at != ' ' && *at != '\n') {
+        char c = *at++;
+
+        if (c == '\\' && at[0] >= '0' && at[0] <= '3' && at[1] && at[2]) {
+            c = (char)((at[0] - '0') << 6 | (at[1] - '0') << 3 | (at[2] - '0'));
+            at += 3;
+        }
+        if (used < size - 1)
+            ret_text[used++] = c;
+    }
+    ret_text[used] = '\0';
+    return at;
+}
+
+/* "36 25 0:31 ROOT POINT options [optional...] - TYPE source super" */
+static bool parse_mount(const char *line, char *ret_root, char *ret_point, size_t size)
+{
+    char text[LINE_MAX_BYTES];
+    const char *at = line;
+
+    for (int field = 0; field < 5; field++) {
+        char *to = field == 3 ? ret_root : field == 4 ? ret_point : text;
+
+        at = take_field(at, to, field >= 3 ? size : sizeof text);
+        if (!at)
+            return false;
+    }
+    do {
+        at = take_field(at, text, sizeof text);
+    } while (at && strcmp(text, "-") != 0);
+    return at && take_field(at, text, sizeof text) && strcmp(text, "cgroup2") == 0;
+}
+
+bool launch_cgroup_locate(const char *line, const char *self, char *ret_dir, size_t size)
+{
+    char root[LINE_MAX_BYTES], point[LINE_MAX_BYTES];
+    size_t length;
+    int wrote;
+
+    if (!parse_mount(line, root, point, sizeof root))
+        return false;
+    length = strcmp(root, "/") == 0 ? 0 : strlen(root);
+    /* The mount shows 'root' and below; are we there?  "/.." means outside of our namespace. */
+    if (strncmp(self, root, length) != 0 || (self[length] && self[length] != '/') ||
+        strncmp(self, "/..", 3) == 0)
+        return false;
+    wrote = snprintf(ret_dir, size, "%s%s", point, strcmp(self, "/") ? self + length : "");
+    return wrote > 0 && (size_t)wrote < size;
+}
+
+/* The line "0::PATH" of /proc/self/cgroup. */
+static int read_self(char *ret_self, size_t size)
+{
+    SCOPED(FILE *, file_closep) file = fopen("/proc/self/cgroup", "re");
+    char line[LINE_MAX_BYTES];
+
+    while (file && fgets(line, sizeof line, file)) {
+        if (strncmp(line, "0::", 3) != 0)
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        return snprintf(ret_self, size, "%s", line + 3) < (int)size ? 0 : -ENAMETOOLONG;
+    }
+    return -ENOENT;
+}
+
+/* Whether processes may be moved from 'dir' to a group below it: the kernel wants write access to
+ * the cgroup.procs of the lowest group above both. */
+static int open_usable(const char *path, int *ret_dir)
+{
+    SCOPED_FD dir = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+    if (dir < 0)
+        return dir;
+    if (faccessat(dir, "cgroup.procs", W_OK, AT_EACCESS) < 0)
+        return -errno;
+    *ret_dir = fd_take(&dir);
+    return 0;
+}
+
+static int find_parent(struct launch_cgroups *groups, struct coop_err *err)
+{
+    SCOPED(FILE *, file_closep) file = fopen("/proc/self/mountinfo", "re");
+    char self[LAUNCH_CGROUP_PATH], line[LINE_MAX_BYTES];
+    int r = read_self(self, sizeof self);
+
+    if (r < 0 || !file)
+        return coop_fail_sys(err, r < 0 ? r : ENOENT, "find our cgroup in /proc/self");
+    r = -ENOENT;
+    while (fgets(line, sizeof line, file)) {
+        if (!launch_cgroup_locate(line, self, groups->where, sizeof groups->where))
+            continue;
+        r = open_usable(groups->where, &groups->parent);
+        if (r == 0)
+            return 0;
+    }
+    if (r == -ENOENT)
+        return coop_fail(err, COOP_E_MISSING, "no cgroup v2 hierarchy is mounted");
+    (void)coop_fail_sys(err, r, "cgroup '%s' cannot be divided", groups->where);
+    return coop_hint(err, "run coopd in a cgroup of its own (systemd: Delegate=yes)");
+}
+
+/* ---- our own directory ---- */
+
+int launch_cgroups_open(struct launch_cgroups *ret_groups, struct coop_err *err)
+{
+    struct launch_cgroups groups = {.parent = -1, .own = -1};
+    int r;
+
+    if (find_parent(&groups, err) < 0)
+        return -1;
+    (void)snprintf(groups.name, sizeof groups.name, "coop-%d", (int)getpid());
+    r = sys_mkdirat(groups.parent, groups.name, 0755);
+    if (r >= 0 || r == -EEXIST) /* the leftover of a dead coopd with our PID: taken over */
+        r = groups.own =
+            sys_openat(groups.parent, groups.name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (r >= 0 && flock(groups.own, LOCK_EX | LOCK_NB) < 0)
+        r = -errno;
+    if (r >= 0) {
+        *ret_groups = groups;
+        return 0;
+    }
+    fd_closep(&groups.own);
+    fd_closep(&groups.parent);
+    return coop_fail_sys(err, r, "make cgroup '%s/%s'", groups.where, groups.name);
+}
+
+void launch_cgroups_close(struct launch_cgroups *groups)
+{
+    (void)sys_unlinkat(groups->parent, groups->name, AT_REMOVEDIR);
+    fd_closep(&groups->own);
+    fd_closep(&groups->parent);
+    groups->own = groups->parent = -1;
+}
+
+/* ---- names ---- */
+
+int launch_cgroup_escape(const char *name, char *ret_text, size_t size)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_@:";
+    static const char hex[] = "0123456789ABCDEF";
+    size_t used = 0;
+
+    for (; *name; name++) {
+        unsigned char c = (unsigned char)*name;
+
+        if (used + 4 > size)
+            return -ENAMETOOLONG;
+        if (strchr(plain, c)) {
+            ret_text[used++] = (char)c;
+            continue;
+        }
+        ret_text[used++] = '%';
+        ret_text[used++] = hex[c >> 4];
+        ret_text[used++] = hex[c & 15];
+    }
+    ret_text[used] = '\0';
+    return 0;
+}
+
+/* ---- one leaf ---- */
+
+int launch_cgroup_enter(const struct launch_cgroups *groups, const char *path)
+{
+    return sys_openat(groups->parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+}
+
+/* A file of the kernel's in a leaf. */
+static int open_file(int above, const char *path, const char *file, int flags)
+{
+    SCOPED_FD dir = sys_openat(above, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+    return dir < 0 ? dir : sys_openat(dir, file, flags | O_CLOEXEC, 0);
+}
+
+static int watch_leaf(int above, const char *path)
+{
+    return open_file(above, path, "cgroup.events", O_RDONLY);
+}
+
+int launch_cgroup_populated(int watch)
+{
+    char text[256];
+    ssize_t got = sys_pread(watch, text, sizeof text - 1, 0);
+    const char *at;
+
+    if (got == -ENODEV)
+        return 0; /* removed since: nobody lives there */
+    if (got < 0)
+        return (int)got;
+    text[got] = '\0';
+    at = strstr(text, "populated ");
+    return at ? at[strlen("populated ")] == '1' : -EPROTO;
+}
+
+int launch_cgroup_make(const struct launch_cgroups *groups, const char *name,
+                       char ret_path[LAUNCH_CGROUP_PATH], struct coop_err *err)
+{
+    char leaf[256]; /* NAME_MAX + 1 */
+    int r = *name ? launch_cgroup_escape(name, leaf, sizeof leaf) : -EINVAL;
+
+    if (r >= 0)
+        r = sys_mkdirat(groups->own, leaf, 0755);
+    if (r == -EEXIST) {
+        SCOPED_FD watch = watch_leaf(groups->own, leaf);
+
+        r = launch_cgroup_populated(watch) == 1 ? -EBUSY : 0;
+    }
+    if (r < 0)
+        return coop_fail_sys(err, r, "make cgroup '%s/%s/%s'", groups->where, groups->name,
+                             name);
+    (void)snprintf(ret_path, LAUNCH_CGROUP_PATH, "%s/%s", groups->name, leaf);
+    return 0;
+}
+
+int launch_cgroup_watch(const struct launch_cgroups *groups, const char *path)
+{
+    return watch_leaf(groups->parent, path);
+}
+
+/* ---- walking what is below ---- */
+
+/* What to do with each group, children before their parent. */
+struct visitor {
+    int (*group)(struct visitor *visitor, int dir); /* its directory is open         */
+    int (*leave)(struct visitor *visitor, int above, const char *name); /* after it */
+    int sig;
+    pid_t *pids;
+    size_t max, count;
+};
+
+static int visit(struct visitor *visitor, int above, const char *name, int depth);
+
+static int visit_below(struct visitor *visitor, int dir, int depth)
+{
+    struct entry { /* the kernel's struct linux_dirent64 */
+        uint64_t ino;
+        int64_t off;
+        unsigned short size;
+        unsigned char type;
+        char name[];
+    };
+    _Alignas(struct entry) char chunk[2048];
+    ssize_t got;
+
+    while ((got = sys_getdents64(dir, chunk, sizeof chunk)) > 0) {
+        for (ssize_t at = 0; at < got;) {
+            const struct entry *entry = (const void *)(chunk + at);
+            int r;
+
+            at += entry->size;
+            if (entry->type != 4 /* DT_DIR */ || entry->name[0] == '.')
+                continue;
+            r = visit(visitor, dir, entry->name, depth - 1);
+            if (r < 0 && r != -ENOENT)
+                return r;
+        }
+    }
+    return (int)got;
+}
+
+static int visit(struct visitor *visitor, int above, const char *name, int depth)
+{
+    SCOPED_FD dir = sys_openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    int r = dir < 0 ? dir : 0;
+
+    if (r >= 0 && depth > 0)
+        r = visit_below(visitor, dir, depth);
+    if (r >= 0 && visitor->group)
+        r = visitor->group(visitor, dir);
+    if (r >= 0 && visitor->leave)
+        r = visitor->leave(visitor, above, name);
+    return r;
+}
+
+static void count_pid(struct visitor *visitor, pid_t pid)
+{
+    if (visitor->sig > 0)
+        (void)sys_kill(pid, visitor->sig);
+    if (visitor->count < visitor->max)
+        visitor->pids[visitor->count] = pid;
+    visitor->count++;
+}
+
+static int visit_procs(struct visitor *visitor, int dir)
+{
+    SCOPED_FD fd = sys_openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC, 0);
+    char chunk[1024];
+    ssize_t got = fd;
+    pid_t pid = 0;
+
+    while (fd >= 0 && (got = sys_read(fd, chunk, sizeof chunk)) > 0) {
+        for (ssize_t i = 0; i < got; i++) {
+            if (chunk[i] >= '0' && chunk[i] <= '9') {
+                pid = pid * 10 + (chunk[i] - '0');
+                continue;
+            }
+            if (pid > 0) /* 0: a process that our PID namespace does not show */
+                count_pid(visitor, pid);
+            pid = 0;
+        }
+    }
+    return got == -EOPNOTSUPP ? 0 : (int)got; /* a threaded group: its domain lists them */
+}
+
+static int remove_group(struct visitor *visitor, int above, const char *name)
+{
+    (void)visitor;
+    return sys_unlinkat(above, name, AT_REMOVEDIR);
+}
+
+/* ---- the calls on a leaf and all below it ---- */
+
+int launch_cgroup_signal(const struct launch_cgroups *groups, const char *path, int sig)
+{
+    struct visitor visitor = {.group = visit_procs, .sig = sig};
+    int r = visit(&visitor, groups->parent, path, LAUNCH_CGROUP_DEPTH);
+
+    return r < 0 ? r : (int)visitor.count;
+}
+
+ssize_t launch_cgroup_pids(const struct launch_cgroups *groups, const char *path,
+                           pid_t *ret_pids, size_t max)
+{
+    struct visitor visitor = {.group = visit_procs, .pids = ret_pids, .max = max};
+    int r = visit(&visitor, groups->parent, path, LAUNCH_CGROUP_DEPTH);
+
+    return r < 0 ? r : (ssize_t)visitor.count;
+}
+
+int launch_cgroup_kill(const struct launch_cgroups *groups, const char *path)
+{
+    SCOPED_FD fd = open_file(groups->parent, path, "cgroup.kill", O_WRONLY);
+    ssize_t wrote = fd < 0 ? fd : sys_write(fd, "1", 1);
+    int left = 1;
+
+    if (wrote >= 0)
+        return 0;
+    if (wrote != -ENOENT)
+        return (int)wrote;
+    /* A killed process never forks again, so each round leaves only children of the race. */
+    for (int round = 0; round < KILL_ROUNDS && left > 0; round++)
+        left = launch_cgroup_signal(groups, path, SIGKILL);
+    return left < 0 ? left : 0;
+}
+
+int launch_cgroup_remove(const struct launch_cgroups *groups, const char *path)
+{
+    struct visitor visitor = {.leave = remove_group};
+    int r = visit(&visitor, groups->parent, path, LAUNCH_CGROUP_DEPTH);
+
+    return r == -ENOENT ? 0 : r;
+}
+
+/* ---- what dead coopds left ---- */
+
+struct leftover {
+    struct visitor visitor;
+    const char *tree;
+    void (*found)(const char *path, void *arg);
+    void *arg;
+    int leaves;
+};
+
+/* A leaf of a dead coopd: told, and the caller may have removed it. */
+static int found_leaf(struct visitor *visitor, int above, const char *name)
+{
+    struct leftover *left = (struct leftover *)(void *)visitor;
+    char path[LAUNCH_CGROUP_PATH];
+
+    (void)above;
+    if (snprintf(path, sizeof path, "%s/%s", left->tree, name) >= (int)sizeof path)
+        return 0;
+    left->leaves++;
+    left->found(path, left->arg);
+    return 0;
+}
+
+/* A tree next to ours: of a dead coopd when nobody holds its lock. */
+static int found_tree(struct visitor *visitor, int above, const char *name)
+{
+    struct leftover *left = (struct leftover *)(void *)visitor;
+    SCOPED_FD dir = -1;
+
+    if (strncmp(name, "coop-", 5) != 0 || !strspn(name + 5, "0123456789") ||
+        name[5 + strspn(name + 5, "0123456789")])
+        return 0;
+    dir = sys_openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0)
+        return 0;
+    left->tree = name;
+    left->visitor.leave = found_leaf;
+    (void)visit_below(&left->visitor, dir, 1);
+    left->visitor.leave = found_tree;
+    (void)sys_unlinkat(above, name, AT_REMOVEDIR); /* empty by now, or it stays */
+    return 0;
+}
+
+int launch_cgroup_adopt(const struct launch_cgroups *groups, const char *path)
+{
+    char tree[LAUNCH_CGROUP_PATH];
+    SCOPED_FD dir = -1;
+
+    (void)snprintf(tree, sizeof tree, "%.*s", (int)strcspn(path, "/"), path);
+    dir = sys_openat(groups->parent, tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (dir < 0)
+        return dir;
+    if (flock(dir, LOCK_EX | LOCK_NB) < 0)
+        return -errno;
+    return fd_take(&dir);
+}
+
+int launch_cgroups_leftover(const struct launch_cgroups *groups,
+                            void (*found)(const char *path, void *arg), void *arg)
+{
+    struct leftover left = {.visitor = {.leave = found_tree}, .found = found, .arg = arg};
+    SCOPED_FD dir = sys_openat(groups->parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    int r = dir < 0 ? dir : visit_below(&left.visitor, dir, 1);
+
+    return r < 0 ? r : left.leaves;
+}
