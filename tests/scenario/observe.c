@@ -48,6 +48,15 @@ static int see_exit(struct scn *s, struct proc *p, char **argv, struct text *ret
     return SCN_OK;
 }
 
+static int see_took(struct scn *s, struct proc *p, char **argv, struct text *ret)
+{
+    (void)p, (void)argv;
+    if (need_last(s) != SCN_OK)
+        return SCN_FAILED;
+    text_set(ret, "%d", (int)(s->last->took / COOP_NSEC_PER_MSEC / s->slow));
+    return SCN_OK;
+}
+
 static int see_out(struct scn *s, struct proc *p, char **argv, struct text *ret)
 {
     const struct proc *from = p ? p : s->last;
@@ -251,6 +260,7 @@ static int see_daemon(struct scn *s, struct proc *p, char **argv, struct text *r
 /* clang-format off */
 static const struct observation observations[] = {
     {"exit",      0, "==", false, true,  see_exit},
+    {"took",      0, "<",  false, true,  see_took},
     {"out",       0, "~",  false, true,  see_out},
     {"err",       0, "~",  false, true,  see_err},
     {"json",      1, "==", false, true,  see_json},

@@ -75,6 +75,7 @@ int proc_start(struct scn *s, struct proc *p)
     fcntl(err[0], F_SETFL, O_NONBLOCK);
 
     fflush(NULL);
+    p->began = scn_now();
     p->pid = fork();
     if (p->pid < 0)
         return scn_fail(s, "fork: %s", coop_strerror(errno));
@@ -138,6 +139,7 @@ static void reap(struct scn *s)
         for (struct proc *p = s->procs; p; p = p->next) {
             if (p->pid == pid && !p->ended) {
                 p->ended = true;
+                p->took = scn_now() - p->began;
                 p->status = status;
             }
         }

@@ -26,6 +26,7 @@ struct proc {
     pid_t pid;
     bool ended, expected_end; /* expected: the script killed it or waited for it */
     int status;               /* wait status, when ended */
+    coop_nsec began, took;
     struct stream out, err;
     int baseline_fds, baseline_children;
 };

@@ -11,10 +11,15 @@
 #include "base/scope.h"
 #include "proc.h"
 
-static int reach(const char *path)
+enum { HELD_MAX = 2000 };
+
+static int held[HELD_MAX];
+static unsigned held_count;
+
+static int reach_with(const char *path, int flags)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
-    SCOPED_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    SCOPED_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 
     if (strlen(path) >= sizeof to.sun_path)
         return -1;
@@ -22,6 +27,11 @@ static int reach(const char *path)
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
         return -1;
     return fd_take(&fd);
+}
+
+static int reach(const char *path)
+{
+    return reach_with(path, 0);
 }
 
 bool wire_reaches(const char *socket_path)
@@ -97,4 +107,34 @@ int wire_talk(struct scn *s, const char *socket_path, const struct wire_message 
     }
     text_free(&bytes);
     return open && !m->hang_up ? scn_fail(s, "neither an answer nor a hang-up") : SCN_OK;
+}
+
+int wire_hold(struct scn *s, const char *socket_path, unsigned count, const char *text,
+              unsigned *ret_held)
+{
+    *ret_held = 0;
+    while (*ret_held < count && held_count < HELD_MAX) {
+        int fd = reach_with(socket_path, SOCK_NONBLOCK); /* a full backlog refuses at once */
+
+        if (fd < 0) {
+            coop_nsec patience = scn_now() + 200 * COOP_NSEC_PER_MSEC;
+
+            while (fd < 0 && scn_now() < patience) {
+                scn_pump(s, scn_now() + COOP_NSEC_PER_MSEC);
+                fd = reach_with(socket_path, SOCK_NONBLOCK);
+            }
+            if (fd < 0)
+                break;
+        }
+        (void)!send(fd, text, strlen(text), MSG_NOSIGNAL);
+        held[held_count++] = fd;
+        ++*ret_held;
+    }
+    return SCN_OK;
+}
+
+void wire_release(void)
+{
+    while (held_count > 0)
+        close(held[--held_count]);
 }

@@ -20,4 +20,10 @@ bool wire_reaches(const char *socket_path);
 int wire_talk(struct scn *s, const char *socket_path, const struct wire_message *m,
               struct text *ret_reply, coop_nsec deadline);
 
+/* Connects 'count' times, sends 'text' without an end on each, and holds the connections until
+ * wire_release(). What cannot be connected is no error: *ret_held tells how many could. */
+int wire_hold(struct scn *s, const char *socket_path, unsigned count, const char *text,
+              unsigned *ret_held);
+void wire_release(void);
+
 #endif

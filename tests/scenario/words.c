@@ -163,6 +163,26 @@ static int word_raw(struct scn *s, struct args *a)
     return wire_talk(s, sup->socket, &m, &s->last->out.got, words_call_deadline(s));
 }
 
+/* hold N TEXT: N clients that begin a call and never end it; $HELD says how many came in */
+static int word_hold(struct scn *s, struct args *a)
+{
+    struct proc *sup = words_supervisor(s);
+    unsigned count;
+
+    if (!sup)
+        return scn_fail(s, "no supervisor");
+    wire_hold(s, sup->socket, (unsigned)strtoul(a->argv[0], NULL, 10), a->argv[1], &count);
+    scn_set(s, "HELD", keep_printf("%u", count));
+    return SCN_OK;
+}
+
+static int word_release(struct scn *s, struct args *a)
+{
+    (void)s, (void)a;
+    wire_release();
+    return SCN_OK;
+}
+
 /* fifo LINE: one line into control.fifo beside the socket */
 static int word_fifo(struct scn *s, struct args *a)
 {
@@ -295,6 +315,7 @@ static const struct word {
     {"background", 2, word_background}, {"wait",       3, word_wait},
     {"signal",     2, word_signal},     {"kill",       2, word_kill},
     {"raw",        0, word_raw},        {"fifo",       1, word_fifo},
+    {"hold",       2, word_hold},       {"release",    0, word_release},
 };
 /* clang-format on */
 
