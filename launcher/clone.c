@@ -113,7 +113,7 @@ static pid_t by_clone3(const struct clone_order *order, void *stack, int *pidfd)
         args.exit_signal = SIGCHLD;
     if (order->cgroup >= 0) {
         args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = (uint64_t)order->cgroup;
+        args.cgroup = (unsigned)order->cgroup;
     }
     if (stack) {
         args.flags |= (uint64_t)CLONE_VM | CLONE_VFORK;
