@@ -9,6 +9,7 @@
 
 /* ---- helpers ---- */
 
+COOP_FMT(4, 0)
 static void start(struct coop_err *err, enum coop_code code, int sys, const char *fmt,
                   va_list args)
 {

@@ -22,6 +22,7 @@ enum { LAST_STOP_SECONDS = 60 };
 
 /* ---- what the parts share ---- */
 
+COOP_FMT(2, 0)
 static void say_why(struct scn *s, const char *fmt, va_list ap)
 {
     char why[sizeof s->why]; /* the arguments may lie in s->why */
