@@ -6,3 +6,8 @@ if(TARGET coopd)
     set_tests_properties(configs.check.${example} PROPERTIES TIMEOUT 30 LABELS quick)
   endforeach()
 endif()
+
+# The READMEs name only files that exist.
+add_test(NAME house.docs COMMAND ${CMAKE_COMMAND} -DROOT=${CMAKE_SOURCE_DIR}
+                                 -P ${CMAKE_CURRENT_SOURCE_DIR}/check_docs.cmake)
+set_tests_properties(house.docs PROPERTIES TIMEOUT 30 LABELS quick)
