@@ -4,7 +4,7 @@
 #
 # Prose rots first where it names a file that has moved.  In every README, what stands between
 # backticks and looks like a path of this tree, and every relative link, must be there: seen from
-# the root or from the README's own folder.  Paths below build/ are made, not kept.
+# the root or from the README's own folder.  Paths below build/ and etc/ are made, not kept.
 file(GLOB pages ${ROOT}/README.md ${ROOT}/*/README.md ${ROOT}/*/*/README.md)
 set(failed 0)
 foreach(page ${pages})
@@ -19,7 +19,7 @@ foreach(page ${pages})
          names "${text}")
   foreach(name ${names})
     string(REPLACE "`" "" name "${name}")
-    if(name MATCHES "^build/" OR EXISTS ${ROOT}/${name} OR EXISTS ${folder}/${name}
+    if(name MATCHES "^(build|etc)/" OR EXISTS ${ROOT}/${name} OR EXISTS ${folder}/${name}
        OR EXISTS ${ROOT}/lib/${name} OR EXISTS ${ROOT}/lib/include/${name})
       continue()
     endif()

@@ -32,11 +32,15 @@ failed() {
     printf '%s    FAILED: %s%s\n' "$RED" "$1" "$PLAIN" >&2
 }
 
-# known_skip "NAME: REASON": each line of tests/known-skips is a bash pattern for such a line.
+# known_skip "NAME: REASON": tests/known-skips says when a skip is expected.
 known_skip() {
-    local pattern
-    while IFS= read -r pattern; do
-        case $pattern in '' | '#'*) continue ;; esac
+    local when pattern
+    while read -r when pattern; do
+        case $when in
+            any) ;;
+            user) [ "$(id -u)" != 0 ] || continue ;;
+            *) continue ;;
+        esac
         # shellcheck disable=SC2053
         [[ $1 != $pattern ]] || return 0
     done <tests/known-skips
@@ -92,6 +96,7 @@ ctest_in() {
     rm -f "$junit"
     title "tests in build/$preset"
     ctest --test-dir "build/$preset" --output-junit "$ROOT/$junit" --output-on-failure \
+        --test-output-size-passed 65536 --test-output-size-failed 65536 \
         --no-tests=error --timeout 300 -j "${COOP_TEST_JOBS:-2}" "$@" </dev/null >&2 || true
     [ -s "$junit" ] || { failed "ctest in build/$preset did not finish" && return; }
     while read -r verdict rest; do
