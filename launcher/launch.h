@@ -182,13 +182,13 @@ struct launch_spec {
     /* namespaces */
     bool private_users, private_pids, private_network, private_ipc, private_mounts;
     bool protect_hostname, private_cgroup;
-    char *hostname;         /* needs protect_hostname */
-    bool loopback;          /* with private_network: bring lo up */
-    bool as_pid_1;          /* with private_pids: the program itself is PID 1, no reaper */
-    bool nested_namespaces; /* RestrictNamespaces=no */
-    bool subreaper;         /* without private_pids: a subreaper (init.h, INIT_TREE) stays above
-                               the program; its end means that the whole tree is gone.  No row:
-                               coopd sets it where a service has neither namespace nor cgroup */
+    char *hostname;           /* needs protect_hostname */
+    bool loopback;            /* with private_network: bring lo up */
+    bool as_pid_1;            /* with private_pids: the program itself is PID 1, no reaper */
+    bool restrict_namespaces; /* RestrictNamespaces: no further ones from inside */
+    bool subreaper; /* without private_pids: a subreaper (init.h, INIT_TREE) stays above
+                       the program; its end means that the whole tree is gone.  No row:
+                       coopd sets it where a service has neither namespace nor cgroup */
 
     /* file system */
     int root;                                          /* enum launch_root */

@@ -42,6 +42,7 @@ enum plan_op_kind {
     PLAN_OP_MASK,    /* cover dst with nothing                                  */
     PLAN_OP_SETATTR, /* change attributes of the mount at dst                   */
     PLAN_OP_SELF,    /* make dst a mount of its own, then change attributes     */
+    PLAN_OP_KINDS
 };
 
 #define PLAN_MNT_TRY       0x01u /* missing src or dst: skip                      */
@@ -61,8 +62,8 @@ struct plan_op {
 };
 
 struct plan_limit {
-    uint32_t which; /* RLIMIT_* */
-    uint32_t pad;
+    uint32_t which; /* RLIMIT_*                      */
+    plan_off name;  /* "LimitNOFILE", for messages   */
     uint64_t soft, hard;
 };
 
@@ -77,7 +78,7 @@ struct plan_limit {
 #define PLAN_SESSION        0x0100u
 #define PLAN_PDEATHSIG      0x0200u
 #define PLAN_NO_NEW_PRIVS   0x0400u
-#define PLAN_SET_CAPS       0x0800u /* capset to 'cap_keep'                       */
+#define PLAN_SET_CAPS       0x0800u /* capset to what 'cap_keep' leaves            */
 #define PLAN_DROP_BOUNDING  0x1000u
 #define PLAN_NEW_ROOT       0x2000u /* tmpfs root, pivot_root                     */
 #define PLAN_ROOT_BIND      0x4000u /* ops[0] is the new root itself              */
@@ -98,25 +99,26 @@ struct launch_plan {
     uint32_t clone_flags;          /* CLONE_NEW* to be born in                       */
 
     /* identity, as seen after the maps */
-    uint32_t uid, gid; /* what to become                             */
-    uint32_t map_outside_uid, map_outside_gid;
+    uint32_t uid, gid; /* what to become (PLAN_SET_IDS) */
+    uint32_t map_inside_uid, map_outside_uid, map_inside_gid, map_outside_gid;
     struct plan_vec groups; /* gid_t                                      */
 
     struct plan_vec argv_off, env_off; /* plan_off each                               */
     struct plan_vec argv, env;         /* pointer slots, NULL-terminated (count + 1)  */
     struct plan_vec exec_paths;        /* plan_off: tried in order                    */
+    plan_off program;                  /* argv[0] as the user wrote it, for messages          */
     plan_off cwd, hostname;
 
+    uint64_t root_size;     /* ceiling of an empty root's tmpfs, bytes */
     struct plan_vec ops;    /* struct plan_op          */
     struct plan_vec limits; /* struct plan_limit       */
     struct plan_vec filter; /* struct sock_filter      */
 
-    uint64_t cap_bounding; /* to keep                                               */
-    uint64_t cap_keep;     /* permitted, effective, inheritable at exec              */
-    uint64_t cap_ambient;
+    uint64_t cap_keep;    /* may stay in the bounding, permitted and effective sets */
+    uint64_t cap_ambient; /* also inheritable, so that they survive exec            */
     uint32_t umask;
     int32_t nice, oom_score;
-    uint32_t cap_last; /* highest capability to drop */
+    uint32_t pad;
 };
 
 /* ---- reading a plan -------------------------------------------------------------------- */
@@ -131,6 +133,9 @@ static inline const char *plan_str(const struct launch_plan *plan, plan_off off)
 {
     return off ? (const char *)plan + off : (const char *)0;
 }
+
+/* "LimitNOFILE" for RLIMIT_NOFILE; NULL for none. In sandbox_settings.c. */
+const char *launch_limit_name(uint32_t which);
 
 /* Fills the pointer slots for the address the block is at now. Idempotent. */
 void plan_bind(struct launch_plan *plan);

@@ -34,13 +34,17 @@ struct launch_report {
 
 /* ---- the child ------------------------------------------------------------------------- */
 
+#define OWN_MAX 64
+
 struct child {
     const struct launch_plan *plan;
-    struct launch_io io; /* numbers change as fds are moved out of the way */
-    int report;          /* our end of the report channel, close-on-exec   */
-    int root;            /* the new root while it is being built, or -1    */
-    uint16_t step;       /* index of the step that runs                    */
-    const char *call;    /* what failed, for the record                    */
+    struct launch_io io;       /* numbers change as fds are moved out of the way */
+    int report;                /* our end of the report channel, close-on-exec   */
+    int root;                  /* the new root while it is being built, or -1    */
+    uint64_t own_dev[OWN_MAX]; /* file systems that this launch has made  */
+    unsigned own_count;
+    uint16_t step;    /* index of the step that runs                    */
+    const char *call; /* what failed, for the record                    */
     const char *path;
 };
 
@@ -59,8 +63,11 @@ const char *recipe_step_why(unsigned step);
 int recipe_explain_failure(const struct launch_report *report, const struct launch_plan *plan,
                            struct coop_err *err);
 
-/* Sends a LOST record (the step goes on). */
+/* Sends one record; text comes from c->call and c->path. */
 void recipe_send(struct child *c, enum report_kind kind, int sys, uint32_t guard);
+
+/* True, after a LOST record, when the plan only prefers 'guard': the step may go on. */
+bool recipe_may_lose(struct child *c, uint32_t guard, int sys);
 
 /* ---- steps that live with the spawning side ------------------------------------------------
  */

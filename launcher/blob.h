@@ -1,0 +1,51 @@
+#ifndef LAUNCHER_BLOB_H
+#define LAUNCHER_BLOB_H
+
+#include "base/buf.h"
+#include "launcher/plan.h"
+
+/*
+ * blob.h - putting a plan together; private to the compiling side of launcher/
+ *
+ * The plan's header is filled on the stack; everything else is appended to a buffer behind it and
+ * referred to by offset.  The buffer remembers its first error, so one check at the end does.
+ */
+struct blob {
+    struct buf bytes; /* begins with room for struct launch_plan */
+};
+
+#define BLOB_ALIGN 8
+
+/* Appends, aligned to BLOB_ALIGN. The offset; meaningless after an error. */
+static inline plan_off blob_add(struct blob *b, const void *bytes, size_t size)
+{
+    static const char zeroes[BLOB_ALIGN];
+    size_t at;
+
+    buf_add(&b->bytes, zeroes, (BLOB_ALIGN - b->bytes.len % BLOB_ALIGN) % BLOB_ALIGN);
+    at = b->bytes.len;
+    if (size > 0)
+        buf_add(&b->bytes, bytes, size);
+    return (plan_off)at;
+}
+
+/* Appends a string with its NUL. NULL: offset 0. */
+static inline plan_off blob_text(struct blob *b, const char *text)
+{
+    plan_off at = (plan_off)b->bytes.len;
+
+    if (!text)
+        return 0;
+    for (const char *end = text;; end++) {
+        if (!*end) {
+            buf_add(&b->bytes, text, (size_t)(end - text) + 1);
+            return at;
+        }
+    }
+}
+
+/* plan_files.c: turns the file-system part of the spec into plan->ops (and root flags). */
+int plan_compile_files(const struct launch_spec *spec, struct launch_plan *plan, struct blob *b,
+                       struct coop_err *err);
+
+#endif

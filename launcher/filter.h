@@ -1,0 +1,39 @@
+#ifndef LAUNCHER_FILTER_H
+#define LAUNCHER_FILTER_H
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * filter.h - the default system-call filter; private to launcher/
+ *
+ * Every call number gets one of three answers:
+ *
+ *      allowed     what ordinary programs use (the class of systemd's @system-service)
+ *      EPERM       known, refused: mount, ptrace, bpf, keyrings, modules, clocks, ...
+ *      ENOSYS      unknown to us, or better taken for absent, because libc then falls back to what
+ *                  the filter can judge: clone3, io_uring, and all calls of another ABI
+ *
+ * and some allowed calls are judged by one argument, of which 32 bits count, because that is what
+ * the kernel reads (CVE-2019-10063): ioctl, clone, unshare, personality, socket.
+ *
+ * libseccomp compiles the table into a decision tree once, at build time (filter_gen); a launch
+ * only copies the bytes.  tests/unit/launcher/test_filter.c runs them in an interpreter and
+ * compares the answer for each number with tests/golden.
+ */
+
+/* The compiled bytes for this machine; static, never freed. 0, or -1 when there are none. */
+int filter_get(bool restrict_namespaces, const struct sock_filter **ret_code,
+               size_t *ret_count);
+
+/* Compiles with libseccomp into a malloc'ed array: what filter_gen and the unit test call. Returns
+ * 0 or -errno. */
+int filter_compile(bool restrict_namespaces, struct sock_filter **ret_code, size_t *ret_count);
+
+enum filter_answer { FILTER_ALLOW, FILTER_REFUSE, FILTER_ABSENT };
+
+/* What the table says about a call of this name (not looking at arguments). */
+enum filter_answer filter_says(const char *name);
+
+#endif

@@ -1,0 +1,405 @@
+/*
+ * plan.c - compile: from what is wanted to what will be done
+ *
+ * Runs in the parent: may allocate and explain.  It decides everything that can be decided without
+ * the child: which namespaces to be born in, which ids to map, where exec looks, what is left
+ * out because it is only preferred and this machine refuses it.  It looks at nothing but the spec
+ * and struct launch_host, so a plan is the same wherever it is compiled (tests/golden).
+ */
+#include "launcher/plan.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "launcher/blob.h"
+#include "launcher/filter.h"
+#include "launcher/kernel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define ROOT_SIZE    (64u << 20) /* an empty root holds directories and copied files of /etc */
+
+/* ---- guards ---- */
+
+static bool wants_mounts(const struct launch_spec *spec)
+{
+    return spec->private_mounts || spec->root != LAUNCH_ROOT_HOST || spec->mounts.count > 0 ||
+           spec->protect_system != LAUNCH_SYSTEM_NO || spec->protect_home != LAUNCH_HOME_NO ||
+           spec->private_tmp || spec->private_devices || spec->protect_kernel ||
+           spec->read_only.count || spec->read_write.count || spec->inaccessible.count ||
+           spec->bind.count || spec->bind_read_only.count || spec->temporary.count;
+}
+
+static bool wants_limits(const struct launch_spec *spec)
+{
+    for (size_t i = 0; i < LAUNCH_LIMITS; i++)
+        if (spec->limits[i].set)
+            return true;
+    return spec->nice.set;
+}
+
+static uint32_t wanted_guards(const struct launch_spec *spec)
+{
+    const struct {
+        enum launch_guard guard;
+        bool wanted;
+    } all[] = {
+        {LAUNCH_GUARD_USERS, spec->private_users},
+        {LAUNCH_GUARD_PIDS, spec->private_pids},
+        {LAUNCH_GUARD_MOUNTS, wants_mounts(spec)},
+        {LAUNCH_GUARD_NETWORK, spec->private_network},
+        {LAUNCH_GUARD_IPC, spec->private_ipc},
+        {LAUNCH_GUARD_UTS, spec->protect_hostname},
+        {LAUNCH_GUARD_CGROUP, spec->private_cgroup},
+        {LAUNCH_GUARD_ROOT, spec->root == LAUNCH_ROOT_EMPTY},
+        {LAUNCH_GUARD_SYSTEM, spec->protect_system != LAUNCH_SYSTEM_NO},
+        {LAUNCH_GUARD_HOME, spec->protect_home != LAUNCH_HOME_NO},
+        {LAUNCH_GUARD_TMP, spec->private_tmp},
+        {LAUNCH_GUARD_DEVICES, spec->private_devices},
+        {LAUNCH_GUARD_KERNEL, spec->protect_kernel},
+        {LAUNCH_GUARD_PATHS, spec->read_only.count || spec->inaccessible.count},
+        {LAUNCH_GUARD_NO_NEW_PRIVS, spec->no_new_privs},
+        {LAUNCH_GUARD_CAPS, spec->cap_dropped != 0},
+        {LAUNCH_GUARD_FILTER, spec->filter != LAUNCH_FILTER_NONE},
+        {LAUNCH_GUARD_NESTING, spec->restrict_namespaces},
+        {LAUNCH_GUARD_LIMITS, wants_limits(spec)},
+        {LAUNCH_GUARD_OOM_SCORE, spec->oom_score.set},
+    };
+    uint32_t guards = 0;
+
+    for (size_t i = 0; i < COOP_COUNT(all); i++)
+        if (all[i].wanted)
+            guards |= LAUNCH_BIT(all[i].guard);
+    return guards;
+}
+
+/* What goes with a namespace that is not to be had. */
+static uint32_t spread_loss(uint32_t lost, uint32_t guards)
+{
+    static const enum launch_guard in_mounts[] = {
+        LAUNCH_GUARD_ROOT,    LAUNCH_GUARD_SYSTEM, LAUNCH_GUARD_HOME,  LAUNCH_GUARD_TMP,
+        LAUNCH_GUARD_DEVICES, LAUNCH_GUARD_KERNEL, LAUNCH_GUARD_PATHS,
+    };
+
+    if (lost & LAUNCH_BIT(LAUNCH_GUARD_MOUNTS))
+        for (size_t i = 0; i < COOP_COUNT(in_mounts); i++)
+            lost |= guards & LAUNCH_BIT(in_mounts[i]);
+    return lost;
+}
+
+static bool has(const struct launch_plan *plan, enum launch_guard guard)
+{
+    return plan->guards & ~plan->lost & LAUNCH_BIT(guard);
+}
+
+/* ---- parts of the plan ---- */
+
+static void compile_namespaces(const struct launch_spec *spec, const struct launch_host *host,
+                               struct launch_plan *plan)
+{
+    static const struct {
+        enum launch_guard guard;
+        uint32_t flag;
+    } rows[] = {
+        {LAUNCH_GUARD_USERS, CLONE_NEWUSER},    {LAUNCH_GUARD_PIDS, CLONE_NEWPID},
+        {LAUNCH_GUARD_MOUNTS, CLONE_NEWNS},     {LAUNCH_GUARD_NETWORK, CLONE_NEWNET},
+        {LAUNCH_GUARD_IPC, CLONE_NEWIPC},       {LAUNCH_GUARD_UTS, CLONE_NEWUTS},
+        {LAUNCH_GUARD_CGROUP, CLONE_NEWCGROUP},
+    };
+
+    for (size_t i = 0; i < COOP_COUNT(rows); i++)
+        if (has(plan, rows[i].guard))
+            plan->clone_flags |= rows[i].flag;
+
+    /* An ordinary user gets namespaces only inside one of its own user namespaces. */
+    if (plan->clone_flags && !host->privileged)
+        plan->clone_flags |= CLONE_NEWUSER;
+    if (plan->clone_flags & CLONE_NEWUSER)
+        plan->flags |= PLAN_MAP_IDS;
+    else if (plan->clone_flags & CLONE_NEWNS)
+        plan->flags |= PLAN_PRIVATE_VIEW; /* in a user namespace the kernel does it */
+    if (plan->clone_flags & CLONE_NEWNET && spec->loopback)
+        plan->flags |= PLAN_LOOPBACK;
+    if (plan->clone_flags & CLONE_NEWPID && !spec->as_pid_1)
+        plan->flags |= PLAN_REAPER;
+    if (plan->clone_flags & CLONE_NEWUSER && has(plan, LAUNCH_GUARD_NESTING))
+        plan->flags |= PLAN_NO_NESTING;
+}
+
+static int compile_identity(const struct launch_spec *spec, const struct launch_host *host,
+                            struct launch_plan *plan, struct blob *b, struct coop_err *err)
+{
+    uint32_t uid = spec->uid == LAUNCH_NO_ID ? host->uid : spec->uid;
+    uint32_t gid = spec->gid == LAUNCH_NO_ID ? host->gid : spec->gid;
+    bool changes = uid != host->uid || gid != host->gid;
+
+    if (plan->flags & PLAN_MAP_IDS) {
+        if (changes)
+            return coop_fail(err, COOP_E_MISSING,
+                             "User= and Group= cannot be combined with PrivateUsers= yet: a "
+                             "single id is mapped, the caller's (%u:%u)",
+                             host->uid, host->gid),
+                   coop_hint(err, "leave out User= and Group=, or set PrivateUsers=no");
+        plan->map_outside_uid = uid;
+        plan->map_outside_gid = gid;
+        plan->map_inside_uid = spec->inside_uid == LAUNCH_NO_ID ? uid : spec->inside_uid;
+        plan->map_inside_gid = spec->inside_gid == LAUNCH_NO_ID ? gid : spec->inside_gid;
+    } else if (changes || spec->set_groups) {
+        if (host->uid != 0)
+            return coop_fail(err, COOP_E_DENIED, "an ordinary user (%u:%u) cannot become %u:%u",
+                             host->uid, host->gid, uid, gid),
+                   coop_hint(err, "start as root, or leave out User= and Group=");
+        plan->flags |= PLAN_SET_IDS | PLAN_SET_GROUPS;
+    }
+    plan->uid = uid;
+    plan->gid = gid;
+
+    plan->groups.at = blob_add(b, NULL, 0);
+    for (size_t i = 0; i < spec->groups.count; i++) {
+        uint32_t id = (uint32_t)strtoul(spec->groups.items[i], NULL, 10);
+
+        buf_add(&b->bytes, &id, sizeof id);
+        plan->groups.count++;
+    }
+    return 0;
+}
+
+/* Offsets of the strings, and empty pointer slots behind them that plan_bind() fills. */
+static void compile_list(struct blob *b, const struct strlist *list, const char *first,
+                         struct plan_vec *ret_off, struct plan_vec *ret_slots)
+{
+    SCOPED_FREE plan_off *off = calloc(list->count + 1, sizeof *off);
+    SCOPED_FREE char **none = calloc(list->count + 1, sizeof *none);
+
+    if (!off || !none) {
+        b->bytes.error = -ENOMEM;
+        return;
+    }
+    for (size_t i = 0; i < list->count; i++)
+        off[i] = blob_text(b, i == 0 && first ? first : list->items[i]);
+    ret_off->count = ret_slots->count = (uint32_t)list->count;
+    ret_off->at = blob_add(b, off, list->count * sizeof *off);
+    ret_slots->at = blob_add(b, none, (list->count + 1) * sizeof *none);
+}
+
+/* The files that exec will try, in order. */
+static int compile_exec_paths(const struct launch_spec *spec, struct launch_plan *plan,
+                              struct blob *b, struct coop_err *err)
+{
+    const char *name = spec->argv.items[0], *path = strlist_env_get(&spec->env, "PATH");
+    plan_off at[64];
+    uint32_t count = 0;
+
+    plan->program = blob_text(b, name);
+    if (strchr(name, '/'))
+        at[count++] = plan->program;
+    for (const char *from = path ? path : DEFAULT_PATH; count == 0 || !strchr(name, '/');) {
+        size_t len = strcspn(from, ":");
+        char full[4096];
+
+        if (count == COOP_COUNT(at))
+            return coop_fail(err, COOP_E_LIMIT, "PATH has more than %zu directories",
+                             COOP_COUNT(at));
+        if (len + strlen(name) + 3 > sizeof full)
+            return coop_fail(err, COOP_E_LIMIT, "PATH: a directory name is too long");
+        memcpy(full, len ? from : ".", len ? len : 1);
+        str_copy(full + (len ? len : 1), sizeof full - len - 1, "/");
+        str_copy(full + (len ? len : 1) + 1, sizeof full - len - 2, name);
+        at[count++] = blob_text(b, full);
+        if (!from[len])
+            break;
+        from += len + 1;
+    }
+    plan->exec_paths = (struct plan_vec){blob_add(b, at, count * sizeof at[0]), count};
+    return 0;
+}
+
+static void compile_limits(const struct launch_spec *spec, struct launch_plan *plan,
+                           struct blob *b)
+{
+    struct plan_limit rows[LAUNCH_LIMITS] = {0};
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < LAUNCH_LIMITS; i++) {
+        if (!spec->limits[i].set)
+            continue;
+        rows[count++] = (struct plan_limit){i, blob_text(b, launch_limit_name(i)),
+                                            spec->limits[i].soft, spec->limits[i].hard};
+    }
+    plan->limits = (struct plan_vec){blob_add(b, rows, count * sizeof rows[0]), count};
+
+    if (spec->umask.set)
+        plan->flags |= PLAN_SET_UMASK;
+    if (spec->nice.set)
+        plan->flags |= PLAN_SET_NICE;
+    if (has(plan, LAUNCH_GUARD_OOM_SCORE))
+        plan->flags |= PLAN_SET_OOM;
+    plan->umask = (uint32_t)spec->umask.value;
+    plan->nice = spec->nice.value;
+    plan->oom_score = spec->oom_score.value;
+}
+
+static int compile_power(const struct launch_spec *spec, struct launch_plan *plan,
+                         struct blob *b, struct coop_err *err)
+{
+    const struct sock_filter *code;
+    size_t count;
+
+    plan->cap_keep = ~spec->cap_dropped;
+    plan->cap_ambient = spec->cap_ambient;
+    /* Born in a user namespace the child has every capability in there: never hand them on
+     * unasked. Exec would drop them for all ids but 0. */
+    if (spec->cap_dropped)
+        plan->flags |= PLAN_DROP_BOUNDING;
+    if (spec->cap_dropped || spec->cap_ambient)
+        plan->flags |= PLAN_SET_CAPS;
+    if (spec->no_new_privs || spec->filter != LAUNCH_FILTER_NONE)
+        plan->flags |= PLAN_NO_NEW_PRIVS; /* without it only CAP_SYS_ADMIN may load a filter */
+    if (spec->filter == LAUNCH_FILTER_NONE)
+        return 0;
+    if (filter_get(spec->restrict_namespaces, &code, &count) < 0)
+        return coop_fail(err, COOP_E_MISSING, "SystemCallFilter: no filter for this machine");
+    plan->filter = (struct plan_vec){blob_add(b, code, count * sizeof *code), (uint32_t)count};
+    return 0;
+}
+
+static void compile_life(const struct launch_spec *spec, struct launch_plan *plan,
+                         struct blob *b)
+{
+    const char *cwd = spec->cwd;
+
+    if (cwd && cwd[0] == '-') {
+        plan->flags |= PLAN_CWD_OPTIONAL;
+        cwd++;
+    }
+    plan->cwd = blob_text(b, cwd ? cwd : "/");
+    if (has(plan, LAUNCH_GUARD_UTS))
+        plan->hostname = blob_text(b, spec->hostname);
+    if (spec->new_session)
+        plan->flags |= PLAN_SESSION;
+    if (spec->die_with_parent)
+        plan->flags |= PLAN_PDEATHSIG;
+}
+
+/* ---- the finished block ---- */
+
+void plan_bind(struct launch_plan *plan)
+{
+    const struct {
+        struct plan_vec from, to;
+    } lists[] = {{plan->argv_off, plan->argv}, {plan->env_off, plan->env}};
+
+    for (size_t l = 0; l < COOP_COUNT(lists); l++) {
+        const plan_off *off = plan_at(plan, lists[l].from.at);
+        void *slots = (char *)plan + lists[l].to.at;
+        char **pointers = slots;
+
+        for (uint32_t i = 0; i < lists[l].to.count; i++)
+            pointers[i] = (char *)plan + off[i];
+        pointers[lists[l].to.count] = NULL;
+    }
+    plan->bound = (uint64_t)(uintptr_t)plan;
+}
+
+static int finish(struct blob *b, struct launch_plan *head, struct launch_plan **ret_plan,
+                  struct coop_err *err)
+{
+    struct launch_plan *plan;
+
+    blob_add(b, "", 1); /* whatever string comes last, a NUL ends the block */
+    if (b->bytes.error)
+        return coop_fail_sys(err, b->bytes.error, "compiling the sandbox (at most %u MiB)",
+                             LAUNCH_MAX_BLOB >> 20);
+    plan = malloc(b->bytes.len);
+    if (!plan)
+        return coop_fail_sys(err, ENOMEM, "compiling the sandbox");
+    head->magic = PLAN_MAGIC;
+    head->version = PLAN_VERSION;
+    head->size = (uint32_t)b->bytes.len;
+    memcpy(plan, b->bytes.data, b->bytes.len);
+    memcpy(plan, head, sizeof *head);
+    plan_bind(plan);
+    *ret_plan = plan;
+    return 0;
+}
+
+static int compile_into(const struct launch_spec *spec, const struct launch_host *host,
+                        struct launch_plan *plan, struct blob *b, struct coop_err *err)
+{
+    plan->guards = wanted_guards(spec);
+    plan->prefer = spec->prefer;
+    plan->lost = spread_loss(plan->guards & plan->prefer & host->refused, plan->guards);
+    plan->root_size = ROOT_SIZE;
+
+    compile_namespaces(spec, host, plan);
+    if (compile_identity(spec, host, plan, b, err) < 0)
+        return -1;
+    compile_list(b, &spec->argv, spec->argv0, &plan->argv_off, &plan->argv);
+    compile_list(b, &spec->env, NULL, &plan->env_off, &plan->env);
+    if (compile_exec_paths(spec, plan, b, err) < 0)
+        return -1;
+    if (has(plan, LAUNCH_GUARD_MOUNTS) && plan_compile_files(spec, plan, b, err) < 0)
+        return -1;
+    compile_limits(spec, plan, b);
+    if (compile_power(spec, plan, b, err) < 0)
+        return -1;
+    compile_life(spec, plan, b);
+    return 0;
+}
+
+/* ---- the public calls ---- */
+
+int launch_compile(const struct launch_spec *spec, const struct launch_host *host,
+                   struct launch_plan **ret_plan, struct coop_err *err)
+{
+    struct launch_plan head = {0};
+    struct blob b = {.bytes = BUF_INIT(LAUNCH_MAX_BLOB)};
+    struct launch_host here;
+    int r;
+
+    if (launch_spec_check(spec, err) < 0)
+        return -1;
+    if (!host) {
+        launch_host_assume(&here);
+        host = &here;
+    }
+    buf_add(&b.bytes, &head, sizeof head);
+    r = compile_into(spec, host, &head, &b, err);
+    if (r >= 0)
+        r = finish(&b, &head, ret_plan, err);
+    buf_done(&b.bytes);
+    return r;
+}
+
+void launch_plan_free(struct launch_plan *plan)
+{
+    free(plan);
+}
+
+const void *launch_plan_bytes(const struct launch_plan *plan, size_t *ret_size)
+{
+    *ret_size = plan->size;
+    return plan;
+}
+
+uint32_t launch_plan_guards(const struct launch_plan *plan)
+{
+    return plan->guards;
+}
+
+uint32_t launch_plan_lost(const struct launch_plan *plan)
+{
+    return plan->lost;
+}
+
+bool launch_plan_is_light(const struct launch_plan *plan)
+{
+    return !(plan->flags & (PLAN_REAPER | PLAN_SET_IDS | PLAN_SET_GROUPS));
+}
+
+bool launch_plan_has_reaper(const struct launch_plan *plan)
+{
+    return plan->flags & PLAN_REAPER;
+}

@@ -1,0 +1,78 @@
+/*
+ * plan_verify.c - is this block of bytes a plan that can be run?
+ *
+ * The spawner gets plans from its parent over a socket.  The parent is trusted with what it asks
+ * for, but not with memory safety across two builds: magic and version stop another build's
+ * plan, and the bounds stop a truncated one.
+ */
+#include "launcher/plan.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool vec_ok(const struct launch_plan *plan, struct plan_vec vec, size_t item,
+                   size_t more)
+{
+    uint64_t end = (uint64_t)vec.at + ((uint64_t)vec.count + more) * item;
+
+    return vec.count == 0 && more == 0
+               ? vec.at <= plan->size
+               : vec.at >= sizeof *plan && vec.at % 4 == 0 && end <= plan->size;
+}
+
+static bool text_ok(const struct launch_plan *plan, plan_off off)
+{
+    return off == 0 || (off >= sizeof *plan && off < plan->size);
+}
+
+static bool texts_ok(const struct launch_plan *plan, struct plan_vec vec)
+{
+    const plan_off *off = plan_at(plan, vec.at);
+
+    for (uint32_t i = 0; i < vec.count; i++)
+        if (off[i] == 0 || !text_ok(plan, off[i]))
+            return false;
+    return true;
+}
+
+static bool ops_ok(const struct launch_plan *plan)
+{
+    const struct plan_op *ops = plan_at(plan, plan->ops.at);
+
+    for (uint32_t i = 0; i < plan->ops.count; i++) {
+        if (ops[i].kind >= PLAN_OP_KINDS || ops[i].guard >= LAUNCH_GUARD_COUNT)
+            return false;
+        if (!ops[i].dst || !text_ok(plan, ops[i].dst) || !text_ok(plan, ops[i].src))
+            return false;
+        if (ops[i].kind == PLAN_OP_FILE &&
+            (ops[i].data < sizeof *plan || ops[i].data > plan->size ||
+             ops[i].size > plan->size - ops[i].data))
+            return false;
+    }
+    return true;
+}
+
+int plan_verify(const void *block, size_t size)
+{
+    const struct launch_plan *plan = block;
+    bool ok;
+
+    if (size < sizeof *plan || plan->magic != PLAN_MAGIC || plan->version != PLAN_VERSION ||
+        plan->size != size || ((const char *)block)[size - 1] != '\0')
+        return -EINVAL;
+    ok = vec_ok(plan, plan->groups, sizeof(uint32_t), 0) &&
+         vec_ok(plan, plan->argv_off, sizeof(plan_off), 0) &&
+         vec_ok(plan, plan->env_off, sizeof(plan_off), 0) &&
+         vec_ok(plan, plan->argv, sizeof(char *), 1) &&
+         vec_ok(plan, plan->env, sizeof(char *), 1) &&
+         vec_ok(plan, plan->exec_paths, sizeof(plan_off), 0) &&
+         vec_ok(plan, plan->ops, sizeof(struct plan_op), 0) &&
+         vec_ok(plan, plan->limits, sizeof(struct plan_limit), 0) &&
+         vec_ok(plan, plan->filter, sizeof(struct sock_filter), 0) &&
+         plan->argv.count == plan->argv_off.count && plan->env.count == plan->env_off.count &&
+         plan->argv.count > 0;
+    ok = ok && text_ok(plan, plan->program) && text_ok(plan, plan->cwd) &&
+         text_ok(plan, plan->hostname) && texts_ok(plan, plan->argv_off) &&
+         texts_ok(plan, plan->env_off) && texts_ok(plan, plan->exec_paths) && ops_ok(plan);
+    return ok ? 0 : -EINVAL;
+}

@@ -1,0 +1,38 @@
+#ifndef LAUNCHER_STEPS_H
+#define LAUNCHER_STEPS_H
+
+#include "launcher/recipe.h"
+
+/*
+ * steps.h - the steps of the recipe, by the file they live in; private to launcher/
+ *
+ * Rules for all of them: recipe.h.  A step that the plan does not use returns 0 at once.
+ */
+
+/* steps_life.c */
+step_fn step_guard_parent, step_session, step_pdeathsig, step_signals, step_cwd, step_exec;
+/* steps_fd.c */
+step_fn step_keep_fds, step_stdio, step_close_fds;
+/* steps_namespace.c */
+step_fn step_user_maps, step_no_nesting, step_loopback, step_hostname;
+/* steps_mount.c */
+step_fn step_private_view, step_new_root, step_mounts, step_pivot_root;
+/* steps_limits.c */
+step_fn step_oom_score, step_umask, step_nice, step_rlimits;
+/* steps_identity.c */
+step_fn step_bounding, step_identity, step_caps, step_no_new_privs;
+/* steps_seccomp.c */
+step_fn step_seccomp;
+
+/* Notes what failed and passes the result through, so that one line does both. */
+static inline int step_fail(struct child *c, long r, const char *call, const char *path)
+{
+    c->call = call;
+    c->path = path;
+    return (int)r;
+}
+
+/* Writes 'len' bytes of text to a file of /proc. */
+int step_write_file(struct child *c, const char *path, const char *text, size_t len);
+
+#endif

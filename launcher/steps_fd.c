@@ -1,0 +1,98 @@
+/*
+ * steps_fd.c - which descriptors the program gets: 0, 1, 2, the ones handed down, no others
+ *
+ * Three steps, because the numbers get in each other's way.  keep-fds lifts everything we need
+ * above the final numbers; stdio then puts them down without treading on anything; close-fds
+ * moves the report and the gate right behind them and sweeps the rest with one close_range().
+ *
+ *      0 1 2 | 3 ... 3+n-1  | report gate | closed
+ *      stdio | handed down  | cloexec     |
+ */
+#include "launcher/raw.h"
+#include "launcher/steps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+static int first_free(const struct child *c)
+{
+    return 3 + (int)c->io.fd_count;
+}
+
+static int lift(struct child *c, int *fd, int floor)
+{
+    long r;
+
+    if (*fd < 0 || *fd >= floor)
+        return 0;
+    r = raw3(SYS_fcntl, *fd, F_DUPFD_CLOEXEC, floor);
+    if (r < 0)
+        return step_fail(c, r, "fcntl", "keeping a descriptor");
+    *fd = (int)r;
+    return 0;
+}
+
+int step_keep_fds(struct child *c)
+{
+    int floor = first_free(c),
+        *special[] = {&c->report, &c->io.gate, &c->io.exit_note, &c->io.liveness};
+    int r = 0;
+
+    if (c->io.fd_count > LAUNCH_MAX_FDS)
+        return step_fail(c, -EMFILE, "too many descriptors to hand down", NULL);
+    for (unsigned i = 0; i < sizeof special / sizeof special[0] && r >= 0; i++)
+        r = lift(c, special[i], floor);
+    for (unsigned i = 0; i < c->io.fd_count && r >= 0; i++)
+        r = lift(c, &c->io.fds[i], floor);
+    for (unsigned i = 0; i < 3 && r >= 0; i++) {
+        if (c->io.stdio[i] < 0) {
+            long null = raw4(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
+
+            if (null < 0)
+                return step_fail(c, null, "openat", "/dev/null");
+            c->io.stdio[i] = (int)null;
+        }
+        r = lift(c, &c->io.stdio[i], floor);
+    }
+    return r;
+}
+
+int step_stdio(struct child *c)
+{
+    for (int i = 0; i < 3; i++) {
+        long r = raw3(SYS_dup3, c->io.stdio[i], i, 0);
+
+        if (r < 0)
+            return step_fail(c, r, "dup3", i == 0 ? "stdin" : i == 1 ? "stdout" : "stderr");
+    }
+    for (unsigned i = 0; i < c->io.fd_count; i++) {
+        long r = raw3(SYS_dup3, c->io.fds[i], 3 + i, 0);
+
+        if (r < 0)
+            return step_fail(c, r, "dup3", "a descriptor to hand down");
+    }
+    return 0;
+}
+
+int step_close_fds(struct child *c)
+{
+    int base = first_free(c), after = base + (c->io.gate >= 0 ? 2 : 1);
+    int r = lift(c, &c->report, after);
+    long moved;
+
+    if (r >= 0)
+        r = lift(c, &c->io.gate, after);
+    if (r < 0)
+        return r;
+    moved = raw3(SYS_dup3, c->report, base, O_CLOEXEC);
+    if (moved < 0)
+        return step_fail(c, moved, "dup3", "the report channel");
+    c->report = base;
+    if (c->io.gate >= 0) {
+        moved = raw3(SYS_dup3, c->io.gate, base + 1, O_CLOEXEC);
+        if (moved < 0)
+            return step_fail(c, moved, "dup3", "the gate");
+        c->io.gate = base + 1;
+    }
+    return step_fail(c, raw3(SYS_close_range, after, UINT32_MAX, 0), "close_range", NULL);
+}

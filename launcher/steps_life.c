@@ -1,0 +1,98 @@
+/*
+ * steps_life.c - whom the program belongs to, how it starts, and exec itself
+ */
+#include "launcher/raw.h"
+#include "launcher/steps.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+/* The kernel's struct sigaction; all zero is "the default action". */
+struct kernel_sigaction {
+    void *handler;
+    unsigned long flags;
+    void *restorer;
+    uint64_t mask;
+};
+
+#define KERNEL_SIGNALS 64
+
+static int die_with_parent(struct child *c)
+{
+    struct pollfd alive = {.fd = c->io.liveness, .events = 0};
+    struct {
+        int64_t sec, nsec;
+    } now = {0, 0};
+    long r;
+
+    if (!(c->plan->flags & PLAN_PDEATHSIG))
+        return 0;
+    r = raw5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (r < 0)
+        return step_fail(c, r, "prctl", "PR_SET_PDEATHSIG");
+    /* It may have died before that line: then its end of the pipe is closed. */
+    if (c->io.liveness >= 0 && raw5(SYS_ppoll, &alive, 1, &now, 0, 8) > 0)
+        return step_fail(c, -EOWNERDEAD, "poll", "the launching process is gone");
+    return 0;
+}
+
+int step_guard_parent(struct child *c)
+{
+    return die_with_parent(c);
+}
+
+int step_pdeathsig(struct child *c)
+{
+    return die_with_parent(c);
+}
+
+int step_session(struct child *c)
+{
+    if (!(c->plan->flags & PLAN_SESSION))
+        return 0;
+    return step_fail(c, raw0(SYS_setsid), "setsid", NULL);
+}
+
+int step_signals(struct child *c)
+{
+    static const struct kernel_sigaction standard;
+    uint64_t none = 0;
+
+    for (int signo = 1; signo <= KERNEL_SIGNALS; signo++)
+        if (signo != SIGKILL && signo != SIGSTOP)
+            raw4(SYS_rt_sigaction, signo, &standard, 0, sizeof none);
+    return step_fail(c, raw4(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none),
+                     "rt_sigprocmask", NULL);
+}
+
+int step_cwd(struct child *c)
+{
+    const char *cwd = plan_str(c->plan, c->plan->cwd);
+    long r = raw1(SYS_chdir, cwd ? cwd : "/");
+
+    if (r < 0 && c->plan->flags & PLAN_CWD_OPTIONAL)
+        r = raw1(SYS_chdir, "/");
+    return step_fail(c, r, "chdir", cwd ? cwd : "/");
+}
+
+/* Tries each place of PATH like execvp(3): a file that may not be executed is remembered,
+ * because "not executable" tells the user more than "not found". */
+int step_exec(struct child *c)
+{
+    const struct launch_plan *plan = c->plan;
+    const plan_off *paths = plan_at(plan, plan->exec_paths.at);
+    const char *const *argv = plan_at(plan, plan->argv.at);
+    const char *shown = plan_str(plan, plan->program);
+    long worst = -ENOENT, r;
+
+    for (uint32_t i = 0; i < plan->exec_paths.count; i++) {
+        r = raw3(SYS_execve, plan_str(plan, paths[i]), argv, plan_at(plan, plan->env.at));
+        if (r == -EACCES)
+            worst = r;
+        else if (r != -ENOENT && r != -ENOTDIR)
+            return step_fail(c, r, "execve", shown);
+    }
+    return step_fail(c, worst, "execve", shown);
+}

@@ -1,0 +1,46 @@
+/*
+ * steps_limits.c - how much the program may use
+ */
+#include "launcher/raw.h"
+#include "launcher/steps.h"
+
+#include <sys/resource.h>
+
+int step_oom_score(struct child *c)
+{
+    char text[24];
+
+    if (!(c->plan->flags & PLAN_SET_OOM))
+        return 0;
+    return step_write_file(c, "/proc/self/oom_score_adj", text,
+                           raw_number(text, c->plan->oom_score));
+}
+
+int step_umask(struct child *c)
+{
+    if (c->plan->flags & PLAN_SET_UMASK)
+        raw1(SYS_umask, c->plan->umask);
+    return 0;
+}
+
+int step_nice(struct child *c)
+{
+    if (!(c->plan->flags & PLAN_SET_NICE))
+        return 0;
+    return step_fail(c, raw3(SYS_setpriority, PRIO_PROCESS, 0, c->plan->nice), "setpriority",
+                     "Nice");
+}
+
+int step_rlimits(struct child *c)
+{
+    const struct plan_limit *limits = plan_at(c->plan, c->plan->limits.at);
+
+    for (uint32_t i = 0; i < c->plan->limits.count; i++) {
+        const uint64_t pair[2] = {limits[i].soft, limits[i].hard}; /* struct rlimit64 */
+        long r = raw4(SYS_prlimit64, 0, limits[i].which, pair, 0);
+
+        if (r < 0)
+            return step_fail(c, r, "prlimit64", plan_str(c->plan, limits[i].name));
+    }
+    return 0;
+}

@@ -1,0 +1,96 @@
+/*
+ * steps_namespace.c - furnishing the namespaces the child was born in
+ */
+#include "launcher/kernel.h"
+#include "launcher/raw.h"
+#include "launcher/steps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+int step_write_file(struct child *c, const char *path, const char *text, size_t len)
+{
+    long r, fd = raw4(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
+
+    if (fd < 0)
+        return step_fail(c, fd, "openat", path);
+    r = raw3(SYS_write, fd, text, len);
+    raw1(SYS_close, fd);
+    return step_fail(c, r, "write", path);
+}
+
+/* "inside outside 1": the one line that a process may write into its own map. */
+static int write_map(struct child *c, const char *path, uint32_t inside, uint32_t outside)
+{
+    char line[64];
+    size_t n = raw_number(line, inside);
+
+    line[n++] = ' ';
+    n += raw_number(line + n, outside);
+    raw_copy_text(line + n, sizeof line - n, " 1");
+    return step_write_file(c, path, line, n + 2);
+}
+
+int step_user_maps(struct child *c)
+{
+    const struct launch_plan *plan = c->plan;
+    long dumpable = raw1(SYS_prctl, PR_GET_DUMPABLE);
+    int r;
+
+    if (!(plan->flags & PLAN_MAP_IDS))
+        return 0;
+    /* The files of a process that is not dumpable belong to root, whoever runs it. */
+    if (dumpable != 1)
+        raw2(SYS_prctl, PR_SET_DUMPABLE, 1);
+    r = step_write_file(c, "/proc/self/setgroups", "deny", 4);
+    if (r >= 0)
+        r = write_map(c, "/proc/self/gid_map", plan->map_inside_gid, plan->map_outside_gid);
+    if (r >= 0)
+        r = write_map(c, "/proc/self/uid_map", plan->map_inside_uid, plan->map_outside_uid);
+    if (dumpable != 1)
+        raw2(SYS_prctl, PR_SET_DUMPABLE, 0);
+    return r;
+}
+
+int step_no_nesting(struct child *c)
+{
+    int r;
+
+    if (!(c->plan->flags & PLAN_NO_NESTING))
+        return 0;
+    r = step_write_file(c, "/proc/sys/user/max_user_namespaces", "0", 1);
+    /* In some containers /proc/sys is read-only. The filter refuses nesting by itself. */
+    if (r < 0 && c->plan->filter.count > 0)
+        return 0;
+    return r;
+}
+
+int step_loopback(struct child *c)
+{
+    struct ifreq lo = {.ifr_name = "lo"};
+    long r, fd;
+
+    if (!(c->plan->flags & PLAN_LOOPBACK))
+        return 0;
+    fd = raw3(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd == -EAFNOSUPPORT) /* a kernel without IPv4 has nothing to bring up */
+        return 0;
+    if (fd < 0)
+        return step_fail(c, fd, "socket", NULL);
+    lo.ifr_flags = IFF_UP;
+    r = raw3(SYS_ioctl, fd, SIOCSIFFLAGS, &lo);
+    raw1(SYS_close, fd);
+    return step_fail(c, r, "ioctl", "lo");
+}
+
+int step_hostname(struct child *c)
+{
+    const char *name = plan_str(c->plan, c->plan->hostname);
+
+    if (!name)
+        return 0;
+    return step_fail(c, raw2(SYS_sethostname, name, raw_strlen(name)), "sethostname", name);
+}
