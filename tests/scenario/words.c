@@ -43,15 +43,24 @@ static int write_file(struct scn *s, const char *path, const char *text)
     return SCN_OK;
 }
 
+/* The folders above a file. */
+static int make_folders(struct scn *s, const char *path)
+{
+    for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        const char *folder = keep_printf("%.*s", (int)(slash - path), path);
+
+        if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+            return scn_fail(s, "folder '%s': %s", folder, coop_strerror(errno));
+    }
+    return SCN_OK;
+}
+
 static int write_block(struct scn *s, const struct args *a, const char *path, const char *head)
 {
-    char *folder = keep_printf("%.*s", (int)(strrchr(path, '/') - path), path);
     char *text = script_expand(s, a->block ? a->block : "", true);
 
-    if (!text)
+    if (!text || make_folders(s, path) != SCN_OK)
         return SCN_FAILED;
-    if (mkdir(folder, 0755) < 0 && errno != EEXIST)
-        return scn_fail(s, "folder '%s': %s", folder, coop_strerror(errno));
     return write_file(s, path, keep_printf("%s%s", head, text));
 }
 
