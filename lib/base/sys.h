@@ -74,6 +74,7 @@
       (domain, type, protocol, ret_fds))                                                       \
     X(int, socket, (int domain, int type, int protocol), (domain, type, protocol))             \
     X(int, bind, (int fd, const struct sockaddr *addr, socklen_t len), (fd, addr, len))        \
+    X(int, shutdown, (int fd, int how), (fd, how))                                             \
     X(int, listen, (int fd, int backlog), (fd, backlog))                                       \
     X(int, getsockopt, (int fd, int level, int name, void *ret_value, socklen_t *ret_len),     \
       (fd, level, name, ret_value, ret_len))                                                   \
@@ -97,6 +98,7 @@
       (type, id, ret_info, options))                                                           \
     X(pid_t, wait4, (pid_t pid, int *ret_status, int options, struct rusage *ret_usage),       \
       (pid, ret_status, options, ret_usage))                                                   \
+    X(int, getrlimit, (int what, struct rlimit *ret_limit), (what, ret_limit))                 \
     X(int, kill, (pid_t pid, int sig), (pid, sig))                                             \
     X(int, pidfd_open, (pid_t pid, unsigned flags), (pid, flags))                              \
     X(int, pidfd_send_signal, (int pidfd, int sig, siginfo_t *info, unsigned flags),           \

@@ -1,0 +1,105 @@
+/*
+ * fifo.c - commands as lines of text, for whoever can only write: echo restart web > control.fifo
+ *
+ * Opened for reading and writing, so that the FIFO always has a writer: without one, read says
+ * "end" at once and for ever when the last writer has closed it, and waiting would be a spin.
+ * Lines of less than PIPE_BUF bytes never mix however many write; a longer one is refused whole.
+ * A tail without a newline is thrown away after TAIL_PATIENCE, so that it cannot become the
+ * beginning of somebody else's line.
+ */
+#include "control/room.h"
+
+#include "base/log.h"
+#include "base/scope.h"
+#include "base/sys.h"
+#include "control/lines.h"
+#include "coop/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TAIL_PATIENCE (5 * COOP_NSEC_PER_SEC)
+
+/* Made under another name and renamed, so that a file or a link planted at the path is neither
+ * opened nor followed. */
+static int make_fifo(const char *path, struct coop_err *err)
+{
+    char born[CTL_PATH_MAX + 8];
+    int r;
+
+    snprintf(born, sizeof born, "%s.new", path);
+    sys_unlinkat(AT_FDCWD, born, 0);
+    r = sys_mkfifoat(AT_FDCWD, born, 0600);
+    if (r == 0)
+        r = sys_fchmodat(AT_FDCWD, born, 0600, 0); /* a umask may have taken more away */
+    if (r == 0)
+        r = sys_renameat(AT_FDCWD, born, AT_FDCWD, path);
+    return r < 0 ? coop_fail_sys(err, r, "control FIFO '%s'", path) : 0;
+}
+
+int ctl_fifo_open(struct control *control, struct coop_err *err)
+{
+    struct stat about;
+    SCOPED_FD fd = -1;
+
+    if (make_fifo(control->fifo_path, err) < 0)
+        return -1;
+    fd = sys_openat(AT_FDCWD, control->fifo_path,
+                    O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0);
+    if (fd < 0)
+        return coop_fail_sys(err, fd, "open the control FIFO '%s'", control->fifo_path);
+    if (sys_fstat(fd, &about) < 0 || !S_ISFIFO(about.st_mode))
+        return coop_fail(err, COOP_E_DENIED, "control FIFO '%s': somebody replaced it",
+                         control->fifo_path);
+    control->fifo_fd = fd_take(&fd);
+    return 0;
+}
+
+static void obey_lines(struct control *control, struct line_cutter *cutter)
+{
+    enum line_kind kind;
+    char *line;
+
+    while ((kind = line_next(cutter, &line)) != LINE_NONE) {
+        if (kind == LINE_WHOLE)
+            ctl_obey(control, line, "fifo");
+        else
+            log_warn("control", "fifo: a line of %d bytes or more was refused",
+                     (int)LINE_MAX_BYTES);
+    }
+}
+
+/* One read. 0, or -errno when the room closes. */
+static int read_fifo(struct control *control, struct line_cutter *cutter)
+{
+    bool tail = line_tail(cutter) > 0;
+    coop_nsec deadline = tail ? coop_after(coop_now(), TAIL_PATIENCE) : COOP_FOREVER;
+    size_t room;
+    char *to = line_room(cutter, &room);
+    ssize_t n = coop_read(control->fifo_fd, to, room, deadline);
+
+    if (n == -ETIMEDOUT) {
+        log_warn("control", "fifo: a line without an end was thrown away");
+        line_drop_tail(cutter);
+        return 0;
+    }
+    if (n < 0)
+        return (int)n;
+    line_filled(cutter, (size_t)n);
+    obey_lines(control, cutter);
+    return 0;
+}
+
+int ctl_fifo_life(void *arg)
+{
+    struct control *control = arg;
+    struct line_cutter *cutter = calloc(1, sizeof *cutter);
+
+    while (cutter && read_fifo(control, cutter) == 0)
+        if (coop_yield() < 0)
+            break;
+    free(cutter);
+    return 0;
+}

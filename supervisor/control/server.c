@@ -1,0 +1,343 @@
+/*
+ * server.c - the socket: bind, accept, who is it, is there room
+ *
+ * THE SOCKET FILE.  It must never be open wider than meant, not for a moment, whatever the
+ * umask is; a stale one must go; nothing that somebody planted at its path may be followed. So
+ * the socket is born 0600 (the mode of an unbound socket, set by fchmod, is what bind gives the
+ * file), under another name, gets its final mode there, and is renamed to its path, which
+ * replaces what is there, a symbolic link too.  Who calls holds the lock beside it, so what is
+ * there is nobody's.
+ *
+ * WHO MAY.  The kernel's socket mode is the first gate, the peer's uid (SO_PEERCRED, fixed by
+ * the kernel at connect) the second: root and coopd's own user may do everything, others
+ * nothing.
+ *
+ * NO ROOM.  At CTL_CLIENTS_MAX the client that has said nothing for longest is sent away, so
+ * that a crowd that only holds connections open cannot lock a caller out; when all are at work
+ * the newcomer is told so.  CTL_FDS_KEPT descriptors are never a client's: services need them to
+ * come back.  When descriptors run out all the same, one that is held back for this is given
+ * up to accept the newcomer and close it: the connection would otherwise stay in the queue and
+ * accept would fail again at once, for ever.
+ */
+#include "control/room.h"
+
+#include "base/log.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "coop/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+enum { BACKLOG = 128 };
+#define PAUSE_WITHOUT_FDS (100 * COOP_NSEC_PER_MSEC)
+
+/* ---- listening ---- */
+
+/* Binds at 'path', which must not exist, and gives it its final mode. */
+static int bind_at(int fd, const char *path, mode_t mode, struct coop_err *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int r = str_copy(address.sun_path, sizeof address.sun_path, path);
+
+    if (r < 0)
+        return coop_fail(err, COOP_E_LIMIT, "control socket '%s': the path is too long", path);
+    sys_unlinkat(AT_FDCWD, path, 0);
+    r = sys_fchmod(fd, 0600);
+    if (r == 0)
+        r = sys_bind(fd, (const struct sockaddr *)&address, sizeof address);
+    if (r < 0)
+        return coop_fail_sys(err, r, "control socket '%s': bind", path);
+    r = sys_fchmodat(AT_FDCWD, path, mode, 0);
+    if (r == 0)
+        r = sys_listen(fd, BACKLOG);
+    if (r < 0)
+        return coop_fail_sys(err, r, "control socket '%s': chmod and listen", path);
+    return 0;
+}
+
+/* On success control->listen_fd listens at the socket's path. */
+static int open_socket(struct control *control, struct coop_err *err)
+{
+    char born[CTL_PATH_MAX];
+    struct stat about;
+    int r;
+    SCOPED_FD fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return coop_fail_sys(err, fd, "control socket");
+    if (str_format(born, sizeof born, "%s.new", control->socket_path) < 0)
+        return coop_fail(err, COOP_E_LIMIT, "control socket: the path is too long");
+    if (bind_at(fd, born, control->uid == 0 ? 0660 : 0600, err) < 0)
+        return -1;
+    r = sys_fstatat(AT_FDCWD, born, &about, AT_SYMLINK_NOFOLLOW);
+    if (r == 0)
+        r = sys_renameat(AT_FDCWD, born, AT_FDCWD, control->socket_path);
+    if (r < 0) {
+        sys_unlinkat(AT_FDCWD, born, 0);
+        return coop_fail_sys(err, r, "control socket '%s'", control->socket_path);
+    }
+    control->socket_dev = about.st_dev;
+    control->socket_ino = about.st_ino;
+    control->listen_fd = fd_take(&fd);
+    return 0;
+}
+
+/* Removes the socket's file, unless it is another's by now. */
+static void remove_socket(const struct control *control)
+{
+    struct stat about;
+
+    if (sys_fstatat(AT_FDCWD, control->socket_path, &about, AT_SYMLINK_NOFOLLOW) == 0 &&
+        about.st_dev == control->socket_dev && about.st_ino == control->socket_ino)
+        sys_unlinkat(AT_FDCWD, control->socket_path, 0);
+}
+
+/* ---- accepting ---- */
+
+/* Sends away the client that has waited longest. False when all are at work. Under the lock. */
+static bool send_one_away(struct control *control)
+{
+    struct session *longest = NULL;
+    coop_nsec since = COOP_FOREVER;
+
+    list_for_each (it, &control->sessions) {
+        struct session *session = list_entry(it, struct session, link);
+        coop_nsec waiting = atomic_load(&session->waiting_since);
+
+        if (waiting != 0 && waiting < since) {
+            since = waiting;
+            longest = session;
+        }
+    }
+    if (!longest)
+        return false;
+    sys_shutdown(longest->fd, SHUT_RDWR);
+    atomic_store(&longest->waiting_since, 0);
+    return true;
+}
+
+/* How many descriptors of those kept back for services would be gone with this client?  Numbers
+ * are given out from below, so the number tells how many are in use. */
+static long kept_ones_taken(int fd)
+{
+    struct rlimit limit;
+
+    if (sys_getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT_MAX)
+        return 0;
+    return (long)fd + 1 + CTL_FDS_KEPT - (long)limit.rlim_cur;
+}
+
+/* Under the lock. */
+static bool has_room(struct control *control, int fd)
+{
+    long taken = kept_ones_taken(fd);
+
+    if (taken <= 0 && control->clients < CTL_CLIENTS_MAX)
+        return true;
+    return taken < CTL_FDS_GRACE && control->clients < CTL_CLIENTS_MAX + CTL_CLIENTS_GRACE &&
+           send_one_away(control);
+}
+
+/* Tells it without waiting, and closes. */
+static void turn_away(int fd)
+{
+    struct buf out = BUF_INIT(CTL_OUT_MAX);
+
+    if (varlink_add_error(
+            &out, CTL_INTERFACE ".LimitReached",
+            json_pack("{s:s, s:i}", "limit", "clients", "value", (int)CTL_CLIENTS_MAX)) == 0) {
+        struct iovec piece = {out.data, out.len};
+        struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+
+        sys_sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    buf_done(&out);
+    coop_fd_close(fd);
+}
+
+static enum ctl_right right_of(const struct control *control, const struct ucred *peer)
+{
+    return peer->uid == 0 || peer->uid == control->uid ? CTL_RIGHT_ADMIN : CTL_RIGHT_NONE;
+}
+
+/* Takes 'fd' over in any case. */
+static void admit(struct control *control, int fd)
+{
+    static const struct coop_attr attr = {.name = "control-session"};
+    socklen_t length = sizeof(struct ucred);
+    struct session *session = calloc(1, sizeof *session);
+    bool room = session != NULL;
+
+    if (!room || sys_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &session->peer, &length) < 0) {
+        free(session);
+        turn_away(fd);
+        return;
+    }
+    session->control = control;
+    session->fd = fd;
+    session->right = right_of(control, &session->peer);
+    buf_init(&session->in, VARLINK_FRAME_MAX + 2 * 4096);
+    buf_init(&session->out, CTL_OUT_MAX);
+
+    coop_mutex_lock(&control->lock);
+    room = has_room(control, fd);
+    if (room) {
+        list_push_back(&control->sessions, &session->link);
+        control->clients++;
+        coop_wg_add(&control->talking, 1);
+    }
+    coop_mutex_unlock(&control->lock);
+    if (!room) {
+        free(session);
+        turn_away(fd);
+    } else if (coop_go_with(control->scope, &attr, session_life, session) < 0) {
+        session_abandon(session);
+    }
+}
+
+/* No descriptor is left for the connection at the head of the queue: the held-back one takes it
+ * out of there. */
+static void drop_one(struct control *control)
+{
+    int fd;
+
+    sys_close(control->spare_fd);
+    control->spare_fd = -1;
+    fd = coop_accept(control->listen_fd, NULL, NULL, COOP_NOW);
+    if (fd >= 0)
+        turn_away(fd);
+    control->spare_fd = sys_openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+    log_warn("control", "no descriptors left: a client was turned away");
+    /* Somebody else may have taken what was freed: then this is the bound of our trying. */
+    if (fd < 0 || control->spare_fd < 0)
+        coop_recv(control->stop, NULL, coop_after(coop_now(), PAUSE_WITHOUT_FDS));
+}
+
+static bool is_shortage(int r)
+{
+    return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOBUFS;
+}
+
+/* What concerns one connection only, or passes. */
+static bool is_harmless(int r)
+{
+    return r == -ECONNABORTED || r == -EPROTO || r == -EPERM || r == -EINTR || r == -EAGAIN;
+}
+
+static int accept_life(void *arg)
+{
+    struct control *control = arg;
+
+    for (;;) {
+        int fd = coop_accept(control->listen_fd, NULL, NULL, COOP_FOREVER);
+
+        if (fd >= 0)
+            admit(control, fd);
+        else if (is_shortage(fd))
+            drop_one(control);
+        else if (!is_harmless(fd))
+            return 0; /* -EBADF, -ECANCELED: the room closes */
+    }
+}
+
+/* ---- life ---- */
+
+/* Ends all sessions: those that wait for a call at once, those at work when they have answered,
+ * within CTL_LAST_PATIENCE. */
+static void say_goodbye(struct control *control)
+{
+    coop_mutex_lock(&control->lock);
+    list_for_each (it, &control->sessions)
+        sys_shutdown(list_entry(it, struct session, link)->fd, SHUT_RD);
+    coop_mutex_unlock(&control->lock);
+    coop_wg_wait_until(&control->talking, coop_after(coop_now(), CTL_LAST_PATIENCE));
+}
+
+static int control_life(void *arg)
+{
+    static const struct coop_attr accept_attr = {.name = "control-accept"};
+    static const struct coop_attr fifo_attr = {.name = "control-fifo"};
+    struct control *control = arg;
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "control", COOP_FOREVER);
+    control->scope = &scope;
+    if (coop_go_with(&scope, &accept_attr, accept_life, control) < 0 ||
+        coop_go_with(&scope, &fifo_attr, ctl_fifo_life, control) < 0)
+        log_error("control", "no memory for the coroutines of socket and FIFO");
+    coop_recv(control->stop, NULL, COOP_FOREVER);
+
+    coop_fd_close(control->listen_fd);
+    control->listen_fd = -1;
+    say_goodbye(control);
+    coop_scope_end(&scope);
+    coop_wg_done(&control->alive);
+    return 0;
+}
+
+static void control_free(struct control *control)
+{
+    if (control->listen_fd >= 0) {
+        sys_close(control->listen_fd);
+        remove_socket(control);
+    }
+    if (control->fifo_fd >= 0) {
+        coop_fd_close(control->fifo_fd);
+        sys_unlinkat(AT_FDCWD, control->fifo_path, 0);
+    }
+    if (control->spare_fd >= 0)
+        sys_close(control->spare_fd);
+    coop_chan_unref(control->stop);
+    free(control);
+}
+
+int control_start(struct control **ret_control, struct daemon *daemon, const char *socket_path,
+                  struct coop_err *err)
+{
+    static const struct coop_attr attr = {.name = "control", .flags = COOP_DAEMON};
+    struct control *control = calloc(1, sizeof *control);
+
+    if (!control)
+        return coop_fail_sys(err, ENOMEM, "control");
+    *control = (struct control){
+        .daemon = daemon, .listen_fd = -1, .fifo_fd = -1, .spare_fd = -1, .uid = geteuid()};
+    list_init(&control->sessions);
+    control->stop = coop_chan_new(0, 0);
+    control->spare_fd = sys_openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+    if (!control->stop || control->spare_fd < 0) {
+        control_free(control);
+        return coop_fail_sys(err, ENOMEM, "control");
+    }
+    if (str_copy(control->socket_path, sizeof control->socket_path, socket_path) < 0 ||
+        ctl_fifo_path(socket_path, control->fifo_path, sizeof control->fifo_path) < 0) {
+        control_free(control);
+        return coop_fail(err, COOP_E_LIMIT, "control socket: the path is too long");
+    }
+    if (open_socket(control, err) < 0 || ctl_fifo_open(control, err) < 0) {
+        control_free(control);
+        return -1;
+    }
+    coop_wg_add(&control->alive, 1);
+    if (coop_go_with(NULL, &attr, control_life, control) < 0) {
+        control_free(control);
+        return coop_fail_sys(err, ENOMEM, "control");
+    }
+    *ret_control = control;
+    return 0;
+}
+
+void control_stop(struct control *control)
+{
+    if (!control)
+        return;
+    coop_close(control->stop);
+    coop_wg_wait(&control->alive);
+    remove_socket(control);
+    control_free(control);
+}
