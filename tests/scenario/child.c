@@ -7,6 +7,7 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -113,6 +114,26 @@ static void fds(const char *title)
         closedir(dir);
 }
 
+/* The first thread ends, another goes on. */
+static void *carry_on(void *leader)
+{
+    pthread_join(*(pthread_t *)leader, NULL);
+    say("leader gone");
+    for (;;)
+        pause();
+}
+
+static void leader_exits(const char *unused)
+{
+    static pthread_t leader;
+    pthread_t other;
+
+    (void)unused;
+    leader = pthread_self();
+    if (pthread_create(&other, NULL, carry_on, &leader) == 0)
+        pthread_exit(NULL);
+}
+
 /* Until a signal ends us. */
 static void rest(const char *unused)
 {
@@ -174,6 +195,7 @@ static const struct {
     {"daemon",  true,  daemonize}, {"orphans", true,  orphans},
     {"lines",   true,  lines},     {"fds",     true,  fds},
     {"close",   false, closing},   {"pause",   false, rest},
+    {"leader-exits", false, leader_exits},
     {"exit",    true,  leave},     {"append",  true,  append},
     {"bye",     true,  bye},
 };
