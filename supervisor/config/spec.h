@@ -1,10 +1,13 @@
 #ifndef COOP_CONFIG_SPEC_H
 #define COOP_CONFIG_SPEC_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/strlist.h"
 #include "coop/time.h"
+#include "launcher/launch.h"
 
 /*
  * spec.h - what is wanted of one service: plain data, never changed after loading
@@ -13,8 +16,6 @@
  *           brings the next.
  * Threads   Reading from anywhere; svc_spec_ref/unref from anywhere.
  */
-
-struct launch_spec;
 
 enum svc_type { TYPE_SIMPLE, TYPE_ONESHOT, TYPE_NOTIFY };
 
@@ -29,14 +30,20 @@ enum svc_restart {
     RESTART_ALWAYS
 };
 
+/* NotifyAccess=: who may speak for the service on its notify socket. */
+enum notify_access { NOTIFY_UNSET, NOTIFY_NONE, NOTIFY_MAIN, NOTIFY_ALL };
+
+/* AutoStart=: with coopd, or only when something needs it. */
+enum auto_start { AUTO_UNSET, AUTO_NO, AUTO_YES };
+
 enum output_kind {
-    OUTPUT_LOG, /* the service's file in the log directory                               */
-    OUTPUT_NULL,
-    OUTPUT_INHERIT,  /* coopd's own stderr (stdout for stdout)                           */
-    OUTPUT_FILE,     /* file:PATH, opened for writing at its start                       */
-    OUTPUT_APPEND,   /* append:PATH                                                      */
-    OUTPUT_TRUNCATE, /* truncate:PATH                                                    */
-    OUTPUT_SAME      /* StandardError only: where StandardOutput goes                    */
+    OUTPUT_SAME,    /* StandardError only, its default: where StandardOutput goes       */
+    OUTPUT_LOG,     /* the service's file in the log directory                          */
+    OUTPUT_NULL,    /* nowhere                                                          */
+    OUTPUT_INHERIT, /* coopd's own stdout or stderr                                     */
+    OUTPUT_FILE,    /* file:PATH, written from its start, not cut                       */
+    OUTPUT_APPEND,  /* append:PATH                                                      */
+    OUTPUT_TRUNCATE /* truncate:PATH                                                    */
 };
 
 struct output_spec {
@@ -46,46 +53,61 @@ struct output_spec {
 
 /* One command line of ExecStart=. */
 struct exec_spec {
-    char **argv;   /* NULL at its end                                                     */
-    char *program; /* what is executed; argv[0] unless '@' was used                       */
-    bool may_fail; /* '-': a failure counts as success                                    */
-    unsigned line;
+    struct strlist argv; /* as written; $ is not expanded yet                              */
+    char *argv0;         /* '@': shown as argv[0] instead; else NULL                       */
+    bool may_fail;       /* '-': a failure counts as success                               */
+    bool literal;        /* ':': $ means nothing                                           */
 };
 
-/* A dependency as written, with its place for messages. */
+struct exec_list {
+    struct exec_spec *items;
+    size_t count;
+};
+
+/* A dependency list, with its place for messages. */
 struct name_list {
-    char **names; /* NULL at its end; NULL for none */
+    struct strlist names;
     unsigned line;
 };
 
 struct svc_spec {
+    atomic_uint refs;
     char *name;
     char *file; /* where it was defined */
     unsigned line;
+    bool is_unit; /* a systemd .service file: no profile unless it names one              */
+
+    /* from rows (service_settings.c) */
     char *description;
-    enum svc_type type;
-    struct exec_spec *execs;
-    size_t exec_count;
-    enum svc_restart restart;
-    coop_nsec restart_delay;
-    coop_nsec start_timeout; /* COOP_FOREVER: none */
-    coop_nsec stop_timeout;
+    int type; /* enum svc_type */
+    struct exec_list execs;
+    int restart;                                          /* enum svc_restart             */
+    coop_nsec restart_delay, start_timeout, stop_timeout; /* COOP_FOREVER: none       */
     coop_nsec limit_interval;
-    unsigned limit_burst; /* 0: no limit */
-    bool remain;          /* RemainAfterExit= */
-    int kill_signal;
-    int reload_signal; /* 0: none */
-    struct name_list requires, wants, after, before;
+    int limit_burst;                /* 0: no limit */
+    bool remain;                    /* RemainAfterExit= */
+    int kill_signal, reload_signal; /* 0: none */
+    int notify_access;              /* enum notify_access */
+    char *user, *group;
+    struct strlist groups;
+    char *cwd;
+    struct strlist env, env_files, pass_env;
+    struct name_list requires, wants, after, before, wanted_by, required_by;
     struct output_spec out, err;
-    char *sandbox;       /* the profile as written or chosen; "none" for none            */
-    bool sandbox_prefer; /* true: what this machine refuses is said and left out         */
-    struct launch_spec *launch;
+    char *sandbox;  /* the profile's name as written; NULL: not written                     */
+    int auto_start; /* enum auto_start                                                       */
+
+    struct launch_spec launch; /* profile, sandbox keys, ids; argv and env are added at start */
 };
 
+struct svc_spec *svc_spec_new(void); /* one reference; NULL when out of memory */
 struct svc_spec *svc_spec_ref(struct svc_spec *spec);
 void svc_spec_unref(struct svc_spec *spec); /* accepts NULL */
 
 /* True when nothing differs but where it was written. */
 bool svc_spec_equal(const struct svc_spec *a, const struct svc_spec *b);
+
+/* Does it start with coopd, or only when something needs it? */
+bool svc_spec_starts_by_itself(const struct svc_spec *spec);
 
 #endif

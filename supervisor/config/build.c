@@ -1,0 +1,443 @@
+/*
+ * build.c - what a section says, made into a spec (see build.h)
+ *
+ * A [Sandbox NAME] is not an object of its own: it is a list of keys that are applied after
+ * those of the profile it extends.  So `Extends=` chains are walked to their end first and
+ * applied from there; SANDBOX_DEPTH bounds a loop.
+ */
+#include "config/build.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "config/identity.h"
+#include "config/service_settings.h"
+#include "config/specifier.h"
+
+enum { SANDBOX_DEPTH = 16 };
+
+struct builder {
+    const struct raw_config *all;
+    const struct raw_section *section;
+    struct svc_spec *spec;
+    struct specifiers about;
+    raw_complain *complain;
+    void *arg;
+    int errors;
+};
+
+/* ---- telling ---- */
+
+static void tell(struct builder *b, const char *file, unsigned line, struct coop_err *err)
+{
+    coop_while(err, "%s:%u", file, line);
+    b->complain(b->arg, err);
+    b->errors++;
+}
+
+static void tell_key(struct builder *b, const struct raw_section *in, const struct raw_key *key,
+                     struct coop_err *err)
+{
+    tell(b, in->file, key->line, err);
+}
+
+/* The last value of a key, or NULL. */
+static const struct raw_key *find_key(const struct raw_section *section, const char *key)
+{
+    const struct raw_key *found = NULL;
+
+    for (size_t i = 0; i < section->count; i++)
+        if (strcmp(section->keys[i].key, key) == 0)
+            found = &section->keys[i];
+    return found;
+}
+
+/* ---- sandboxes ---- */
+
+static const struct raw_section *find_sandbox(const struct raw_config *all, const char *name)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->sections[i].kind == RAW_SANDBOX && strcmp(all->sections[i].name, name) == 0)
+            return &all->sections[i];
+    return NULL;
+}
+
+static int apply_sandbox_keys(struct builder *b, struct launch_spec *to,
+                              const struct raw_section *sandbox)
+{
+    int errors = b->errors;
+
+    for (size_t i = 0; i < sandbox->count; i++) {
+        const struct raw_key *key = &sandbox->keys[i];
+        struct coop_err err = {0};
+
+        if (strcmp(key->key, "Extends") == 0 || strcmp(key->key, "Description") == 0)
+            continue;
+        if (!setting_find(&launch_settings, NULL, key->key)) {
+            settings_apply(&launch_settings, to, "Sandbox", key->key, key->value, &err);
+            tell_key(b, sandbox, key, &err);
+        } else if (launch_spec_set(to, key->key, key->value, &err) < 0) {
+            tell_key(b, sandbox, key, &err);
+        }
+    }
+    return b->errors - errors;
+}
+
+static void apply_profile(struct builder *b, struct launch_spec *to, const char *name,
+                          const char *file, unsigned line)
+{
+    const struct raw_section *chain[SANDBOX_DEPTH];
+    const struct raw_section *own;
+    struct coop_err err = {0};
+    int depth = 0;
+
+    while ((own = find_sandbox(b->all, name))) {
+        const struct raw_key *base = find_key(own, "Extends");
+
+        if (depth == SANDBOX_DEPTH) {
+            coop_fail(&err, COOP_E_CYCLE,
+                      "[Sandbox %s]: Extends= goes round in a circle, or "
+                      "deeper than %d",
+                      name, SANDBOX_DEPTH);
+            tell(b, own->file, own->line, &err);
+            return;
+        }
+        chain[depth++] = own;
+        name = base ? base->value : "none";
+        file = own->file;
+        line = base ? base->line : own->line;
+    }
+    if (launch_spec_profile(to, name, &err) < 0) {
+        coop_hint(&err, "profiles are none, service, default, and every [Sandbox NAME]");
+        tell(b, file, line, &err);
+        return;
+    }
+    while (depth > 0)
+        apply_sandbox_keys(b, to, chain[--depth]);
+}
+
+/* ---- single keys ---- */
+
+/* Does the value of this key carry % words? */
+static bool has_specifiers(const struct setting *row, const char *value)
+{
+    static const struct setting_type *const plain[] = {
+        &setting_bool, &setting_int,      &setting_int64, &setting_bytes,
+        &setting_mode, &setting_duration, &setting_enum,  &setting_signal,
+    };
+
+    for (size_t i = 0; i < COOP_COUNT(plain); i++)
+        if (row->type == plain[i])
+            return false;
+    return strchr(value, '%') != NULL;
+}
+
+static int apply_row(struct builder *b, const struct setting *row, void *to, const char *value,
+                     struct coop_err *err)
+{
+    SCOPED_FREE char *expanded = NULL;
+
+    if (!has_specifiers(row, value))
+        return setting_apply(row, to, value, err);
+    expanded = specifiers_expand(&b->about, value, err);
+    if (!expanded)
+        return coop_while(err, "%s", row->key);
+    return setting_apply(row, to, expanded, err);
+}
+
+/* The lists remember where they were last written, for the graph's messages. */
+static void remember_line(struct svc_spec *spec, const struct raw_key *key)
+{
+    static const struct {
+        const char *key;
+        size_t list;
+    } lists[] = {
+        {"Requires", offsetof(struct svc_spec, requires)},
+        {"Wants", offsetof(struct svc_spec, wants)},
+        {"After", offsetof(struct svc_spec, after)},
+        {"Before", offsetof(struct svc_spec, before)},
+        {"WantedBy", offsetof(struct svc_spec, wanted_by)},
+        {"RequiredBy", offsetof(struct svc_spec, required_by)},
+    };
+
+    for (size_t i = 0; i < COOP_COUNT(lists); i++)
+        if (strcmp(lists[i].key, key->key) == 0)
+            ((struct name_list *)(void *)((char *)spec + lists[i].list))->line = key->line;
+}
+
+static int apply_timeout_both(struct builder *b, const struct raw_key *key,
+                              struct coop_err *err)
+{
+    const struct setting *start = setting_find(&service_settings, NULL, "TimeoutStartSec");
+    const struct setting *stop = setting_find(&service_settings, NULL, "TimeoutStopSec");
+
+    if (setting_apply(start, b->spec, key->value, err) < 0)
+        return -1;
+    return setting_apply(stop, b->spec, key->value, err);
+}
+
+static int no_row(struct builder *b, const struct raw_key *key, struct coop_err *err)
+{
+    const char *section = key->section ? key->section : "Service";
+
+    switch (unit_key_kind(section, key->key)) {
+    case UNIT_KEY_HARMLESS: return 0;
+    case UNIT_KEY_CHECKED:
+        if (unit_key_accepts(key->key, key->value))
+            return 0;
+        return coop_fail(err, COOP_E_MISSING, "%s=%s is not supported yet", key->key,
+                         key->value);
+    case UNIT_KEY_MISSING:
+        coop_fail(err, COOP_E_MISSING, "%s= is not supported yet", key->key);
+        return coop_hint(err, "take the line out if the service can do without it");
+    case UNIT_KEY_UNKNOWN: break;
+    }
+    return settings_apply(&service_settings, b->spec, section, key->key, key->value, err);
+}
+
+static int apply_key(struct builder *b, const struct raw_key *key, struct coop_err *err)
+{
+    const struct setting *row = setting_find(&service_settings, key->section, key->key);
+
+    /* systemd once had the start limit in [Service]; old unit files still do */
+    if (!row && key->section && strcmp(key->section, "Service") == 0 &&
+        str_starts_with(key->key, "StartLimit"))
+        row = setting_find(&service_settings, "Unit", key->key);
+    if (row) {
+        remember_line(b->spec, key);
+        return apply_row(b, row, b->spec, key->value, err);
+    }
+    if (strcmp(key->key, "TimeoutSec") == 0)
+        return apply_timeout_both(b, key, err);
+    if (!key->section || strcmp(key->section, "Service") == 0) {
+        row = setting_find(&launch_settings, NULL, key->key);
+        if (row)
+            return apply_row(b, row, &b->spec->launch, key->value, err);
+    }
+    return no_row(b, key, err);
+}
+
+static void apply_keys(struct builder *b)
+{
+    for (size_t i = 0; i < b->section->count; i++) {
+        struct coop_err err = {0};
+
+        if (apply_key(b, &b->section->keys[i], &err) < 0)
+            tell_key(b, b->section, &b->section->keys[i], &err);
+    }
+}
+
+/* ---- what several keys say together ---- */
+
+static unsigned line_of(const struct builder *b, const char *key)
+{
+    const struct raw_key *found = find_key(b->section, key);
+
+    return found ? found->line : b->section->line;
+}
+
+static void complain_at(struct builder *b, const char *key, struct coop_err *err)
+{
+    tell(b, b->section->file, line_of(b, key), err);
+}
+
+static void check_type(struct builder *b)
+{
+    struct svc_spec *spec = b->spec;
+    struct coop_err err = {0};
+    bool oneshot = spec->type == TYPE_ONESHOT;
+
+    if (spec->execs.count == 0) {
+        coop_fail(&err, COOP_E_SYNTAX, "service '%s' has no ExecStart=", spec->name);
+        complain_at(b, "ExecStart", &err);
+    }
+    if (spec->execs.count > 1 && !oneshot) {
+        coop_fail(&err, COOP_E_RANGE,
+                  "service '%s' has %zu ExecStart=; only Type=oneshot may "
+                  "have several",
+                  spec->name, spec->execs.count);
+        complain_at(b, "ExecStart", &err);
+    }
+    if (oneshot && (spec->restart == RESTART_ALWAYS || spec->restart == RESTART_ON_SUCCESS)) {
+        coop_fail(&err, COOP_E_RANGE,
+                  "Restart=always and on-success make no sense with "
+                  "Type=oneshot: it would never be done");
+        complain_at(b, "Restart", &err);
+    }
+    if (oneshot && !find_key(b->section, "TimeoutStartSec") &&
+        !find_key(b->section, "TimeoutSec"))
+        spec->start_timeout = COOP_FOREVER;
+    if (spec->start_timeout == 0) /* systemd: 0 switches a timeout off */
+        spec->start_timeout = COOP_FOREVER;
+    if (spec->stop_timeout == 0)
+        spec->stop_timeout = COOP_FOREVER;
+    if (spec->notify_access == NOTIFY_UNSET)
+        spec->notify_access = spec->type == TYPE_NOTIFY ? NOTIFY_MAIN : NOTIFY_NONE;
+    if (spec->type == TYPE_NOTIFY && spec->notify_access == NOTIFY_NONE)
+        spec->notify_access = NOTIFY_MAIN;
+}
+
+static int not_ours(const struct builder *b, const char *key, const char *value,
+                    struct coop_err *err)
+{
+    coop_fail(err, COOP_E_DENIED, "%s=%s: only root may run a service as somebody else", key,
+              value);
+    return coop_hint(err, "run coopd as root, or take %s= out of service '%s'", key,
+                     b->spec->name);
+}
+
+static int set_identity(struct builder *b, const struct identity *who, struct coop_err *err)
+{
+    struct svc_spec *spec = b->spec;
+
+    if (geteuid() != 0) {
+        if (who->uid != getuid())
+            return not_ours(b, "User", spec->user, err);
+        if (who->gid != getgid())
+            return not_ours(b, "Group", spec->group ? spec->group : who->group, err);
+        if (spec->groups.count)
+            return not_ours(b, "SupplementaryGroups", spec->groups.items[0], err);
+        return 0;
+    }
+    spec->launch.uid = who->uid;
+    spec->launch.gid = who->gid;
+    spec->launch.set_groups = true;
+    return identity_groups(who, &spec->groups, &spec->launch.groups, err);
+}
+
+static void resolve_identity(struct builder *b)
+{
+    struct svc_spec *spec = b->spec;
+    struct identity who;
+    struct coop_err err = {0};
+    int failed;
+
+    if (!spec->user && !spec->group && spec->groups.count == 0)
+        return;
+    if (identity_find(spec->user, spec->group, &who, &err) < 0) {
+        complain_at(b, spec->user ? "User" : "Group", &err);
+        return;
+    }
+    failed = set_identity(b, &who, &err);
+    identity_done(&who);
+    if (failed)
+        complain_at(b, spec->user ? "User" : "Group", &err);
+}
+
+static void resolve_directory(struct builder *b)
+{
+    struct svc_spec *spec = b->spec;
+    const char *path = spec->cwd;
+    struct coop_err err = {0};
+    struct identity who;
+
+    if (!path)
+        return;
+    if (strcmp(path, "~") == 0 || strcmp(path, "-~") == 0) {
+        if (identity_find(spec->user, NULL, &who, &err) < 0) {
+            complain_at(b, "WorkingDirectory", &err);
+            return;
+        }
+        free(spec->launch.cwd);
+        if (asprintf(&spec->launch.cwd, "%s%s", path[0] == '-' ? "-" : "", who.home) < 0)
+            spec->launch.cwd = NULL;
+        identity_done(&who);
+        return;
+    }
+    if (path[path[0] == '-'] != '/') {
+        coop_fail(&err, COOP_E_RANGE, "WorkingDirectory=%s: not an absolute path", path);
+        complain_at(b, "WorkingDirectory", &err);
+        return;
+    }
+    free(spec->launch.cwd);
+    spec->launch.cwd = strdup(path);
+}
+
+static void check_launch(struct builder *b)
+{
+    struct coop_err err = {0};
+
+    if (launch_spec_check(&b->spec->launch, &err) < 0) {
+        coop_while(&err, "service '%s'", b->spec->name);
+        complain_at(b, "Sandbox", &err);
+    }
+}
+
+/* ---- the public calls ---- */
+
+static int begin(struct builder *b)
+{
+    struct coop_err err = {0};
+    const struct raw_key *sandbox = find_key(b->section, "Sandbox");
+    const struct raw_key *user = find_key(b->section, "User");
+    const char *profile = b->section->is_unit ? "none" : "service";
+
+    b->spec = svc_spec_new();
+    if (!b->spec)
+        return -1;
+    b->spec->name = strdup(b->section->name);
+    b->spec->file = strdup(b->section->file);
+    b->spec->line = b->section->line;
+    b->spec->is_unit = b->section->is_unit;
+    if (!b->spec->name || !b->spec->file)
+        return -1;
+    b->about.service = b->spec->name;
+    b->about.user = user && user->value[0] && !strchr(user->value, '%') ? user->value : NULL;
+    if (settings_defaults(&service_settings, b->spec, &err) < 0) {
+        tell(b, b->section->file, b->section->line, &err);
+        return 0;
+    }
+    if (sandbox && sandbox->value[0])
+        profile = sandbox->value;
+    apply_profile(b, &b->spec->launch, profile, b->section->file,
+                  sandbox ? sandbox->line : b->section->line);
+    if (!sandbox && !b->section->is_unit)
+        b->spec->launch.prefer = LAUNCH_ALL_GUARDS;
+    return 0;
+}
+
+struct svc_spec *build_service(const struct raw_config *all, const struct raw_section *section,
+                               raw_complain *complain, void *arg)
+{
+    struct builder b = {.all = all, .section = section, .complain = complain, .arg = arg};
+
+    if (begin(&b) < 0) {
+        struct coop_err err = {0};
+
+        coop_fail(&err, COOP_E_LIMIT, "no memory for service '%s'", section->name);
+        tell(&b, section->file, section->line, &err);
+    } else if (b.errors == 0) {
+        apply_keys(&b);
+        if (b.errors == 0) {
+            check_type(&b);
+            resolve_identity(&b);
+            resolve_directory(&b);
+            check_launch(&b);
+        }
+    }
+    if (b.errors == 0)
+        return b.spec;
+    svc_spec_unref(b.spec);
+    return NULL;
+}
+
+int build_check_sandboxes(const struct raw_config *all, raw_complain *complain, void *arg)
+{
+    struct builder b = {.all = all, .complain = complain, .arg = arg};
+
+    for (size_t i = 0; i < all->count; i++) {
+        struct launch_spec scratch;
+
+        if (all->sections[i].kind != RAW_SANDBOX)
+            continue;
+        launch_spec_init(&scratch);
+        apply_profile(&b, &scratch, all->sections[i].name, all->sections[i].file,
+                      all->sections[i].line);
+        launch_spec_done(&scratch);
+    }
+    return b.errors;
+}

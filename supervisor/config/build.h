@@ -1,0 +1,22 @@
+#ifndef COOP_CONFIG_BUILD_H
+#define COOP_CONFIG_BUILD_H
+
+#include "config/raw.h"
+#include "config/spec.h"
+
+/*
+ * build.h - one raw service section to one spec
+ *
+ * Order: profile, then the section's own keys from top to bottom, then what depends on several
+ * of them (ids, defaults of Type=, prefer or require).
+ */
+
+/* Errors begin with "file:line: ".  Each problem is told to 'complain'; NULL is returned when
+ * there was one. */
+struct svc_spec *build_service(const struct raw_config *all, const struct raw_section *section,
+                               raw_complain *complain, void *arg);
+
+/* Checks every [Sandbox NAME], used or not. Returns the number of errors. */
+int build_check_sandboxes(const struct raw_config *all, raw_complain *complain, void *arg);
+
+#endif

@@ -1,0 +1,146 @@
+/*
+ * load.c - the configuration as one transaction (see load.h)
+ *
+ * Read everything, build everything, check the graph.  Errors do not stop the reading: a person
+ * who mends a file wants to see all of them.
+ */
+#include "config/load.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/scope.h"
+#include "config/build.h"
+#include "events/board.h"
+
+#define FIELD(name) .field = offsetof(struct coopd_spec, name)
+
+static const char *const level_names[] = {"error", "warn", "info", "debug", NULL};
+
+static const struct setting coopd_rows[] = {
+    /* clang-format off */
+    {"Coopd", "LogLevel", &setting_enum, FIELD(log_level), .names = level_names, .fallback = "info",
+     .help = "Which of coopd's own messages go to its stderr."},
+    /* clang-format on */
+};
+
+const struct setting_table coopd_settings = {coopd_rows, COOP_COUNT(coopd_rows)};
+
+/* Keeps the first error for the caller and passes all on. */
+struct loading {
+    raw_complain *complain;
+    void *arg;
+    struct coop_err *first;
+    int errors;
+};
+
+static void on_problem(void *arg, const struct coop_err *err)
+{
+    struct loading *loading = arg;
+
+    if (err->code != COOP_OK && loading->errors++ == 0 && loading->first)
+        *loading->first = *err;
+    if (loading->complain)
+        loading->complain(loading->arg, err);
+}
+
+static void build_coopd(struct config *config, const struct raw_section *section,
+                        struct loading *loading)
+{
+    for (size_t i = 0; i < section->count; i++) {
+        const struct raw_key *key = &section->keys[i];
+        struct coop_err err = {0};
+
+        if (settings_apply(&coopd_settings, &config->coopd, "Coopd", key->key, key->value,
+                           &err) < 0) {
+            coop_while(&err, "%s:%u", section->file, key->line);
+            on_problem(loading, &err);
+        }
+    }
+}
+
+static void build_all(struct config *config, const struct raw_config *raw,
+                      struct loading *loading)
+{
+    struct coop_err err = {0};
+
+    config->specs = calloc(raw->count + 1, sizeof *config->specs);
+    if (!config->specs || settings_defaults(&coopd_settings, &config->coopd, &err) < 0) {
+        coop_fail(&err, COOP_E_LIMIT, "no memory for the configuration");
+        on_problem(loading, &err);
+        return;
+    }
+    build_check_sandboxes(raw, on_problem, loading);
+    for (size_t i = 0; i < raw->count; i++) {
+        struct svc_spec *spec;
+
+        if (raw->sections[i].kind == RAW_COOPD)
+            build_coopd(config, &raw->sections[i], loading);
+        if (raw->sections[i].kind != RAW_SERVICE)
+            continue;
+        spec = build_service(raw, &raw->sections[i], on_problem, loading);
+        if (spec)
+            config->specs[config->count++] = spec;
+    }
+}
+
+static void warn_unknown(void *arg, const struct svc_spec *spec, const char *key, unsigned line,
+                         const char *name)
+{
+    struct coop_err err = {0};
+
+    coop_fail(&err, COOP_OK, "%s:%u: warning: %s=%s: there is no such service", spec->file,
+              line, key, name);
+    on_problem(arg, &err);
+}
+
+static void check_graph(struct config *config, struct loading *loading)
+{
+    struct coop_err err = {0};
+
+    if (config->count > BOARD_MAX) {
+        coop_fail(&err, COOP_E_LIMIT, "%zu services; one coopd runs at most %d", config->count,
+                  BOARD_MAX);
+        on_problem(loading, &err);
+    } else if (graph_build(&config->graph, config->specs, config->count, &err) < 0) {
+        on_problem(loading, &err);
+    } else {
+        graph_unknown(config->specs, config->count, warn_unknown, loading);
+    }
+}
+
+void config_free(struct config *config)
+{
+    if (!config)
+        return;
+    graph_done(&config->graph);
+    for (size_t i = 0; i < config->count; i++)
+        svc_spec_unref(config->specs[i]);
+    free(config->specs);
+    settings_done(&coopd_settings, &config->coopd);
+    free(config);
+}
+
+int config_load(struct config **ret_config, char *const *paths, size_t count,
+                raw_complain *complain, void *arg, struct coop_err *err)
+{
+    struct loading loading = {.complain = complain, .arg = arg, .first = err};
+    struct raw_config raw = {0};
+    struct config *config = calloc(1, sizeof *config);
+
+    if (!config)
+        return coop_fail(err, COOP_E_LIMIT, "no memory for the configuration");
+    for (size_t i = 0; i < count; i++)
+        raw_read(&raw, paths[i], on_problem, &loading);
+    build_all(config, &raw, &loading);
+    raw_done(&raw);
+    if (loading.errors == 0)
+        check_graph(config, &loading);
+    if (loading.errors > 0) {
+        config_free(config);
+        return -1;
+    }
+    *ret_config = config;
+    return 0;
+}

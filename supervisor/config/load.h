@@ -1,0 +1,41 @@
+#ifndef COOP_CONFIG_LOAD_H
+#define COOP_CONFIG_LOAD_H
+
+#include "config/raw.h"
+#include "config/spec.h"
+#include "graph/graph.h"
+
+/*
+ * load.h - files to a whole, checked configuration, or to nothing
+ *
+ *     struct config *config;
+ *     if (config_load(&config, paths, count, tell, NULL, &err) < 0)
+ *         ...                     every problem was told, 'err' is the first of them
+ *     config->specs[config->graph.order[0]] ...
+ *     config_free(config);
+ *
+ * Time      Reads files and asks the user database: blocking; bracket it in a coroutine.
+ * Limits    BOARD_MAX services.
+ */
+
+/* [Coopd]: the daemon's own settings. */
+struct coopd_spec {
+    int log_level; /* enum log_level */
+};
+
+extern const struct setting_table coopd_settings;
+
+struct config {
+    struct svc_spec **specs;
+    size_t count;
+    struct graph graph; /* over 'specs' */
+    struct coopd_spec coopd;
+};
+
+/* 0 or -1.  'complain' may be NULL.  Warnings (COOP_OK as code) are told too and are no error.
+ */
+int config_load(struct config **ret_config, char *const *paths, size_t count,
+                raw_complain *complain, void *arg, struct coop_err *err);
+void config_free(struct config *config); /* accepts NULL */
+
+#endif

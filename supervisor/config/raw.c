@@ -1,0 +1,322 @@
+/*
+ * raw.c - reading configuration files into sections (see raw.h)
+ *
+ * Which service a section is about:
+ *
+ *     file          section              means
+ *     any.ini       [Service web]        web; keys of [Unit], [Service] and [Install] together
+ *     web.ini       [Service] [Unit]     web
+ *     web.service   [Service] [Unit]     web, with systemd's defaults (no profile)
+ *     any.ini       [Sandbox hard]       a profile
+ *     any.ini       [Coopd]              the daemon
+ */
+#include "config/raw.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "base/strlist.h"
+#include "events/board.h"
+#include "text/ini_reader.h"
+
+enum { FILES_MAX = 65536, KEYS_MAX = 65536 };
+
+/* ---- making ---- */
+
+static int out_of_memory(struct coop_err *err)
+{
+    return coop_fail(err, COOP_E_LIMIT, "no memory for the configuration");
+}
+
+static struct raw_section *add_section(struct raw_config *raw, enum raw_kind kind,
+                                       const char *name, size_t name_len, const char *file,
+                                       unsigned line)
+{
+    struct raw_section *grown =
+        realloc(raw->sections, (raw->count + 1) * sizeof *raw->sections);
+    struct raw_section *made;
+
+    if (!grown)
+        return NULL;
+    raw->sections = grown;
+    made = &grown[raw->count];
+    *made = (struct raw_section){.kind = kind, .line = line};
+    made->name = strndup(name, name_len);
+    made->file = strdup(file);
+    raw->count++;
+    return made->name && made->file ? made : NULL;
+}
+
+static int add_key(struct raw_section *to, const char *section, const struct ini_key *at,
+                   struct coop_err *err)
+{
+    struct raw_key *grown, *made;
+
+    if (to->count >= KEYS_MAX)
+        return coop_fail(err, COOP_E_LIMIT, "more than %d keys in one service", KEYS_MAX);
+    if ((to->count & (to->count - 1)) == 0) { /* full: 0, 1, 2, 4, 8 ... */
+        grown = realloc(to->keys, (to->count ? to->count * 2 : 1) * sizeof *grown);
+        if (!grown)
+            return out_of_memory(err);
+        to->keys = grown;
+    }
+    made = &to->keys[to->count++];
+    *made = (struct raw_key){.line = (unsigned)at->line};
+    made->section = section ? strdup(section) : NULL;
+    made->key = strdup(at->key);
+    made->value = strdup(at->value);
+    if (!made->key || !made->value || (section && !made->section))
+        return out_of_memory(err);
+    return 0;
+}
+
+static void section_done(struct raw_section *section)
+{
+    for (size_t i = 0; i < section->count; i++) {
+        free(section->keys[i].section);
+        free(section->keys[i].key);
+        free(section->keys[i].value);
+    }
+    free(section->keys);
+    free(section->name);
+    free(section->file);
+}
+
+static void cut_back(struct raw_config *raw, size_t count)
+{
+    while (raw->count > count)
+        section_done(&raw->sections[--raw->count]);
+}
+
+/* ---- one file ---- */
+
+struct reading {
+    struct raw_config *raw;
+    const char *stem; /* the file's name without its ending: the service of a bare [Service] */
+    size_t stem_len;
+    bool is_unit;
+    size_t from;    /* sections before this one belong to other files */
+    size_t current; /* index + 1 of the section that keys go to */
+    char unit[16];  /* the systemd section of the keys, "" for all in one */
+};
+
+static bool is_name_char(char c)
+{
+    return isalnum((unsigned char)c) || (c && strchr("_-.@:", c));
+}
+
+static int check_name(const char *what, const char *name, size_t len, struct coop_err *err)
+{
+    if (len == 0)
+        return coop_fail(err, COOP_E_SYNTAX, "[%s] needs a name: [%s NAME]", what, what);
+    if (len > SVC_NAME_MAX)
+        return coop_fail(err, COOP_E_LIMIT, "name of %zu bytes; at most %d are allowed", len,
+                         SVC_NAME_MAX);
+    for (size_t i = 0; i < len; i++)
+        if (!is_name_char(name[i]) || (i == 0 && name[i] == '.')) {
+            coop_fail(err, COOP_E_SYNTAX, "'%.*s' is not a name", (int)len, name);
+            return coop_hint(err, "letters, digits and _ - . @ : may stand in a name");
+        }
+    if (name[len - 1] == '@') {
+        coop_fail(err, COOP_E_MISSING, "'%.*s' is a template: not supported yet", (int)len,
+                  name);
+        return coop_hint(err, "write one service per instance");
+    }
+    return 0;
+}
+
+/* The raw section of the file's own service: one for [Unit], [Service] and [Install]. */
+static int own_service(struct reading *r, const struct ini_key *at, struct coop_err *err)
+{
+    for (size_t i = r->from; i < r->raw->count; i++) {
+        struct raw_section *s = &r->raw->sections[i];
+
+        if (s->kind == RAW_SERVICE && strlen(s->name) == r->stem_len &&
+            strncmp(s->name, r->stem, r->stem_len) == 0) {
+            r->current = i + 1;
+            return 0;
+        }
+    }
+    if (check_name("Service", r->stem, r->stem_len, err) < 0 ||
+        !add_section(r->raw, RAW_SERVICE, r->stem, r->stem_len, at->file, (unsigned)at->line))
+        return err && err->code ? -1 : out_of_memory(err);
+    r->raw->sections[r->raw->count - 1].is_unit = r->is_unit;
+    r->current = r->raw->count;
+    return 0;
+}
+
+static int named_section(struct reading *r, enum raw_kind kind, const char *what,
+                         const char *name, const struct ini_key *at, struct coop_err *err)
+{
+    while (*name == ' ' || *name == '\t')
+        name++;
+    if (check_name(what, name, strlen(name), err) < 0)
+        return -1;
+    for (size_t i = 0; i < r->raw->count; i++) {
+        struct raw_section *s = &r->raw->sections[i];
+
+        if (s->kind == kind && strcmp(s->name, name) == 0)
+            return coop_fail(err, COOP_E_SYNTAX, "[%s %s] was defined before, at %s:%u", what,
+                             name, s->file, s->line);
+    }
+    if (!add_section(r->raw, kind, name, strlen(name), at->file, (unsigned)at->line))
+        return out_of_memory(err);
+    r->current = r->raw->count;
+    return 0;
+}
+
+/* "Service web" -> the part behind "Service", which must end there or at a blank. */
+static const char *after_word(const char *section, const char *word)
+{
+    size_t len = strlen(word);
+
+    if (strncmp(section, word, len) != 0 ||
+        (section[len] && !isspace((unsigned char)section[len])))
+        return NULL;
+    return section + len;
+}
+
+static int unknown_section(const char *section, struct coop_err *err)
+{
+    static const char *const known[] = {"Service", "Unit", "Install", "Sandbox", "Coopd", NULL};
+    static const char *const later[] = {"Group", "Socket", "Timer", "Path", "Mount", NULL};
+    const char *near;
+    char word[INI_NAME_MAX + 1];
+
+    str_copy(word, sizeof word, section);
+    word[strcspn(word, " \t")] = '\0';
+    for (int i = 0; later[i]; i++)
+        if (strcmp(word, later[i]) == 0)
+            return coop_fail(err, COOP_E_MISSING, "[%s] sections are not supported yet", word);
+    near = str_nearest(word, known);
+    coop_fail(err, COOP_E_UNKNOWN, "unknown section [%s]%s%s%s", section,
+              near ? "; did you mean [" : "", near ? near : "", near ? "]?" : "");
+    return coop_hint(err, "known are [Service NAME], [Sandbox NAME], [Coopd], and in "
+                          "NAME.service or NAME.ini [Unit], [Service], [Install]");
+}
+
+static int begin_section(struct reading *r, const struct ini_key *at, struct coop_err *err)
+{
+    const char *rest;
+
+    r->unit[0] = '\0';
+    r->current = 0;
+    if (strcmp(at->section, "Unit") == 0 || strcmp(at->section, "Service") == 0 ||
+        strcmp(at->section, "Install") == 0) {
+        str_copy(r->unit, sizeof r->unit, at->section);
+        return own_service(r, at, err);
+    }
+    if (r->is_unit && strncmp(at->section, "X-", 2) == 0)
+        return 0; /* for other programs, and so are its keys */
+    if (!r->is_unit && (rest = after_word(at->section, "Service")))
+        return named_section(r, RAW_SERVICE, "Service", rest, at, err);
+    if (!r->is_unit && (rest = after_word(at->section, "Sandbox")))
+        return named_section(r, RAW_SANDBOX, "Sandbox", rest, at, err);
+    if (!r->is_unit && strcmp(at->section, "Coopd") == 0)
+        return named_section(r, RAW_COOPD, "Coopd", "coopd", at, err);
+    return unknown_section(at->section, err);
+}
+
+static int on_ini(void *arg, const struct ini_key *at, struct coop_err *err)
+{
+    struct reading *r = arg;
+
+    if (!at->key)
+        return begin_section(r, at, err);
+    if (!r->current)
+        return 0; /* below [X-...] */
+    return add_key(&r->raw->sections[r->current - 1], r->unit[0] ? r->unit : NULL, at, err);
+}
+
+static int own_duplicate(struct raw_config *raw, size_t from, struct coop_err *err)
+{
+    for (size_t i = from; i < raw->count; i++)
+        for (size_t k = 0; k < from; k++)
+            if (raw->sections[i].kind == raw->sections[k].kind &&
+                strcmp(raw->sections[i].name, raw->sections[k].name) == 0)
+                return coop_fail(err, COOP_E_SYNTAX, "%s:%u: '%s' was defined before, at %s:%u",
+                                 raw->sections[i].file, raw->sections[i].line,
+                                 raw->sections[i].name, raw->sections[k].file,
+                                 raw->sections[k].line);
+    return 0;
+}
+
+static int read_file(struct raw_config *raw, const char *path, raw_complain *complain,
+                     void *arg)
+{
+    const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    struct reading r = {.raw = raw, .stem = base, .from = raw->count};
+    const char *dot = strrchr(base, '.');
+    struct coop_err err = {0};
+
+    r.stem_len = dot ? (size_t)(dot - base) : strlen(base);
+    r.is_unit = str_ends_with(base, ".service");
+    if (ini_read_file(path, on_ini, &r, &err) == 0 && own_duplicate(raw, r.from, &err) == 0)
+        return 0;
+    cut_back(raw, r.from);
+    complain(arg, &err);
+    return 1;
+}
+
+/* ---- a directory ---- */
+
+static int is_config_file(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.' &&
+           (str_ends_with(entry->d_name, ".ini") || str_ends_with(entry->d_name, ".service"));
+}
+
+static int read_dir(struct raw_config *raw, const char *path, raw_complain *complain, void *arg)
+{
+    struct dirent **found = NULL;
+    int count = scandir(path, &found, is_config_file, alphasort);
+    struct coop_err err = {0};
+    int errors = 0;
+
+    if (count < 0) {
+        coop_fail_sys(&err, errno, "configuration '%s'", path);
+        complain(arg, &err);
+        return 1;
+    }
+    for (int i = 0; i < count; i++) {
+        SCOPED_FREE char *file = NULL;
+
+        if (i < FILES_MAX && asprintf(&file, "%s/%s", path, found[i]->d_name) > 0)
+            errors += read_file(raw, file, complain, arg);
+        free(found[i]);
+    }
+    free(found);
+    return errors;
+}
+
+/* ---- the public calls ---- */
+
+int raw_read(struct raw_config *raw, const char *path, raw_complain *complain, void *arg)
+{
+    struct stat st;
+    struct coop_err err = {0};
+
+    if (stat(path, &st) < 0) {
+        coop_fail_sys(&err, errno, "configuration '%s'", path);
+        coop_hint(&err, "give the path with --config PATH");
+        complain(arg, &err);
+        return 1;
+    }
+    return S_ISDIR(st.st_mode) ? read_dir(raw, path, complain, arg)
+                               : read_file(raw, path, complain, arg);
+}
+
+void raw_done(struct raw_config *raw)
+{
+    cut_back(raw, 0);
+    free(raw->sections);
+    *raw = (struct raw_config){0};
+}

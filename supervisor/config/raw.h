@@ -1,0 +1,47 @@
+#ifndef COOP_CONFIG_RAW_H
+#define COOP_CONFIG_RAW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "coop/err.h"
+
+/*
+ * raw.h - files as sections of keys, not yet understood
+ *
+ * All files are read before anything is built, because a key may depend on one that stands
+ * elsewhere: profile before single keys, [Sandbox base] before the one that extends it.
+ */
+
+enum raw_kind { RAW_SERVICE, RAW_SANDBOX, RAW_COOPD };
+
+struct raw_key {
+    char *section; /* as in systemd: Unit, Service, Install; NULL: all three in one */
+    char *key, *value;
+    unsigned line;
+};
+
+struct raw_section {
+    enum raw_kind kind;
+    char *name;
+    char *file;
+    unsigned line;
+    bool is_unit; /* from a .service file */
+    struct raw_key *keys;
+    size_t count;
+};
+
+struct raw_config {
+    struct raw_section *sections;
+    size_t count;
+};
+
+/* What is wrong, told one by one. 'err' lives only for the call. */
+typedef void raw_complain(void *arg, const struct coop_err *err);
+
+/* Reads a file, or every *.ini and *.service of a directory.  Returns the number of errors;
+ * each was told. Sections of files without errors are added. */
+int raw_read(struct raw_config *raw, const char *path, raw_complain *complain, void *arg);
+void raw_done(struct raw_config *raw);
+
+#endif

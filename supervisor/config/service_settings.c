@@ -1,0 +1,384 @@
+/*
+ * service_settings.c - one row per key of a service
+ *
+ * Spelling, meaning and defaults are systemd's (systemd.unit(5), systemd.service(5),
+ * systemd.exec(5)); where coop differs the help says so.  Four kinds of value are at home here
+ * and nowhere else: command lines, Type=, NotifyAccess= has its words, and outputs.
+ */
+#include "config/service_settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "config/spec.h"
+#include "service/backoff.h"
+#include "text/words.h"
+
+/* ---- ExecStart= ---- */
+
+static void exec_done(struct exec_spec *exec)
+{
+    strlist_done(&exec->argv);
+    free(exec->argv0);
+}
+
+static int refuse_prefix(char prefix, struct coop_err *err)
+{
+    coop_fail(err, COOP_E_MISSING, "ExecStart: the prefix '%c' is not supported yet", prefix);
+    return coop_hint(err, "coopd drops privileges for the whole service; '-', '@' and ':' are "
+                          "supported");
+}
+
+/* "@path argv0 args": the second word is only a name. */
+static int split_argv0(struct exec_spec *exec, struct coop_err *err)
+{
+    if (exec->argv.count < 2)
+        return coop_fail(err, COOP_E_SYNTAX, "ExecStart: '@' needs a second word, the name");
+    exec->argv0 = strdup(exec->argv.items[1]);
+    if (!exec->argv0)
+        return coop_fail(err, COOP_E_LIMIT, "ExecStart: no memory");
+    strlist_remove(&exec->argv, 1);
+    return 0;
+}
+
+static int check_words(const struct exec_spec *exec, struct coop_err *err)
+{
+    if (exec->argv.count == 0 || exec->argv.items[0][0] == '\0')
+        return coop_fail(err, COOP_E_SYNTAX, "ExecStart: there is no command");
+    for (size_t i = 0; i < exec->argv.count; i++)
+        if (strcmp(exec->argv.items[i], ";") == 0) {
+            coop_fail(err, COOP_E_MISSING, "ExecStart: ';' between commands is not supported");
+            return coop_hint(err, "write one ExecStart= line for each command");
+        }
+    return 0;
+}
+
+static int parse_exec(const char *text, struct exec_spec *exec, struct coop_err *err)
+{
+    bool named = false;
+
+    for (;; text++) {
+        if (*text == '-')
+            exec->may_fail = true;
+        else if (*text == '@')
+            named = true;
+        else if (*text == ':')
+            exec->literal = true;
+        else if (*text == '+' || *text == '!' || *text == '|')
+            return refuse_prefix(*text, err);
+        else
+            break;
+    }
+    if (words_split(text, &exec->argv, err) < 0)
+        return coop_while(err, "ExecStart");
+    if (check_words(exec, err) < 0)
+        return -1;
+    return named ? split_argv0(exec, err) : 0;
+}
+
+static int exec_parse(const struct setting *row, const char *text, void *field,
+                      struct coop_err *err)
+{
+    struct exec_list *list = field;
+    struct exec_spec exec = {0};
+    struct exec_spec *grown;
+
+    (void)row;
+    if (parse_exec(text, &exec, err) < 0) {
+        exec_done(&exec);
+        return -1;
+    }
+    grown = realloc(list->items, (list->count + 1) * sizeof *grown);
+    if (!grown) {
+        exec_done(&exec);
+        return coop_fail(err, COOP_E_LIMIT, "ExecStart: no memory");
+    }
+    list->items = grown;
+    list->items[list->count++] = exec;
+    return 0;
+}
+
+static void exec_render(const struct setting *row, const void *field, struct buf *out)
+{
+    const struct exec_list *list = field;
+
+    (void)row;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct exec_spec *exec = &list->items[i];
+
+        buf_addf(out, "%s%s%s%s", i ? "\n" : "", exec->may_fail ? "-" : "",
+                 exec->literal ? ":" : "", exec->argv0 ? "@" : "");
+        words_quote(out, exec->argv.items[0]);
+        if (exec->argv0) {
+            buf_add_char(out, ' ');
+            words_quote(out, exec->argv0);
+        }
+        for (size_t k = 1; k < exec->argv.count; k++) {
+            buf_add_char(out, ' ');
+            words_quote(out, exec->argv.items[k]);
+        }
+    }
+}
+
+static void exec_clear(void *field)
+{
+    struct exec_list *list = field;
+
+    for (size_t i = 0; i < list->count; i++)
+        exec_done(&list->items[i]);
+    free(list->items);
+    *list = (struct exec_list){0};
+}
+
+static int exec_copy_one(struct exec_spec *to, const struct exec_spec *from)
+{
+    to->may_fail = from->may_fail;
+    to->literal = from->literal;
+    to->argv0 = from->argv0 ? strdup(from->argv0) : NULL;
+    if (from->argv0 && !to->argv0)
+        return -1;
+    return strlist_copy(&to->argv, &from->argv);
+}
+
+static int exec_copy(void *to_field, const void *from_field)
+{
+    const struct exec_list *from = from_field;
+    struct exec_list copy = {0};
+
+    copy.items = calloc(from->count + 1, sizeof *copy.items);
+    if (!copy.items)
+        return -ENOMEM;
+    for (; copy.count < from->count; copy.count++)
+        if (exec_copy_one(&copy.items[copy.count], &from->items[copy.count]) < 0) {
+            copy.count++;
+            exec_clear(&copy);
+            return -ENOMEM;
+        }
+    *(struct exec_list *)to_field = copy;
+    return 0;
+}
+
+static const struct setting_type setting_exec = {
+    .metavar = "COMMAND",
+    .size = sizeof(struct exec_list),
+    .list = true,
+    .parse = exec_parse,
+    .render = exec_render,
+    .clear = exec_clear,
+    .copy = exec_copy,
+    .samples = "/bin/true \"-/bin/false x\" \"@/bin/sh name -c 'exit 1'\"",
+};
+
+/* ---- Type= ---- */
+
+static const char *const type_names[] = {"simple", "oneshot", "notify", NULL};
+
+static int type_parse(const struct setting *row, const char *text, void *field,
+                      struct coop_err *err)
+{
+    static const char *const later[] = {"forking", "dbus", "idle", "notify-reload", NULL};
+    int *type = field;
+
+    if (strcmp(text, "exec") == 0) { /* what simple does here: exec has succeeded */
+        *type = TYPE_SIMPLE;
+        return 0;
+    }
+    for (int i = 0; type_names[i]; i++)
+        if (strcmp(text, type_names[i]) == 0) {
+            *type = i;
+            return 0;
+        }
+    for (int i = 0; later[i]; i++)
+        if (strcmp(text, later[i]) == 0) {
+            coop_fail(err, COOP_E_MISSING, "Type=%s is not supported yet", text);
+            return coop_hint(err, i == 0 ? "let the program stay in the foreground and use "
+                                           "Type=simple or Type=notify"
+                                         : "use simple, oneshot or notify");
+        }
+    return coop_fail(err, COOP_E_RANGE, "%s=%s: not one of simple, exec, oneshot, notify",
+                     row->key, text);
+}
+
+static void type_render(const struct setting *row, const void *field, struct buf *out)
+{
+    (void)row;
+    buf_add_text(out, type_names[*(const int *)field]);
+}
+
+static const struct setting_type setting_service_type = {
+    .metavar = "TYPE",
+    .size = sizeof(int),
+    .parse = type_parse,
+    .render = type_render,
+    .samples = "simple exec oneshot notify",
+};
+
+/* ---- StandardOutput=, StandardError= ---- */
+
+static const struct output_word {
+    const char *word; /* ends in ':' when a path follows */
+    enum output_kind kind;
+} output_words[] = {
+    /* the first word of a kind is the one that is shown */
+    {"log", OUTPUT_LOG},        {"journal", OUTPUT_LOG},        {"syslog", OUTPUT_LOG},
+    {"null", OUTPUT_NULL},      {"inherit", OUTPUT_INHERIT},    {"file:", OUTPUT_FILE},
+    {"append:", OUTPUT_APPEND}, {"truncate:", OUTPUT_TRUNCATE},
+};
+
+static int output_take_path(const struct setting *row, const char *path,
+                            struct output_spec *out, enum output_kind kind,
+                            struct coop_err *err)
+{
+    char *copy;
+
+    if (path[0] != '/')
+        return coop_fail(err, COOP_E_RANGE, "%s: '%s' is not an absolute path", row->key, path);
+    copy = strdup(path);
+    if (!copy)
+        return coop_fail(err, COOP_E_LIMIT, "%s: no memory", row->key);
+    free(out->path);
+    *out = (struct output_spec){.kind = kind, .path = copy};
+    return 0;
+}
+
+static int output_parse(const struct setting *row, const char *text, void *field,
+                        struct coop_err *err)
+{
+    struct output_spec *out = field;
+
+    for (size_t i = 0; i < COOP_COUNT(output_words); i++) {
+        const char *word = output_words[i].word;
+        size_t len = strlen(word);
+
+        if (word[len - 1] == ':' && strncmp(text, word, len) == 0)
+            return output_take_path(row, text + len, out, output_words[i].kind, err);
+        if (strcmp(text, word) == 0) {
+            free(out->path);
+            *out = (struct output_spec){.kind = output_words[i].kind};
+            return 0;
+        }
+    }
+    coop_fail(err, COOP_E_RANGE, "%s=%s: not supported", row->key, text);
+    return coop_hint(err, "use log (or journal), null, inherit, file:PATH, append:PATH or "
+                          "truncate:PATH");
+}
+
+static void output_render(const struct setting *row, const void *field, struct buf *out)
+{
+    const struct output_spec *output = field;
+
+    (void)row;
+    for (size_t i = 0; i < COOP_COUNT(output_words); i++)
+        if (output_words[i].kind == output->kind) {
+            buf_addf(out, "%s%s", output_words[i].word, output->path ? output->path : "");
+            return;
+        }
+}
+
+static void output_clear(void *field)
+{
+    struct output_spec *out = field;
+
+    free(out->path);
+    *out = (struct output_spec){0};
+}
+
+static int output_copy(void *to, const void *from)
+{
+    struct output_spec copy = *(const struct output_spec *)from;
+
+    if (copy.path && !(copy.path = strdup(copy.path)))
+        return -ENOMEM;
+    *(struct output_spec *)to = copy;
+    return 0;
+}
+
+static const struct setting_type setting_output = {
+    .metavar = "WHERE",
+    .size = sizeof(struct output_spec),
+    .parse = output_parse,
+    .render = output_render,
+    .clear = output_clear,
+    .copy = output_copy,
+    .samples = "log journal null inherit file:/tmp/x append:/tmp/x truncate:/tmp/x",
+};
+
+/* ---- the rows ---- */
+
+static const char *const restart_names[] = {
+    "no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always", NULL};
+static const char *const auto_names[] = {"unset", "no", "yes", NULL};
+static const char *const access_names[] = {"unset", "none", "main", "all", NULL};
+
+#define FIELD(name) .field = offsetof(struct svc_spec, name)
+
+static const struct setting rows[] = {
+    /* clang-format off */
+    {"Unit", "Description", &setting_string, FIELD(description),
+     .help = "What it is, in a few words, for people."},
+    {"Unit", "Requires", &setting_words, FIELD(requires.names),
+     .help = "Services that are started with this one. When one of them cannot start and this one is ordered After= it, this one fails (dependency-failed); when one is stopped, this one is stopped."},
+    {"Unit", "Wants", &setting_words, FIELD(wants.names),
+     .help = "Services that are started with this one; it goes on without them."},
+    {"Unit", "After", &setting_words, FIELD(after.names),
+     .help = "This service starts when those are up (or failed), and stops before them. Says nothing about whether they are started."},
+    {"Unit", "Before", &setting_words, FIELD(before.names),
+     .help = "The same, seen from the other side."},
+    {"Unit", "StartLimitIntervalSec", &setting_duration, FIELD(limit_interval),
+     .fallback = "10s", .help = "Window in which starts are counted; see StartLimitBurst."},
+    {"Unit", "StartLimitBurst", &setting_int, FIELD(limit_burst), .min = 0, .max = START_BURST_MAX,
+     .fallback = "5", .help = "At most so many starts within StartLimitIntervalSec; one more automatic restart makes the service failed (start-limit-hit). 0 for no limit."},
+
+    {"Service", "Type", &setting_service_type, FIELD(type), .fallback = "simple",
+     .help = "When it counts as started: simple (and exec) when its program is executed, notify when it says READY=1 on $NOTIFY_SOCKET, oneshot when its commands have ended well."},
+    {"Service", "ExecStart", &setting_exec, FIELD(execs),
+     .help = "Command to run: words as a shell splits them, $NAME and ${NAME} from the environment ($$ for a dollar sign), % specifiers. Prefixes: - a failure is fine, @ the second word is argv[0], : no $. A oneshot may have several."},
+    {"Service", "Restart", &setting_enum, FIELD(restart), .names = restart_names, .fallback = "no",
+     .help = "After which endings it is started again; the words mean what they mean to systemd."},
+    {"Service", "RestartSec", &setting_duration, FIELD(restart_delay), .fallback = "100ms",
+     .help = "How long to wait before a restart."},
+    {"Service", "TimeoutStartSec", &setting_duration, FIELD(start_timeout), .fallback = "90s",
+     .help = "How long it may take to start; then it is stopped, and that counts as a failure. A oneshot has no limit unless this is given."},
+    {"Service", "TimeoutStopSec", &setting_duration, FIELD(stop_timeout), .fallback = "90s",
+     .help = "How long to wait between KillSignal and SIGKILL to all its processes."},
+    {"Service", "RemainAfterExit", &setting_bool, FIELD(remain), .fallback = "no",
+     .help = "Counts as up after its command has ended well."},
+    {"Service", "KillSignal", &setting_signal, FIELD(kill_signal), .fallback = "SIGTERM",
+     .help = "The signal that asks it to stop."},
+    {"Service", "ReloadSignal", &setting_signal, FIELD(reload_signal),
+     .help = "The signal that `coopctl reload NAME` sends to the main process."},
+    {"Service", "NotifyAccess", &setting_enum, FIELD(notify_access), .names = access_names,
+     .help = "Whose messages on $NOTIFY_SOCKET count: none, main (with Type=notify the default), all of its processes."},
+    {"Service", "User", &setting_string, FIELD(user), .help = "User to run as: a name or a number."},
+    {"Service", "Group", &setting_string, FIELD(group),
+     .help = "Group to run as; without it the group of User=."},
+    {"Service", "SupplementaryGroups", &setting_words, FIELD(groups),
+     .help = "Further groups, besides those that User= is a member of."},
+    {"Service", "WorkingDirectory", &setting_string, FIELD(cwd),
+     .help = "Where it starts: an absolute path, ~ for the home of User=; with - in front it may be missing."},
+    {"Service", "Environment", &setting_env, FIELD(env),
+     .help = "Variables, as NAME=VALUE words."},
+    {"Service", "EnvironmentFile", &setting_lines, FIELD(env_files),
+     .help = "File of NAME=VALUE lines, read at each start; with - in front it may be missing."},
+    {"Service", "PassEnvironment", &setting_words, FIELD(pass_env),
+     .help = "Names of variables that are passed on from coopd's own environment."},
+    {"Service", "StandardOutput", &setting_output, FIELD(out), .fallback = "log",
+     .help = "Where it writes: log or journal (NAME.log in the log directory), null, inherit, file:PATH, append:PATH, truncate:PATH."},
+    {"Service", "StandardError", &setting_output, FIELD(err),
+     .help = "The same for its errors; without it they go where StandardOutput goes."},
+    {"Service", "Sandbox", &setting_string, FIELD(sandbox),
+     .help = "Profile of protections: none, service, default, or the NAME of a [Sandbox NAME] section. Written out, all of it is required; left out, a [Service NAME] has `service` with every protection preferred, and a .service file has none."},
+
+    {"Install", "WantedBy", &setting_words, FIELD(wanted_by.names),
+     .help = "Services that want this one. In a .service file any name here (multi-user.target) makes it start with coopd."},
+    {"Install", "RequiredBy", &setting_words, FIELD(required_by.names),
+     .help = "Services that require this one."},
+    {"Install", "AutoStart", &setting_enum, FIELD(auto_start), .names = auto_names,
+     .help = "Whether it starts with coopd. By default yes, for a .service file only with WantedBy= or RequiredBy=."},
+    /* clang-format on */
+};
+
+const struct setting_table service_settings = {rows, COOP_COUNT(rows)};

@@ -1,0 +1,26 @@
+#ifndef COOP_CONFIG_SERVICE_SETTINGS_H
+#define COOP_CONFIG_SERVICE_SETTINGS_H
+
+#include "text/setting.h"
+
+/*
+ * service_settings.h - the keys of a service, one row each
+ *
+ * The sections are systemd's: [Unit], [Service], [Install].  In an INI file's [Service NAME]
+ * the keys of all three stand together.  Sandbox keys are the launcher's rows
+ * (launch_settings).
+ */
+extern const struct setting_table service_settings;
+
+/* A key of systemd's that has no row here. */
+enum unit_key_kind {
+    UNIT_KEY_UNKNOWN,  /* not systemd's either                                     */
+    UNIT_KEY_HARMLESS, /* says nothing that coop would do otherwise: accepted       */
+    UNIT_KEY_MISSING,  /* means something that coop cannot do yet: refused          */
+    UNIT_KEY_CHECKED   /* accepted for some values: unit_key_accepts()              */
+};
+enum unit_key_kind unit_key_kind(const char *section, const char *key);
+/* For UNIT_KEY_CHECKED: is this value what coop does anyway? */
+bool unit_key_accepts(const char *key, const char *value);
+
+#endif

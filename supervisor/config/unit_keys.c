@@ -1,0 +1,268 @@
+/*
+ * unit_keys.c - what systemd knows and coop has no row for
+ *
+ * A real unit file must load or be refused with a clear word; nothing in it may be ignored in
+ * silence.  So each key is either harmless (it says nothing that coop would do otherwise), or
+ * harmless for some values, or missing.  Keys that begin with "X-" are for other programs.
+ */
+#include "config/service_settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/scope.h"
+#include "base/str.h"
+
+static const char *const harmless[] = {
+    "Documentation",
+    "SourcePath",
+    "DefaultDependencies",
+    "CollectMode",
+    "Alias",
+    "Also",
+    "DefaultInstance",
+    "SyslogIdentifier",
+    "SyslogFacility",
+    "SyslogLevel",
+    "SyslogLevelPrefix",
+    "Slice",
+    "GuessMainPID",
+    "FileDescriptorName",
+};
+
+/* Refused: they mean something. Sorted as in systemd's manuals. */
+static const char *const missing[] = {
+    "Requisite",
+    "BindsTo",
+    "PartOf",
+    "Upholds",
+    "Conflicts",
+    "OnFailure",
+    "OnSuccess",
+    "PropagatesReloadTo",
+    "ReloadPropagatedFrom",
+    "PropagatesStopTo",
+    "StopPropagatedFrom",
+    "JoinsNamespaceOf",
+    "RequiresMountsFor",
+    "WantsMountsFor",
+    "OnFailureJobMode",
+    "OnSuccessJobMode",
+    "IgnoreOnIsolate",
+    "StopWhenUnneeded",
+    "RefuseManualStart",
+    "RefuseManualStop",
+    "AllowIsolate",
+    "JobTimeoutSec",
+    "JobRunningTimeoutSec",
+    "JobTimeoutAction",
+    "JobTimeoutRebootArgument",
+    "StartLimitAction",
+    "FailureAction",
+    "SuccessAction",
+    "FailureActionExitStatus",
+    "SuccessActionExitStatus",
+    "RebootArgument",
+    "UpheldBy",
+    "ExecStartPre",
+    "ExecStartPost",
+    "ExecCondition",
+    "ExecReload",
+    "ExecStop",
+    "ExecStopPost",
+    "RestartSteps",
+    "RestartMaxDelaySec",
+    "TimeoutAbortSec",
+    "TimeoutStartFailureMode",
+    "TimeoutStopFailureMode",
+    "RuntimeMaxSec",
+    "RuntimeRandomizedExtraSec",
+    "WatchdogSec",
+    "SuccessExitStatus",
+    "RestartPreventExitStatus",
+    "RestartForceExitStatus",
+    "RestartMode",
+    "RootDirectoryStartOnly",
+    "NonBlocking",
+    "Sockets",
+    "FileDescriptorStoreMax",
+    "FileDescriptorStorePreserve",
+    "USBFunctionDescriptors",
+    "USBFunctionStrings",
+    "OOMPolicy",
+    "OpenFile",
+    "PIDFile",
+    "BusName",
+    "RestartKillSignal",
+    "SendSIGHUP",
+    "FinalKillSignal",
+    "WatchdogSignal",
+    "ExitType",
+    "DynamicUser",
+    "PAMName",
+    "UnsetEnvironment",
+    "SetLoginEnvironment",
+    "StandardInput",
+    "StandardInputText",
+    "StandardInputData",
+    "TTYPath",
+    "TTYReset",
+    "TTYVHangup",
+    "TTYVTDisallocate",
+    "RootDirectory",
+    "RootImage",
+    "MountAPIVFS",
+    "RuntimeDirectory",
+    "RuntimeDirectoryMode",
+    "RuntimeDirectoryPreserve",
+    "StateDirectory",
+    "StateDirectoryMode",
+    "CacheDirectory",
+    "CacheDirectoryMode",
+    "LogsDirectory",
+    "LogsDirectoryMode",
+    "ConfigurationDirectory",
+    "ConfigurationDirectoryMode",
+    "LoadCredential",
+    "LoadCredentialEncrypted",
+    "SetCredential",
+    "ImportCredential",
+    "LogLevelMax",
+    "LogExtraFields",
+    "LogRateLimitIntervalSec",
+    "LogRateLimitBurst",
+    "LogFilterPatterns",
+    "LogNamespace",
+    "Nice",
+    "CPUSchedulingPolicy",
+    "CPUSchedulingPriority",
+    "CPUSchedulingResetOnFork",
+    "CPUAffinity",
+    "NUMAPolicy",
+    "NUMAMask",
+    "IOSchedulingClass",
+    "IOSchedulingPriority",
+    "TimerSlackNSec",
+    "CoredumpFilter",
+    "KeyringMode",
+    "Personality",
+    "SecureBits",
+    "SELinuxContext",
+    "AppArmorProfile",
+    "SmackProcessLabel",
+    "ProtectProc",
+    "ProcSubset",
+    "ProtectClock",
+    "ProtectKernelModules",
+    "ProtectKernelLogs",
+    "ProtectControlGroups",
+    "RestrictAddressFamilies",
+    "RestrictFileSystems",
+    "RestrictRealtime",
+    "RestrictSUIDSGID",
+    "LockPersonality",
+    "MemoryDenyWriteExecute",
+    "RemoveIPC",
+    "MountFlags",
+    "SystemCallErrorNumber",
+    "SystemCallArchitectures",
+    "SystemCallLog",
+    "NetworkNamespacePath",
+    "IPCNamespacePath",
+    "BindLogSockets",
+    "PrivatePIDs",
+    "ProtectHostname",
+    "ExecPaths",
+    "NoExecPaths",
+    "ExtensionImages",
+    "ExtensionDirectories",
+    "CPUAccounting",
+    "CPUWeight",
+    "CPUQuota",
+    "CPUQuotaPeriodSec",
+    "StartupCPUWeight",
+    "AllowedCPUs",
+    "AllowedMemoryNodes",
+    "MemoryAccounting",
+    "MemoryMin",
+    "MemoryLow",
+    "MemoryHigh",
+    "MemoryMax",
+    "MemorySwapMax",
+    "MemoryZSwapMax",
+    "TasksAccounting",
+    "TasksMax",
+    "IOAccounting",
+    "IOWeight",
+    "IODeviceWeight",
+    "IOReadBandwidthMax",
+    "IOWriteBandwidthMax",
+    "IOReadIOPSMax",
+    "IOWriteIOPSMax",
+    "IOLatencyTargetSec",
+    "IPAccounting",
+    "IPAddressAllow",
+    "IPAddressDeny",
+    "IPIngressFilterPath",
+    "IPEgressFilterPath",
+    "SocketBindAllow",
+    "SocketBindDeny",
+    "RestrictNetworkInterfaces",
+    "DeviceAllow",
+    "DevicePolicy",
+    "Delegate",
+    "DelegateSubgroup",
+    "DisableControllers",
+    "ManagedOOMSwap",
+    "ManagedOOMMemoryPressure",
+    "ManagedOOMMemoryPressureLimit",
+    "ManagedOOMPreference",
+    "MemoryPressureWatch",
+    "MemoryLimit",
+    "BlockIOWeight",
+    "CPUShares",
+};
+
+static bool in_list(const char *const *list, size_t count, const char *key)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(list[i], key) == 0)
+            return true;
+    return false;
+}
+
+enum unit_key_kind unit_key_kind(const char *section, const char *key)
+{
+    (void)section;
+    if (strncmp(key, "X-", 2) == 0 || in_list(harmless, COOP_COUNT(harmless), key))
+        return UNIT_KEY_HARMLESS;
+    if (strcmp(key, "KillMode") == 0 || strcmp(key, "SendSIGKILL") == 0 ||
+        strcmp(key, "Conflicts") == 0)
+        return UNIT_KEY_CHECKED;
+    if (in_list(missing, COOP_COUNT(missing), key) || str_starts_with(key, "Condition") ||
+        str_starts_with(key, "Assert"))
+        return UNIT_KEY_MISSING;
+    return UNIT_KEY_UNKNOWN;
+}
+
+/* "Conflicts=shutdown.target": every name is a target, which coop has none of. */
+static bool only_targets(const char *value)
+{
+    SCOPED_FREE char *copy = strdup(value);
+    char *rest = NULL;
+
+    for (char *word = copy ? strtok_r(copy, " \t", &rest) : NULL; word;
+         word = strtok_r(NULL, " \t", &rest))
+        if (!str_ends_with(word, ".target"))
+            return false;
+    return copy != NULL;
+}
+
+bool unit_key_accepts(const char *key, const char *value)
+{
+    if (strcmp(key, "Conflicts") == 0)
+        return only_targets(value);
+    if (strcmp(key, "SendSIGKILL") == 0)
+        return strcmp(value, "yes") == 0 || strcmp(value, "true") == 0;
+    return strcmp(value, "control-group") == 0; /* KillMode */
+}

@@ -1,0 +1,100 @@
+/*
+ * policy.c - Restart=, as the matrix of systemd.service(5)
+ *
+ * Systemd counts a signal that asks for an end (HUP, INT, TERM) or tells of a closed reader
+ * (PIPE) as a clean exit, but not for a oneshot: half a job is no job.
+ */
+#include "service/policy.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "text/signames.h"
+
+static bool is_clean_signal(int signo)
+{
+    return signo == SIGHUP || signo == SIGINT || signo == SIGTERM || signo == SIGPIPE;
+}
+
+static enum ending_class exit_class(enum svc_type type, const struct ending *ending)
+{
+    switch (ending->kind) {
+    case EXIT_CODE: return ending->value == 0 ? ENDING_SUCCESS : ENDING_CODE;
+    case EXIT_SIGNAL:
+        if (is_clean_signal(ending->value) && type != TYPE_ONESHOT)
+            return ENDING_SUCCESS;
+        return ending->core ? ENDING_CORE : ENDING_SIGNAL;
+    case EXIT_NONE:
+    case EXIT_UNKNOWN: break;
+    }
+    return ENDING_UNKNOWN;
+}
+
+enum ending_class policy_class(enum svc_type type, const struct ending *ending)
+{
+    enum ending_class class;
+
+    if (ending->unborn)
+        return ENDING_CODE;
+    if (ending->timed_out)
+        return ENDING_TIMEOUT;
+    class = exit_class(type, ending);
+    return class == ENDING_SUCCESS && ending->never_ready ? ENDING_PROTOCOL : class;
+}
+
+const char *policy_class_word(enum ending_class class)
+{
+    static const char *const words[ENDING_CLASSES] = {
+        [ENDING_SUCCESS] = "success",   [ENDING_CODE] = "exit-code",
+        [ENDING_SIGNAL] = "signal",     [ENDING_CORE] = "core-dump",
+        [ENDING_TIMEOUT] = "timeout",   [ENDING_PROTOCOL] = "protocol",
+        [ENDING_WATCHDOG] = "watchdog", [ENDING_UNKNOWN] = "unknown",
+    };
+
+    return words[class];
+}
+
+bool policy_restarts(enum svc_restart restart, enum ending_class class)
+{
+    /* clang-format off */
+    static const bool again[RESTART_ALWAYS + 1][ENDING_CLASSES] = {
+        /*                       success code  signal core  timeout protocol watchdog unknown */
+        [RESTART_NO]          = {false,  false, false, false, false, false, false, false},
+        [RESTART_ON_SUCCESS]  = {true,   false, false, false, false, false, false, false},
+        [RESTART_ON_FAILURE]  = {false,  true,  true,  true,  true,  true,  true,  true},
+        [RESTART_ON_ABNORMAL] = {false,  false, true,  true,  true,  true,  true,  true},
+        [RESTART_ON_WATCHDOG] = {false,  false, false, false, false, false, true,  false},
+        [RESTART_ON_ABORT]    = {false,  false, true,  true,  false, false, false, false},
+        [RESTART_ALWAYS]      = {true,   true,  true,  true,  true,  true,  true,  true},
+    };
+    /* clang-format on */
+
+    return again[restart][class];
+}
+
+enum svc_event policy_verdict(enum svc_restart restart, enum svc_type type,
+                              const struct ending *ending)
+{
+    enum ending_class class = policy_class(type, ending);
+
+    if (policy_restarts(restart, class))
+        return EV_DIED;
+    return class == ENDING_SUCCESS ? EV_SUCCEEDED : EV_HOPELESS;
+}
+
+const char *policy_ending_text(const struct ending *ending, char *buf, size_t size)
+{
+    char name[SIGNAME_TEXT];
+
+    switch (ending->kind) {
+    case EXIT_CODE: snprintf(buf, size, "exited with code %d", ending->value); return buf;
+    case EXIT_SIGNAL:
+        snprintf(buf, size, "killed by %s%s", signame_render(ending->value, name),
+                 ending->core ? " (core dumped)" : "");
+        return buf;
+    case EXIT_UNKNOWN: snprintf(buf, size, "ended, nobody knows how"); return buf;
+    case EXIT_NONE: break;
+    }
+    snprintf(buf, size, "never started");
+    return buf;
+}

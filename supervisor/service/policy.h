@@ -1,0 +1,57 @@
+#ifndef COOP_SERVICE_POLICY_H
+#define COOP_SERVICE_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/spec.h"
+#include "events/board.h"
+#include "service/fsm.h"
+
+/*
+ * policy.h - what an ending means
+ *
+ * Pure.  From how a main process ended, Type= and Restart= to one of three events: EV_SUCCEEDED
+ * (it is done), EV_DIED (try again), EV_HOPELESS (it has failed).  Whether there are attempts
+ * left is backoff.h's question.
+ *
+ * Source    The matrix of Restart= in systemd.service(5).
+ */
+
+/* The classes that Restart= tells apart. */
+enum ending_class {
+    ENDING_SUCCESS,  /* exit 0, or HUP, INT, TERM, PIPE where Type= is not oneshot           */
+    ENDING_CODE,     /* another exit code, or it could not be launched                       */
+    ENDING_SIGNAL,   /* another signal                                                       */
+    ENDING_CORE,     /* another signal, and a core was dumped                                */
+    ENDING_TIMEOUT,  /* it was not ready, or did not stop, in time                           */
+    ENDING_PROTOCOL, /* Type=notify ended well before it was ready                           */
+    ENDING_WATCHDOG, /* it did not report in time                                            */
+    ENDING_UNKNOWN,  /* nobody could learn how it ended                                      */
+    ENDING_CLASSES
+};
+
+/* How one life ended, as facts. */
+struct ending {
+    enum svc_exit_kind kind;
+    int value; /* exit code or signal */
+    bool core;
+    bool unborn;      /* it could not be launched: 'kind' is EXIT_NONE                    */
+    bool timed_out;   /* a start or stop timeout led to the end                           */
+    bool never_ready; /* it ended before it was ready, and Type= waits for that           */
+};
+
+enum ending_class policy_class(enum svc_type type, const struct ending *ending);
+const char *policy_class_word(enum ending_class class); /* systemd's words of Result= */
+
+/* Does Restart= try again after such an ending? */
+bool policy_restarts(enum svc_restart restart, enum ending_class class);
+
+/* EV_SUCCEEDED, EV_DIED or EV_HOPELESS. */
+enum svc_event policy_verdict(enum svc_restart restart, enum svc_type type,
+                              const struct ending *ending);
+
+/* "exited with code 3", "killed by SIGSEGV (core dumped)". Returns 'buf'. */
+const char *policy_ending_text(const struct ending *ending, char *buf, size_t size);
+
+#endif
