@@ -115,7 +115,7 @@ static void fds(const char *title)
 }
 
 /* The first thread ends, another goes on. */
-static void *carry_on(void *leader)
+_Noreturn static void *carry_on(void *leader)
 {
     pthread_join(*(pthread_t *)leader, NULL);
     say("leader gone");
