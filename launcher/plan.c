@@ -285,24 +285,6 @@ static void compile_life(const struct launch_spec *spec, struct launch_plan *pla
 
 /* ---- the finished block ---- */
 
-void plan_bind(struct launch_plan *plan)
-{
-    const struct {
-        struct plan_vec from, to;
-    } lists[] = {{plan->argv_off, plan->argv}, {plan->env_off, plan->env}};
-
-    for (size_t l = 0; l < COOP_COUNT(lists); l++) {
-        const plan_off *off = plan_at(plan, lists[l].from.at);
-        void *slots = (char *)plan + lists[l].to.at;
-        char **pointers = slots;
-
-        for (uint32_t i = 0; i < lists[l].to.count; i++)
-            pointers[i] = (char *)plan + off[i];
-        pointers[lists[l].to.count] = NULL;
-    }
-    plan->bound = (uint64_t)(uintptr_t)plan;
-}
-
 static int finish(struct blob *b, struct launch_plan *head, struct launch_plan **ret_plan,
                   struct coop_err *err)
 {

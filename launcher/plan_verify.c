@@ -1,5 +1,5 @@
 /*
- * plan_verify.c - is this block of bytes a plan that can be run?
+ * plan_verify.c - is this block of bytes a plan that can be run? and make it runnable here
  *
  * The spawner gets plans from its parent over a socket.  The parent is trusted with what it asks
  * for, but not with memory safety across two builds: magic and version stop another build's
@@ -75,4 +75,22 @@ int plan_verify(const void *block, size_t size)
          text_ok(plan, plan->hostname) && texts_ok(plan, plan->argv_off) &&
          texts_ok(plan, plan->env_off) && texts_ok(plan, plan->exec_paths) && ops_ok(plan);
     return ok ? 0 : -EINVAL;
+}
+
+void plan_bind(struct launch_plan *plan)
+{
+    const struct {
+        struct plan_vec from, to;
+    } lists[] = {{plan->argv_off, plan->argv}, {plan->env_off, plan->env}};
+
+    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
+        const plan_off *off = plan_at(plan, lists[l].from.at);
+        void *slots = (char *)plan + lists[l].to.at;
+        char **pointers = slots;
+
+        for (uint32_t i = 0; i < lists[l].to.count; i++)
+            pointers[i] = (char *)plan + off[i];
+        pointers[lists[l].to.count] = NULL;
+    }
+    plan->bound = (uint64_t)(uintptr_t)plan;
 }

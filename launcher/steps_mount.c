@@ -525,7 +525,7 @@ int step_new_root(struct child *c)
         return step_fail(c, root, "openat", "/");
     }
     if (c->plan->flags & PLAN_ROOT_BIND) {
-        const char *src = plan_str(c->plan, ops[0].src);
+        const char *src = plan_at(c->plan, ops[0].src);
 
         root = copy_tree(AT_FDCWD, src);
         if (root < 0)
