@@ -120,10 +120,6 @@ static void child_main(void *arg, int join)
     const struct job *job = arg;
     const struct spawn_order order = {.plan = job->plan, .io = &job->io, .report = job->fds[1]};
 
-    /* A process that is not dumpable does not own its files in /proc, and could not write its
-     * own uid_map.  The reaper closes itself again; the program is made anew by exec. */
-    if (job->plan->flags & PLAN_MAP_IDS)
-        (void)prctl(PR_SET_DUMPABLE, 1);
     spawn_child_main(&order, join);
 }
 
