@@ -64,6 +64,8 @@
     X(int, fstatat, (int dir, const char *path, struct stat *ret_stat, int flags),             \
       (dir, path, ret_stat, flags))                                                            \
     X(int, fchmod, (int fd, mode_t mode), (fd, mode))                                          \
+    X(int, fchown, (int fd, uid_t uid, gid_t gid), (fd, uid, gid))                             \
+    X(int, flock, (int fd, int operation), (fd, operation))                                    \
     X(int, fchmodat, (int dir, const char *path, mode_t mode, int flags),                      \
       (dir, path, mode, flags))                                                                \
     X(ssize_t, getdents64, (int fd, void *ret_buf, size_t size), (fd, ret_buf, size))          \
@@ -78,6 +80,8 @@
     X(int, listen, (int fd, int backlog), (fd, backlog))                                       \
     X(int, getsockopt, (int fd, int level, int name, void *ret_value, socklen_t *ret_len),     \
       (fd, level, name, ret_value, ret_len))                                                   \
+    X(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t len),        \
+      (fd, level, name, value, len))                                                           \
     X(int, accept4, (int fd, struct sockaddr *ret_addr, socklen_t *ret_len, int flags),        \
       (fd, ret_addr, ret_len, flags))                                                          \
     X(int, connect, (int fd, const struct sockaddr *addr, socklen_t len), (fd, addr, len))     \
