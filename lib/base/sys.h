@@ -95,6 +95,10 @@
       (int ep, struct epoll_event *ret_events, int max, const struct timespec *timeout,        \
        const sigset_t *mask),                                                                  \
       (ep, ret_events, max, timeout, mask))                                                    \
+    X(int, ppoll,                                                                              \
+      (struct pollfd * fds, nfds_t count, const struct timespec *timeout,                      \
+       const sigset_t *mask),                                                                  \
+      (fds, count, timeout, mask))                                                             \
     X(int, eventfd, (unsigned initial, int flags), (initial, flags))                           \
     X(int, signalfd, (int fd, const sigset_t *mask, int flags), (fd, mask, flags))             \
     /* processes */                                                                            \

@@ -1,0 +1,345 @@
+/*
+ * show.c - what coopd told, for people
+ */
+#include "ctl/show.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "text/units.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- members ---- */
+
+const char *show_text(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text ? text : "";
+}
+
+enum { NUMBER_TEXT = 24 };
+
+/* A member that is a number, as text; "" when it is none. */
+static const char *number_text(const json_t *object, const char *name, char ret[NUMBER_TEXT])
+{
+    const json_t *value = json_object_get(object, name);
+
+    ret[0] = '\0';
+    if (json_is_integer(value))
+        snprintf(ret, NUMBER_TEXT, "%lld", (long long)json_integer_value(value));
+    return ret;
+}
+
+bool service_runs(const json_t *service)
+{
+    return json_integer_value(json_object_get(service, "pid")) > 0;
+}
+
+/* How long it has been in its state. */
+static const char *age_text(const json_t *service, coop_nsec now, char ret[UNITS_TEXT])
+{
+    coop_nsec since;
+
+    if (units_parse_time(show_text(service, "since"), &since) < 0)
+        return "";
+    return units_render_age(now > since ? now - since : 0, ret);
+}
+
+/* "up"; "stopping/tree": the phase where a state has several. */
+static void state_text(const json_t *service, char *ret, size_t size)
+{
+    const char *state = show_text(service, "state"), *sub = show_text(service, "substate");
+    bool plain = !sub[0] || strcmp(sub, "main") == 0 || strcmp(state, "waiting") == 0;
+
+    str_format(ret, size, "%s%s%s", state, plain ? "" : "/", plain ? "" : sub);
+}
+
+static void exit_text(const json_t *service, char *ret, size_t size)
+{
+    const json_t *how = json_object_get(service, "last_exit");
+    const json_t *code = json_object_get(how, "code");
+    const char *signal = show_text(how, "signal");
+
+    ret[0] = '\0';
+    if (json_is_integer(code))
+        str_format(ret, size, "exit code %lld", (long long)json_integer_value(code));
+    else if (signal[0])
+        str_format(ret, size, "killed by %s%s", signal,
+                   json_is_true(json_object_get(how, "core")) ? ", core dumped" : "");
+}
+
+/* ---- colours ---- */
+
+static const char *state_colour(const char *state)
+{
+    static const struct {
+        const char *state, *sgr;
+    } colours[] = {{"up", "32"},       {"done", "32"},     {"failed", "31"},
+                   {"backoff", "33"},  {"starting", "36"}, {"reloading", "36"},
+                   {"stopping", "36"}, {"waiting", "36"},  {"down", "2"}};
+
+    for (size_t i = 0; i < COOP_COUNT(colours); i++)
+        if (str_starts_with(state, colours[i].state))
+            return colours[i].sgr;
+    return NULL;
+}
+
+/* ---- the table of services ---- */
+
+/* What is worth a look in one line: what it waits for, else why it is there. */
+static void info_text(const json_t *service, char *ret, size_t size)
+{
+    const char *waiting = show_text(service, "waiting_for");
+    const char *reason = show_text(service, "reason"), *status = show_text(service, "status");
+
+    if (waiting[0] && strcmp(show_text(service, "state"), "up") != 0)
+        str_format(ret, size, "%s; waits for %s", reason, waiting);
+    else if (status[0])
+        str_format(ret, size, "%s; %s", reason, status);
+    else
+        str_format(ret, size, "%s", reason);
+}
+
+void show_services(const json_t *services, coop_nsec now, FILE *out,
+                   const struct screen *screen)
+{
+    static const struct table_column columns[] = {
+        {.title = "NAME"},
+        {.title = "STATE", .colour = state_colour},
+        {.title = "PID", .right = true, .drop = 1},
+        {.title = "FOR", .right = true, .drop = 2},
+        {.title = "RESTARTS", .right = true, .drop = 3},
+        {.title = "WHY"},
+    };
+    struct table table;
+    size_t i;
+    json_t *service;
+
+    table_init(&table, columns, COOP_COUNT(columns));
+    json_array_foreach(services, i, service)
+    {
+        char pid[NUMBER_TEXT], restarts[NUMBER_TEXT], age[UNITS_TEXT], state[64], info[512];
+
+        state_text(service, state, sizeof state);
+        info_text(service, info, sizeof info);
+        table_row(&table, (const char *[]){show_text(service, "name"), state,
+                                           number_text(service, "pid", pid),
+                                           age_text(service, now, age),
+                                           number_text(service, "restarts", restarts), info});
+    }
+    table_print(&table, out, screen);
+    table_done(&table);
+}
+
+/* ---- processes ---- */
+
+/* The lines drawn in front of a process: one piece per level above it. */
+static void branch_text(const json_t *processes, size_t at, const struct screen *screen,
+                        char *ret, size_t size)
+{
+    static const char *const fancy[] = {"│  ", "   ", "├─ ", "└─ "};
+    static const char *const plain[] = {"|  ", "   ", "|- ", "`- "};
+    const char *const *pieces = screen->utf8 ? fancy : plain;
+    json_int_t depth =
+        json_integer_value(json_object_get(json_array_get(processes, at), "depth"));
+    size_t used = 0;
+
+    ret[0] = '\0';
+    for (json_int_t level = 0; level <= depth && used + 8 < size; level++) {
+        bool goes_on = false; /* is there a later sibling at this level? */
+
+        for (size_t i = at + 1; i < json_array_size(processes); i++) {
+            json_int_t other =
+                json_integer_value(json_object_get(json_array_get(processes, i), "depth"));
+
+            if (other <= level) {
+                goes_on = other == level;
+                break;
+            }
+        }
+        used += (size_t)snprintf(ret + used, size - used, "%s",
+                                 pieces[level == depth ? goes_on ? 2 : 3
+                                        : goes_on      ? 0
+                                                       : 1]);
+    }
+}
+
+static const char *process_colour(const char *state)
+{
+    return state[0] == 'Z' ? "31" : state[0] == 'D' || state[0] == 'T' ? "33" : NULL;
+}
+
+static void show_processes(const json_t *tree, FILE *out, const struct screen *screen)
+{
+    static const struct table_column columns[] = {
+        {.title = "PID", .right = true},
+        {.title = "PPID", .right = true, .drop = 2},
+        {.title = "S", .colour = process_colour},
+        {.title = "INSIDE", .right = true, .drop = 1},
+        {.title = "COMMAND"},
+    };
+    const json_t *processes = json_object_get(tree, "processes");
+    json_int_t left_out = json_integer_value(json_object_get(tree, "left_out"));
+    struct table table;
+    size_t i;
+    json_t *process;
+
+    table_init(&table, columns, COOP_COUNT(columns));
+    json_array_foreach(processes, i, process)
+    {
+        char pid[NUMBER_TEXT], ppid[NUMBER_TEXT], inside[NUMBER_TEXT], branch[512],
+            command[1024];
+
+        branch_text(processes, i, screen, branch, sizeof branch);
+        str_format(command, sizeof command, "%s%s", branch, show_text(process, "command"));
+        table_row(&table, (const char *[]){number_text(process, "pid", pid),
+                                           number_text(process, "ppid", ppid),
+                                           show_text(process, "state"),
+                                           number_text(process, "inside", inside), command});
+    }
+    if (table.count > 0)
+        table_print(&table, out, screen);
+    if (left_out > 0)
+        fprintf(out, "(and %lld more)\n", (long long)left_out);
+    table_done(&table);
+}
+
+void show_trees(const json_t *trees, FILE *out, const struct screen *screen)
+{
+    size_t i;
+    json_t *tree;
+
+    json_array_foreach(trees, i, tree)
+    {
+        SCOPED_FREE char *name = text_clean(show_text(tree, "service"));
+        const char *state = show_text(tree, "state");
+
+        if (i > 0)
+            fputc('\n', out);
+        text_print(out, screen, "1", name ? name : "?");
+        fputc(' ', out);
+        text_print(out, screen, state_colour(state), state);
+        if (json_array_size(json_object_get(tree, "processes")) == 0)
+            fputs(" (no processes)", out);
+        fputc('\n', out);
+        show_processes(tree, out, screen);
+    }
+}
+
+/* ---- one service, and coopd ---- */
+
+static void field(FILE *out, const char *title, const char *text)
+{
+    SCOPED_FREE char *clean = text_clean(text);
+
+    if (text[0])
+        fprintf(out, "%14s  %s\n", title, clean ? clean : "?");
+}
+
+static void show_holder(const json_t *service, FILE *out)
+{
+    char pid[NUMBER_TEXT], top[NUMBER_TEXT], text[128];
+    const char *holder = show_text(service, "holder");
+
+    number_text(service, "pid", pid);
+    number_text(service, "top_pid", top);
+    field(out, "PID", pid);
+    if (strcmp(holder, "pid_namespace") == 0)
+        str_format(text, sizeof text, "in a PID namespace of its own, under %s", top);
+    else if (strcmp(holder, "subreaper") == 0)
+        str_format(text, sizeof text, "under the subreaper %s", top);
+    else if (strcmp(holder, "cgroup") == 0)
+        str_format(text, sizeof text, "in a control group of its own");
+    else
+        text[0] = '\0';
+    field(out, "Processes", text);
+}
+
+static void show_state(const json_t *service, coop_nsec now, FILE *out,
+                       const struct screen *screen)
+{
+    char state[64], age[UNITS_TEXT];
+
+    state_text(service, state, sizeof state);
+    fprintf(out, "%14s  ", "State");
+    text_print(out, screen, state_colour(state), state);
+    fprintf(out, " for %s, since %s\n", age_text(service, now, age),
+            show_text(service, "since"));
+}
+
+void show_service(const json_t *service, const json_t *tree, const json_t *lines, coop_nsec now,
+                  FILE *out, const struct screen *screen)
+{
+    SCOPED_FREE char *name = text_clean(show_text(service, "name"));
+    SCOPED_FREE char *description = text_clean(show_text(service, "description"));
+    char text[128], number[NUMBER_TEXT];
+    size_t i;
+    json_t *line;
+
+    text_print(out, screen, "1", name ? name : "?");
+    fprintf(out, "%s%s\n", description && description[0] ? "  " : "",
+            description ? description : "");
+    show_state(service, now, out, screen);
+    field(out, "Wanted", show_text(service, "wanted"));
+    show_holder(service, out);
+    field(out, "Why", show_text(service, "reason"));
+    field(out, "Waits for", show_text(service, "waiting_for"));
+    number_text(service, "patience_s", number);
+    str_format(text, sizeof text, number[0] ? "%s s more" : "%s", number);
+    field(out, "No longer than", text);
+    field(out, "Says", show_text(service, "status"));
+    field(out, "Restarts", number_text(service, "restarts", number));
+    exit_text(service, text, sizeof text);
+    field(out, "Last exit", text);
+    field(out, "Sandbox", show_text(service, "sandbox"));
+    if (json_is_true(json_object_get(service, "adopted")))
+        field(out, "Adopted", "found running by this coopd");
+    if (json_array_size(json_object_get(tree, "processes")) > 0) {
+        fputc('\n', out);
+        show_processes(tree, out, screen);
+    }
+    if (json_array_size(lines) > 0)
+        fputc('\n', out);
+    json_array_foreach(lines, i, line)
+    {
+        SCOPED_FREE char *clean = text_clean(json_string_value(line));
+
+        fprintf(out, "%s\n", clean ? clean : "?");
+    }
+}
+
+void show_daemon(const json_t *daemon, FILE *out, const struct screen *screen)
+{
+    static const struct {
+        const char *member, *title;
+        bool bytes;
+    } rows[] = {{"pid", "PID", false},
+                {"version", "Version", false},
+                {"started", "Started", false},
+                {"services", "Services", false},
+                {"clients", "Clients", false},
+                {"fds", "Descriptors", false},
+                {"memory_rss", "Memory (RSS)", true},
+                {"memory_pss", "Memory (PSS)", true},
+                {"orphans_reaped", "Orphans reaped", false},
+                {"reloads", "Reloads", false},
+                {"socket", "Socket", false},
+                {"state_dir", "State", false},
+                {"log_dir", "Logs", false}};
+
+    text_print(out, screen, "1", "coopd");
+    fputc('\n', out);
+    for (size_t i = 0; i < COOP_COUNT(rows); i++) {
+        const json_t *value = json_object_get(daemon, rows[i].member);
+        char text[NUMBER_TEXT], size[64];
+
+        number_text(daemon, rows[i].member, text);
+        snprintf(size, sizeof size, "%.1f MiB", (double)json_integer_value(value) / 1048576.0);
+        if (json_is_string(value))
+            field(out, rows[i].title, json_string_value(value));
+        else
+            field(out, rows[i].title, rows[i].bytes && text[0] ? size : text);
+    }
+}
