@@ -1,0 +1,165 @@
+#ifndef TESTS_SUPPORT_FAKE_INTERNAL_H
+#define TESTS_SUPPORT_FAKE_INTERNAL_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/sys.h"
+#include "support/fake_kernel.h"
+
+/*
+ * fake_internal.h - what the parts of the fake kernel know of each other
+ *
+ *   stream   bytes (or packets) on their way in one direction
+ *   file     an open file description: what a descriptor points at; several may share it
+ *   node     a name in the file system: a regular file, a directory, a FIFO or a socket
+ *   watch    one registration of a file with an epoll
+ */
+#define FAKE_PIPE_ROOM ((size_t)65536)
+
+struct stream {
+    struct buf bytes;
+    struct buf sizes; /* packets only: their lengths, as size_t */
+    size_t room;
+    int readers, writers, refs;
+    bool packets, had_writer, starved; /* starved: a writer found no room */
+    unsigned in_events, out_events;    /* edges, for epoll */
+};
+
+enum node_kind { NODE_FILE, NODE_DIR, NODE_FIFO, NODE_SOCKET };
+
+struct node {
+    struct list link;
+    enum node_kind kind;
+    char *path;
+    mode_t mode;
+    struct buf bytes;
+    struct stream *fifo;
+    struct file *listener;
+    bool unlinked;
+    struct file *locked_by;
+    int refs;
+    uint64_t number;
+};
+
+enum file_kind {
+    FILE_PIPE, /* pipes, FIFOs, connected sockets: 'in' and 'out' */
+    FILE_SOCKET,
+    FILE_LISTENER,
+    FILE_NODE,
+    FILE_EPOLL,
+    FILE_EVENT,
+    FILE_SIGNAL,
+    FILE_PIDFD
+};
+
+#define SHUT_READS  1u
+#define SHUT_WRITES 2u
+
+struct file {
+    enum file_kind kind;
+    int refs, flags; /* flags: O_* */
+    struct stream *in, *out;
+    unsigned shut; /* SHUT_READS, SHUT_WRITES: ends it has given up already */
+    struct node *node;
+    size_t at;               /* FILE_NODE: where reading goes on */
+    uint64_t count;          /* FILE_EVENT; FILE_PIDFD: the birth it means */
+    uint64_t signals;        /* FILE_SIGNAL: mask */
+    pid_t pid;               /* FILE_PIDFD */
+    unsigned events;         /* edges, for epoll */
+    bool packets;            /* sockets: keeps boundaries */
+    struct file *waiting[8]; /* FILE_LISTENER: connections nobody has accepted */
+    size_t waiting_count;
+    struct list watches; /* FILE_EPOLL: what it watches */
+};
+
+struct watch {
+    struct list link;
+    struct file *file;
+    int fd;
+    struct epoll_event event;
+    unsigned seen;
+    bool fresh, off; /* off: a one-shot that has fired */
+};
+
+/* ---- fake_kernel.c ---- */
+
+uint64_t fake_chance(void);
+
+/* Lets the next planned thing happen, if it is due by 'limit': the clock jumps there. */
+bool fake_step(coop_nsec limit);
+
+/* Waits until 'ready' says so. False when that can never be. */
+bool fake_block(bool (*ready)(void *arg), void *arg);
+
+_Noreturn void fake_give_up(const char *why);
+
+/* ---- fake_files.c ---- */
+
+struct file *fake_file(int fd);
+struct file *fake_file_new(enum file_kind kind, int flags);
+void fake_file_unref(struct file *file);
+int fake_fd_new(struct file *file); /* takes the reference, on failure too */
+unsigned fake_poll(struct file *file);
+unsigned fake_edges(const struct file *file);
+ssize_t fake_file_put(struct file *file, const struct iovec *iov, int count);
+struct stream *fake_stream_new(bool packets);
+void fake_stream_unref(struct stream *stream);
+void fake_file_join(struct file *file, struct stream *in, struct stream *out);
+ssize_t fake_get(int fd, void *ret_buf, size_t size, bool may_block);
+ssize_t fake_put(int fd, const struct iovec *iov, int count, bool may_block);
+void fake_files_reset(void);
+void fake_files_show(void);
+
+/* ---- fake_nodes.c ---- */
+
+struct node *fake_node_find(const char *path);
+struct node *fake_node_make_socket(const char *path);
+void fake_node_unref(struct node *node);
+ssize_t fake_node_get(struct file *file, void *ret_buf, size_t size);
+ssize_t fake_node_put(struct file *file, const void *bytes, size_t size);
+void fake_nodes_reset(void);
+
+/* ---- fake_sockets.c ---- */
+
+void fake_socket_close(struct file *file);
+
+/* ---- fake_wait.c ---- */
+
+void fake_epoll_forget(struct file *file); /* its last descriptor is gone */
+void fake_epoll_done(struct file *epoll);
+
+/* ---- fake_procs.c ---- */
+
+extern unsigned fake_signal_events; /* edges of every signalfd and pidfd */
+uint64_t fake_pending_signals(void);
+bool fake_take_signal(uint64_t mask, struct signalfd_siginfo *ret_info);
+bool fake_pidfd_ready(const struct file *pidfd);
+void fake_procs_reset(void);
+void fake_procs_show(void);
+
+/*
+ * ---- the calls ----
+ *
+ * Those that are here; every other row of SYS_CALLS answers -ENOSYS, so that a new row of the
+ * seam is no work here until a test needs it.
+ */
+/* clang-format off */
+#define FAKE_CALLS(Y)                                                                          \
+    Y(clock_gettime) Y(getrandom) Y(openat) Y(close) Y(read) Y(write) Y(writev) Y(fcntl_int)   \
+    Y(pipe2) Y(mkfifoat) Y(mkdirat) Y(unlinkat) Y(renameat) Y(fdatasync) Y(pread) Y(fstat)     \
+    Y(fstatat) Y(fchmod) Y(fchmodat) Y(fchown) Y(flock) Y(socketpair) Y(socket) Y(bind)        \
+    Y(listen) Y(getsockopt) Y(setsockopt) Y(accept4) Y(connect) Y(shutdown) Y(sendmsg)         \
+    Y(recvmsg) Y(epoll_create1) Y(epoll_ctl) Y(epoll_pwait2) Y(eventfd) Y(signalfd) Y(waitid)  \
+    Y(wait4) Y(kill) Y(pidfd_open) Y(pidfd_send_signal) Y(getrlimit)
+/* clang-format on */
+
+#define X(type, name, params, args) type fake_sys_##name params;
+SYS_CALLS(X)
+#undef X
+
+#endif

@@ -1,0 +1,195 @@
+/*
+ * fake_kernel.c - the fake kernel's clock, chance and table of calls (see fake_kernel.h)
+ *
+ * What will happen is a list sorted by time, and by planning order within one instant.  Only here
+ * does the clock move.
+ */
+#include "support/fake_kernel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "support/fake_internal.h"
+
+#define BOOTED       (1000 * COOP_NSEC_PER_SEC)                /* no test should see time 0 */
+#define WALL_AT_BOOT (INT64_C(1767225600) * COOP_NSEC_PER_SEC) /* 2026-01-01 */
+
+/* ---- types and state ---- */
+
+struct planned {
+    struct planned *next;
+    coop_nsec when;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+static coop_nsec now, wall_shift;
+static uint64_t chance;
+static struct planned *plan;
+static void (*stuck_fn)(void *arg);
+static void *stuck_arg;
+
+/* ---- inside ---- */
+
+uint64_t fake_chance(void) /* splitmix64 */
+{
+    uint64_t z = chance += UINT64_C(0x9E3779B97F4A7C15);
+
+    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return z ^ z >> 31;
+}
+
+_Noreturn void fake_give_up(const char *why)
+{
+    fprintf(stderr, "fake kernel: %s, at %lld ns\n", why, (long long)now);
+    fake_procs_show();
+    fake_files_show();
+    abort();
+}
+
+bool fake_step(coop_nsec limit)
+{
+    struct planned *next = plan;
+
+    if (!next || next->when > limit)
+        return false;
+    plan = next->next;
+    if (next->when > now)
+        now = next->when;
+    next->fn(next->arg);
+    free(next);
+    return true;
+}
+
+static bool unstick(void)
+{
+    if (!stuck_fn)
+        return false;
+    stuck_fn(stuck_arg);
+    return true;
+}
+
+bool fake_block(bool (*ready)(void *arg), void *arg)
+{
+    while (!ready(arg))
+        if (!fake_step(COOP_FOREVER) && !unstick())
+            return false;
+    return true;
+}
+
+/* ---- time and chance: the calls ---- */
+
+int fake_sys_clock_gettime(clockid_t clock, struct timespec *ret_now)
+{
+    coop_nsec t = clock == CLOCK_REALTIME ? WALL_AT_BOOT + (now - BOOTED) + wall_shift : now;
+
+    ret_now->tv_sec = t / COOP_NSEC_PER_SEC;
+    ret_now->tv_nsec = t % COOP_NSEC_PER_SEC;
+    return 0;
+}
+
+ssize_t fake_sys_getrandom(void *ret_buf, size_t size, unsigned flags)
+{
+    char *bytes = ret_buf;
+
+    (void)flags;
+    for (size_t at = 0; at < size; at += 8) {
+        uint64_t number = fake_chance();
+
+        memcpy(bytes + at, &number, size - at < 8 ? size - at : 8);
+    }
+    return (ssize_t)size;
+}
+
+/* ---- the table ---- */
+
+/* Calls the fake has nothing for.  The arguments are looked at by a sizeof only: unused. */
+#define X(type, name, params, args)                                                            \
+    static type missing_##name params                                                          \
+    {                                                                                          \
+        (void)sizeof(sys_kernel.name args);                                                    \
+        return -ENOSYS;                                                                        \
+    }
+SYS_CALLS(X)
+#undef X
+
+static struct sys_ops fake_kernel = {
+#define X(type, name, params, args) .name = missing_##name,
+    SYS_CALLS(X)
+#undef X
+};
+
+/* ---- the public calls ---- */
+
+static void reset(void)
+{
+    while (plan) {
+        struct planned *next = plan->next;
+
+        free(plan);
+        plan = next;
+    }
+    fake_procs_reset();
+    fake_files_reset();
+    now = BOOTED;
+    wall_shift = 0;
+    stuck_fn = NULL;
+}
+
+void fake_kernel_install(uint64_t seed)
+{
+    reset();
+    chance = seed;
+#define Y(name) fake_kernel.name = fake_sys_##name;
+    FAKE_CALLS(Y)
+#undef Y
+    sys_install(&fake_kernel);
+}
+
+void fake_kernel_remove(void)
+{
+    sys_install(NULL);
+    reset();
+}
+
+coop_nsec fake_now(void)
+{
+    return now;
+}
+
+void fake_at(coop_nsec when, void (*fn)(void *arg), void *arg)
+{
+    struct planned *mine = malloc(sizeof *mine), **at = &plan;
+
+    if (!mine)
+        abort();
+    *mine = (struct planned){.when = when < now ? now : when, .fn = fn, .arg = arg};
+    while (*at && (*at)->when <= mine->when)
+        at = &(*at)->next;
+    mine->next = *at;
+    *at = mine;
+}
+
+void fake_advance(coop_nsec delay)
+{
+    coop_nsec until = coop_after(now, delay);
+
+    while (fake_step(until))
+        continue;
+    now = until;
+}
+
+void fake_shift_realtime(coop_nsec by)
+{
+    wall_shift += by;
+}
+
+void fake_on_stuck(void (*fn)(void *arg), void *arg)
+{
+    stuck_fn = fn;
+    stuck_arg = arg;
+}

@@ -1,0 +1,409 @@
+/*
+ * fake_nodes.c - the fake kernel's file system (see fake_kernel.h)
+ *
+ * One flat list of absolute names.  Directories exist when they were made, or when something lies
+ * below them: a test need not build /run first.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "support/fake_internal.h"
+
+#define PATH_ROOM 512
+
+static struct list nodes = LIST_INIT(nodes);
+static size_t disk_limit = SIZE_MAX;
+static uint64_t numbers;
+
+/* ---- helpers ---- */
+
+/* 'path', or the directory's name with 'path' behind. */
+static int full_path(int dir, const char *path, char ret_path[PATH_ROOM])
+{
+    struct file *file = fake_file(dir);
+
+    if (*path == '/' || dir == AT_FDCWD)
+        return str_format(ret_path, PATH_ROOM, "%s%s", *path == '/' ? "" : "/", path);
+    if (!file)
+        return -EBADF;
+    if (file->kind != FILE_NODE || file->node->kind != NODE_DIR)
+        return -ENOTDIR;
+    return str_format(ret_path, PATH_ROOM, "%s/%s", file->node->path, path);
+}
+
+static struct node *find(const char *path)
+{
+    list_for_each (it, &nodes) {
+        struct node *node = list_entry(it, struct node, link);
+
+        if (strcmp(node->path, path) == 0)
+            return node;
+    }
+    return NULL;
+}
+
+/* Something lies below it, or it was never told to be otherwise: a directory nobody made. */
+static bool is_implied_dir(const char *path)
+{
+    size_t len = strlen(path);
+
+    list_for_each (it, &nodes) {
+        const char *name = list_entry(it, struct node, link)->path;
+
+        if (strncmp(name, path, len) == 0 && name[len] == '/')
+            return true;
+    }
+    return strcmp(path, "/") == 0;
+}
+
+static struct node *make(const char *path, enum node_kind kind, mode_t mode)
+{
+    struct node *node = calloc(1, sizeof *node);
+
+    if (!node || !(node->path = strdup(path)))
+        abort();
+    node->kind = kind;
+    node->mode = mode;
+    node->refs = 1; /* the name's */
+    node->number = ++numbers;
+    buf_init(&node->bytes, (size_t)1 << 28);
+    if (kind == NODE_FIFO) {
+        node->fifo = fake_stream_new(false);
+        node->fifo->refs++;
+    }
+    list_push_back(&nodes, &node->link);
+    return node;
+}
+
+static size_t disk_used(void)
+{
+    size_t used = 0;
+
+    list_for_each (it, &nodes)
+        used += list_entry(it, struct node, link)->bytes.len;
+    return used;
+}
+
+static void unlink_node(struct node *node)
+{
+    list_remove(&node->link);
+    node->unlinked = true;
+    fake_node_unref(node);
+}
+
+static void fill_stat(const struct node *node, struct stat *ret_stat)
+{
+    static const mode_t types[] = {S_IFREG, S_IFDIR, S_IFIFO, S_IFSOCK};
+
+    *ret_stat = (struct stat){.st_mode = types[node->kind] | node->mode,
+                              .st_ino = node->number,
+                              .st_nlink = node->unlinked ? 0 : 1,
+                              .st_size = (off_t)node->bytes.len};
+}
+
+static int open_fifo(struct node *node, int flags)
+{
+    int how = flags & O_ACCMODE;
+    struct file *file;
+
+    if (how == O_WRONLY && flags & O_NONBLOCK && node->fifo->readers == 0)
+        return -ENXIO;
+    file = fake_file_new(FILE_PIPE, flags);
+    fake_file_join(file, how == O_WRONLY ? NULL : node->fifo,
+                   how == O_RDONLY ? NULL : node->fifo);
+    file->node = node;
+    node->refs++;
+    return fake_fd_new(file);
+}
+
+static int open_node(struct node *node, int flags)
+{
+    struct file *file;
+
+    if (flags & O_DIRECTORY && node->kind != NODE_DIR)
+        return -ENOTDIR;
+    if (node->kind == NODE_SOCKET && !(flags & O_PATH))
+        return -ENXIO;
+    if (node->kind == NODE_DIR && (flags & O_ACCMODE) != O_RDONLY)
+        return -EISDIR;
+    if (node->kind == NODE_FIFO && !(flags & O_PATH))
+        return open_fifo(node, flags);
+    if (flags & O_TRUNC)
+        buf_clear(&node->bytes);
+    file = fake_file_new(FILE_NODE, flags);
+    file->node = node;
+    node->refs++;
+    return fake_fd_new(file);
+}
+
+/* ---- inside ---- */
+
+struct node *fake_node_find(const char *path)
+{
+    return find(path);
+}
+
+struct node *fake_node_make_socket(const char *path)
+{
+    return make(path, NODE_SOCKET, 0755);
+}
+
+void fake_node_unref(struct node *node)
+{
+    if (--node->refs > 0)
+        return;
+    if (node->fifo)
+        fake_stream_unref(node->fifo);
+    buf_done(&node->bytes);
+    free(node->path);
+    free(node);
+}
+
+ssize_t fake_node_get(struct file *file, void *ret_buf, size_t size)
+{
+    const struct buf *bytes = &file->node->bytes;
+
+    if (file->node->kind != NODE_FILE)
+        return -EISDIR;
+    if (file->at >= bytes->len)
+        return 0;
+    if (size > bytes->len - file->at)
+        size = bytes->len - file->at;
+    memcpy(ret_buf, bytes->data + file->at, size);
+    file->at += size;
+    return (ssize_t)size;
+}
+
+/* Always at the end: the supervisor's files are logs and journals. */
+ssize_t fake_node_put(struct file *file, const void *bytes, size_t size)
+{
+    if ((file->flags & O_ACCMODE) == O_RDONLY)
+        return -EBADF;
+    if (disk_used() + size > disk_limit)
+        return -ENOSPC;
+    buf_add(&file->node->bytes, bytes, size);
+    return file->node->bytes.error ? file->node->bytes.error : (ssize_t)size;
+}
+
+void fake_nodes_reset(void)
+{
+    list_for_each_safe (it, &nodes)
+        unlink_node(list_entry(it, struct node, link));
+    disk_limit = SIZE_MAX;
+}
+
+/* ---- the calls ---- */
+
+int fake_sys_openat(int dir, const char *path, int flags, mode_t mode)
+{
+    char full[PATH_ROOM];
+    int r = full_path(dir, path, full);
+    struct node *node = r < 0 ? NULL : find(full);
+
+    if (r < 0)
+        return r;
+    if (node && flags & O_CREAT && flags & O_EXCL)
+        return -EEXIST;
+    if (!node && flags & O_CREAT)
+        node = make(full, NODE_FILE, mode & 0777);
+    else if (!node && is_implied_dir(full))
+        node = make(full, NODE_DIR, 0755);
+    return node ? open_node(node, flags) : -ENOENT;
+}
+
+int fake_sys_mkfifoat(int dir, const char *path, mode_t mode)
+{
+    char full[PATH_ROOM];
+    int r = full_path(dir, path, full);
+
+    if (r < 0)
+        return r;
+    if (find(full))
+        return -EEXIST;
+    make(full, NODE_FIFO, mode);
+    return 0;
+}
+
+int fake_sys_unlinkat(int dir, const char *path, int flags)
+{
+    char full[PATH_ROOM];
+    int r = full_path(dir, path, full);
+    struct node *node = r < 0 ? NULL : find(full);
+
+    if (r < 0)
+        return r;
+    if (!node)
+        return -ENOENT;
+    if ((node->kind == NODE_DIR) != ((flags & AT_REMOVEDIR) != 0))
+        return node->kind == NODE_DIR ? -EISDIR : -ENOTDIR;
+    unlink_node(node);
+    return 0;
+}
+
+int fake_sys_renameat(int odir, const char *opath, int ndir, const char *npath)
+{
+    char from[PATH_ROOM], to[PATH_ROOM];
+    struct node *node, *old;
+    int r = full_path(odir, opath, from);
+
+    if (r == 0)
+        r = full_path(ndir, npath, to);
+    if (r < 0)
+        return r;
+    node = find(from);
+    old = find(to);
+    if (!node)
+        return -ENOENT;
+    if (old && old != node)
+        unlink_node(old);
+    free(node->path);
+    node->path = strdup(to);
+    if (!node->path)
+        abort();
+    return 0;
+}
+
+int fake_sys_fdatasync(int fd)
+{
+    return fake_file(fd) ? 0 : -EBADF;
+}
+
+ssize_t fake_sys_pread(int fd, void *ret_buf, size_t size, off_t at)
+{
+    struct file *file = fake_file(fd), copy;
+
+    if (!file)
+        return -EBADF;
+    if (file->kind != FILE_NODE)
+        return -ESPIPE;
+    copy = *file;
+    copy.at = (size_t)at;
+    return fake_node_get(&copy, ret_buf, size);
+}
+
+int fake_sys_fstat(int fd, struct stat *ret_stat)
+{
+    struct file *file = fake_file(fd);
+
+    if (!file)
+        return -EBADF;
+    if (file->node)
+        fill_stat(file->node, ret_stat);
+    else
+        *ret_stat = (struct stat){.st_mode = file->kind == FILE_PIPE ? S_IFIFO : S_IFSOCK};
+    return 0;
+}
+
+int fake_sys_fstatat(int dir, const char *path, struct stat *ret_stat, int flags)
+{
+    char full[PATH_ROOM];
+    int r;
+    struct node *node;
+
+    if (!*path && flags & AT_EMPTY_PATH)
+        return fake_sys_fstat(dir, ret_stat);
+    r = full_path(dir, path, full);
+    if (r < 0)
+        return r;
+    node = find(full);
+    if (!node && is_implied_dir(full))
+        node = make(full, NODE_DIR, 0755);
+    if (!node)
+        return -ENOENT;
+    fill_stat(node, ret_stat);
+    return 0;
+}
+
+int fake_sys_fchmod(int fd, mode_t mode)
+{
+    struct file *file = fake_file(fd);
+
+    if (!file)
+        return -EBADF;
+    if (file->node)
+        file->node->mode = mode;
+    return 0;
+}
+
+int fake_sys_fchmodat(int dir, const char *path, mode_t mode, int flags)
+{
+    char full[PATH_ROOM];
+    int r = full_path(dir, path, full);
+    struct node *node = r < 0 ? NULL : find(full);
+
+    (void)flags;
+    if (r < 0)
+        return r;
+    if (!node)
+        return -ENOENT;
+    node->mode = mode;
+    return 0;
+}
+
+int fake_sys_mkdirat(int dir, const char *path, mode_t mode)
+{
+    char full[PATH_ROOM];
+    int r = full_path(dir, path, full);
+
+    if (r < 0)
+        return r;
+    if (find(full) || is_implied_dir(full))
+        return -EEXIST;
+    make(full, NODE_DIR, mode);
+    return 0;
+}
+
+int fake_sys_fchown(int fd, uid_t owner, gid_t group)
+{
+    (void)owner;
+    (void)group;
+    return fake_file(fd) ? 0 : -EBADF;
+}
+
+/* A lock belongs to the open file description, and goes with it. */
+int fake_sys_flock(int fd, int op)
+{
+    struct file *file = fake_file(fd);
+
+    if (!file || !file->node)
+        return -EBADF;
+    if (op & LOCK_UN) {
+        if (file->node->locked_by == file)
+            file->node->locked_by = NULL;
+        return 0;
+    }
+    if (file->node->locked_by && file->node->locked_by != file)
+        return op & LOCK_NB ? -EWOULDBLOCK : -EDEADLK;
+    file->node->locked_by = file;
+    return 0;
+}
+
+/* ---- the public calls ---- */
+
+void fake_disk_limit(size_t bytes)
+{
+    disk_limit = bytes;
+}
+
+const char *fake_file_text(const char *path)
+{
+    const struct node *node = find(path);
+
+    return node && node->kind == NODE_FILE ? buf_text(&node->bytes) : NULL;
+}
+
+void fake_file_write(const char *path, const char *text)
+{
+    struct node *node = find(path);
+
+    if (!node)
+        node = make(path, NODE_FILE, 0644);
+    buf_clear(&node->bytes);
+    buf_add_text(&node->bytes, text);
+}
