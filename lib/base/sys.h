@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -101,6 +102,10 @@
       (fds, count, timeout, mask))                                                             \
     X(int, eventfd, (unsigned initial, int flags), (initial, flags))                           \
     X(int, signalfd, (int fd, const sigset_t *mask, int flags), (fd, mask, flags))             \
+    X(int, timerfd_create, (clockid_t clock, int flags), (clock, flags))                       \
+    X(int, timerfd_settime,                                                                    \
+      (int fd, int flags, const struct itimerspec *when, struct itimerspec *ret_old),          \
+      (fd, flags, when, ret_old))                                                              \
     /* processes */                                                                            \
     X(int, waitid, (idtype_t type, id_t id, siginfo_t * ret_info, int options),                \
       (type, id, ret_info, options))                                                           \

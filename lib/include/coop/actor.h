@@ -112,7 +112,6 @@ void coop_msg_unlink(struct coop_actor *actor, struct coop_msg *msg);
 struct coop_timer {
     struct coop_msg msg;
     struct coop_actor *actor;
-    coop_nsec period;
     uint32_t lock, reserved;
     struct coop_timer_node node;
 };

@@ -41,8 +41,9 @@ extern "C" {
 /* Private: a point in time in some processor's heap. */
 struct coop_timer_node {
     coop_nsec when;
-    uint64_t turn; /* equal times fire in the order of setting */
-    int32_t slot;  /* place in the heap plus one; 0: not in it */
+    coop_nsec period; /* set again by itself; 0: no */
+    uint64_t turn;    /* equal times fire in the order of setting */
+    int32_t slot;     /* place in the heap plus one; 0: not in it */
     int32_t reserved;
     void *home; /* the processor whose heap it is in        */
     void (*fire)(struct coop_timer_node *);

@@ -1,0 +1,210 @@
+/*
+ * coro.c - the birth and death of coroutines, and what one may ask about itself
+ *
+ * A coroutine is born on a free stack (its struct is part of it), joins its scope, and goes to the slot
+ * of its maker's processor: it runs next, while what it was given is in the cache.  When its
+ * function returns it leaves the scope and picks a successor; the successor puts the stack back,
+ * since nobody can free the ground he stands on.
+ */
+#include "rt/coro.h"
+
+#include "base/sys.h"
+#include "rt/park.h"
+#include "rt/runq.h"
+#include "rt/stack.h"
+#include "rt/switch.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- birth ---- */
+
+struct coro *coop__coro_new(const char *name, unsigned flags, int (*fn)(void *), void *arg)
+{
+    struct coro *g = coop__stack_get(coop__worker());
+
+    if (!g)
+        return NULL;
+    g->fn = fn;
+    g->arg = arg;
+    g->flags = flags;
+    g->scope = g->inner = NULL;
+    g->scope_next = g->scope_prev = NULL;
+    g->shield_on = 0;
+    g->local = NULL;
+    g->actor = NULL;
+    g->timer = (struct coop_timer_node){0};
+    atomic_store_explicit(&g->wait, WAIT_NONE, memory_order_relaxed);
+    atomic_store_explicit(&g->cancel, 0, memory_order_relaxed);
+    atomic_store_explicit(&g->name, name ? name : "", memory_order_relaxed);
+    atomic_store_explicit(
+        &g->id, atomic_fetch_add_explicit(&coop__rt.next_id, 1, memory_order_relaxed) + 1,
+        memory_order_relaxed);
+    atomic_store_explicit(&g->reason, WAIT_FOR_NOTHING, memory_order_relaxed);
+    atomic_store_explicit(&g->state, CORO_READY, memory_order_relaxed);
+    atomic_fetch_add_explicit(&coop__rt.alive, 1, memory_order_relaxed);
+    coop__plant(g, g);
+    return g;
+}
+
+/* ---- death ---- */
+
+static void bury(struct worker *w, struct coro *g)
+{
+    atomic_store_explicit(&g->state, CORO_FREE, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&coop__rt.alive, 1, memory_order_relaxed);
+    if (unlikely(coop__rt.starved_count) && coop__actor_feed(g))
+        return;
+    coop__stack_put(w, g);
+}
+
+_Noreturn void coop__born(struct worker *w, struct coro *g)
+{
+    int result;
+
+#if RT_ASAN
+    __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
+#endif
+    coop__after(w);
+    result = g->fn(g->arg);
+    if (unlikely(g->inner))
+        coop__misuse("a coroutine ended with a scope still open");
+    if (g->scope)
+        coop__scope_leave(g, result);
+    coop__leave_for_ever(coop__worker(), g, bury);
+}
+
+/* ---- the calls ---- */
+
+static struct coop_scope *default_scope(const struct coro *self)
+{
+    return self->inner ? self->inner : self->scope;
+}
+
+int coop_go_with(struct coop_scope *scope, const struct coop_attr *attr, int (*fn)(void *),
+                 void *arg)
+{
+    struct coro *self = coop__self(), *g;
+    struct worker *w = coop__worker();
+    int r;
+
+    if (!self || !w->proc)
+        return -EPERM;
+    if (attr && attr->copy > COOP_COPY_MAX)
+        return -EINVAL;
+    if (attr && (attr->flags & COOP_DAEMON))
+        scope = &coop__rt.daemon_scope;
+    if (!scope)
+        scope = default_scope(self);
+    g = coop__coro_new(attr ? attr->name : NULL, attr ? attr->flags : 0, fn, arg);
+    if (!g)
+        return -ENOMEM;
+    if (attr && attr->copy) {
+        g->arg = memcpy((char *)g - COOP_COPY_MAX, arg, attr->copy);
+        coop__plant(g, g->arg);
+    }
+    r = coop__scope_join(scope, g);
+    if (r < 0) {
+        bury(w, g);
+        return r;
+    }
+    if (g->flags & COOP_URGENT) {
+        coop__ready(g);
+    } else {
+        coop__runq_put(w->proc, g, true);
+        coop__wake_one();
+    }
+    return 0;
+}
+
+int coop_go(struct coop_scope *scope, int (*fn)(void *), void *arg)
+{
+    return coop_go_with(scope, NULL, fn, arg);
+}
+
+static void back_in_line(struct worker *w, struct coro *g)
+{
+    atomic_store_explicit(&g->state, CORO_READY, memory_order_relaxed);
+    coop__runq_put(w->proc, g, false);
+}
+
+void coop__let_others(void)
+{
+    struct worker *w = coop__worker();
+
+    /* Alone: nothing to do but to look at the clock and the poller now and then. */
+    if (coop__runq_is_empty(w->proc) && !coop__rt.global_count && !coop__rt.urgent_count &&
+        (w->proc->tick + 1) % TIMERS_EVERY) {
+        w->proc->tick++;
+        return;
+    }
+    coop__leave(w, w->current, back_in_line);
+}
+
+int coop_yield(void)
+{
+    struct coro *g = coop__self();
+    int r;
+
+    if (!g || !coop__worker()->proc)
+        return -EPERM;
+    r = coop__may_wait(g);
+    coop__let_others();
+    return r;
+}
+
+int coop_sleep_until(coop_nsec deadline)
+{
+    struct coro *g = coop__self();
+    int r;
+
+    if (!g)
+        return -EPERM;
+    if (deadline <= 0)
+        return coop_yield();
+    r = coop__may_wait(g);
+    if (r < 0)
+        return r;
+    coop__wait_begin(g, true);
+    r = coop__wait(g, WAIT_FOR_TIME, NULL, deadline);
+    return r == -ETIMEDOUT ? 0 : r;
+}
+
+coop_nsec coop_now(void)
+{
+    return sys_now();
+}
+
+uint64_t coop_id(void)
+{
+    struct coro *g = coop__self();
+
+    return g ? g->id : 0;
+}
+
+const char *coop_name(void)
+{
+    struct coro *g = coop__self();
+
+    return g ? g->name : "";
+}
+
+void coop_set_local(void *value)
+{
+    struct coro *g = coop__self();
+
+    if (g)
+        g->local = value;
+}
+
+void *coop_local(void)
+{
+    struct coro *g = coop__self();
+
+    return g ? g->local : NULL;
+}
+
+int coop_inside(void)
+{
+    return coop__self() != NULL;
+}

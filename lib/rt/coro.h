@@ -1,0 +1,34 @@
+#ifndef COOP_RT_CORO_H
+#define COOP_RT_CORO_H
+
+#include "rt/sched.h"
+
+/*
+ * coro.h - the birth and death of coroutines (private half of coop/coro.h)
+ */
+
+/* A coroutine that is not in any queue yet; NULL: out of memory. Any thread. */
+struct coro *coop__coro_new(const char *name, unsigned flags, int (*fn)(void *), void *arg);
+
+/* Yields, cancelled or not. */
+void coop__let_others(void);
+
+/* Adds it to the scope's members: 0, or why the scope is cancelled. */
+int coop__scope_join(struct coop_scope *scope, struct coro *g);
+/* Takes a coroutine that returned 'result' out of its scope. Wakes who waits for the scope. */
+void coop__scope_leave(struct coro *g, int result);
+
+/* Starts the runtime's two outermost scopes, without a parent. */
+void coop__scope_root(struct coop_scope *scope, const char *name);
+
+/* Waits till a scope is empty, cancelled or not. */
+void coop__scope_drain(struct coop_scope *scope);
+
+/* Actors that wait for a stack: gets them going with this one if there are any. True: it was taken. */
+bool coop__actor_feed(struct coro *g);
+/* At the start: actors that were posted to before. */
+void coop__actors_start(void);
+
+void coop__pick_policy(uint64_t seed);
+
+#endif

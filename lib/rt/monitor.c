@@ -1,0 +1,174 @@
+/*
+ * monitor.c - the thread that watches those who do not give up their processor
+ *
+ * It sleeps in a timerfd that is armed while a processor is busy and disarmed when the last one
+ * goes idle: a burst of work shorter than the delay never wakes it, and an idle runtime has no
+ * periodic wake-up at all.  Arming costs 0.3 us, once per burst.
+ *
+ * WHAT IT DOES, 10 ms after work began and as long as it goes on (20 us and doubling when brackets are in use)
+ *   retakes   a processor whose worker has been in an optimistic bracket for a whole round
+ *   wakes     another worker when work waits in the queue of one that computes on
+ *   polls     descriptors when nobody has for 10 ms
+ *   trims     free stacks, when all have gone to rest
+ */
+#include "base/sys.h"
+#include "rt/poller.h"
+#include "rt/runq.h"
+#include "rt/sched.h"
+#include "rt/stack.h"
+
+#include <errno.h>
+
+#define SHORTEST (20 * COOP_NSEC_PER_USEC)
+
+static struct {
+    uint64_t switches[PROCS_MAX]; /* at the last look */
+} last;
+
+static void set_timer(coop_nsec delay)
+{
+    struct itimerspec when = {.it_value = {.tv_sec = delay / COOP_NSEC_PER_SEC,
+                                           .tv_nsec = delay % COOP_NSEC_PER_SEC}};
+
+    sys_timerfd_settime(coop__rt.monitor_fd, 0, &when, NULL);
+}
+
+void coop__monitor_arm(coop_nsec delay)
+{
+    if (!coop__rt.monitor_runs || coop__rt.monitor_armed)
+        return;
+    atomic_store(&coop__rt.monitor_armed, 1);
+    set_timer(delay);
+}
+
+void coop__monitor_disarm(void)
+{
+    if (!coop__rt.monitor_runs || !coop__rt.monitor_armed)
+        return;
+    atomic_store(&coop__rt.monitor_armed, 0);
+    set_timer(0);
+}
+
+/* An optimistic bracket begins: a round of 10 ms is too long for it. */
+void coop__monitor_hurry(void)
+{
+    if (coop__rt.monitor_runs &&
+        atomic_load_explicit(&coop__rt.monitor_armed, memory_order_relaxed) != 2) {
+        atomic_store(&coop__rt.monitor_armed, 2);
+        set_timer(SHORTEST);
+    }
+}
+
+/* ---- a round ---- */
+
+static bool retake(struct proc *p)
+{
+    unsigned entered = atomic_load(&p->syscalls);
+    int expected = PROC_SYSCALL;
+
+    if (atomic_load(&p->status) != PROC_SYSCALL)
+        return false;
+    if (entered != p->seen_syscalls) { /* not the bracket we saw last time */
+        p->seen_syscalls = entered;
+        return true;
+    }
+    if (atomic_compare_exchange_strong(&p->status, &expected, PROC_IDLE))
+        coop__hand_off(p);
+    return true;
+}
+
+static void wake_for(struct proc *p)
+{
+    uint64_t now = atomic_load_explicit(&p->switches, memory_order_relaxed);
+
+    if (atomic_load(&p->status) == PROC_RUNNING && now == last.switches[p->id] &&
+        !coop__runq_is_empty(p))
+        coop__wake_one();
+    last.switches[p->id] = now;
+}
+
+static void poll_late(void)
+{
+    coop_nsec now = sys_now(), before = atomic_load(&coop__rt.last_poll);
+
+    if (!coop__rt.fd_registered || atomic_load(&coop__rt.poll_until) ||
+        now - before < MONITOR_DELAY)
+        return;
+    atomic_store(&coop__rt.last_poll, now);
+    coop__poll(COOP_NOW, false);
+}
+
+/* True: a bracket is in use, look again soon. */
+static bool look(void)
+{
+    bool brackets = false;
+
+    for (int i = 0; i < coop__rt.procs_made; i++) {
+        brackets = retake(&coop__rt.procs[i]) || brackets;
+        wake_for(&coop__rt.procs[i]);
+    }
+    poll_late();
+    return brackets;
+}
+
+static void *monitor_main(void *arg)
+{
+    coop_nsec delay = SHORTEST;
+    uint64_t expirations;
+
+    (void)arg;
+    while (!coop__rt.over) {
+        if (sys_read(coop__rt.monitor_fd, &expirations, sizeof expirations) < 0)
+            continue;
+        if (coop__rt.over)
+            break;
+        if (coop__rt.idle_procs_count == coop__rt.procs_count && !coop__rt.blocked) {
+            coop__stacks_trim();
+            continue;
+        }
+        delay = look() ? SHORTEST : delay * 2;
+        if (delay > MONITOR_DELAY)
+            delay = MONITOR_DELAY;
+        coop__lock(&coop__rt.lock);
+        if (coop__rt.idle_procs_count < coop__rt.procs_count) {
+            atomic_store(&coop__rt.monitor_armed, delay == MONITOR_DELAY ? 1 : 2);
+            set_timer(delay);
+        } else {
+            atomic_store(&coop__rt.monitor_armed, 0);
+        }
+        coop__unlock(&coop__rt.lock);
+    }
+    return NULL;
+}
+
+/* ---- start and end ---- */
+
+int coop__monitor_start(void)
+{
+    int fd = sys_timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), r;
+
+    if (fd < 0)
+        return fd;
+    coop__rt.monitor_fd = fd;
+    for (int i = 0; i < PROCS_MAX; i++)
+        last.switches[i] = 0;
+    r = coop__thread_new(&coop__rt.monitor, monitor_main, NULL);
+    if (r < 0) {
+        /* No thread: brackets keep their processor, the rest works. */
+        sys_close(fd);
+        coop__rt.monitor_fd = -1;
+        return 0;
+    }
+    coop__rt.monitor_runs = true;
+    return 0;
+}
+
+void coop__monitor_end(void)
+{
+    if (!coop__rt.monitor_runs)
+        return;
+    set_timer(1);
+    pthread_join(coop__rt.monitor, NULL);
+    sys_close(coop__rt.monitor_fd);
+    coop__rt.monitor_runs = false;
+}

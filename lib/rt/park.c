@@ -1,0 +1,219 @@
+/*
+ * park.c - waiting, and being woken exactly once
+ *
+ * THE TENSION
+ *   A coroutine in a wait stands in several places at once: in the queue of a channel (with select, of
+ *   many), in a heap of timers, in a scope that may be cancelled.  All of them may want to wake it at the
+ *   same moment, from other threads, even before it has left its stack.
+ *
+ * WHAT WE DO
+ *   One word per coroutine.  Who moves it from ARMED or PARKED to CLAIMED owns the wake-up; all others
+ *   see that they came too late and go on to the next waiter.
+ *
+ *              begin            off its stack (commit)
+ *      NONE ----------> ARMED ---------------------------> PARKED
+ *                         | claim                             | claim
+ *                         v            commit                 v
+ *                      CLAIMED ------------------------> CLAIMED_PARKED
+ *                         | fire                              | fire: back into a run queue
+ *                         v                                   v
+ *                       FIRED  (commit: back into a run queue,  FIRED
+ *                               or it had not left yet)
+ *
+ *   Between claim and fire the claimer writes what the sleeper gets (a value, a result); the
+ *   sleeper cannot run before fire, so the claimer may write into its frame.
+ *   "commit" runs on the next coroutine's stack: only then may another worker jump onto
+ *   the one that was left.
+ *
+ * CANCELLING
+ *   The canceller writes cancel and then looks at the word; the sleeper writes the word and
+ *   then, in commit, looks at cancel.  One of them sees the other.
+ *
+ * WHAT WE DID NOT DO
+ *   Park with the object's lock held and unlock from the next stack (Go, our prototype): fast, but
+ *   it works for one lock only, and timers and cancellation need a second way.
+ */
+#include "rt/park.h"
+
+#include "base/sys.h"
+#include "rt/timer.h"
+
+#include <errno.h>
+
+/* ---- the word ---- */
+
+bool coop__wait_claim(struct coro *g)
+{
+    uint32_t word = atomic_load_explicit(&g->wait, memory_order_acquire);
+
+    for (;;) {
+        uint32_t state = word & WAIT_STATE, claimed;
+
+        if (state == WAIT_ARMED)
+            claimed = WAIT_CLAIMED;
+        else if (state == WAIT_PARKED)
+            claimed = WAIT_CLAIMED_PARKED;
+        else
+            return false;
+        if (atomic_compare_exchange_weak(&g->wait, &word, claimed))
+            return true;
+    }
+}
+
+void coop__wait_fire(struct coro *g)
+{
+    uint32_t word = atomic_load_explicit(&g->wait, memory_order_relaxed);
+
+    if (word != WAIT_CLAIMED_PARKED)
+        word = atomic_exchange(&g->wait, WAIT_FIRED);
+    if (word == WAIT_CLAIMED_PARKED)
+        coop__ready(g);
+}
+
+void coop__wait_cancel(struct coro *g, int why)
+{
+    if (!(atomic_load(&g->wait) & WAIT_CANCELLABLE) || !coop__wait_claim(g))
+        return;
+    g->wake_result = why;
+    coop__wait_fire(g);
+}
+
+/* Runs when g's stack has been left. */
+static void commit(struct worker *w, struct coro *g)
+{
+    uint32_t word = atomic_load(&g->wait);
+    int why;
+
+    (void)w;
+    for (;;) {
+        uint32_t state = word & WAIT_STATE, parked;
+
+        if (state == WAIT_FIRED) {
+            coop__ready(g);
+            return;
+        }
+        parked = state == WAIT_ARMED ? (word & WAIT_CANCELLABLE) | WAIT_PARKED
+                                     : (uint32_t)WAIT_CLAIMED_PARKED;
+        if (atomic_compare_exchange_weak(&g->wait, &word, parked))
+            break;
+    }
+    why = atomic_load(&g->cancel);
+    if (unlikely(why))
+        coop__wait_cancel(g, why);
+}
+
+/* ---- the sleeper's side ---- */
+
+int coop__may_wait(struct coro *g)
+{
+    int why = atomic_load_explicit(&g->cancel, memory_order_relaxed);
+
+    if (likely(!why))
+        return 0;
+    if (g->shield_on && sys_now() < g->shield_deadline)
+        return 0;
+    return why;
+}
+
+void coop__wait_begin(struct coro *g, bool cancellable)
+{
+    g->wake_result = 0;
+    g->woken_by = NULL;
+    atomic_store_explicit(&g->wait,
+                          WAIT_ARMED | (cancellable && !g->shield_on ? WAIT_CANCELLABLE : 0U),
+                          memory_order_relaxed);
+}
+
+void coop__wait_abandon(struct coro *g)
+{
+    atomic_store_explicit(&g->wait, WAIT_NONE, memory_order_relaxed);
+}
+
+static void time_is_up(struct coop_timer_node *node)
+{
+    struct coro *g = (struct coro *)(void *)((char *)node - offsetof(struct coro, timer));
+
+    if (!coop__wait_claim(g))
+        return;
+    g->wake_result = -ETIMEDOUT;
+    coop__wait_fire(g);
+}
+
+int coop__wait(struct coro *g, enum wait_reason reason, const void *object, coop_nsec deadline)
+{
+    struct worker *w = coop__worker();
+    bool timed = deadline != COOP_FOREVER;
+    int why;
+
+    if (unlikely(!w->proc))
+        coop__misuse("waiting inside a blocking bracket");
+    if (g->shield_on && g->shield_deadline < deadline) {
+        deadline = g->shield_deadline;
+        timed = true;
+    }
+    atomic_store_explicit(&g->reason, (int)reason, memory_order_relaxed);
+    atomic_store_explicit(&g->object, object, memory_order_relaxed);
+    atomic_store_explicit(&g->deadline, deadline, memory_order_relaxed);
+    atomic_store_explicit(&g->since, w->proc->clock, memory_order_relaxed);
+    if (timed)
+        coop__timer_add(&g->timer, deadline, time_is_up);
+    if (atomic_load_explicit(&g->wait, memory_order_acquire) != WAIT_FIRED) {
+        atomic_store_explicit(&g->state, CORO_WAITING, memory_order_relaxed);
+        coop__leave(w, g, commit);
+    }
+    atomic_store_explicit(&g->state, CORO_RUNNING, memory_order_relaxed);
+    if (timed)
+        coop__timer_remove(&g->timer);
+    coop__wait_abandon(g);
+    if (g->wake_result == -ETIMEDOUT && g->shield_on) {
+        why = atomic_load_explicit(&g->cancel, memory_order_relaxed);
+        if (why && sys_now() >= g->shield_deadline)
+            return why;
+    }
+    return g->wake_result;
+}
+
+/* ---- queues of waiters, under the lock of what they wait for ---- */
+
+void coop__waitq_push(struct coop_waitq *q, struct waiter *w)
+{
+    struct waiter *last = q->tail;
+
+    w->next = NULL;
+    w->prev = last;
+    w->queued = true;
+    if (last)
+        last->next = w;
+    else
+        __atomic_store_n(&q->head, w, __ATOMIC_RELEASE); /* read without the lock by select */
+    q->tail = w;
+}
+
+void coop__waitq_remove(struct coop_waitq *q, struct waiter *w)
+{
+    if (!w->queued)
+        return;
+    w->queued = false;
+    if (w->prev)
+        w->prev->next = w->next;
+    else
+        __atomic_store_n(&q->head, w->next, __ATOMIC_RELEASE);
+    if (w->next)
+        w->next->prev = w->prev;
+    else
+        q->tail = w->prev;
+}
+
+struct waiter *coop__waitq_claim(struct coop_waitq *q)
+{
+    struct waiter *w;
+
+    while ((w = q->head)) {
+        coop__waitq_remove(q, w);
+        if (coop__wait_claim(w->coro)) {
+            w->coro->woken_by = w;
+            return w;
+        }
+    }
+    return NULL;
+}

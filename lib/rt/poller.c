@@ -1,0 +1,485 @@
+/*
+ * poller.c - descriptors in one epoll, and who waits for them
+ *
+ * THE NOUNS
+ *   edge     epoll, edge-triggered, reports once that something became possible
+ *   turn     the number of edges seen, per descriptor and direction
+ *   waiter   a coroutine that got EAGAIN and wants to try again
+ *   watch    an actor that wants a message at each edge
+ *
+ * A descriptor joins at its first wait, for both directions at once, and stays until
+ * coop_fd_close(): MOD or ADD and DEL per wait would cost as much as the read itself.
+ *
+ * THE RACE
+ *   reading                                an edge arrives
+ *     1. note the turn                       1. lock, turn++
+ *     2. read: EAGAIN                        2. wake all waiters, post to all watches
+ *     3. lock; turn moved? try again         3. unlock
+ *     4. join the waiters, unlock, park
+ *   An edge between 1 and 4 has moved the turn, one after 4 finds the waiter.  All waiters are woken, since
+ *   one edge may stand for many connections or bytes; who finds nothing waits again.
+ *
+ * CLOSING
+ *   Numbers are reused at once.  An event carries the generation that its number had when it was
+ *   registered, and is dropped when that is over.
+ *
+ * WHO POLLS
+ *   One worker without work sleeps here (sched.c), with the earliest timer as its timeout; busy ones look in
+ *   every 256 picks.  coop__poll_kick() ends the sleep by an eventfd.
+ */
+#include "rt/poller.h"
+
+#include "base/sys.h"
+#include "rt/park.h"
+#include "rt/reaper.h"
+#include "rt/waitable.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+
+enum { CHUNK = 64, CHUNKS = 16384, EVENTS = 256 };
+
+#define KICK UINT64_MAX
+
+static _Atomic(struct desc *) chunks[CHUNKS]; /* descriptors by number */
+static uint32_t chunks_lock;
+
+/* ---- descriptors by number ---- */
+
+static struct desc *find(int fd)
+{
+    struct desc *chunk;
+
+    if (fd < 0 || fd >= CHUNK * CHUNKS)
+        return NULL;
+    chunk = atomic_load_explicit(&chunks[fd / CHUNK], memory_order_acquire);
+    return chunk ? &chunk[fd % CHUNK] : NULL;
+}
+
+static struct desc *find_or_make(int fd)
+{
+    struct desc *chunk;
+
+    if (fd < 0 || fd >= CHUNK * CHUNKS)
+        return NULL;
+    coop__lock(&chunks_lock);
+    chunk = chunks[fd / CHUNK];
+    if (!chunk && (chunk = calloc(CHUNK, sizeof *chunk))) {
+        for (int i = 0; i < CHUNK; i++)
+            chunk[i].fd = fd / CHUNK * CHUNK + i;
+        atomic_store_explicit(&chunks[fd / CHUNK], chunk, memory_order_release);
+    }
+    coop__unlock(&chunks_lock);
+    return chunk ? &chunk[fd % CHUNK] : NULL;
+}
+
+static int enlist(struct desc *d)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
+    int r = 0;
+
+    event.data.u64 = (uint64_t)d->generation << 32 | (uint32_t)d->fd;
+    coop__lock(&d->lock);
+    if (!d->registered) {
+        r = sys_epoll_ctl(coop__rt.epoll_fd, EPOLL_CTL_ADD, d->fd, &event);
+        if (r == -EEXIST) /* a number that was closed behind our back and came again */
+            r = sys_epoll_ctl(coop__rt.epoll_fd, EPOLL_CTL_MOD, d->fd, &event);
+        d->registered = r == 0;
+        if (d->registered)
+            atomic_fetch_add(&coop__rt.fd_registered, 1);
+    }
+    coop__unlock(&d->lock);
+    return r;
+}
+
+int coop__desc_open(int fd, struct desc **ret_desc)
+{
+    struct desc *d = find(fd);
+    int r;
+
+    if (!d && !(d = find_or_make(fd)))
+        return fd < 0 ? -EBADF : -ENOMEM;
+    if (!__atomic_load_n(&d->registered, __ATOMIC_ACQUIRE) && (r = enlist(d)) < 0)
+        return r;
+    *ret_desc = d;
+    return 0;
+}
+
+struct desc *coop__desc_find(int fd)
+{
+    struct desc *d = find(fd);
+
+    return d && __atomic_load_n(&d->registered, __ATOMIC_ACQUIRE) ? d : NULL;
+}
+
+/* ---- edges ---- */
+
+static void wake_waiters(struct coop_waitq *q, int result)
+{
+    struct waiter *w;
+
+    while ((w = coop__waitq_claim(q))) {
+        w->result = result;
+        coop__wait_fire(w->coro);
+    }
+}
+
+static void wake_selecting(struct desc *d, uint32_t seen, int result)
+{
+    struct waiter *w = d->selecting.head, *next;
+
+    for (; w; w = next) {
+        next = w->next;
+        if (!((uint32_t)w->need & seen))
+            continue;
+        coop__waitq_remove(&d->selecting, w);
+        if (!coop__wait_claim(w->coro))
+            continue;
+        w->coro->woken_by = w;
+        w->result = result;
+        for (int dir = DIR_IN; dir <= DIR_OUT; dir++)
+            if (seen & (dir == DIR_IN ? COOP_IN : COOP_OUT))
+                d->taken[dir] = d->turn[dir];
+        coop__wait_fire(w->coro);
+    }
+}
+
+static void tell_watches(struct desc *d, uint32_t seen)
+{
+    for (struct coop_fdwatch *w = d->watches; w; w = w->next) {
+        uint32_t news = seen & (w->want | COOP_HUP | COOP_ERR);
+
+        if (!news)
+            continue;
+        __atomic_fetch_or(&w->events, news, __ATOMIC_RELEASE);
+        coop_post(w->actor, &w->msg);
+    }
+}
+
+static uint32_t translate(uint32_t events)
+{
+    uint32_t seen = 0;
+
+    if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        seen |= COOP_IN;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+        seen |= COOP_OUT;
+    if (events & (EPOLLRDHUP | EPOLLHUP))
+        seen |= COOP_HUP;
+    if (events & EPOLLERR)
+        seen |= COOP_ERR;
+    return seen;
+}
+
+static void edge(uint64_t data, uint32_t events)
+{
+    struct desc *d = find((int)(uint32_t)data);
+    uint32_t seen = translate(events);
+
+    if (!d)
+        return;
+    coop__lock(&d->lock);
+    if (d->registered && d->generation == (uint32_t)(data >> 32)) {
+        d->sticky |= seen & (COOP_HUP | COOP_ERR);
+        if (seen & COOP_IN) {
+            d->turn[DIR_IN]++;
+            wake_waiters(&d->waiting[DIR_IN], (int)(seen & ~(uint32_t)COOP_OUT));
+        }
+        if (seen & COOP_OUT) {
+            d->turn[DIR_OUT]++;
+            wake_waiters(&d->waiting[DIR_OUT], (int)(seen & ~(uint32_t)COOP_IN));
+        }
+        wake_selecting(d, seen, (int)seen);
+        tell_watches(d, seen);
+    }
+    coop__unlock(&d->lock);
+}
+
+/* ---- polling ---- */
+
+static void drain_kicks(void)
+{
+    uint64_t count;
+
+    sys_read(coop__rt.kick_fd, &count, sizeof count);
+    coop__signals_look();
+}
+
+int coop__poll(coop_nsec until, bool sleeper)
+{
+    struct epoll_event events[EVENTS];
+    struct timespec wait = {0}, *limit = &wait;
+    int n;
+
+    if (until == COOP_FOREVER) {
+        limit = NULL;
+    } else if (until != COOP_NOW) {
+        coop_nsec delay = until - sys_now();
+
+        delay = delay > 0 ? delay : 0;
+        wait.tv_sec = delay / COOP_NSEC_PER_SEC;
+        wait.tv_nsec = delay % COOP_NSEC_PER_SEC;
+    }
+    n = sys_epoll_pwait2(coop__rt.epoll_fd, events, EVENTS, limit, NULL);
+    atomic_fetch_add_explicit(&coop__rt.polls, 1, memory_order_relaxed);
+    for (int i = 0; i < n; i++) {
+        if (events[i].data.u64 != KICK)
+            edge(events[i].data.u64, events[i].events);
+        else if (sleeper) /* others leave it to the one that is meant */
+            drain_kicks();
+    }
+    return n;
+}
+
+void coop__poll_kick(void)
+{
+    uint64_t one = 1;
+
+    sys_write(coop__rt.kick_fd, &one, sizeof one);
+}
+
+/* ---- waiting ---- */
+
+uint32_t coop__desc_turn(struct desc *d, int dir)
+{
+    return __atomic_load_n(&d->turn[dir], __ATOMIC_ACQUIRE);
+}
+
+static int wait_here(struct desc *d, int dir, struct coro *g, coop_nsec deadline)
+{
+    struct waiter w = {.coro = g};
+    int r;
+
+    /* The lock is held: nobody can know of us before the push. */
+    coop__wait_begin(g, true);
+    coop__waitq_push(&d->waiting[dir], &w);
+    coop__unlock(&d->lock);
+    atomic_fetch_add(&coop__rt.outside, 1);
+    r = coop__wait(g, WAIT_FOR_FD, d, deadline);
+    atomic_fetch_sub(&coop__rt.outside, 1);
+    if (r == 0)
+        return w.result;
+    coop__lock(&d->lock);
+    coop__waitq_remove(&d->waiting[dir], &w);
+    coop__unlock(&d->lock);
+    return r;
+}
+
+int coop__desc_wait(struct desc *d, int dir, uint32_t turn, coop_nsec deadline)
+{
+    struct coro *g = coop__self();
+    int r;
+
+    if (deadline == COOP_NOW)
+        return -EAGAIN;
+    if (!g)
+        return -EPERM;
+    if ((r = coop__may_wait(g)) < 0)
+        return r;
+    coop__lock(&d->lock);
+    if (!d->registered || d->turn[dir] != turn) {
+        r = d->registered ? 0 : -EBADF;
+        coop__unlock(&d->lock);
+        return r;
+    }
+    r = wait_here(d, dir, g, deadline);
+    return r > 0 ? 0 : r;
+}
+
+/* An edge that coop_fd_wait() has not reported yet, in one of the directions of 'events'. */
+static unsigned untold(struct desc *d, unsigned events)
+{
+    unsigned seen = 0;
+
+    for (int dir = DIR_IN; dir <= DIR_OUT; dir++) {
+        unsigned bit = dir == DIR_IN ? COOP_IN : COOP_OUT;
+
+        if ((events & bit) && d->taken[dir] != d->turn[dir]) {
+            d->taken[dir] = d->turn[dir];
+            seen |= bit;
+        }
+    }
+    return seen ? seen | d->sticky : 0;
+}
+
+static int register_and_look(int fd, struct desc **ret_desc)
+{
+    bool known = coop__desc_find(fd) != NULL;
+    int r = coop__desc_open(fd, ret_desc);
+
+    if (r == 0 && !known)
+        coop__poll(COOP_NOW, false); /* epoll tells the state at registration as a first edge */
+    return r;
+}
+
+int coop__desc_look(int fd, unsigned events, struct desc **ret_desc)
+{
+    struct desc *d;
+    int r = register_and_look(fd, &d);
+
+    if (r < 0)
+        return r;
+    coop__lock(&d->lock);
+    r = d->registered ? (int)untold(d, events) : -EBADF;
+    coop__unlock(&d->lock);
+    *ret_desc = d;
+    return r;
+}
+
+int coop__desc_stand(struct desc *d, unsigned events, struct waiter *w)
+{
+    int r;
+
+    coop__lock(&d->lock);
+    r = d->registered ? (int)untold(d, events) : -EBADF;
+    if (r == 0) {
+        w->need = events;
+        coop__waitq_push(&d->selecting, w);
+    }
+    coop__unlock(&d->lock);
+    return r;
+}
+
+void coop__desc_leave(struct desc *d, struct waiter *w)
+{
+    coop__lock(&d->lock);
+    coop__waitq_remove(&d->selecting, w);
+    coop__unlock(&d->lock);
+}
+
+int coop_fd_wait(int fd, unsigned events, coop_nsec deadline)
+{
+    struct coop_case only = COOP_FD(fd, events);
+    int r;
+
+    if (!(events & (COOP_IN | COOP_OUT)))
+        return -EINVAL;
+    r = coop_select(&only, 1, deadline);
+    return r < 0 ? r : only.result;
+}
+
+/* ---- closing ---- */
+
+void coop_fd_forget(int fd)
+{
+    struct desc *d = coop__desc_find(fd);
+
+    if (!d)
+        return;
+    coop__lock(&d->lock);
+    if (d->registered) {
+        sys_epoll_ctl(coop__rt.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+        atomic_fetch_sub(&coop__rt.fd_registered, 1);
+        d->registered = false;
+        d->generation++;
+        d->sticky = 0;
+        for (int dir = DIR_IN; dir <= DIR_OUT; dir++) {
+            d->turn[dir]++;
+            d->taken[dir] = d->turn[dir];
+            wake_waiters(&d->waiting[dir], -EBADF);
+        }
+        wake_selecting(d, COOP_IN | COOP_OUT, -EBADF);
+    }
+    coop__unlock(&d->lock);
+}
+
+int coop_fd_close(int fd)
+{
+    coop_fd_forget(fd);
+    return sys_close(fd);
+}
+
+int coop_fd_nonblock(int fd)
+{
+    int flags = sys_fcntl_int(fd, F_GETFL, 0);
+
+    if (flags < 0 || (flags & O_NONBLOCK))
+        return flags < 0 ? flags : 0;
+    return sys_fcntl_int(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+/* ---- watches: edges as messages ---- */
+
+int coop_fdwatch_start(struct coop_fdwatch *w, int fd, unsigned want, struct coop_actor *actor,
+                       int kind)
+{
+    bool known = coop__desc_find(fd) != NULL;
+    struct desc *d;
+    int r;
+
+    if (w->armed)
+        return -EEXIST;
+    r = coop__desc_open(fd, &d);
+    if (r < 0)
+        return r;
+    *w = (struct coop_fdwatch){.actor = actor, .fd = fd, .want = want, .armed = 1};
+    coop_msg_init(&w->msg, kind);
+    coop__lock(&d->lock);
+    w->next = d->watches;
+    d->watches = w;
+    if (!d->internal)
+        atomic_fetch_add(&coop__rt.outside, 1);
+    if (known || d->turn[DIR_IN] || d->turn[DIR_OUT])
+        tell_watches(d, want); /* the first edge may be long past: let it look */
+    coop__unlock(&d->lock);
+    return 0;
+}
+
+unsigned coop_fdwatch_take(struct coop_fdwatch *w)
+{
+    return __atomic_exchange_n(&w->events, 0, __ATOMIC_ACQUIRE);
+}
+
+void coop_fdwatch_stop(struct coop_fdwatch *w)
+{
+    struct desc *d = find(w->fd);
+
+    if (!w->armed || !d)
+        return;
+    coop__lock(&d->lock);
+    for (struct coop_fdwatch **at = &d->watches; *at; at = &(*at)->next) {
+        if (*at == w) {
+            *at = w->next;
+            break;
+        }
+    }
+    if (!d->internal)
+        atomic_fetch_sub(&coop__rt.outside, 1);
+    coop__unlock(&d->lock);
+    w->armed = 0;
+    coop_msg_unlink(w->actor, &w->msg);
+}
+
+/* ---- start and end ---- */
+
+int coop__poller_start(void)
+{
+    struct epoll_event kick = {.events = EPOLLIN, .data.u64 = KICK};
+    int ep = sys_epoll_create1(EPOLL_CLOEXEC), kick_fd, r;
+
+    if (ep < 0)
+        return ep;
+    kick_fd = sys_eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    r = kick_fd < 0 ? kick_fd : sys_epoll_ctl(ep, EPOLL_CTL_ADD, kick_fd, &kick);
+    if (r < 0) {
+        if (kick_fd >= 0)
+            sys_close(kick_fd);
+        sys_close(ep);
+        return r;
+    }
+    coop__rt.epoll_fd = ep;
+    coop__rt.kick_fd = kick_fd;
+    return 0;
+}
+
+void coop__poller_end(void)
+{
+    for (int i = 0; i < CHUNKS; i++) {
+        free(chunks[i]);
+        chunks[i] = NULL;
+    }
+    sys_close(coop__rt.kick_fd);
+    sys_close(coop__rt.epoll_fd);
+}

@@ -1,0 +1,54 @@
+#ifndef COOP_RT_POLLER_H
+#define COOP_RT_POLLER_H
+
+#include "coop/io.h"
+#include "rt/sched.h"
+
+/*
+ * poller.h - descriptors in one epoll, and who waits for them
+ *
+ * Private half of io.h; poller.c opens with the protocol.
+ */
+
+int coop__poller_start(void);
+void coop__poller_end(void);
+
+/* Waits till 'until' at most (COOP_NOW: looks only) and makes ready whoever waits for what happened.
+ * 'sleeper': the caller has the poller's seat, kicks are meant for it.  Returns the number of events. */
+int coop__poll(coop_nsec until, bool sleeper);
+
+/* Wakes the worker that sleeps in coop__poll(). Any thread. */
+void coop__poll_kick(void);
+
+/* What the runtime remembers of one descriptor. */
+struct desc {
+    uint32_t lock;
+    int fd;
+    uint32_t generation; /* grows at each close: events of the past are told by it */
+    bool registered;
+    bool internal;     /* the runtime's own: no reason to expect events */
+    uint32_t sticky;   /* COOP_HUP and COOP_ERR, once seen              */
+    uint32_t turn[2];  /* edges seen: in, out                           */
+    uint32_t taken[2]; /* edges that coop_fd_wait() has reported        */
+    struct coop_waitq waiting[2];
+    struct coop_waitq selecting; /* either direction: waiter.need says which */
+    struct coop_fdwatch *watches;
+};
+
+enum { DIR_IN, DIR_OUT };
+
+/* The memory of 'fd', registered with epoll. -errno: what epoll_ctl says. */
+int coop__desc_open(int fd, struct desc **ret_desc);
+/* The same if it is registered already, else NULL. */
+struct desc *coop__desc_find(int fd);
+
+/* The edges so far: read before trying a call that may say EAGAIN. */
+uint32_t coop__desc_turn(struct desc *d, int dir);
+
+/* Waits for an edge after 'turn'. 0: try again; -EBADF, -ETIMEDOUT, -ECANCELED. */
+int coop__desc_wait(struct desc *d, int dir, uint32_t turn, coop_nsec deadline);
+
+/* For select: the events in 'events' not reported yet (then they are), 0 for none, or -errno. */
+int coop__desc_look(int fd, unsigned events, struct desc **ret_desc);
+
+#endif

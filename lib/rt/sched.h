@@ -1,0 +1,263 @@
+#ifndef COOP_RT_SCHED_H
+#define COOP_RT_SCHED_H
+
+#include "coop/actor.h"
+#include "coop/coop.h"
+#include "rt/lock.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * sched.h - the runtime's own structs: coroutine, worker, processor, and the one runtime
+ *
+ * Private to lib/rt.  sched.c opens with how they play together.
+ */
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+enum {
+    PROCS_MAX = 64,
+    RING = 256,            /* coroutines in a processor's own queue       */
+    GLOBAL_EVERY = 61,     /* picks between looks into the global queue   */
+    TIMERS_EVERY = 32,     /* picks between looks at the clock            */
+    POLL_EVERY = 256,      /* picks between looks at the poller           */
+    URGENT_IN_A_ROW = 16,  /* then one ordinary coroutine gets its turn   */
+    NEXT_IN_A_ROW = 8,     /* picks of the slot before the ring gets one  */
+    STACKS_PER_PROC = 128, /* free stacks a processor keeps               */
+    WORKERS_MAX = 10000,
+};
+
+#define MONITOR_DELAY (10 * COOP_NSEC_PER_MSEC) /* how long a busy processor goes unwatched */
+
+enum wait_reason {
+    WAIT_FOR_NOTHING,
+#define X(name, word) name,
+#include "rt/wait_reasons.def"
+#undef X
+    WAIT_REASONS
+};
+
+/* The word of a wait (park.c draws its life). */
+enum {
+    WAIT_NONE,
+    WAIT_ARMED,
+    WAIT_PARKED,
+    WAIT_CLAIMED,
+    WAIT_CLAIMED_PARKED,
+    WAIT_FIRED,
+    WAIT_STATE = 7,
+    WAIT_CANCELLABLE = 8, /* flag beside the state */
+};
+
+enum coro_state { CORO_FREE, CORO_READY, CORO_RUNNING, CORO_WAITING };
+
+/* A coroutine. It lives at the top end of its own stack's slot. */
+struct coro {
+    void *sp;          /* where to go on; valid while it does not run */
+    struct coro *next; /* in a queue                                  */
+    int (*fn)(void *);
+    void *arg;
+    _Atomic(uint32_t) wait;
+    int wake_result; /* what the wait returns, written by the claimer     */
+    struct waiter *woken_by;
+    _Atomic(int) cancel; /* 0, or why it is cancelled (a negative errno)      */
+    int shield_on;
+    coop_nsec shield_deadline;
+    struct coop_scope *scope, *inner; /* member of; innermost it has open        */
+    struct coro *scope_next, *scope_prev;
+    struct coop_timer_node timer;
+    void *local;
+    struct coop_actor *actor; /* whose handler it runs; NULL when that is gone   */
+    unsigned flags;
+    /* for dumps: written by its worker, read by anybody */
+    _Atomic(uint64_t) id;
+    _Atomic(const char *) name;
+    _Atomic(int) state, reason;
+    _Atomic(const void *) object;
+    _Atomic(coop_nsec) since, deadline;
+    /* its slot */
+    char *stack_low;
+    size_t stack_size;
+    void *fake_stack, *tsan_fiber; /* the sanitizers' views of it (switch.h) */
+    unsigned valgrind_id;
+};
+
+/* One entry in a queue of waiters; on the waiting coroutine's stack. */
+struct waiter {
+    struct waiter *next, *prev;
+    struct coro *coro;
+    void *value;  /* channels: where to, or what  */
+    int64_t need; /* semaphores: how many        */
+    int index;    /* select: which case           */
+    int result;   /* written by who wakes it      */
+    bool queued;  /* under the lock of the object */
+};
+
+/* A queue of runnable coroutines under somebody's lock. */
+struct coro_queue {
+    struct coro *head, *tail;
+};
+
+/* The right to run coroutines, with a queue.  Only its worker pushes; anyone may steal (runq.c). */
+struct proc {
+    _Atomic(unsigned) head, tail;
+    _Atomic(struct coro *) next; /* runs before the ring: the one that was just woken */
+    _Atomic(struct coro *) ring[RING];
+    unsigned tick, next_run, urgent_run;
+    int id;
+    _Atomic(int) status;
+    _Atomic(unsigned) syscalls; /* optimistic brackets entered      */
+    unsigned seen_syscalls;     /* the monitor's last look at it    */
+    struct proc *idle_next;
+    coop_nsec clock; /* as of the last look */
+    struct coro *stacks;
+    int stacks_count;
+    _Atomic(uint64_t) switches, steals;
+    /* timers (timer.c) */
+    uint32_t timer_lock;
+    struct coop_timer_node **heap;
+    int heap_size;
+    _Atomic(coop_nsec) first_timer; /* 0: none */
+} __attribute__((aligned(128)));
+
+enum proc_status { PROC_IDLE, PROC_RUNNING, PROC_SYSCALL, PROC_OFF };
+
+/* A kernel thread. */
+struct worker {
+    struct coro root; /* the thread's own stack: looks for work */
+    struct coro *current;
+    struct proc *proc;   /* NULL: may not run coroutines */
+    struct proc *handed; /* given by whoever wakes it    */
+    struct proc *left;   /* in an optimistic bracket     */
+    uint32_t wake;       /* futex                        */
+    struct worker *next; /* among the idle               */
+    struct worker *all_next;
+    void (*after)(struct worker *, struct coro *); /* once the old stack is left */
+    struct coro *after_coro;
+    struct coro_queue batch; /* made ready while polling without a processor */
+    bool collecting;
+    bool spinning;
+    bool blocked; /* inside a bracket */
+    bool gone;    /* retired: to be joined */
+    uint32_t rng;
+    int id;
+    pthread_t thread;
+    void *signal_stack;
+};
+
+/* The runtime. There is one at a time. */
+struct runtime {
+    uint32_t lock; /* idle lists, global queues, poller's seat */
+    _Atomic(bool) running, closing, over;
+    bool sim;
+    bool foreign_wakes;
+    void (*on_deadlock)(void);
+    const char *name;
+    uint64_t seed;
+    _Atomic(int) procs_count;
+    int procs_made, workers_max;
+    struct proc *procs;
+    struct coro *(*pick)(struct worker *); /* the policy */
+    /* under lock; the counts may be read without */
+    struct proc *idle_procs;
+    _Atomic(int) idle_procs_count, spinning;
+    struct worker *idle_workers, *all_workers;
+    _Atomic(int) workers_count, idle_workers_count, blocked;
+    struct worker *poller; /* the worker that sleeps in the poller, or is about to */
+    bool poller_handed;    /* it has been given a processor                        */
+    struct coro_queue global, urgent;
+    _Atomic(int) global_count, urgent_count;
+    struct coop_actor *starved; /* wait for a stack */
+    _Atomic(int) starved_count;
+    /* poller */
+    int epoll_fd, kick_fd;
+    _Atomic(coop_nsec) poll_until; /* 0: nobody sleeps there; FOREVER: without limit */
+    _Atomic(coop_nsec) last_poll;
+    _Atomic(int) fd_registered;
+    _Atomic(int) outside; /* waits that something outside may end: fds, signals, children */
+    /* counters */
+    _Atomic(uint64_t) next_id, alive, polls, create_failures;
+    struct coop_scope root_scope, daemon_scope;
+    /* monitor */
+    int monitor_fd;
+    _Atomic(int) monitor_armed;
+    pthread_t monitor;
+    bool monitor_runs;
+};
+
+extern struct runtime coop__rt;
+
+/* The worker this thread is, or NULL in a foreign thread.  Never keep the answer across a call that may
+ * park: the coroutine may go on elsewhere.  Out of line for that reason. */
+struct worker *coop__worker(void);
+void coop__set_worker(struct worker *w);
+
+/* The calling coroutine, or NULL (foreign thread). */
+struct coro *coop__self(void);
+
+/* Says what was misused, and aborts. */
+_Noreturn void coop__misuse(const char *what);
+
+/* ---- sched.c ---- */
+
+/* Makes a coroutine runnable that is in no queue. Any thread. */
+void coop__ready(struct coro *g);
+/* The same, last in line. */
+void coop__ready_last(struct coro *g);
+/* Somebody made work: wakes a worker unless one is looking for work already. */
+void coop__wake_one(void);
+/* Leaves the current stack for the next runnable coroutine; after(w, g) runs when it is left. */
+void coop__leave(struct worker *w, struct coro *g,
+                 void (*after)(struct worker *, struct coro *));
+/* The same, to the worker's own stack. */
+void coop__leave_to_root(struct worker *w, struct coro *g,
+                         void (*after)(struct worker *, struct coro *));
+/* The same for the last time. */
+_Noreturn void coop__leave_for_ever(struct worker *w, struct coro *g,
+                                    void (*after)(struct worker *, struct coro *));
+/* Runs what the stack we came from left to do. */
+void coop__after(struct worker *w);
+void coop__worker_loop(struct worker *w);
+/* Gives a processor that has lost its worker to another one, or to the idle list. */
+void coop__hand_off(struct proc *p);
+void coop__proc_acquire(struct worker *w, struct proc *p);
+struct proc *coop__idle_proc_get(void);   /* under lock */
+void coop__idle_proc_put(struct proc *p); /* under lock */
+void coop__global_put(struct coro *g);    /* under lock */
+/* Sleeps in the idle list till somebody hands over a processor; false: the runtime is over. */
+bool coop__worker_sleep(struct worker *w);
+void coop__wake_everybody(void);
+
+/* ---- worker.c ---- */
+
+/* A new thread for 'p', under the runtime's lock; false: refused (the caller keeps p). */
+bool coop__worker_new(struct proc *p, bool spinning);
+/* A thread of ours with all signals blocked: 0 or -errno. */
+int coop__thread_new(pthread_t *ret_thread, void *(*fn)(void *), void *arg);
+/* For tests: thread creation fails while it is true. */
+extern _Atomic(bool) coop__refuse_threads;
+
+/* ---- monitor.c ---- */
+
+int coop__monitor_start(void);
+void coop__monitor_end(void);
+void coop__monitor_arm(coop_nsec delay);
+void coop__monitor_disarm(void);
+void coop__monitor_hurry(void);
+
+static inline uint32_t coop__random(struct worker *w)
+{
+    uint32_t x = w->rng;
+
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return w->rng = x;
+}
+
+#endif

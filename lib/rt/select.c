@@ -1,0 +1,306 @@
+/*
+ * select.c - wait for the first of several things
+ *
+ * HOW
+ *   1. look  at each case, from a random one on: channels first without their lock (a closed, filled or waited-for
+ *            channel shows), and lock only the one that seems ready
+ *   2. lock  all channels in the order of their addresses, so that two selects over the same
+ *            channels cannot lock each other out; look again; stand in all queues; unlock
+ *   3. stand in the queues of descriptors and children, each under its own lock
+ *   4. park; whoever claims the coroutine decides the case
+ *   5. leave the other queues
+ *
+ * Step 2 needs all locks at once: two selects that would meet on two channels must not each wait in one and look
+ * at the other.  Steps 3 may claim the own coroutine when a descriptor is ready already: nobody else is
+ * needed for that, so one lock at a time is enough.
+ *
+ * "default" (COOP_NOW) is taken only if each case was seen not ready at some moment of step 1.
+ */
+#include "coop/select.h"
+
+#include "base/sys.h"
+#include "coop/child.h"
+#include "rt/chan.h"
+#include "rt/park.h"
+#include "rt/poller.h"
+#include "rt/waitable.h"
+
+#include <errno.h>
+
+struct selection {
+    struct coop_case *cases;
+    int count;
+    struct coro *coro;
+    struct coop_chan *order[COOP_SELECT_MAX]; /* by address, without doubles */
+    int channels;
+    coop_nsec deadline;
+    int timer; /* the case of the earliest COOP_TIMER before the deadline, or -1 */
+    struct waiter waiters[COOP_SELECT_MAX];
+    struct desc *descs[COOP_SELECT_MAX];
+};
+
+enum { NOT_READY = CHAN_WAIT };
+
+/* ---- one case ---- */
+
+static int try_channel(struct coop_case *c, struct coro **ret_wake)
+{
+    return c->kind == COOP_CASE_RECV ? coop__recv_locked(c->ch, c->value, ret_wake)
+                                     : coop__send_locked(c->ch, c->value, ret_wake);
+}
+
+static int look_at_channel(struct coop_case *c)
+{
+    struct coro *wake = NULL;
+    int r;
+
+    if (!c->ch || !(c->kind == COOP_CASE_RECV ? coop__may_recv(c->ch) : coop__may_send(c->ch)))
+        return NOT_READY;
+    coop__lock(&c->ch->lock);
+    r = try_channel(c, &wake);
+    coop__unlock(&c->ch->lock);
+    if (wake)
+        coop__wait_fire(wake);
+    return r;
+}
+
+static int look_at(struct coop_case *c, struct desc **ret_desc)
+{
+    int r;
+
+    switch (c->kind) {
+    case COOP_CASE_RECV:
+    case COOP_CASE_SEND: return look_at_channel(c);
+    case COOP_CASE_FD:
+        r = coop__desc_look(c->fd, c->events, ret_desc);
+        return r ? r : NOT_READY;
+    case COOP_CASE_CHILD: return coop_child_ended(c->child) ? 0 : NOT_READY;
+    case COOP_CASE_TIMER: return sys_now() >= c->when ? 0 : NOT_READY;
+    }
+    return NOT_READY;
+}
+
+static bool is_channel(const struct coop_case *c)
+{
+    return c->kind == COOP_CASE_RECV || c->kind == COOP_CASE_SEND;
+}
+
+/* ---- all channels at once ---- */
+
+static void sort_channels(struct selection *s)
+{
+    for (int i = 0; i < s->count; i++) {
+        struct coop_chan *ch = is_channel(&s->cases[i]) ? s->cases[i].ch : NULL;
+        int at = s->channels;
+        bool known = !ch;
+
+        for (int k = 0; k < s->channels; k++)
+            known = known || s->order[k] == ch;
+        if (known)
+            continue;
+        for (; at > 0 && (uintptr_t)s->order[at - 1] > (uintptr_t)ch; at--)
+            s->order[at] = s->order[at - 1];
+        s->order[at] = ch;
+        s->channels++;
+    }
+}
+
+static void lock_all(struct selection *s)
+{
+    for (int i = 0; i < s->channels; i++)
+        coop__lock(&s->order[i]->lock);
+}
+
+static void unlock_all(struct selection *s)
+{
+    for (int i = 0; i < s->channels; i++)
+        coop__unlock(&s->order[i]->lock);
+}
+
+static struct coop_waitq *queue_of(struct selection *s, int i)
+{
+    struct coop_case *c = &s->cases[i];
+
+    return c->kind == COOP_CASE_RECV ? &c->ch->receivers : &c->ch->senders;
+}
+
+/* Step 2. The index of a case that was ready after all, or -1: standing in all channels' queues. */
+static int stand_in_channels(struct selection *s, int start)
+{
+    struct coro *wake = NULL;
+
+    sort_channels(s);
+    lock_all(s);
+    for (int k = 0, i = start; k < s->count; k++, i = i + 1 == s->count ? 0 : i + 1) {
+        struct coop_case *c = &s->cases[i];
+        int r = is_channel(c) && c->ch ? try_channel(c, &wake) : NOT_READY;
+
+        if (r == NOT_READY)
+            continue;
+        unlock_all(s);
+        if (wake)
+            coop__wait_fire(wake);
+        c->result = r;
+        return i;
+    }
+    coop__wait_begin(s->coro, true);
+    for (int i = 0; i < s->count; i++) {
+        struct coop_case *c = &s->cases[i];
+
+        s->waiters[i] = (struct waiter){.coro = s->coro, .value = c->value, .index = i};
+        if (is_channel(c) && c->ch)
+            coop__waitq_push(queue_of(s, i), &s->waiters[i]);
+    }
+    unlock_all(s);
+    return -1;
+}
+
+/* ---- descriptors and children ---- */
+
+/* It is ready already: wakes ourselves, unless somebody was faster. */
+static void claim_self(struct selection *s, int i, int result)
+{
+    if (!coop__wait_claim(s->coro))
+        return;
+    s->waiters[i].result = result;
+    s->coro->woken_by = &s->waiters[i];
+    coop__wait_fire(s->coro);
+}
+
+static void stand_at_desc(struct selection *s, int i)
+{
+    struct coop_case *c = &s->cases[i];
+    int r = coop__desc_stand(s->descs[i], c->events, &s->waiters[i]);
+
+    if (r != 0)
+        claim_self(s, i, r);
+}
+
+/* Step 3. */
+static void stand_elsewhere(struct selection *s)
+{
+    for (int i = 0; i < s->count; i++) {
+        struct coop_case *c = &s->cases[i];
+
+        if (c->kind == COOP_CASE_FD)
+            stand_at_desc(s, i);
+        else if (c->kind == COOP_CASE_CHILD && !coop__child_enqueue(c->child, &s->waiters[i]))
+            claim_self(s, i, coop_child_ended(c->child) ? 0 : -ECHILD);
+    }
+}
+
+/* Step 5. */
+static void leave_queues(struct selection *s)
+{
+    lock_all(s);
+    for (int i = 0; i < s->count; i++)
+        if (is_channel(&s->cases[i]) && s->cases[i].ch)
+            coop__waitq_remove(queue_of(s, i), &s->waiters[i]);
+    unlock_all(s);
+    for (int i = 0; i < s->count; i++) {
+        if (s->cases[i].kind == COOP_CASE_FD)
+            coop__desc_leave(s->descs[i], &s->waiters[i]);
+        else if (s->cases[i].kind == COOP_CASE_CHILD)
+            coop__child_dequeue(s->cases[i].child, &s->waiters[i]);
+    }
+}
+
+/* ---- the whole ---- */
+
+static int look_at_all(struct selection *s, int start)
+{
+    for (int k = 0, i = start; k < s->count; k++, i = i + 1 == s->count ? 0 : i + 1) {
+        int r = look_at(&s->cases[i], &s->descs[i]);
+
+        if (r == NOT_READY)
+            continue;
+        s->cases[i].result = r;
+        return i;
+    }
+    return -1;
+}
+
+static void note_timers(struct selection *s)
+{
+    s->timer = -1;
+    for (int i = 0; i < s->count; i++) {
+        if (s->cases[i].kind != COOP_CASE_TIMER || s->cases[i].when >= s->deadline)
+            continue;
+        s->timer = i;
+        s->deadline = s->cases[i].when;
+    }
+}
+
+static bool has_fds(const struct selection *s)
+{
+    for (int i = 0; i < s->count; i++)
+        if (s->cases[i].kind == COOP_CASE_FD)
+            return true;
+    return false;
+}
+
+static int park_and_tell(struct selection *s)
+{
+    bool outside = has_fds(s);
+    int r;
+
+    if (outside)
+        atomic_fetch_add(&coop__rt.outside, 1);
+    r = coop__wait(s->coro, WAIT_FOR_SELECT, s, s->deadline);
+    if (outside)
+        atomic_fetch_sub(&coop__rt.outside, 1);
+    leave_queues(s);
+    if (r == 0) {
+        struct waiter *w = s->coro->woken_by;
+
+        s->cases[w->index].result = w->result;
+        return w->index;
+    }
+    if (r == -ETIMEDOUT && s->timer >= 0) {
+        s->cases[s->timer].result = 0;
+        return s->timer;
+    }
+    return r;
+}
+
+static int select_slowly(struct coop_case *cases, int count, coop_nsec deadline, struct coro *g,
+                         int start)
+{
+    struct selection s;
+    int i;
+
+    s.cases = cases;
+    s.count = count;
+    s.coro = g;
+    s.deadline = deadline;
+    s.channels = 0;
+    for (int k = 0; k < count; k++)
+        s.descs[k] = NULL;
+    i = look_at_all(&s, start);
+    if (i >= 0)
+        return i;
+    if (deadline == COOP_NOW)
+        return -EAGAIN;
+    if (!g)
+        return -EPERM;
+    i = stand_in_channels(&s, start);
+    if (i >= 0)
+        return i;
+    note_timers(&s);
+    stand_elsewhere(&s);
+    return park_and_tell(&s);
+}
+
+int coop_select(struct coop_case *cases, int count, coop_nsec deadline)
+{
+    struct worker *w = coop__worker();
+    struct coro *g = coop__self();
+    int start, r;
+
+    if (count < 0 || count > COOP_SELECT_MAX)
+        return -EINVAL;
+    if (deadline != COOP_NOW && g && (r = coop__may_wait(g)) < 0)
+        return r;
+    start = w && count ? (int)((uint64_t)coop__random(w) * (uint64_t)count >> 32) : 0;
+    return select_slowly(cases, count, deadline, g, start);
+}

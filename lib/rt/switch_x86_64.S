@@ -1,0 +1,91 @@
+/*
+ * switch_x86_64.S - leave one stack, go on on another
+ *
+ *     struct worker *coop__switch(void **save_sp, void *to_sp, struct worker *w)
+ *                                  rdi             rsi          rdx
+ *
+ * Pushes what the ABI says a function must preserve, stores the stack pointer, takes the other one and
+ * pops the same.  The worker travels in rdx and comes back in rax: the coroutine that
+ * wakes up learns from it on which thread it is, and need not read a thread-local (whose address the
+ * compiler may have kept from the thread it was on before).
+ *
+ * Ends in pop and jmp, not ret: the processor's return predictor expects the caller of *this* call and
+ * is wrong at every switch (measured 2.9 ns against 11.8).
+ *
+ * The floating-point control words are not saved (4 ns): a coroutine must not change rounding modes across a
+ * wait.  The .cfi lines let gdb walk out of a parked coroutine once it is given the saved sp.
+ */
+        .text
+        .globl coop__switch
+        .hidden coop__switch
+        .type coop__switch, @function
+        .p2align 5
+coop__switch:
+        .cfi_startproc
+        endbr64
+        pushq %rbp
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %rbp, 0
+        pushq %rbx
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %rbx, 0
+        pushq %r12
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %r12, 0
+        pushq %r13
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %r13, 0
+        pushq %r14
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %r14, 0
+        pushq %r15
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %r15, 0
+
+        movq %rsp, (%rdi)               /* here one coroutine stops... */
+        movq %rsi, %rsp                 /* ...and here another goes on */
+        movq %rdx, %rax
+
+        popq %r15
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore %r15
+        popq %r14
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore %r14
+        popq %r13
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore %r13
+        popq %r12
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore %r12
+        popq %rbx
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore %rbx
+        popq %rbp
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore %rbp
+        popq %rcx
+        .cfi_adjust_cfa_offset -8
+        .cfi_register %rip, %rcx
+        jmp *%rcx
+        .cfi_endproc
+        .size coop__switch, .-coop__switch
+
+/* The first thing that runs on a new stack: the coroutine was planted in r12 (switch.h). */
+        .globl coop__first_step
+        .hidden coop__first_step
+        .type coop__first_step, @function
+        .p2align 4
+coop__first_step:
+        .cfi_startproc
+        .cfi_undefined %rip             /* backtraces end here */
+        endbr64
+        movq %rax, %rdi
+        movq %r12, %rsi
+        xorl %ebp, %ebp
+        callq coop__born
+        ud2
+        .cfi_endproc
+        .size coop__first_step, .-coop__first_step
+
+        .section .note.GNU-stack, "", @progbits

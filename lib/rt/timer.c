@@ -1,0 +1,237 @@
+/*
+ * timer.c - points in time, in a heap per processor
+ *
+ * A 4-ary heap: half the depth of a binary one, and four children share a cache line.  Equal times fire in
+ * the order in which they were set (a running number breaks ties).  A heap never moves: it is a
+ * reservation of address space that is touched as it grows, so that setting a timer cannot fail.
+ *
+ * WHO LOOKS
+ *   A busy worker every 32 picks and whenever its queue is empty; the worker that sleeps in the poller has the
+ *   earliest time of all heaps as its timeout, and wakes to fire what other, busy processors neglect.
+ *   Who sets a timer that is earlier than the sleeper's timeout kicks it (poller.c): set, then
+ *   read poll_until; the sleeper writes poll_until, then reads the heaps.  One of them sees the other.
+ *
+ * Also here: coop_timer, the public one, that posts to an actor.
+ */
+#include "rt/timer.h"
+
+#include "base/sys.h"
+#include "rt/poller.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+enum { HEAP_MAX = 4 * 1024 * 1024, ARITY = 4 };
+
+static _Atomic(uint64_t) turns;
+
+/* ---- the heap, under the processor's timer_lock ---- */
+
+static bool before(const struct coop_timer_node *a, const struct coop_timer_node *b)
+{
+    return a->when != b->when ? a->when < b->when : a->turn < b->turn;
+}
+
+static void place(struct proc *p, int at, struct coop_timer_node *node)
+{
+    p->heap[at] = node;
+    node->slot = at + 1;
+}
+
+static void sift_up(struct proc *p, int at, struct coop_timer_node *node)
+{
+    while (at > 0) {
+        int parent = (at - 1) / ARITY;
+
+        if (!before(node, p->heap[parent]))
+            break;
+        place(p, at, p->heap[parent]);
+        at = parent;
+    }
+    place(p, at, node);
+}
+
+static void sift_down(struct proc *p, int at, struct coop_timer_node *node)
+{
+    for (;;) {
+        int child = at * ARITY + 1, best = child;
+
+        if (child >= p->heap_size)
+            break;
+        for (int c = child + 1; c < child + ARITY && c < p->heap_size; c++)
+            if (before(p->heap[c], p->heap[best]))
+                best = c;
+        if (!before(p->heap[best], node))
+            break;
+        place(p, at, p->heap[best]);
+        at = best;
+    }
+    place(p, at, node);
+}
+
+static void publish_first(struct proc *p)
+{
+    atomic_store(&p->first_timer, p->heap_size ? p->heap[0]->when : 0);
+}
+
+static void take_out(struct proc *p, struct coop_timer_node *node)
+{
+    int at = node->slot - 1;
+    struct coop_timer_node *last = p->heap[--p->heap_size];
+
+    node->slot = 0;
+    if (last != node) {
+        if (at > 0 && before(last, p->heap[(at - 1) / ARITY]))
+            sift_up(p, at, last);
+        else
+            sift_down(p, at, last);
+    }
+    publish_first(p);
+}
+
+/* ---- the calls ---- */
+
+void coop__timer_add(struct coop_timer_node *node, coop_nsec when,
+                     void (*fire)(struct coop_timer_node *))
+{
+    struct worker *w = coop__worker();
+    struct proc *p = w && w->proc ? w->proc : &coop__rt.procs[0];
+    coop_nsec until;
+
+    node->when = when > 0 ? when : 1;
+    node->fire = fire;
+    node->home = p;
+    coop__lock(&p->timer_lock);
+    if (p->heap_size == HEAP_MAX)
+        coop__misuse("more than four million timers on one processor");
+    node->turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
+    sift_up(p, p->heap_size++, node);
+    publish_first(p);
+    coop__unlock(&p->timer_lock);
+    until = atomic_load(&coop__rt.poll_until);
+    if (unlikely(until && when < until))
+        coop__poll_kick();
+}
+
+bool coop__timer_remove(struct coop_timer_node *node)
+{
+    struct proc *p = node->home;
+    bool pending;
+
+    if (!p)
+        return false;
+    coop__lock(&p->timer_lock);
+    pending = node->slot != 0;
+    if (pending)
+        take_out(p, node);
+    coop__unlock(&p->timer_lock);
+    return pending;
+}
+
+void coop__timers_run(struct proc *p)
+{
+    coop_nsec first = atomic_load_explicit(&p->first_timer, memory_order_relaxed), now;
+
+    if (first == 0)
+        return;
+    now = sys_now();
+    if (first > now)
+        return;
+    coop__lock(&p->timer_lock);
+    while (p->heap_size && p->heap[0]->when <= now) {
+        struct coop_timer_node *node = p->heap[0];
+
+        take_out(p, node);
+        if (node->period > 0) { /* ticks that were missed are dropped */
+            node->when += (now - node->when) / node->period * node->period + node->period;
+            node->turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
+            sift_up(p, p->heap_size++, node);
+            publish_first(p);
+        }
+        node->fire(node);
+    }
+    coop__unlock(&p->timer_lock);
+}
+
+void coop__timers_run_all(void)
+{
+    for (int i = 0; i < coop__rt.procs_made; i++)
+        coop__timers_run(&coop__rt.procs[i]);
+}
+
+coop_nsec coop__timers_first(void)
+{
+    coop_nsec first = COOP_FOREVER;
+
+    for (int i = 0; i < coop__rt.procs_made; i++) {
+        coop_nsec own = atomic_load(&coop__rt.procs[i].first_timer);
+
+        if (own && own < first)
+            first = own;
+    }
+    return first;
+}
+
+int coop__timers_start(struct proc *p)
+{
+    void *heap = mmap(NULL, HEAP_MAX * sizeof(void *), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (heap == MAP_FAILED)
+        return -ENOMEM;
+    p->heap = heap;
+    return 0;
+}
+
+void coop__timers_end(void)
+{
+    for (int i = 0; i < coop__rt.procs_made; i++)
+        if (coop__rt.procs[i].heap)
+            munmap(coop__rt.procs[i].heap, HEAP_MAX * sizeof(void *));
+}
+
+/* ---- coop_timer: posts to an actor ---- */
+
+static void post_timer(struct coop_timer_node *node)
+{
+    struct coop_timer *t =
+        (struct coop_timer *)(void *)((char *)node - offsetof(struct coop_timer, node));
+
+    coop_post(t->actor, &t->msg);
+}
+
+void coop_timer_init(struct coop_timer *t, struct coop_actor *actor, int kind)
+{
+    *t = (struct coop_timer){.actor = actor};
+    coop_msg_init(&t->msg, kind);
+}
+
+bool coop_timer_set_periodic(struct coop_timer *t, coop_nsec first, coop_nsec period)
+{
+    bool pending;
+
+    coop__lock(&t->lock);
+    pending = coop__timer_remove(&t->node);
+    pending = coop_recall(&t->msg) || pending;
+    t->node.period = period;
+    if (first != COOP_FOREVER)
+        coop__timer_add(&t->node, first, post_timer);
+    coop__unlock(&t->lock);
+    return pending;
+}
+
+bool coop_timer_set(struct coop_timer *t, coop_nsec deadline)
+{
+    return coop_timer_set_periodic(t, deadline, 0);
+}
+
+bool coop_timer_stop(struct coop_timer *t)
+{
+    return coop_timer_set_periodic(t, COOP_FOREVER, 0);
+}
+
+void coop_timer_done(struct coop_timer *t)
+{
+    coop_timer_stop(t);
+    coop_msg_unlink(t->actor, &t->msg);
+}
