@@ -1,0 +1,82 @@
+/*
+ * host.c - what this machine grants this caller
+ *
+ * Nothing but trying tells: sysctls, security modules, the filter of an outer container and nesting
+ * limits all say no in their own ways.  So a child is cloned into each namespace and ends at once.
+ */
+#include "launcher/launch.h"
+
+#include "base/scope.h"
+#include "launcher/kernel.h"
+#include "launcher/raw.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <sys/capability.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static bool has_sys_admin(void)
+{
+    cap_t caps = cap_get_proc();
+    cap_flag_value_t value = CAP_CLEAR;
+
+    if (caps) {
+        cap_get_flag(caps, CAP_SYS_ADMIN, CAP_EFFECTIVE, &value);
+        cap_free(caps);
+    }
+    return value == CAP_SET;
+}
+
+void launch_host_assume(struct launch_host *ret_host)
+{
+    *ret_host = (struct launch_host){
+        .uid = geteuid(),
+        .gid = getegid(),
+        .privileged = has_sys_admin(),
+    };
+}
+
+/* 0 when a child can be born with these flags, else -errno. */
+static int try_clone(unsigned long flags)
+{
+    long pid = raw5(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+    long r;
+
+    if (pid == 0)
+        for (;;)
+            raw1(SYS_exit_group, 0);
+    if (pid < 0)
+        return (int)pid;
+    do
+        r = raw4(SYS_wait4, pid, 0, __WALL, 0);
+    while (r == -EINTR);
+    return 0;
+}
+
+int launch_host_probe(struct launch_host *ret_host, struct coop_err *err)
+{
+    static const struct {
+        enum launch_guard guard;
+        unsigned long flag;
+    } rows[] = {
+        {LAUNCH_GUARD_PIDS, CLONE_NEWPID},    {LAUNCH_GUARD_MOUNTS, CLONE_NEWNS},
+        {LAUNCH_GUARD_NETWORK, CLONE_NEWNET}, {LAUNCH_GUARD_IPC, CLONE_NEWIPC},
+        {LAUNCH_GUARD_UTS, CLONE_NEWUTS},     {LAUNCH_GUARD_CGROUP, CLONE_NEWCGROUP},
+    };
+    struct launch_host host;
+    unsigned long base;
+
+    launch_host_assume(&host);
+    if (try_clone(0) < 0)
+        return coop_fail(err, COOP_E_SYS, "this process cannot make a child");
+    if (try_clone(CLONE_NEWUSER) < 0)
+        host.refused |= LAUNCH_BIT(LAUNCH_GUARD_USERS);
+    base = host.privileged ? 0 : CLONE_NEWUSER;
+    for (size_t i = 0; i < COOP_COUNT(rows); i++)
+        if (try_clone(base | rows[i].flag) < 0)
+            host.refused |= LAUNCH_BIT(rows[i].guard);
+    *ret_host = host;
+    return 0;
+}

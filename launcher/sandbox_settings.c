@@ -1,0 +1,181 @@
+/*
+ * sandbox_settings.c - one row per key of a sandbox
+ *
+ * The same rows are the keys of [Sandbox], the sandbox keys of [Service] and the flags of coop-run
+ * (docs/design.md, 7). Where systemd has the key, spelling, values and default are systemd's.
+ */
+#include "launcher/launch.h"
+#include "launcher/plan.h"
+#include "launcher/setting_kinds.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+
+#include <string.h>
+#include <sys/resource.h>
+
+#define FIELD(name) .field = offsetof(struct launch_spec, name)
+#define LIMIT(which)                                                                           \
+    .field = offsetof(struct launch_spec, limits) + (which) * sizeof(struct launch_limit)
+#define BOOL(name) &setting_bool, FIELD(name), .fallback = "no"
+
+static const char *const root_names[] = {"host", "empty", NULL};
+static const char *const system_names[] = {"no", "yes", "full", "strict", NULL};
+static const char *const home_names[] = {"no", "yes", "read-only", "tmpfs", NULL};
+
+static const struct setting rows[] = {
+    /* clang-format off */
+    /* namespaces */
+    {"Sandbox", "PrivateUsers", BOOL(private_users),
+     .help = "Own user namespace: ids of the host mean nothing inside, and no capability over the host can be had. An ordinary user always gets one with any other namespace."},
+    {"Sandbox", "PrivatePIDs", BOOL(private_pids), .flag = "private-pids",
+     .help = "Own process ids: no process outside can be seen or signalled, and all inside end together."},
+    {"Sandbox", "PrivateMounts", BOOL(private_mounts),
+     .help = "Own mount table: nothing mounted inside shows outside. Implied by every key that changes the file system."},
+    {"Sandbox", "PrivateNetwork", BOOL(private_network),
+     .help = "Own network with nothing but a loopback interface."},
+    {"Sandbox", "Loopback", &setting_bool, FIELD(loopback), .fallback = "yes",
+     .help = "With PrivateNetwork: bring the loopback interface up."},
+    {"Sandbox", "PrivateIPC", BOOL(private_ipc),
+     .help = "Own System V IPC objects and POSIX message queues."},
+    {"Sandbox", "ProtectHostname", BOOL(protect_hostname),
+     .help = "Own host name: changing it changes nothing outside."},
+    {"Sandbox", "Hostname", &setting_string, FIELD(hostname),
+     .help = "The host name inside. Needs ProtectHostname."},
+    {"Sandbox", "PrivateCgroup", BOOL(private_cgroup),
+     .help = "Own view of the cgroup tree, with the own cgroup as its root."},
+    {"Sandbox", "RestrictNamespaces", BOOL(restrict_namespaces),
+     .help = "Refuse to make further namespaces inside."},
+    {"Sandbox", "AsPid1", BOOL(as_pid_1), .flag = "as-pid-1",
+     .help = "With PrivatePIDs: the program itself is PID 1; no reaper runs above it."},
+
+    /* file system */
+    {"Sandbox", "RootFileSystem", &setting_enum, FIELD(root), .names = root_names, .fallback = "host",
+     .help = "Start from the host's files, or from an empty root that only has what is put there."},
+    {"Sandbox", "RootReadOnly", BOOL(root_read_only),
+     .help = "Make an empty root read-only once it is furnished."},
+    {"Sandbox", "ProtectSystem", &setting_enum, FIELD(protect_system), .names = system_names, .fallback = "no",
+     .help = "Read-only: with yes /usr and /boot, with full /etc as well, with strict everything but /dev, /proc and /sys."},
+    {"Sandbox", "ProtectHome", &setting_enum, FIELD(protect_home), .names = home_names, .fallback = "no",
+     .help = "Make /home, /root and /run/user inaccessible (yes), read-only, or empty (tmpfs)."},
+    {"Sandbox", "PrivateTmp", BOOL(private_tmp),
+     .help = "Own empty /tmp and /var/tmp, gone when the last process ends."},
+    {"Sandbox", "PrivateDevices", BOOL(private_devices),
+     .help = "A /dev with null, zero, full, random, urandom, tty, terminals of its own, and nothing else."},
+    {"Sandbox", "ProtectKernelTunables", BOOL(protect_kernel),
+     .help = "Make /proc/sys, /sys and their like read-only, and hide the kernel's memory and keys."},
+    {"Sandbox", "ReadOnlyPaths", &kind_paths, FIELD(read_only),
+     .help = "Paths to make read-only, with everything below. A '-' in front: may be missing."},
+    {"Sandbox", "ReadWritePaths", &kind_paths, FIELD(read_write),
+     .help = "Paths to leave writable below a read-only one."},
+    {"Sandbox", "InaccessiblePaths", &kind_paths, FIELD(inaccessible),
+     .help = "Paths to hide behind an empty file or directory that nobody can open."},
+    {"Sandbox", "BindPaths", &kind_binds, FIELD(bind),
+     .help = "Show the host's SRC at DST (the same path without one), writable."},
+    {"Sandbox", "BindReadOnlyPaths", &kind_binds, FIELD(bind_read_only),
+     .help = "Show the host's SRC at DST, read-only."},
+    {"Sandbox", "TemporaryFileSystem", &kind_temporary, FIELD(temporary),
+     .help = "A fresh empty directory at PATH. Options: ro, mode=OCTAL, size=SIZE."},
+
+    /* power */
+    {"Sandbox", "NoNewPrivileges", BOOL(no_new_privs),
+     .help = "Set-id programs and file capabilities give nothing. Implied by SystemCallFilter."},
+    {"Sandbox", "CapabilityBoundingSet", &kind_caps_keep, FIELD(cap_dropped),
+     .help = "Capabilities the program can have at most; with '~' in front: cannot have. 'none' leaves none."},
+    {"Sandbox", "AmbientCapabilities", &kind_caps, FIELD(cap_ambient),
+     .help = "Capabilities the program has although it is not root."},
+    {"Sandbox", "SystemCallFilter", &kind_filter, FIELD(filter), .fallback = "none",
+     .help = "Which system calls are allowed: 'default' is what ordinary programs use."},
+
+    /* limits */
+    {"Sandbox", "UMask", &kind_mode, FIELD(umask), .flag = "umask",
+     .help = "The file mode mask, octal."},
+    {"Sandbox", "Nice", &kind_number, FIELD(nice), .min = -20, .max = 19,
+     .help = "The scheduling priority: -20 is the most favourable, 19 the least."},
+    {"Sandbox", "OOMScoreAdjust", &kind_number, FIELD(oom_score), .min = -1000, .max = 1000,
+     .help = "Who is killed first when memory runs out: 1000 is first, -1000 is never."},
+    {"Sandbox", "LimitCPU", &kind_limit, LIMIT(RLIMIT_CPU), .help = "Seconds of CPU time per process."},
+    {"Sandbox", "LimitFSIZE", &kind_limit, LIMIT(RLIMIT_FSIZE), .max = 1, .help = "Size of a file that is written."},
+    {"Sandbox", "LimitDATA", &kind_limit, LIMIT(RLIMIT_DATA), .max = 1, .help = "Size of the data segment."},
+    {"Sandbox", "LimitSTACK", &kind_limit, LIMIT(RLIMIT_STACK), .max = 1, .help = "Size of the stack."},
+    {"Sandbox", "LimitCORE", &kind_limit, LIMIT(RLIMIT_CORE), .max = 1, .help = "Size of a core file."},
+    {"Sandbox", "LimitRSS", &kind_limit, LIMIT(RLIMIT_RSS), .max = 1, .help = "Resident memory (kernels of today ignore it)."},
+    {"Sandbox", "LimitNOFILE", &kind_limit, LIMIT(RLIMIT_NOFILE), .help = "Open descriptors per process."},
+    {"Sandbox", "LimitAS", &kind_limit, LIMIT(RLIMIT_AS), .max = 1, .help = "Address space per process."},
+    {"Sandbox", "LimitNPROC", &kind_limit, LIMIT(RLIMIT_NPROC), .help = "Processes of this user."},
+    {"Sandbox", "LimitMEMLOCK", &kind_limit, LIMIT(RLIMIT_MEMLOCK), .max = 1, .help = "Memory that may be locked."},
+    {"Sandbox", "LimitLOCKS", &kind_limit, LIMIT(RLIMIT_LOCKS), .help = "File locks (kernels of today ignore it)."},
+    {"Sandbox", "LimitSIGPENDING", &kind_limit, LIMIT(RLIMIT_SIGPENDING), .help = "Queued signals of this user."},
+    {"Sandbox", "LimitMSGQUEUE", &kind_limit, LIMIT(RLIMIT_MSGQUEUE), .max = 1, .help = "Bytes in message queues of this user."},
+    {"Sandbox", "LimitNICE", &kind_limit, LIMIT(RLIMIT_NICE), .help = "How far the priority may be raised: 20 minus the lowest nice value."},
+    {"Sandbox", "LimitRTPRIO", &kind_limit, LIMIT(RLIMIT_RTPRIO), .help = "The highest real-time priority."},
+    {"Sandbox", "LimitRTTIME", &kind_limit, LIMIT(RLIMIT_RTTIME), .help = "Microseconds of real-time CPU without a blocking call."},
+
+    /* terminal, life, environment */
+    {"Sandbox", "NewSession", BOOL(new_session),
+     .help = "Own session, without the caller's terminal."},
+    {"Sandbox", "DieWithParent", BOOL(die_with_parent),
+     .help = "End with the process that launched it."},
+    {"Sandbox", "ScrubEnvironment", BOOL(scrub_environment),
+     .help = "Keep variables whose names look like secrets out of an inherited environment."},
+
+    /* what may be missing */
+    {"Sandbox", "Prefer", &kind_guards, FIELD(prefer), .min = 1,
+     .help = "Protections to go without, and say so, where this machine refuses them; 'all' for all."},
+    {"Sandbox", "Require", &kind_guards, FIELD(prefer), .min = 0,
+     .help = "Protections without which nothing is started. That is the default."},
+    /* clang-format on */
+};
+
+const struct setting_table launch_settings = {rows, COOP_COUNT(rows)};
+
+int launch_spec_set(struct launch_spec *spec, const char *key, const char *text,
+                    struct coop_err *err)
+{
+    return settings_apply(&launch_settings, spec, "Sandbox", key, text, err);
+}
+
+const char *launch_limit_name(uint32_t which)
+{
+    for (size_t i = 0; i < COOP_COUNT(rows); i++)
+        if (rows[i].type == &kind_limit &&
+            rows[i].field ==
+                offsetof(struct launch_spec, limits) + which * sizeof(struct launch_limit))
+            return rows[i].key;
+    return NULL;
+}
+
+/* ---- the names of the guards ---- */
+
+static const char *const guard_names[] = {
+#define X(id, name) [LAUNCH_GUARD_##id] = (name),
+    LAUNCH_GUARDS(X)
+#undef X
+};
+
+const char *launch_guard_name(enum launch_guard guard)
+{
+    return (unsigned)guard < LAUNCH_GUARD_COUNT ? guard_names[guard] : "?";
+}
+
+int launch_guard_find(const char *name)
+{
+    for (int i = 0; i < LAUNCH_GUARD_COUNT; i++)
+        if (str_equal_nocase(guard_names[i], name))
+            return i;
+    return -1;
+}
+
+char *launch_guards_text(uint32_t guards, char *ret_text, size_t size)
+{
+    size_t used = 0;
+
+    ret_text[0] = '\0';
+    for (int i = 0; i < LAUNCH_GUARD_COUNT; i++) {
+        if (!(guards & LAUNCH_BIT(i)))
+            continue;
+        str_format(ret_text + used, size - used, "%s%s", used ? ", " : "", guard_names[i]);
+        used += strlen(ret_text + used);
+    }
+    return ret_text;
+}

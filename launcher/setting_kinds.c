@@ -1,0 +1,484 @@
+/*
+ * setting_kinds.c - how the values that only sandboxes have are read and shown
+ */
+#include "launcher/setting_kinds.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "launcher/caps_text.h"
+#include "launcher/launch.h"
+#include "launcher/mount_words.h"
+#include "text/units.h"
+#include "text/words.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- numbers that may be left alone ---- */
+
+static int parse_number(const struct setting *row, const char *text, void *field,
+                        struct coop_err *err)
+{
+    struct launch_number *number = field;
+    long long value;
+
+    if (str_to_int(text, row->min, row->max, &value) < 0)
+        return coop_fail(err, COOP_E_RANGE, "expected a number from %" PRId64 " to %" PRId64,
+                         row->min, row->max);
+    *number = (struct launch_number){true, (int)value};
+    return 0;
+}
+
+static void render_number(const struct setting *row, const void *field, struct buf *out)
+{
+    const struct launch_number *number = field;
+
+    (void)row;
+    if (number->set)
+        buf_addf(out, "%d", number->value);
+}
+
+const struct setting_type kind_number = {
+    .metavar = "NUMBER",
+    .size = sizeof(struct launch_number),
+    .parse = parse_number,
+    .render = render_number,
+    .samples = "0 -5 10",
+};
+
+static int parse_mode(const struct setting *row, const char *text, void *field,
+                      struct coop_err *err)
+{
+    struct launch_number *number = field;
+    int value = 0;
+
+    (void)row;
+    for (const char *c = text; *c; c++) {
+        if (*c < '0' || *c > '7' || c - text > 4)
+            return coop_fail(err, COOP_E_SYNTAX, "expected an octal number like 0022");
+        value = value * 8 + (*c - '0');
+    }
+    if (value > 0777)
+        return coop_fail(err, COOP_E_RANGE, "expected at most 0777");
+    *number = (struct launch_number){true, value};
+    return 0;
+}
+
+static void render_mode(const struct setting *row, const void *field, struct buf *out)
+{
+    const struct launch_number *number = field;
+
+    (void)row;
+    if (number->set)
+        buf_addf(out, "%04o", (unsigned)number->value);
+}
+
+const struct setting_type kind_mode = {
+    .metavar = "MODE",
+    .size = sizeof(struct launch_number),
+    .parse = parse_mode,
+    .render = render_mode,
+    .samples = "0022 0077 0",
+};
+
+/* ---- resource limits: "SOFT", "SOFT:HARD", "infinity"; sizes where the row says so ---- */
+
+static int parse_bound(const struct setting *row, const char *text, uint64_t *ret_bound,
+                       struct coop_err *err)
+{
+    int64_t size;
+    long long number;
+
+    if (strcmp(text, "infinity") == 0) {
+        *ret_bound = UINT64_MAX;
+        return 0;
+    }
+    if (row->max && units_parse_size(text, &size) >= 0) {
+        *ret_bound = (uint64_t)size;
+        return 0;
+    }
+    if (!row->max && str_to_int(text, 0, INT64_MAX, &number) >= 0) {
+        *ret_bound = (uint64_t)number;
+        return 0;
+    }
+    return coop_fail(err, COOP_E_SYNTAX, "expected %s, 'infinity', or SOFT:HARD",
+                     row->max ? "a size" : "a number");
+}
+
+static int parse_limit(const struct setting *row, const char *text, void *field,
+                       struct coop_err *err)
+{
+    struct launch_limit limit = {.set = true};
+    size_t len = strcspn(text, ":");
+    char soft[64];
+
+    if (len >= sizeof soft)
+        return coop_fail(err, COOP_E_SYNTAX, "too long for a limit");
+    str_format(soft, sizeof soft, "%.*s", (int)len, text);
+    if (parse_bound(row, soft, &limit.soft, err) < 0)
+        return -1;
+    limit.hard = limit.soft;
+    if (text[len] && parse_bound(row, text + len + 1, &limit.hard, err) < 0)
+        return -1;
+    if (limit.soft > limit.hard)
+        return coop_fail(err, COOP_E_RANGE, "the soft limit is above the hard one");
+    *(struct launch_limit *)field = limit;
+    return 0;
+}
+
+static void render_bound(uint64_t bound, struct buf *out)
+{
+    if (bound == UINT64_MAX)
+        buf_add_text(out, "infinity");
+    else
+        buf_addf(out, "%" PRIu64, bound);
+}
+
+static void render_limit(const struct setting *row, const void *field, struct buf *out)
+{
+    const struct launch_limit *limit = field;
+
+    (void)row;
+    if (!limit->set)
+        return;
+    render_bound(limit->soft, out);
+    if (limit->hard != limit->soft) {
+        buf_add_char(out, ':');
+        render_bound(limit->hard, out);
+    }
+}
+
+const struct setting_type kind_limit = {
+    .metavar = "LIMIT",
+    .size = sizeof(struct launch_limit),
+    .parse = parse_limit,
+    .render = render_limit,
+    .samples = "0 100 100:200 infinity",
+};
+
+/* ---- capabilities ---- */
+
+static int parse_caps(const struct setting *row, const char *text, void *field,
+                      struct coop_err *err)
+{
+    uint64_t set;
+
+    (void)row;
+    if (caps_parse(text, &set, err) < 0)
+        return -1;
+    *(uint64_t *)field |= set;
+    return 0;
+}
+
+static void render_caps(const struct setting *row, const void *field, struct buf *out)
+{
+    const uint64_t *set = field;
+
+    (void)row;
+    if (*set)
+        caps_render(out, *set);
+}
+
+const struct setting_type kind_caps = {
+    .metavar = "CAP...",
+    .size = sizeof(uint64_t),
+    .parse = parse_caps,
+    .render = render_caps,
+    .samples = "CAP_NET_BIND_SERVICE all",
+};
+
+/* systemd's rule: the first list says what is kept; a further one adds to it; "~" takes away. */
+static int parse_caps_keep(const struct setting *row, const char *text, void *field,
+                           struct coop_err *err)
+{
+    uint64_t *dropped = field, set;
+    bool inverted = text[0] == '~';
+
+    (void)row;
+    if (caps_parse(text + inverted, &set, err) < 0)
+        return -1;
+    if (inverted)
+        *dropped |= set;
+    else if (*dropped == 0 || set == 0)
+        *dropped = ~set;
+    else
+        *dropped &= ~set;
+    return 0;
+}
+
+static void render_caps_keep(const struct setting *row, const void *field, struct buf *out)
+{
+    const uint64_t *dropped = field;
+
+    (void)row;
+    if (*dropped)
+        caps_render(out, ~*dropped);
+}
+
+const struct setting_type kind_caps_keep = {
+    .metavar = "CAP...",
+    .size = sizeof(uint64_t),
+    .parse = parse_caps_keep,
+    .render = render_caps_keep,
+    .samples = "CAP_NET_BIND_SERVICE ~CAP_SYS_ADMIN none",
+};
+
+/* ---- what is preferred, what is required ---- */
+
+static int parse_guards(const struct setting *row, const char *text, void *field,
+                        struct coop_err *err)
+{
+    uint32_t *prefer = field, set = 0;
+
+    for (size_t len; *text; text += len + (text[len] != '\0')) {
+        char word[64];
+        int guard;
+
+        len = strcspn(text, " \t,");
+        if (len == 0)
+            continue;
+        str_format(word, sizeof word, "%.*s", (int)len, text);
+        guard = launch_guard_find(word);
+        if (strcmp(word, "all") == 0)
+            set = LAUNCH_ALL_GUARDS;
+        else if (guard >= 0)
+            set |= LAUNCH_BIT(guard);
+        else
+            return coop_fail(err, COOP_E_UNKNOWN, "'%s' is no protection", word),
+                   coop_hint(err, "'all', or names like PrivateUsers, PrivateNetwork");
+    }
+    *prefer = row->min ? *prefer | set : *prefer & ~set;
+    return 0;
+}
+
+static void render_guards(const struct setting *row, const void *field, struct buf *out)
+{
+    const uint32_t *prefer = field;
+    char text[512];
+
+    if (!row->min || !*prefer)
+        return;
+    buf_add_text(out, *prefer == LAUNCH_ALL_GUARDS
+                          ? "all"
+                          : launch_guards_text(*prefer, text, sizeof text));
+}
+
+const struct setting_type kind_guards = {
+    .metavar = "NAME...",
+    .size = sizeof(uint32_t),
+    .parse = parse_guards,
+    .render = render_guards,
+    .samples = "all PrivateUsers",
+};
+
+/* ---- the filter, by name ---- */
+
+static int parse_filter(const struct setting *row, const char *text, void *field,
+                        struct coop_err *err)
+{
+    (void)row;
+    if (strcmp(text, "none") == 0) {
+        *(int *)field = LAUNCH_FILTER_NONE;
+    } else if (strcmp(text, "default") == 0 || strcmp(text, "@system-service") == 0) {
+        *(int *)field = LAUNCH_FILTER_DEFAULT;
+    } else {
+        coop_fail(err, COOP_E_MISSING, "expected 'default' or 'none'");
+        return coop_hint(err, "lists of system calls are not supported yet");
+    }
+    return 0;
+}
+
+static void render_filter(const struct setting *row, const void *field, struct buf *out)
+{
+    (void)row;
+    buf_add_text(out, *(const int *)field == LAUNCH_FILTER_NONE ? "none" : "default");
+}
+
+const struct setting_type kind_filter = {
+    .metavar = "default|none",
+    .size = sizeof(int),
+    .parse = parse_filter,
+    .render = render_filter,
+    .samples = "default none @system-service",
+};
+
+/* ---- lists of paths ---- */
+
+static void list_done(struct strlist *list)
+{
+    strlist_done(list);
+}
+
+typedef int check_fn(const char *word, struct coop_err *err);
+
+static int parse_checked(const char *text, void *field, check_fn *check, struct coop_err *err)
+{
+    SCOPED(struct strlist, list_done) words = {0};
+
+    if (words_split(text, &words, err) < 0)
+        return -1;
+    for (size_t i = 0; i < words.count; i++)
+        if (check(words.items[i], err) < 0)
+            return -1;
+    if (strlist_append(field, &words) < 0)
+        return coop_fail_sys(err, ENOMEM, "keep the paths");
+    return 0;
+}
+
+static int check_path(const char *word, struct coop_err *err)
+{
+    SCOPED_FREE char *plain = mount_path_plain(word + (word[0] == '-'));
+
+    if (!plain)
+        return coop_fail(err, COOP_E_SYNTAX, "'%s': expected an absolute path without '..'",
+                         word);
+    return 0;
+}
+
+static int parse_paths(const struct setting *row, const char *text, void *field,
+                       struct coop_err *err)
+{
+    (void)row;
+    return parse_checked(text, field, check_path, err);
+}
+
+int launch_parse_bind(const char *text, char **ret_src, char **ret_dst, bool *ret_optional,
+                      struct coop_err *err)
+{
+    bool optional = text[0] == '-';
+    const char *from = text + optional;
+    size_t src_len = strcspn(from, ":");
+    const char *rest = from[src_len] ? from + src_len + 1 : from;
+    size_t dst_len = strcspn(rest, ":");
+    const char *option = rest[dst_len] && rest != from ? rest + dst_len + 1 : "rbind";
+    SCOPED_FREE char *src_text = strndup(from, src_len), *dst_text = strndup(rest, dst_len);
+    SCOPED_FREE char *src = src_text ? mount_path_plain(src_text) : NULL;
+    SCOPED_FREE char *dst = dst_text ? mount_path_plain(dst_text) : NULL;
+
+    if (!src || !dst)
+        return coop_fail(err, COOP_E_SYNTAX,
+                         "'%s': expected SOURCE[:DESTINATION], both absolute", text);
+    if (strcmp(option, "rbind") != 0)
+        return coop_fail(err, COOP_E_MISSING,
+                         "'%s': only 'rbind' (with everything mounted below) is supported",
+                         text);
+    *ret_src = ptr_take(&src);
+    *ret_dst = ptr_take(&dst);
+    *ret_optional = optional;
+    return 0;
+}
+
+static int check_bind(const char *word, struct coop_err *err)
+{
+    SCOPED_FREE char *src = NULL, *dst = NULL;
+    bool optional;
+
+    return launch_parse_bind(word, &src, &dst, &optional, err);
+}
+
+static int parse_binds(const struct setting *row, const char *text, void *field,
+                       struct coop_err *err)
+{
+    (void)row;
+    return parse_checked(text, field, check_bind, err);
+}
+
+static int temporary_option(const char *option, uint32_t *perms, uint64_t *size,
+                            bool *read_only)
+{
+    int64_t bytes;
+    char *end;
+
+    if (strcmp(option, "ro") == 0) {
+        *read_only = true;
+    } else if (str_starts_with(option, "mode=")) {
+        unsigned long mode = strtoul(option + 5, &end, 8);
+
+        if (*end || end == option + 5 || mode > 07777)
+            return -EINVAL;
+        *perms = (uint32_t)mode;
+    } else if (str_starts_with(option, "size=")) {
+        if (units_parse_size(option + 5, &bytes) < 0)
+            return -EINVAL;
+        *size = (uint64_t)bytes;
+    } else if (strcmp(option, "rw") != 0) {
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int launch_parse_temporary(const char *text, char **ret_dst, uint32_t *ret_perms,
+                           uint64_t *ret_size, bool *ret_read_only, struct coop_err *err)
+{
+    size_t len = strcspn(text, ":");
+    SCOPED_FREE char *path = strndup(text, len);
+    SCOPED_FREE char *dst = path ? mount_path_plain(path) : NULL;
+    uint32_t perms = 0755;
+    uint64_t size = 0;
+    bool read_only = false;
+
+    if (!dst)
+        return coop_fail(err, COOP_E_SYNTAX, "'%s': expected an absolute path", text);
+    for (const char *at = text + len; *at;) {
+        char option[64];
+        size_t part = strcspn(++at, ",");
+
+        str_format(option, sizeof option, "%.*s", (int)part, at);
+        if (part >= sizeof option || temporary_option(option, &perms, &size, &read_only) < 0)
+            return coop_fail(err, COOP_E_SYNTAX,
+                             "'%s': expected ro, rw, mode=OCTAL or size=SIZE, not '%s'", text,
+                             option);
+        at += part;
+    }
+    *ret_dst = ptr_take(&dst);
+    *ret_perms = perms;
+    *ret_size = size;
+    *ret_read_only = read_only;
+    return 0;
+}
+
+static int check_temporary(const char *word, struct coop_err *err)
+{
+    SCOPED_FREE char *dst = NULL;
+    uint32_t perms;
+    uint64_t size;
+    bool read_only;
+
+    return launch_parse_temporary(word, &dst, &perms, &size, &read_only, err);
+}
+
+static int parse_temporary(const struct setting *row, const char *text, void *field,
+                           struct coop_err *err)
+{
+    (void)row;
+    return parse_checked(text, field, check_temporary, err);
+}
+
+static void render_list(const struct setting *row, const void *field, struct buf *out)
+{
+    (void)row;
+    words_join(out, field);
+}
+
+static void clear_list(void *field)
+{
+    strlist_done(field);
+}
+
+static int copy_list(void *to, const void *from)
+{
+    return strlist_copy(to, from);
+}
+
+#define LIST_KIND(shown, parser, examples)                                                     \
+    {                                                                                          \
+        .metavar = (shown), .size = sizeof(struct strlist), .list = true, .parse = (parser),   \
+        .render = render_list, .clear = clear_list, .copy = copy_list, .samples = (examples)   \
+    }
+
+const struct setting_type kind_paths = LIST_KIND("PATH...", parse_paths, "/usr -/opt");
+const struct setting_type kind_binds = LIST_KIND("SRC[:DST]", parse_binds, "/usr /a:/b -/x:/y");
+const struct setting_type kind_temporary =
+    LIST_KIND("PATH[:OPTIONS]", parse_temporary, "/var /tmp:ro /x:mode=755,size=1M");

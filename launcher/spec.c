@@ -1,0 +1,273 @@
+/*
+ * spec.c - the life of a spec: empty, filled, checked, copied, freed; and its environment
+ */
+#include "launcher/launch.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "launcher/mount_words.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- life ---- */
+
+static void mount_done(struct launch_mount *mount)
+{
+    free(mount->src);
+    free(mount->dst);
+    free(mount->data);
+}
+
+static void mounts_done(struct launch_mounts *mounts)
+{
+    for (size_t i = 0; i < mounts->count; i++)
+        mount_done(&mounts->items[i]);
+    free(mounts->items);
+    *mounts = (struct launch_mounts){0};
+}
+
+void launch_spec_init(struct launch_spec *spec)
+{
+    *spec = (struct launch_spec){
+        .uid = LAUNCH_NO_ID,
+        .gid = LAUNCH_NO_ID,
+        .inside_uid = LAUNCH_NO_ID,
+        .inside_gid = LAUNCH_NO_ID,
+    };
+    settings_defaults(&launch_settings, spec, NULL); /* plain values only: cannot fail */
+}
+
+void launch_spec_done(struct launch_spec *spec)
+{
+    settings_done(&launch_settings, spec);
+    strlist_done(&spec->argv);
+    strlist_done(&spec->env);
+    strlist_done(&spec->groups);
+    free(spec->argv0);
+    free(spec->cwd);
+    mounts_done(&spec->mounts);
+    *spec = (struct launch_spec){0};
+}
+
+static char *copy_text(const char *text, bool *failed)
+{
+    char *copy = text ? strdup(text) : NULL;
+
+    if (text && !copy)
+        *failed = true;
+    return copy;
+}
+
+int launch_spec_mount(struct launch_spec *spec, const struct launch_mount *mount,
+                      struct coop_err *err)
+{
+    struct launch_mounts *mounts = &spec->mounts;
+    struct launch_mount copy = *mount, *grown;
+    bool failed = false, link = mount->kind == LAUNCH_MOUNT_SYMLINK;
+
+    if (mounts->count >= LAUNCH_MAX_MOUNTS)
+        return coop_fail(err, COOP_E_LIMIT, "more than %d file-system operations",
+                         LAUNCH_MAX_MOUNTS);
+    if (!mount->dst || mount->dst[0] != '/')
+        return coop_fail(err, COOP_E_RANGE, "'%s': a path in the sandbox must be absolute",
+                         mount->dst ? mount->dst : "");
+    copy.data = NULL;
+    copy.dst = mount_path_plain(mount->dst);
+    if (!copy.dst)
+        return coop_fail(err, COOP_E_RANGE, "'%s': a path in the sandbox must not have '..'",
+                         mount->dst);
+    copy.src = copy_text(mount->src, &failed); /* a relative one is the caller's business */
+    if (link && !copy.src)
+        failed = true;
+    if (mount->data && mount->size > 0) {
+        copy.data = malloc(mount->size);
+        if (copy.data)
+            memcpy(copy.data, mount->data, mount->size);
+        else
+            failed = true;
+    }
+    grown = realloc(mounts->items, (mounts->count + 1) * sizeof *grown);
+    if (grown)
+        mounts->items = grown;
+    if (!grown || failed) {
+        mount_done(&copy);
+        return coop_fail_sys(err, ENOMEM, "keep the mount of '%s'", mount->dst);
+    }
+    mounts->items[mounts->count++] = copy;
+    return 0;
+}
+
+int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *from,
+                     struct coop_err *err)
+{
+    struct launch_spec copy = *from; /* the plain fields */
+    bool failed = false;
+
+    /* Everything owned starts empty, so that a half-made copy can be freed. */
+    copy.argv = copy.env = copy.groups = (struct strlist){0};
+    copy.argv0 = copy.cwd = copy.hostname = NULL;
+    copy.mounts = (struct launch_mounts){0};
+    copy.read_only = copy.read_write = copy.inaccessible = (struct strlist){0};
+    copy.bind = copy.bind_read_only = copy.temporary = (struct strlist){0};
+
+    failed = strlist_copy(&copy.argv, &from->argv) < 0 ||
+             strlist_copy(&copy.env, &from->env) < 0 ||
+             strlist_copy(&copy.groups, &from->groups) < 0 ||
+             strlist_copy(&copy.read_only, &from->read_only) < 0 ||
+             strlist_copy(&copy.read_write, &from->read_write) < 0 ||
+             strlist_copy(&copy.inaccessible, &from->inaccessible) < 0 ||
+             strlist_copy(&copy.bind, &from->bind) < 0 ||
+             strlist_copy(&copy.bind_read_only, &from->bind_read_only) < 0 ||
+             strlist_copy(&copy.temporary, &from->temporary) < 0;
+    copy.argv0 = copy_text(from->argv0, &failed);
+    copy.cwd = copy_text(from->cwd, &failed);
+    copy.hostname = copy_text(from->hostname, &failed);
+    for (size_t i = 0; i < from->mounts.count && !failed; i++)
+        failed = launch_spec_mount(&copy, &from->mounts.items[i], NULL) < 0;
+    if (failed) {
+        launch_spec_done(&copy);
+        return coop_fail_sys(err, ENOMEM, "copying a sandbox");
+    }
+    *ret_spec = copy;
+    return 0;
+}
+
+/* ---- checks between fields ---- */
+
+static int check_mounts(const struct launch_spec *spec, struct coop_err *err)
+{
+    for (size_t i = 0; i < spec->mounts.count; i++) {
+        const struct launch_mount *m = &spec->mounts.items[i];
+
+        if (strcmp(m->dst, "/") != 0)
+            continue;
+        if (m->kind == LAUNCH_MOUNT_REMOUNT || (i == 0 && m->kind == LAUNCH_MOUNT_BIND))
+            continue;
+        return coop_fail(err, COOP_E_RANGE,
+                         "only the first file-system operation can be at '/', and only a bind");
+    }
+    return 0;
+}
+
+static int check_groups(const struct launch_spec *spec, struct coop_err *err)
+{
+    long long id;
+
+    for (size_t i = 0; i < spec->groups.count; i++)
+        if (str_to_int(spec->groups.items[i], 0, UINT32_MAX - 1, &id) < 0)
+            return coop_fail(err, COOP_E_RANGE, "supplementary group '%s' is not an id",
+                             spec->groups.items[i]);
+    return 0;
+}
+
+int launch_spec_check(const struct launch_spec *spec, struct coop_err *err)
+{
+    const char *cwd = spec->cwd && spec->cwd[0] == '-' ? spec->cwd + 1 : spec->cwd;
+
+    if (spec->argv.count == 0 || !spec->argv.items[0][0])
+        return coop_fail(err, COOP_E_RANGE, "no command to run");
+    if (cwd && cwd[0] != '/')
+        return coop_fail(err, COOP_E_RANGE, "working directory '%s': must be absolute", cwd);
+    if (spec->hostname && !spec->protect_hostname)
+        return coop_fail(err, COOP_E_RANGE, "Hostname=%s needs ProtectHostname=yes",
+                         spec->hostname);
+    if (spec->hostname && (strlen(spec->hostname) > 64 || !spec->hostname[0]))
+        return coop_fail(err, COOP_E_RANGE, "Hostname: 1 to 64 characters");
+    if (spec->as_pid_1 && !spec->private_pids)
+        return coop_fail(err, COOP_E_RANGE, "AsPid1=yes needs PrivatePIDs=yes");
+    if ((spec->inside_uid != LAUNCH_NO_ID || spec->inside_gid != LAUNCH_NO_ID) &&
+        !spec->private_users)
+        return coop_fail(err, COOP_E_RANGE, "other ids inside need PrivateUsers=yes");
+    if (spec->cap_ambient & spec->cap_dropped)
+        return coop_fail(err, COOP_E_RANGE,
+                         "AmbientCapabilities has some that CapabilityBoundingSet takes away");
+    return check_mounts(spec, err) < 0 || check_groups(spec, err) < 0 ? -1 : 0;
+}
+
+/* ---- environment ---- */
+
+/* Words that mark a variable as a secret, as whole parts of its name between underscores. */
+static const char *const secret_parts[] = {"SECRET",      "SECRETS", "TOKEN",      "TOKENS",
+                                           "PASSWORD",    "PASSWD",  "PASSPHRASE", "CREDENTIAL",
+                                           "CREDENTIALS", "APIKEY",  "KEY",        "KEYS",
+                                           "AUTH",        "COOKIE",  "PRIVATE",    "PWORD"};
+/* Names that lead to a socket or a file through which the caller can be acted for. */
+static const char *const secret_names[] = {"SSH_AUTH_SOCK",
+                                           "SSH_AGENT_PID",
+                                           "GPG_AGENT_INFO",
+                                           "DBUS_SESSION_BUS_ADDRESS",
+                                           "DBUS_SYSTEM_BUS_ADDRESS",
+                                           "XAUTHORITY",
+                                           "DISPLAY",
+                                           "WAYLAND_DISPLAY",
+                                           "DOCKER_HOST",
+                                           "CONTAINER_HOST",
+                                           "KUBECONFIG",
+                                           "NOTIFY_SOCKET",
+                                           "LISTEN_FDS",
+                                           "LISTEN_PID",
+                                           "LISTEN_FDNAMES",
+                                           "XDG_RUNTIME_DIR",
+                                           "COOP_SOCKET",
+                                           "DATABASE_URL",
+                                           "PGPASSFILE",
+                                           "NETRC",
+                                           "PGPASSWORD",
+                                           "MYSQL_PWD"};
+
+bool launch_scrubs(const char *name, size_t length)
+{
+    for (size_t i = 0; i < COOP_COUNT(secret_names); i++)
+        if (strlen(secret_names[i]) == length && strncmp(secret_names[i], name, length) == 0)
+            return true;
+    for (size_t start = 0; start < length;) {
+        size_t part = 0;
+
+        while (start + part < length && name[start + part] != '_')
+            part++;
+        for (size_t i = 0; i < COOP_COUNT(secret_parts); i++)
+            if (strlen(secret_parts[i]) == part &&
+                strncasecmp(secret_parts[i], name + start, part) == 0)
+                return true;
+        start += part + 1;
+    }
+    return false;
+}
+
+int launch_env_set(struct launch_spec *spec, const char *name, const char *value)
+{
+    size_t name_length = strlen(name), value_length = strlen(value);
+    SCOPED_FREE char *assignment = malloc(name_length + value_length + 2);
+
+    if (!assignment)
+        return -ENOMEM;
+    memcpy(assignment, name, name_length);
+    assignment[name_length] = '=';
+    memcpy(assignment + name_length + 1, value, value_length + 1);
+    return strlist_env_put(&spec->env, assignment);
+}
+
+void launch_env_unset(struct launch_spec *spec, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (size_t i = spec->env.count; i-- > 0;)
+        if (strncmp(spec->env.items[i], name, length) == 0 && spec->env.items[i][length] == '=')
+            strlist_remove(&spec->env, i);
+}
+
+int launch_env_inherit(struct launch_spec *spec, char *const *environment)
+{
+    for (; environment && *environment; environment++) {
+        size_t length = strcspn(*environment, "=");
+
+        if (spec->scrub_environment && launch_scrubs(*environment, length))
+            continue;
+        if (strlist_add(&spec->env, *environment) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
