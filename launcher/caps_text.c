@@ -51,6 +51,13 @@ int caps_parse(const char *text, uint64_t *ret_set, struct coop_err *err)
     return 0;
 }
 
+uint64_t caps_known(void)
+{
+    int bits = cap_max_bits(); /* one more than the last capability */
+
+    return bits > 0 && bits < 64 ? (UINT64_C(1) << bits) - 1 : 0;
+}
+
 int caps_render(struct buf *out, uint64_t set)
 {
     const char *between = "";

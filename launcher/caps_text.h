@@ -16,4 +16,7 @@
 int caps_parse(const char *text, uint64_t *ret_set, struct coop_err *err);
 int caps_render(struct buf *out, uint64_t set);
 
+/* All that this kernel has. */
+uint64_t caps_known(void);
+
 #endif

@@ -3,11 +3,12 @@
  *
  * Three steps, because the numbers get in each other's way.  keep-fds lifts everything we need
  * above the final numbers; stdio then puts them down without treading on anything; close-fds
- * moves the report and the gate right behind them and sweeps the rest with one close_range().
+ * moves what it still needs right behind them and sweeps the rest with one close_range().
  *
- *      0 1 2 | 3 ... 3+n-1  | report gate | closed
- *      stdio | handed down  | cloexec     |
+ *      0 1 2 | 3 ... 3+n-1  | report gate liveness | closed
+ *      stdio | handed down  | close-on-exec        |
  */
+#include "base/scope.h"
 #include "launcher/raw.h"
 #include "launcher/steps.h"
 
@@ -74,25 +75,25 @@ int step_stdio(struct child *c)
     return 0;
 }
 
+/* What must live until exec: the report, the gate, and the pipe that tells whether the parent does. */
 int step_close_fds(struct child *c)
 {
-    int base = first_free(c), after = base + (c->io.gate >= 0 ? 2 : 1);
-    int r = lift(c, &c->report, after);
-    long moved;
+    int *kept[] = {&c->report, &c->io.gate, &c->io.liveness};
+    int base = first_free(c), after = base + (int)COOP_COUNT(kept), place = base, r = 0;
 
-    if (r >= 0)
-        r = lift(c, &c->io.gate, after);
+    for (size_t i = 0; i < COOP_COUNT(kept) && r >= 0; i++)
+        r = lift(c, kept[i], after);
     if (r < 0)
         return r;
-    moved = raw3(SYS_dup3, c->report, base, O_CLOEXEC);
-    if (moved < 0)
-        return step_fail(c, moved, "dup3", "the report channel");
-    c->report = base;
-    if (c->io.gate >= 0) {
-        moved = raw3(SYS_dup3, c->io.gate, base + 1, O_CLOEXEC);
+    for (size_t i = 0; i < COOP_COUNT(kept); i++) {
+        long moved;
+
+        if (*kept[i] < 0)
+            continue;
+        moved = raw3(SYS_dup3, *kept[i], place, O_CLOEXEC);
         if (moved < 0)
-            return step_fail(c, moved, "dup3", "the gate");
-        c->io.gate = base + 1;
+            return step_fail(c, moved, "dup3", "keeping a descriptor");
+        *kept[i] = place++;
     }
-    return step_fail(c, raw3(SYS_close_range, after, UINT32_MAX, 0), "close_range", NULL);
+    return step_fail(c, raw3(SYS_close_range, place, UINT32_MAX, 0), "close_range", NULL);
 }

@@ -547,6 +547,7 @@ int step_mounts(struct child *c)
 {
     const struct plan_op *ops = plan_at(c->plan, c->plan->ops.at);
     uint32_t first = c->plan->flags & PLAN_ROOT_BIND ? 1 : 0;
+    long mask = raw1(SYS_umask, 0); /* the modes of the plan are meant as they stand */
     int r;
 
     for (uint32_t i = first; i < c->plan->ops.count; i++) {
@@ -555,6 +556,7 @@ int step_mounts(struct child *c)
         if (r < 0 && !recipe_may_lose(c, ops[i].guard, r))
             return r;
     }
+    raw1(SYS_umask, mask);
     if (!(c->plan->flags & PLAN_ROOT_READ_ONLY))
         return 0;
     return step_fail(c, set_attributes(c->root, MOUNT_ATTR_RDONLY, 0, false), "mount_setattr",

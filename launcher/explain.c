@@ -1,0 +1,316 @@
+/*
+ * explain.c - a plan as a person reads it, and a failed step as a person understands it
+ */
+#include "launcher/recipe.h"
+
+#include "base/buf.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "launcher/caps_text.h"
+#include "launcher/kernel.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- the data of each step ---- */
+
+static void explain_maps(const struct launch_plan *p, FILE *out)
+{
+    if (p->flags & PLAN_MAP_IDS)
+        fprintf(out, "    uid %u inside is %u outside, gid %u is %u; setgroups denied\n",
+                p->map_inside_uid, p->map_outside_uid, p->map_inside_gid, p->map_outside_gid);
+}
+
+static void print_attributes(uint64_t set, uint64_t clear, FILE *out)
+{
+    static const struct {
+        uint64_t bit;
+        const char *on, *off;
+    } names[] = {{MOUNT_ATTR_RDONLY, "read-only", "writable"},
+                 {MOUNT_ATTR_NOSUID, "nosuid", "suid"},
+                 {MOUNT_ATTR_NODEV, "nodev", "dev"},
+                 {MOUNT_ATTR_NOEXEC, "noexec", "exec"}};
+
+    for (size_t i = 0; i < COOP_COUNT(names); i++) {
+        if (set & names[i].bit)
+            fprintf(out, " %s", names[i].on);
+        if (clear & names[i].bit)
+            fprintf(out, " %s", names[i].off);
+    }
+}
+
+static void explain_op(const struct launch_plan *p, const struct plan_op *op, FILE *out)
+{
+    static const char *const words[PLAN_OP_KINDS] = {
+        [PLAN_OP_BIND] = "bind",       [PLAN_OP_TMPFS] = "tmpfs",
+        [PLAN_OP_PROC] = "proc",       [PLAN_OP_DEVPTS] = "devpts",
+        [PLAN_OP_MQUEUE] = "mqueue",   [PLAN_OP_DIR] = "dir",
+        [PLAN_OP_SYMLINK] = "symlink", [PLAN_OP_FILE] = "file",
+        [PLAN_OP_COPY] = "copy",       [PLAN_OP_MIRROR] = "mirror",
+        [PLAN_OP_MASK] = "hide",       [PLAN_OP_SETATTR] = "change",
+        [PLAN_OP_SELF] = "cover",
+    };
+    const char *src = plan_str(p, op->src);
+
+    fprintf(out, "    %-8s%s", words[op->kind], plan_str(p, op->dst));
+    if (src)
+        fprintf(out, " %s %s", op->kind == PLAN_OP_SYMLINK ? "->" : "from", src);
+    if (op->kind != PLAN_OP_SYMLINK && op->kind != PLAN_OP_COPY && op->kind != PLAN_OP_DIR)
+        print_attributes(op->attr_set, op->attr_clear, out);
+    if (op->kind == PLAN_OP_TMPFS || op->kind == PLAN_OP_DIR || op->kind == PLAN_OP_FILE)
+        fprintf(out, " mode %04o", op->perms);
+    if (op->size)
+        fprintf(out, " %" PRIu64 " bytes", op->size);
+    fprintf(out, "%s\n", op->flags & PLAN_MNT_TRY ? " (if there)" : "");
+}
+
+static void explain_mounts(const struct launch_plan *p, FILE *out)
+{
+    const struct plan_op *ops = plan_at(p, p->ops.at);
+
+    for (uint32_t i = p->flags & PLAN_ROOT_BIND ? 1 : 0; i < p->ops.count; i++)
+        explain_op(p, &ops[i], out);
+    if (p->flags & PLAN_ROOT_READ_ONLY)
+        fprintf(out, "    change  / read-only\n");
+}
+
+static void explain_root(const struct launch_plan *p, FILE *out)
+{
+    const struct plan_op *ops = plan_at(p, p->ops.at);
+
+    if (p->flags & PLAN_ROOT_BIND)
+        explain_op(p, &ops[0], out);
+    else
+        fprintf(out, "    empty, at most %" PRIu64 " bytes\n", p->root_size);
+}
+
+static void explain_hostname(const struct launch_plan *p, FILE *out)
+{
+    fprintf(out, "    %s\n", plan_str(p, p->hostname));
+}
+
+static void explain_limits(const struct launch_plan *p, FILE *out)
+{
+    const struct plan_limit *limits = plan_at(p, p->limits.at);
+
+    for (uint32_t i = 0; i < p->limits.count; i++)
+        fprintf(out, "    %s soft %" PRId64 " hard %" PRId64 "\n", plan_str(p, limits[i].name),
+                (int64_t)limits[i].soft, (int64_t)limits[i].hard);
+}
+
+static void explain_umask(const struct launch_plan *p, FILE *out)
+{
+    fprintf(out, "    %04o\n", p->umask);
+}
+
+static void explain_nice(const struct launch_plan *p, FILE *out)
+{
+    fprintf(out, "    %d\n", p->nice);
+}
+
+static void explain_oom(const struct launch_plan *p, FILE *out)
+{
+    fprintf(out, "    %d\n", p->oom_score);
+}
+
+static void print_caps(const char *what, uint64_t set, FILE *out)
+{
+    struct buf text = BUF_INIT((size_t)4096);
+
+    caps_render(&text, set);
+    fprintf(out, "    %s %s\n", what, buf_text(&text));
+    buf_done(&text);
+}
+
+static void explain_bounding(const struct launch_plan *p, FILE *out)
+{
+    print_caps("keep", p->cap_keep, out);
+}
+
+static void explain_caps(const struct launch_plan *p, FILE *out)
+{
+    print_caps("at most", p->cap_keep, out);
+    if (p->cap_ambient)
+        print_caps("ambient", p->cap_ambient, out);
+}
+
+static void explain_identity(const struct launch_plan *p, FILE *out)
+{
+    const uint32_t *groups = plan_at(p, p->groups.at);
+
+    fprintf(out, "    uid %u gid %u groups", p->uid, p->gid);
+    for (uint32_t i = 0; i < p->groups.count; i++)
+        fprintf(out, " %u", groups[i]);
+    fprintf(out, "%s\n", p->groups.count ? "" : " none");
+}
+
+static void explain_cwd(const struct launch_plan *p, FILE *out)
+{
+    fprintf(out, "    %s%s\n", plan_str(p, p->cwd),
+            p->flags & PLAN_CWD_OPTIONAL ? " (or / if it is missing)" : "");
+}
+
+static void explain_filter(const struct launch_plan *p, FILE *out)
+{
+    fprintf(out, "    %u instructions\n", p->filter.count);
+}
+
+static void explain_exec(const struct launch_plan *p, FILE *out)
+{
+    const plan_off *argv = plan_at(p, p->argv_off.at), *paths = plan_at(p, p->exec_paths.at);
+
+    fprintf(out, "    argv ");
+    for (uint32_t i = 0; i < p->argv_off.count; i++)
+        fprintf(out, " '%s'", plan_str(p, argv[i]));
+    fprintf(out, "\n    looked for at");
+    for (uint32_t i = 0; i < p->exec_paths.count; i++)
+        fprintf(out, " %s", plan_str(p, paths[i]));
+    fprintf(out, "\n    with %u environment variables\n", p->env_off.count);
+}
+
+/* ---- which steps a plan uses, and how each shows its data ---- */
+
+typedef void explain_fn(const struct launch_plan *plan, FILE *out);
+
+static const struct explained {
+    const char *step;
+    uint32_t flag; /* used when any of these is set; 0: see 'vec' */
+    size_t vec;    /* offset of a plan_vec that must not be empty; 0: always used */
+    explain_fn *data;
+} explained[] = {
+    /* clang-format off */
+    {"guard-parent", PLAN_PDEATHSIG,      0, NULL},
+    {"user-maps",    PLAN_MAP_IDS,        0, explain_maps},
+    {"oom-score",    PLAN_SET_OOM,        0, explain_oom},
+    {"no-nesting",   PLAN_NO_NESTING,     0, NULL},
+    {"loopback",     PLAN_LOOPBACK,       0, NULL},
+    {"hostname",     0, offsetof(struct launch_plan, hostname), explain_hostname},
+    {"private-view", PLAN_PRIVATE_VIEW,   0, NULL},
+    {"new-root",     PLAN_NEW_ROOT,       0, explain_root},
+    {"mounts",       0, offsetof(struct launch_plan, ops.count), explain_mounts},
+    {"pivot-root",   PLAN_NEW_ROOT,       0, NULL},
+    {"split",        PLAN_REAPER,         0, NULL},
+    {"session",      PLAN_SESSION,        0, NULL},
+    {"umask",        PLAN_SET_UMASK,      0, explain_umask},
+    {"nice",         PLAN_SET_NICE,       0, explain_nice},
+    {"rlimits",      0, offsetof(struct launch_plan, limits.count), explain_limits},
+    {"bounding",     PLAN_DROP_BOUNDING,  0, explain_bounding},
+    {"identity",     PLAN_SET_IDS | PLAN_SET_GROUPS, 0, explain_identity},
+    {"cwd",          0, 0, explain_cwd},
+    {"caps",         PLAN_SET_CAPS,       0, explain_caps},
+    {"pdeathsig",    PLAN_PDEATHSIG,      0, NULL},
+    {"no-new-privs", PLAN_NO_NEW_PRIVS,   0, NULL},
+    {"seccomp",      0, offsetof(struct launch_plan, filter.count), explain_filter},
+    {"exec",         0, 0, explain_exec},
+    /* clang-format on */
+};
+
+static const struct explained *find_explained(const char *step)
+{
+    for (size_t i = 0; i < COOP_COUNT(explained); i++)
+        if (strcmp(explained[i].step, step) == 0)
+            return &explained[i];
+    return NULL; /* keep-fds, stdio, hello ...: in every launch, without data of its own */
+}
+
+static bool is_used(const struct launch_plan *plan, const struct explained *how)
+{
+    uint32_t count;
+
+    if (!how || (!how->flag && !how->vec))
+        return true;
+    if (how->flag)
+        return plan->flags & how->flag;
+    memcpy(&count, (const char *)plan + how->vec, sizeof count);
+    return count > 0;
+}
+
+static void explain_birth(const struct launch_plan *plan, FILE *out)
+{
+    static const struct {
+        uint32_t flag;
+        const char *name;
+    } names[] = {{CLONE_NEWUSER, "user"},    {CLONE_NEWPID, "pid"}, {CLONE_NEWNS, "mount"},
+                 {CLONE_NEWNET, "net"},      {CLONE_NEWIPC, "ipc"}, {CLONE_NEWUTS, "uts"},
+                 {CLONE_NEWCGROUP, "cgroup"}};
+
+    fprintf(out, "clone: the child is born in new namespaces:");
+    for (size_t i = 0; i < COOP_COUNT(names); i++)
+        if (plan->clone_flags & names[i].flag)
+            fprintf(out, " %s", names[i].name);
+    fprintf(out, "%s\n", plan->clone_flags ? "" : " none");
+}
+
+void launch_explain(const struct launch_plan *plan, FILE *out)
+{
+    char names[1024];
+    const char *step;
+
+    explain_birth(plan, out);
+    for (unsigned i = 0; (step = recipe_step_name(i)) != NULL; i++) {
+        const struct explained *how = find_explained(step);
+
+        if (!is_used(plan, how))
+            continue;
+        fprintf(out, "%s: %s\n", step, recipe_step_why(i));
+        if (how && how->data)
+            how->data(plan, out);
+    }
+    if (plan->guards & plan->prefer)
+        fprintf(out, "preferred: %s\n",
+                launch_guards_text(plan->guards & plan->prefer, names, sizeof names));
+    if (plan->lost)
+        fprintf(out, "refused by this machine: %s\n",
+                launch_guards_text(plan->lost, names, sizeof names));
+}
+
+/* ---- a failed step ---- */
+
+static void hint_for(const struct launch_report *report, const struct launch_plan *plan,
+                     struct coop_err *err)
+{
+    const char *step = recipe_step_name(report->step);
+
+    if (strcmp(step, "user-maps") == 0)
+        coop_hint(err, "user namespaces are restricted here: look at "
+                       "kernel.apparmor_restrict_unprivileged_userns, "
+                       "kernel.unprivileged_userns_clone and user.max_user_namespaces");
+    else if (strcmp(step, "mounts") == 0 && report->sys == EROFS)
+        coop_hint(err,
+                  "mount points are made only in the sandbox's own directories, never in "
+                  "the host's files: make '%s' first, or put a --tmpfs above it",
+                  report->path);
+    else if (strcmp(step, "mounts") == 0 && report->sys == ENOENT)
+        coop_hint(err, "'%s' does not exist; the -try form of an option skips what is missing",
+                  report->path);
+    else if (strcmp(step, "mounts") == 0 && strcmp(report->call, "fsmount") == 0)
+        coop_hint(err,
+                  "parts of the host's /proc are covered, probably by a container: then the "
+                  "kernel refuses a fresh one");
+    else if (strcmp(step, "exec") == 0 && report->sys == ENOENT)
+        coop_hint(err, "%s",
+                  plan->flags & PLAN_NEW_ROOT
+                      ? "it must exist inside the sandbox, and so must its interpreter"
+                      : "is it installed, and is its interpreter?");
+    else
+        coop_hint(err, "this step stands here because: %s", recipe_step_why(report->step));
+}
+
+int recipe_explain_failure(const struct launch_report *report, const struct launch_plan *plan,
+                           struct coop_err *err)
+{
+    const char *step = recipe_step_name(report->step);
+    char what[512];
+
+    if (!step)
+        return coop_fail(err, COOP_E_CHILD, "the child failed in an unknown step");
+    str_format(what, sizeof what, "%.*s%s%.*s", (int)sizeof report->call, report->call,
+               report->path[0] ? " " : "", (int)sizeof report->path, report->path);
+    coop_fail_sys(err, report->sys, "step '%s': %s", step, what);
+    /* So that a caller can tell "no such program" from "no such directory to bind". */
+    if (err && strcmp(step, "exec") == 0)
+        err->code = COOP_E_CHILD;
+    hint_for(report, plan, err);
+    return -1;
+}

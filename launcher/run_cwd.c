@@ -1,0 +1,164 @@
+/*
+ * run_cwd.c - where the command starts when nobody says so (see run_cwd.h)
+ */
+#include "launcher/run_cwd.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "launcher/mount_words.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- who lives where ---- */
+
+static void list_done(struct strlist *list)
+{
+    strlist_done(list);
+}
+
+static void file_close(FILE **file)
+{
+    if (*file)
+        fclose(*file);
+}
+
+static void add_home(struct strlist *homes, const char *home)
+{
+    SCOPED_FREE char *plain = mount_path_plain(home);
+
+    if (plain && strcmp(plain, "/") != 0 && !strlist_has(homes, plain))
+        strlist_add(homes, plain);
+}
+
+/* Homes of people: those in /home, of root, of whoever calls, and of login accounts in passwd.
+ * Read by hand: a static program has no name service to ask. */
+static void collect_homes(struct strlist *homes)
+{
+    SCOPED(FILE *, file_close) passwd = fopen("/etc/passwd", "re");
+    const char *own = secure_getenv("HOME");
+    char line[1024];
+
+    add_home(homes, "/root");
+    if (own)
+        add_home(homes, own);
+    while (passwd && fgets(line, sizeof line, passwd)) {
+        char *field = line, *uid = NULL, *home = NULL;
+
+        for (int i = 0; i <= 5 && field; i++) {
+            char *text = strsep(&field, ":");
+
+            if (i == 2)
+                uid = text;
+            if (i == 5)
+                home = text;
+        }
+        if (uid && home && strtoul(uid, NULL, 10) >= 1000 &&
+            !str_starts_with(home, "/nonexistent"))
+            add_home(homes, home);
+    }
+}
+
+/* ---- the rule ---- */
+
+static bool is_below(const char *path, const char *top)
+{
+    size_t length = strlen(top);
+
+    return strncmp(path, top, length) == 0 && path[length] == '/';
+}
+
+static bool is_at_or_below(const char *path, const char *top)
+{
+    return strcmp(path, top) == 0 || is_below(path, top);
+}
+
+const char *run_cwd_refused(const char *cwd, const struct strlist *homes)
+{
+    static const char *const system[] = {"/etc", "/proc", "/sys", "/dev", "/run", "/boot"};
+    static const char *const shared[] = {"/tmp", "/var/tmp", "/var", "/home", "/srv", "/mnt"};
+    bool in_a_home = false;
+
+    if (strcmp(cwd, "/") == 0)
+        return "it is the whole system";
+    for (size_t i = 0; i < COOP_COUNT(system); i++)
+        if (is_at_or_below(cwd, system[i]))
+            return "it belongs to the system";
+    for (size_t i = 0; i < COOP_COUNT(shared); i++)
+        if (strcmp(cwd, shared[i]) == 0)
+            return "it is a directory of many";
+    for (size_t i = 0; i < homes->count; i++) {
+        const char *home = homes->items[i];
+
+        if (strcmp(cwd, home) == 0)
+            return "it is a home directory";
+        if (is_below(home, cwd))
+            return "a home directory is below it";
+        if (is_below(cwd, home)) {
+            in_a_home = true;
+            if (cwd[strlen(home) + 1] == '.')
+                return "it is a hidden directory of a home";
+        }
+    }
+    if (!in_a_home && is_below(cwd, "/home") && !strchr(cwd + strlen("/home/"), '/'))
+        return "it is a home directory";
+    return NULL;
+}
+
+/* ---- the public call ---- */
+
+static int start_in(struct run_options *o, const char *prefix, const char *dir,
+                    struct coop_err *err)
+{
+    size_t size = strlen(dir) + 2;
+
+    free(o->spec.cwd);
+    o->spec.cwd = malloc(size);
+    if (!o->spec.cwd)
+        return coop_fail_sys(err, ENOMEM, "the working directory");
+    return str_format(o->spec.cwd, size, "%s%s", prefix, dir);
+}
+
+static int show_read_only(struct run_options *o, char *cwd, struct coop_err *err)
+{
+    const struct launch_mount mount = {
+        .kind = LAUNCH_MOUNT_BIND,
+        .flags = LAUNCH_MOUNT_RO,
+        .src = cwd,
+        .dst = cwd,
+        .guard = LAUNCH_GUARD_ROOT,
+    };
+
+    if (is_at_or_below(cwd, "/usr")) /* shown already */
+        return start_in(o, "-", cwd, err);
+    if (launch_spec_mount(&o->spec, &mount, err) < 0)
+        return -1;
+    return start_in(o, "", cwd, err);
+}
+
+int run_choose_cwd(struct run_options *options, struct coop_err *err)
+{
+    SCOPED(struct strlist, list_done) homes = {0};
+    char cwd[4096], note[4400];
+    const char *why;
+
+    if (!getcwd(cwd, sizeof cwd) || cwd[0] != '/') {
+        strlist_add(&options->notes, "the working directory is gone; starting in '/'");
+        return 0;
+    }
+    if (options->own_files || options->spec.root == LAUNCH_ROOT_HOST)
+        return start_in(options, "-", cwd, err);
+    collect_homes(&homes);
+    why = run_cwd_refused(cwd, &homes);
+    if (!why)
+        return show_read_only(options, cwd, err);
+    if (strcmp(cwd, "/") == 0)
+        return 0;
+    str_format(note, sizeof note,
+               "the working directory '%s' is not shown inside (%s); starting in '/'", cwd,
+               why);
+    strlist_add(&options->notes, note);
+    return 0;
+}

@@ -1,0 +1,32 @@
+#ifndef LAUNCHER_RUN_OPTIONS_H
+#define LAUNCHER_RUN_OPTIONS_H
+
+#include "launcher/launch.h"
+
+/*
+ * run_options.h - coop-run's command line; private to coop-run
+ *
+ * Three families, in one namespace of flags: bubblewrap's spellings (order kept, later ones win),
+ * one flag per row of sandbox_settings.c, and a few of our own.  Any file-system flag starts from an
+ * empty root, as in bubblewrap; everything else of the profile stays.
+ */
+struct run_options {
+    struct launch_spec spec; /* profile, flags, command, environment: ready to compile  */
+    const char *profile;
+    bool own_files; /* a file-system flag was given: the root is the user's making */
+    bool explain, help, version;
+    struct strlist words; /* the command line, with --args put in; owns what spec borrows */
+    struct strlist notes; /* what the user should know, one line each                   */
+};
+
+/* 0, or -1 with an error that names the flag. Done in both cases with run_options_done(). */
+int run_options_parse(struct run_options *ret_options, int argc, char *const *argv,
+                      char *const *environment, struct coop_err *err);
+void run_options_done(struct run_options *options);
+
+void run_options_print_help(FILE *out);
+
+/* The .It items of coop-run.1, for the test that compares it with the table. */
+void run_options_print_mdoc(FILE *out);
+
+#endif
