@@ -168,8 +168,8 @@ struct runtime {
     _Atomic(int) idle_procs_count, spinning;
     struct worker *idle_workers, *all_workers;
     _Atomic(int) workers_count, idle_workers_count, blocked;
-    struct worker *poller; /* the worker that sleeps in the poller, or is about to */
-    bool poller_handed;    /* it has been given a processor                        */
+    _Atomic(struct worker *) poller; /* the worker that sleeps in the poller, or is about to */
+    _Atomic(bool) poller_handed;     /* it has been given a processor                        */
     struct coro_queue global, urgent;
     _Atomic(int) global_count, urgent_count;
     struct coop_actor *starved; /* wait for a stack */

@@ -60,7 +60,7 @@ static struct {
     _Atomic(unsigned) slabs_count, used; /* slots of the last slab in use */
     struct coro *free;
     _Atomic(unsigned) free_count;
-    unsigned trimmed; /* as many at the end of the free list have no memory */
+    _Atomic(unsigned) trimmed; /* as many at the end of the free list have no memory */
 } stacks;
 
 /* ---- guards ---- */
