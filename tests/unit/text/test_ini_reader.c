@@ -157,7 +157,7 @@ Test(ini_reader, callbacks_errors_keep_their_hint_and_get_a_place)
 
 static void in_temp_dir(char dir[32])
 {
-    strcpy(dir, "/tmp/coop-ini-XXXXXX"); /* house-ok: a constant that fits */
+    snprintf(dir, 32, "/tmp/coop-ini-XXXXXX");
     cr_assert(mkdtemp(dir) != NULL);
     cr_assert_eq(chdir(dir), 0);
 }

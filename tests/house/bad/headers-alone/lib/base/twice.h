@@ -1,0 +1,1 @@
+struct twice { int a; };

@@ -1,0 +1,4 @@
+#include "base/sys.h"
+#include "rt/sched.h"
+#include "coop/chan.h"
+#include <text/anything.h>

@@ -1,0 +1,4 @@
+#include "rt/sched.h"
+#include "coop/chan.h"
+#include "supervisor/x.h"
+#include "base/scope.h"

@@ -1,0 +1,1 @@
+/* TODOS, a hacker, /worker/ and network/ are words like others */

@@ -1,0 +1,84 @@
+#!/bin/sh
+# check.sh CHECK ROOT [CC] - does the tree keep the house rules?
+#   layers    #include lines follow layers.txt
+#   banned    calls of banned.txt, and errno where no API reports through it
+#   words     notes to oneself, paths of somebody's machine
+#   sizes     functions over 80 lines, files over 800 (over 450: a warning)
+#   headers   each header compiles alone, and twice
+# Needs sh and awk only.  The rules apply to what lies below ROOT; tests/house/bad is full of
+# violations on purpose, tests/house/bites.sh proves with it that each check bites.
+set -eu
+check=$1
+root=$2
+cc=${3:-cc}
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$root"
+
+# Sources, without what the build makes.
+sources() {
+    find lib launcher supervisor "$@" -name '*.[ch]' ! -path '*/house/bad/*' 2>/dev/null | LC_ALL=C sort
+}
+
+layers() {
+    awk -f "$here/layers.awk" "$here/layers.txt" $(sources)
+}
+
+banned() {
+    bad=0
+    code=$(mktemp)
+    for file in $(sources tests); do
+        awk -f "$here/code.awk" "$file" >"$code"
+        awk -F '\t' -v file="$file" '
+            FNR == NR {
+                if ($0 !~ /^#/ && NF == 4 && file ~ $2 && ($3 == "-" || file !~ $3)) {
+                    call[++count] = "(^|[^A-Za-z0-9_.>])(" $1 ")[ \t]*\\("
+                    why[count] = $4
+                }
+                next
+            }
+            {
+                for (i = 1; i <= count; i++)
+                    if (match($2, call[i]) && !declared($2)) {
+                        what = substr($2, RSTART, RLENGTH)
+                        gsub(/[^A-Za-z0-9_]/, "", what)
+                        printf "%s:%d: %s: %s\n", file, $1, what, why[i]
+                        bad = 1
+                    }
+                if (file ~ /^(lib\/rt|supervisor)\// && file !~ /^supervisor\/(config\/|ctl\/|coopctl\.c|control\/client\.c)/ && $2 ~ /(^|[^A-Za-z0-9_.>])errno([^A-Za-z0-9_.]|$)/) {
+                    printf "%s:%d: errno: after a switch it is another thread'"'"'s; sys_*() return -errno\n", file, $1
+                    bad = 1
+                }
+            }
+            # A table of calls (X rows) or a struct member of that name calls nothing.
+            function declared(line) { return line ~ /^[ \t]*(X|Y)\(/ }
+            END { exit bad }' "$here/banned.txt" "$code" || bad=1
+    done
+    rm -f "$code"
+    return $bad
+}
+
+words() {
+    # Spelled with brackets, so that this file does not find itself.
+    notes='(^|[^A-Za-z])(T[O]DO|F[I]XME|X[X]X|H[A]CK)([^A-Za-z]|$)|[Nn]ot (yet )?i[m]plemented'
+    paths='(^|[^A-Za-z0-9_.-])/w[o]rk/|\.\./sh[a]red'
+    ! find . \( -name .git -o -name build -o -path ./tests/house/bad \) -prune -o -type f -print |
+        LC_ALL=C sort | xargs -d '\n' grep -InE "$notes|$paths" --
+}
+
+sizes() {
+    awk -v function_max=80 -v file_warn=450 -v file_max=800 -f "$here/sizes.awk" $(sources tests)
+}
+
+headers() {
+    bad=0
+    dir=$(mktemp -d)
+    flags="-std=c17 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wmissing-prototypes -Werror -fsyntax-only"
+    for header in $(sources tests | grep '\.h$'); do
+        printf '#include "%s"\n#include "%s"\n' "$header" "$header" >"$dir/alone.c"
+        "$cc" $flags -I. -Ilib -Ilib/include -Isupervisor -Itests "$dir/alone.c" || bad=1
+    done
+    rm -r "$dir"
+    return $bad
+}
+
+"$check"
