@@ -3,6 +3,7 @@
  */
 #include "control/room.h"
 
+#include "base/sys.h"
 #include "coop/coro.h"
 #include "daemon.h"
 #include "text/units.h"
@@ -13,7 +14,7 @@ static json_int_t seconds_since(int64_t wall)
 {
     struct timespec now = {0};
 
-    clock_gettime(CLOCK_REALTIME, &now);
+    sys_clock_gettime(CLOCK_REALTIME, &now);
     return now.tv_sec - wall / COOP_NSEC_PER_SEC;
 }
 

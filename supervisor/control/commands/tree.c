@@ -35,7 +35,7 @@ static void add_cgroup(struct roots *roots, struct daemon *daemon, const char *n
 
     if (daemon_cgroup_path(daemon, name, path, sizeof path - sizeof "/cgroup.procs") < 0)
         return;
-    strcat(path, "/cgroup.procs");
+    memcpy(path + strlen(path), "/cgroup.procs", sizeof "/cgroup.procs");
     procs = fopen(path, "re");
     while (procs && fgets(line, sizeof line, procs))
         add_root(roots, (pid_t)strtol(line, NULL, 10));
