@@ -133,7 +133,9 @@ static int see_file(struct scn *s, struct proc *p, char **argv, struct text *ret
     (void)p;
     ret->len = 0;
     if (fd < 0) {
-        text_set(ret, "absent");
+        text_set(ret, faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0
+                          ? "absent"
+                          : "no readable file"); /* a socket, for one */
         return SCN_OK;
     }
     text_add(ret, "", 0);
