@@ -385,7 +385,11 @@ static void become_powerless(const struct launch_plan *plan)
 _Noreturn static void reap_for(const struct child *c, pid_t main_pid)
 {
     const struct init_reaper reaper = {
-        .main = main_pid, .note_fd = c->io.exit_note, .life_fd = c->io.liveness};
+        .main = main_pid,
+        .note_fd = c->io.exit_note,
+        .life_fd = c->io.liveness,
+        .flags = c->plan->flags & PLAN_SUBREAPER ? INIT_TREE : 0,
+    };
 
     /* The log stays open here, too: what the tree wrote last is not lost with its writers. */
     init_let_go((int[]){c->io.stdio[1], c->io.stdio[2], reaper.note_fd, reaper.life_fd}, 4);
@@ -399,6 +403,9 @@ int step_split(struct child *c)
 
     if (!(c->plan->flags & PLAN_REAPER))
         return 0;
+    c->call = "prctl";
+    if (c->plan->flags & PLAN_SUBREAPER && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        return -errno;
     init_default_signals();
     pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
     if (pid > 0)
