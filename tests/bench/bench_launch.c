@@ -10,19 +10,26 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
 
+/* posix_spawn(3) only reads its argv, but is older than const. */
+static char *const *as_argv(const char *const *words)
+{
+    return (char *const *)(uintptr_t)words;
+}
+
 enum { LAUNCH_ROUNDS = 200, BATCH = 20, IN_FLIGHT = 2, VERSION_SIZE = 64 };
 
 enum contender { OURS, BWRAP, SPAWN, CONTENDERS };
 
-static char *const ours_argv[] = {COOP_RUN, "--", "/bin/true", NULL};
-static char *const spawn_argv[] = {"/bin/true", NULL};
+static const char *const ours_argv[] = {COOP_RUN, "--", "/bin/true", NULL};
+static const char *const spawn_argv[] = {"/bin/true", NULL};
 /* clang-format off */
-static char *const bwrap_argv[] = {
+static const char *const bwrap_argv[] = {
     "bwrap", "--unshare-all", "--new-session", "--die-with-parent", "--cap-drop", "ALL",
     "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib",
     "--symlink", "usr/lib64", "/lib64", "--symlink", "usr/sbin", "/sbin",
@@ -30,13 +37,13 @@ static char *const bwrap_argv[] = {
     "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/home",
     "--", "/bin/true", NULL};
 /* clang-format on */
-static char *const *const argvs[CONTENDERS] = {ours_argv, bwrap_argv, spawn_argv};
+static const char *const *const argvs[CONTENDERS] = {ours_argv, bwrap_argv, spawn_argv};
 
-static pid_t start(char *const *argv)
+static pid_t start(const char *const *argv)
 {
     pid_t pid;
 
-    if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) != 0)
+    if (posix_spawnp(&pid, argv[0], NULL, NULL, as_argv(argv), environ) != 0)
         return -1;
     return pid;
 }
@@ -49,12 +56,12 @@ static bool collect(void)
     return wait(&status) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-static bool works(char *const *argv)
+static bool works(const char *const *argv)
 {
     return start(argv) > 0 && collect();
 }
 
-static double launch_us(char *const *argv)
+static double launch_us(const char *const *argv)
 {
     double before = bench_now_us();
 
@@ -64,7 +71,7 @@ static double launch_us(char *const *argv)
 }
 
 /* Launches per second with IN_FLIGHT under way at any time. */
-static double throughput(char *const *argv)
+static double throughput(const char *const *argv)
 {
     double before = bench_now_us();
     int running = 0;
@@ -83,7 +90,7 @@ static double throughput(char *const *argv)
 /* The last word of "bwrap --version". */
 static void bwrap_version(char ret_version[VERSION_SIZE])
 {
-    static char *const argv[] = {"bwrap", "--version", NULL};
+    static const char *const argv[] = {"bwrap", "--version", NULL};
     posix_spawn_file_actions_t actions;
     char text[VERSION_SIZE] = "";
     const char *word;
@@ -96,7 +103,7 @@ static void bwrap_version(char ret_version[VERSION_SIZE])
         return;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    if (posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ) == 0) {
+    if (posix_spawnp(&pid, argv[0], &actions, NULL, as_argv(argv), environ) == 0) {
         close(ends[1]);
         ends[1] = -1;
         got = read(ends[0], text, sizeof text - 1);
