@@ -4,6 +4,7 @@
 #   banned    calls of banned.txt, and errno where no API reports through it
 #   words     notes to oneself, paths of somebody's machine
 #   sizes     functions over 80 lines, files over 800 (over 450: a warning)
+#   coverage  tests/coverage.tsv is whole, and every test it names exists
 #   headers   each header compiles alone, and twice
 # Needs sh and awk only.  The rules apply to what lies below ROOT; tests/house/bad is full of
 # violations on purpose, tests/house/bites.sh proves with it that each check bites.
@@ -79,6 +80,10 @@ headers() {
     done
     rm -r "$dir"
     return $bad
+}
+
+coverage() {
+    sh "$here/coverage.sh" . "$PWD/tests/coverage.tsv"
 }
 
 "$check"

@@ -1,0 +1,3 @@
+Test(chan, works)
+{
+}
