@@ -276,7 +276,7 @@ Test(server, the_peer_of_the_socket_is_the_daemon)
     cr_expect_eq(ctl_client_peer(client), fake.pid);
     ctl_client_close(client);
     cr_expect_eq(daemon_number("pid"), fake.pid);
-    cr_expect_leq(daemon_number("clients"), 2);
+    cr_expect_leq(daemon_number("clients"), 3); /* the first two may be leaving */
 }
 
 /* ---- commands ---- */
