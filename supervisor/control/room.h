@@ -38,9 +38,8 @@ enum {
     CTL_CLIENTS_MAX = 256, /* clients at a time; then the one that says nothing longest goes */
     CTL_OUT_MAX = 1 << 20, /* bytes of replies of one client not taken yet; then LimitReached */
     CTL_OUT_FLUSH = 65536, /* bytes of replies that are collected before they are written     */
-    CTL_CLIENTS_GRACE = 32, /* above that, while those that were sent away are leaving */
-    CTL_FDS_KEPT = 24,      /* descriptors below the limit that clients may not use up */
-    CTL_FDS_GRACE = 8,      /* of these, for newcomers while others are leaving */
+    CTL_FDS_KEPT = 24,     /* descriptors below the limit that clients may not use up */
+    CTL_FDS_GRACE = 8,     /* of these, for newcomers while others are leaving */
     CTL_BAD_FRAMES_MAX =
         8, /* calls that do not parse; then the connection is closed          */
 };
@@ -61,7 +60,8 @@ struct control {
 
     struct coop_mutex lock; /* guards the list and the count */
     struct list sessions;
-    unsigned clients; /* in the list */
+    unsigned clients;      /* in the list, or about to leave it */
+    struct coop_cond left; /* one of them has left */
 
     struct coop_scope *scope; /* of all coroutines of the room; in control_life's frame  */
     struct coop_chan *stop;   /* closed: no new calls, say the last words                */

@@ -36,6 +36,7 @@
 
 enum { BACKLOG = 128 };
 #define PAUSE_WITHOUT_FDS (100 * COOP_NSEC_PER_MSEC)
+#define LEAVING_PATIENCE  (1 * COOP_NSEC_PER_SEC) /* for a client that was sent away */
 
 /* ---- listening ---- */
 
@@ -133,15 +134,19 @@ static long kept_ones_taken(int fd)
     return (long)fd + 1 + CTL_FDS_KEPT - (long)limit.rlim_cur;
 }
 
-/* Under the lock. */
-static bool has_room(struct control *control, int fd)
+/* Is there room for a client with this descriptor?  Sends one away for it if it must, and waits
+ * until that one has left: a crowd that comes faster than others can leave waits in the socket's
+ * queue meanwhile.  Under the lock. */
+static bool make_room(struct control *control, int fd)
 {
-    long taken = kept_ones_taken(fd);
+    coop_nsec deadline = coop_after(coop_now(), LEAVING_PATIENCE);
 
-    if (taken <= 0 && control->clients < CTL_CLIENTS_MAX)
+    if (control->clients < CTL_CLIENTS_MAX && kept_ones_taken(fd) <= 0)
         return true;
-    return taken < CTL_FDS_GRACE && control->clients < CTL_CLIENTS_MAX + CTL_CLIENTS_GRACE &&
-           send_one_away(control);
+    if (!send_one_away(control))
+        return false;
+    coop_cond_wait(&control->left, &control->lock, deadline);
+    return control->clients < CTL_CLIENTS_MAX && kept_ones_taken(fd) < CTL_FDS_GRACE;
 }
 
 /* Tells it without waiting, and closes. */
@@ -186,7 +191,7 @@ static void admit(struct control *control, int fd)
     buf_init(&session->out, CTL_OUT_MAX);
 
     coop_mutex_lock(&control->lock);
-    room = has_room(control, fd);
+    room = make_room(control, fd);
     if (room) {
         list_push_back(&control->sessions, &session->link);
         control->clients++;

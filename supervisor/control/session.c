@@ -267,15 +267,20 @@ static int serve_one(struct session *session)
 void session_abandon(struct session *session)
 {
     struct control *control = session->control;
+    int fd = session->fd;
 
     coop_mutex_lock(&control->lock);
     list_remove(&session->link);
-    control->clients--;
     coop_mutex_unlock(&control->lock);
-    coop_fd_close(session->fd);
+    coop_fd_close(fd); /* out of the list first: nobody shuts down a number that is another's */
     buf_done(&session->in);
     buf_done(&session->out);
     free(session);
+
+    coop_mutex_lock(&control->lock);
+    control->clients--; /* and now there is room */
+    coop_cond_signal(&control->left);
+    coop_mutex_unlock(&control->lock);
     coop_wg_done(&control->talking);
 }
 

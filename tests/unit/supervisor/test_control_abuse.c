@@ -288,7 +288,7 @@ Test(abuse, clients_that_only_hold_on_make_room_for_one_that_asks)
     for (int i = 0; i < 20; i++)
         cr_expect_gt(daemon_number("pid"), 0);
     cr_expect_lt(ctl_client_now() - begun, 5 * COOP_NSEC_PER_SEC);
-    cr_expect_leq(daemon_number("clients"), 256 + 32);
+    cr_expect_leq(daemon_number("clients"), 256);
     for (int i = 0; i < CROWD; i++)
         close(fds[i]);
 }
