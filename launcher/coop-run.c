@@ -65,6 +65,15 @@ static int secure_ourselves(struct coop_err *err)
     return 0;
 }
 
+/* The command can read its PID 1's command line, which is a copy of ours: what stands there (a
+ * --setenv with a password) is none of its business. */
+static void hide_arguments(int argc, char **argv)
+{
+    char *last = argv[argc - 1];
+
+    launch_reaper_forgets(argv[0], (size_t)(last - argv[0]) + strlen(last));
+}
+
 /* Every signal waits in the queue until we take it; the child starts with a clean mask. */
 static void hold_signals(sigset_t *ret_held)
 {
@@ -205,6 +214,7 @@ int main(int argc, char **argv)
         return report(&err);
     if (run_options_parse(&options, argc, argv, environ, &err) < 0)
         return report(&err);
+    hide_arguments(argc, argv);
     if (options.help)
         return run_options_print_help(stdout), 0;
     if (options.version)

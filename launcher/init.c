@@ -380,6 +380,7 @@ static void become_powerless(const struct launch_plan *plan)
     (void)syscall(SYS_capset, &head, sets);
     (void)prctl(PR_SET_DUMPABLE, 0);
     (void)prctl(PR_SET_NAME, "coop-reaper");
+    recipe_forget();
 }
 
 _Noreturn static void reap_for(const struct child *c, pid_t main_pid)

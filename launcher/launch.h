@@ -345,6 +345,10 @@ struct launch_exit_note {
 int launch_spawn(const struct launch_plan *plan, const struct launch_io *io,
                  struct launch_child *ret_child, struct coop_err *err);
 
+/* A reaper is a copy of the process that launched it, and everybody inside may read its command
+ * line.  Memory named here (argv's, say) is wiped in every reaper; once per process. */
+void launch_reaper_forgets(void *at, size_t size);
+
 /*
  * The spawner: a small single-threaded process that clones on behalf of a threaded one. The
  * children are children of the caller (CLONE_PARENT), not of the spawner: the caller reaps them.

@@ -63,6 +63,9 @@ const char *recipe_step_why(unsigned step);
 int recipe_explain_failure(const struct launch_report *report, const struct launch_plan *plan,
                            struct coop_err *err);
 
+/* The reaper is a copy of its launcher: wipes what launch_reaper_forgets() named. */
+void recipe_forget(void);
+
 /* Sends one record; text comes from c->call and c->path. */
 void recipe_send(struct child *c, enum report_kind kind, int sys, uint32_t guard);
 

@@ -40,7 +40,7 @@ static const struct setting rows[] = {
      .help = "Own System V IPC objects and POSIX message queues."},
     {"Sandbox", "ProtectHostname", BOOL(protect_hostname),
      .help = "Own host name: changing it changes nothing outside."},
-    {"Sandbox", "Hostname", &setting_string, FIELD(hostname),
+    {"Sandbox", "Hostname", &setting_string, FIELD(hostname), .flag = "", /* coop-run has its own */
      .help = "The host name inside. Needs ProtectHostname."},
     {"Sandbox", "PrivateCgroup", BOOL(private_cgroup),
      .help = "Own view of the cgroup tree, with the own cgroup as its root."},
@@ -54,9 +54,9 @@ static const struct setting rows[] = {
      .help = "Start from the host's files, or from an empty root that only has what is put there."},
     {"Sandbox", "RootReadOnly", BOOL(root_read_only),
      .help = "Make an empty root read-only once it is furnished."},
-    {"Sandbox", "ProtectSystem", &setting_enum, FIELD(protect_system), .names = system_names, .fallback = "no",
+    {"Sandbox", "ProtectSystem", &kind_degree, FIELD(protect_system), .names = system_names, .fallback = "no",
      .help = "Read-only: with yes /usr and /boot, with full /etc as well, with strict everything but /dev, /proc and /sys."},
-    {"Sandbox", "ProtectHome", &setting_enum, FIELD(protect_home), .names = home_names, .fallback = "no",
+    {"Sandbox", "ProtectHome", &kind_degree, FIELD(protect_home), .names = home_names, .fallback = "no",
      .help = "Make /home, /root and /run/user inaccessible (yes), read-only, or empty (tmpfs)."},
     {"Sandbox", "PrivateTmp", BOOL(private_tmp),
      .help = "Own empty /tmp and /var/tmp, gone when the last process ends."},
@@ -120,9 +120,9 @@ static const struct setting rows[] = {
      .help = "Keep variables whose names look like secrets out of an inherited environment."},
 
     /* what may be missing */
-    {"Sandbox", "Prefer", &kind_guards, FIELD(prefer), .min = 1,
+    {"Sandbox", "Prefer", &kind_guards, FIELD(prefer), .max = 1,
      .help = "Protections to go without, and say so, where this machine refuses them; 'all' for all."},
-    {"Sandbox", "Require", &kind_guards, FIELD(prefer), .min = 0,
+    {"Sandbox", "Require", &kind_guards, FIELD(prefer), .max = 0,
      .help = "Protections without which nothing is started. That is the default."},
     /* clang-format on */
 };

@@ -158,6 +158,31 @@ const struct setting_type kind_limit = {
     .samples = "0 100 100:200 infinity",
 };
 
+/* ---- words of which two are yes and no: any spelling of those will do ---- */
+
+static int parse_degree(const struct setting *row, const char *text, void *field,
+                        struct coop_err *err)
+{
+    bool yes;
+
+    if (setting_bool.parse(row, text, &yes, NULL) >= 0)
+        text = yes ? "yes" : "no";
+    return setting_enum.parse(row, text, field, err);
+}
+
+static void render_degree(const struct setting *row, const void *field, struct buf *out)
+{
+    setting_enum.render(row, field, out);
+}
+
+const struct setting_type kind_degree = {
+    .metavar = "WORD",
+    .size = sizeof(int),
+    .parse = parse_degree,
+    .render = render_degree,
+    .samples = "yes no true false",
+};
+
 /* ---- capabilities ---- */
 
 static int parse_caps(const struct setting *row, const char *text, void *field,
@@ -249,7 +274,7 @@ static int parse_guards(const struct setting *row, const char *text, void *field
             return coop_fail(err, COOP_E_UNKNOWN, "'%s' is no protection", word),
                    coop_hint(err, "'all', or names like PrivateUsers, PrivateNetwork");
     }
-    *prefer = row->min ? *prefer | set : *prefer & ~set;
+    *prefer = row->max ? *prefer | set : *prefer & ~set;
     return 0;
 }
 
@@ -258,7 +283,7 @@ static void render_guards(const struct setting *row, const void *field, struct b
     const uint32_t *prefer = field;
     char text[512];
 
-    if (!row->min || !*prefer)
+    if (!row->max || !*prefer)
         return;
     buf_add_text(out, *prefer == LAUNCH_ALL_GUARDS
                           ? "all"

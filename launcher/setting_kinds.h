@@ -11,10 +11,11 @@
 extern const struct setting_type kind_number; /* struct launch_number; min..max            */
 extern const struct setting_type kind_mode;   /* struct launch_number; octal               */
 extern const struct setting_type kind_limit;  /* struct launch_limit; max != 0: a size     */
+extern const struct setting_type kind_degree; /* int; enum words with "no" and "yes"  */
 extern const struct setting_type
     kind_caps_keep;                         /* uint64_t of what is dropped: "CAP_X", "~CAP_X" */
 extern const struct setting_type kind_caps; /* uint64_t of what is named                 */
-extern const struct setting_type kind_guards; /* uint32_t prefer; min = 1: adds, 0: removes */
+extern const struct setting_type kind_guards; /* uint32_t prefer; max = 1: adds, 0: removes */
 extern const struct setting_type kind_filter; /* int, enum launch_filter                   */
 extern const struct setting_type kind_paths;  /* struct strlist of "[-]/path"              */
 extern const struct setting_type kind_binds;  /* struct strlist of "[-]SRC[:DST[:rbind]]"  */

@@ -281,7 +281,8 @@ static int op_tmpfs(struct child *c, const struct plan_op *op)
         return (int)tree;
     r = attach_at(c, op, tree);
     close_fd(tree);
-    if (r < 0 && is_missing(r) && op->flags & PLAN_MNT_TRY)
+    /* EROFS: it is missing, and not ours to make. */
+    if ((is_missing(r) || r == -EROFS) && op->flags & PLAN_MNT_TRY)
         return 0;
     return (int)r;
 }
