@@ -47,6 +47,7 @@ enum {
 #define CTL_FRAME_PATIENCE (10 * COOP_NSEC_PER_SEC) /* from a call's first byte to its last   */
 #define CTL_WRITE_PATIENCE (10 * COOP_NSEC_PER_SEC) /* for a client that takes nothing        */
 #define CTL_IDLE_PATIENCE  (600 * COOP_NSEC_PER_SEC) /* between two calls                      */
+#define CTL_SILENCE_MIN    (50 * COOP_NSEC_PER_MSEC) /* before one may be sent away            */
 #define CTL_LAST_PATIENCE  (1 * COOP_NSEC_PER_SEC) /* for last replies when coopd ends       */
 
 struct control {

@@ -13,7 +13,7 @@
  * nothing.
  *
  * NO ROOM.  At CTL_CLIENTS_MAX the client that has said nothing for longest is sent away, so
- * that a crowd that only holds connections open cannot lock a caller out; when all are at work
+ * that a crowd that only holds connections open cannot lock a caller out; when all stay at work
  * the newcomer is told so.  CTL_FDS_KEPT descriptors are never a client's: services need them to
  * come back.  When descriptors run out all the same, one that is held back for this is given
  * up to accept the newcomer and close it: the connection would otherwise stay in the queue and
@@ -34,9 +34,9 @@
 #include <string.h>
 #include <sys/un.h>
 
-enum { BACKLOG = 128 };
+enum { BACKLOG = 4096 }; /* the kernel cuts it to net.core.somaxconn */
 #define PAUSE_WITHOUT_FDS (100 * COOP_NSEC_PER_MSEC)
-#define LEAVING_PATIENCE  (1 * COOP_NSEC_PER_SEC) /* for a client that was sent away */
+#define ROOM_PATIENCE     (1 * COOP_NSEC_PER_SEC) /* a newcomer waits for room         */
 
 /* ---- listening ---- */
 
@@ -101,26 +101,38 @@ static void remove_socket(const struct control *control)
 
 /* ---- accepting ---- */
 
-/* Sends away the client that has waited longest. False when all are at work. Under the lock. */
-static bool send_one_away(struct control *control)
+/* The client that has said nothing for longest; NULL when all are at work.  Under the lock. */
+static struct session *most_silent(struct control *control, coop_nsec *ret_since)
 {
     struct session *longest = NULL;
-    coop_nsec since = COOP_FOREVER;
 
+    *ret_since = COOP_FOREVER;
     list_for_each (it, &control->sessions) {
         struct session *session = list_entry(it, struct session, link);
         coop_nsec waiting = atomic_load(&session->waiting_since);
 
-        if (waiting != 0 && waiting < since) {
-            since = waiting;
+        if (waiting != 0 && waiting < *ret_since) {
+            *ret_since = waiting;
             longest = session;
         }
     }
-    if (!longest)
-        return false;
-    sys_shutdown(longest->fd, SHUT_RDWR);
-    atomic_store(&longest->waiting_since, 0);
-    return true;
+    return longest;
+}
+
+/* Sends the most silent client away.  One that has just come gets a moment for its call: then,
+ * and when all are at work, '*ret_again' is when to look again, unless somebody leaves before. */
+static void send_one_away(struct control *control, coop_nsec *ret_again)
+{
+    struct session *session = most_silent(control, ret_again);
+
+    if (!session)
+        return;
+    *ret_again = coop_after(*ret_again, CTL_SILENCE_MIN);
+    if (*ret_again > coop_now())
+        return;
+    sys_shutdown(session->fd, SHUT_RDWR);
+    atomic_store(&session->waiting_since, 0);
+    *ret_again = COOP_FOREVER;
 }
 
 /* How many descriptors of those kept back for services would be gone with this client?  Numbers
@@ -134,19 +146,26 @@ static long kept_ones_taken(int fd)
     return (long)fd + 1 + CTL_FDS_KEPT - (long)limit.rlim_cur;
 }
 
-/* Is there room for a client with this descriptor?  Sends one away for it if it must, and waits
- * until that one has left: a crowd that comes faster than others can leave waits in the socket's
- * queue meanwhile.  Under the lock. */
+static bool has_room(const struct control *control, int fd, long kept_ones)
+{
+    return control->clients < CTL_CLIENTS_MAX && kept_ones_taken(fd) <= kept_ones;
+}
+
+/* Is there room for a client with this descriptor?  Makes some if it can, and waits for it: a
+ * crowd that comes faster than others leave waits in the socket's queue.  Under the lock. */
 static bool make_room(struct control *control, int fd)
 {
-    coop_nsec deadline = coop_after(coop_now(), LEAVING_PATIENCE);
+    coop_nsec deadline = coop_after(coop_now(), ROOM_PATIENCE), again;
 
-    if (control->clients < CTL_CLIENTS_MAX && kept_ones_taken(fd) <= 0)
+    if (has_room(control, fd, 0))
         return true;
-    if (!send_one_away(control))
-        return false;
-    coop_cond_wait(&control->left, &control->lock, deadline);
-    return control->clients < CTL_CLIENTS_MAX && kept_ones_taken(fd) < CTL_FDS_GRACE;
+    do {
+        send_one_away(control, &again);
+        if (coop_cond_wait(&control->left, &control->lock,
+                           again < deadline ? again : deadline) == -ECANCELED)
+            return false;
+    } while (!has_room(control, fd, CTL_FDS_GRACE) && coop_now() < deadline);
+    return has_room(control, fd, CTL_FDS_GRACE);
 }
 
 /* Tells it without waiting, and closes. */

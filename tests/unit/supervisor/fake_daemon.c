@@ -25,7 +25,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { SERVICES_MAX = 2008 };
+enum { SERVICES_MAX = 10008 };
 
 struct svc {
     char name[SVC_NAME_MAX + 1];
@@ -194,7 +194,7 @@ static void add_services(struct daemon *daemon, int flags)
     add_service(daemon, "bad", AT_FAILED, 0);
     add_service(daemon, "slow", AT_START_MAIN, 0);
     add_service(daemon, "gone", AT_DOWN, 0);
-    for (int i = 0; (flags & FAKE_MANY) && i < 2000; i++) {
+    for (int i = 0; (flags & FAKE_MANY) && i < 10000; i++) {
         str_format(name, sizeof name, "s%d", i);
         add_service(daemon, name, AT_DOWN, 0);
     }

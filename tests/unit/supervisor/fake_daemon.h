@@ -25,7 +25,7 @@ struct fake {
     char dir[64], socket[96], fifo[96];
 };
 
-enum { FAKE_MANY = 1 }; /* 2000 more services, s0 to s1999 */
+enum { FAKE_MANY = 1 }; /* 10 000 more services, s0 to s9999 */
 
 /* Returns when the socket is there. 0, or -1 when it could not be started. */
 int fake_start(struct fake *ret_fake, int flags);

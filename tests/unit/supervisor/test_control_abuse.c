@@ -293,6 +293,26 @@ Test(abuse, clients_that_only_hold_on_make_room_for_one_that_asks)
         close(fds[i]);
 }
 
+Test(abuse, a_thousand_clients_at_once_are_all_answered)
+{
+    static const char one[] = "{\"method\":\"io.coop.Supervisor.List\",\"more\":true}\n";
+    enum { CROWD = 1000 };
+    static int fds[CROWD];
+
+    for (int i = 0; i < CROWD; i++) {
+        fds[i] = connect_raw();
+        send_raw(fds[i], one, sizeof one - 1);
+        shutdown(fds[i], SHUT_WR);
+    }
+    for (int i = 0; i < CROWD; i++) {
+        char text[16384];
+
+        read_to_end(fds[i], text, sizeof text);
+        cr_expect(strstr(text, "\"name\":\"gone\""), "client %d: '%s'", i, text);
+        close(fds[i]);
+    }
+}
+
 /* Sets the soft limit only, so that it can be raised again. 0: as high as it goes. */
 static void limit_fds(rlim_t limit)
 {
