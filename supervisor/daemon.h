@@ -19,6 +19,7 @@
 struct daemon;
 struct board;
 struct bus;
+struct config;
 struct svc;
 struct options;
 
@@ -48,7 +49,8 @@ struct bus *daemon_bus(struct daemon *daemon);
 struct svc *daemon_find(struct daemon *daemon, const char *name);
 
 /* Reads the configuration again and applies what changed; a broken one changes nothing, and the
- * error says where it is broken.  Waits for another reload that is under way.  0 or -1. */
+ * error says where it is broken.  Waits for another reload that is under way, and until
+ * services that were taken out are down.  0 or -1. */
 int daemon_reload(struct daemon *daemon, struct reload_report *ret_report,
                   struct coop_err *err);
 
@@ -64,7 +66,8 @@ int daemon_log_path(struct daemon *daemon, const char *name, char *buf, size_t s
 /* The cgroup directory that holds a service's processes (owner OWNER_CGROUP); -1 for none. */
 int daemon_cgroup_path(struct daemon *daemon, const char *name, char *buf, size_t size);
 
-/* Runs until the last service is down.  Called in the runtime's first coroutine. 0 or -1. */
-int daemon_run(const struct options *options, struct coop_err *err);
+/* Runs until the last service is down.  Called in the runtime's first coroutine; 'config'
+ * changes owner.  0 or -1. */
+int daemon_run(const struct options *options, struct config *config, struct coop_err *err);
 
 #endif

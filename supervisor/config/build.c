@@ -357,11 +357,25 @@ static void resolve_directory(struct builder *b)
     spec->launch.cwd = strdup(path);
 }
 
+/* As it will be launched: the words of the command come only then. */
+static int check_copy(const struct svc_spec *spec, struct coop_err *err)
+{
+    struct launch_spec copy;
+    int r;
+
+    if (launch_spec_copy(&copy, &spec->launch, err) < 0)
+        return -1;
+    r = spec->execs.count ? strlist_add(&copy.argv, spec->execs.items[0].argv.items[0]) : 0;
+    r = r < 0 ? coop_fail(err, COOP_E_LIMIT, "no memory") : launch_spec_check(&copy, err);
+    launch_spec_done(&copy);
+    return r;
+}
+
 static void check_launch(struct builder *b)
 {
     struct coop_err err = {0};
 
-    if (launch_spec_check(&b->spec->launch, &err) < 0) {
+    if (b->errors == 0 && check_copy(b->spec, &err) < 0) {
         coop_while(&err, "service '%s'", b->spec->name);
         complain_at(b, "Sandbox", &err);
     }

@@ -40,10 +40,26 @@ void svc_spec_unref(struct svc_spec *spec)
     free(spec);
 }
 
-static bool rows_equal(const struct setting_table *table, const void *a, const void *b)
+/* Rows whose new value is good at once. [Unit] and [Install] rows are, all of them. */
+static bool is_live(const struct setting *row)
+{
+    static const char *const live[] = {
+        "Restart",      "RestartSec",      "TimeoutStopSec", "KillSignal",
+        "ReloadSignal", "TimeoutStartSec", "NotifyAccess",   NULL};
+
+    if (strcmp(row->section, "Service") != 0)
+        return true;
+    for (int i = 0; live[i]; i++)
+        if (strcmp(row->key, live[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool rows_equal(const struct setting_table *table, const void *a, const void *b,
+                       bool live_too)
 {
     settings_for_each (row, table)
-        if (setting_differs(row, a, b))
+        if ((live_too || !is_live(row)) && setting_differs(row, a, b))
             return false;
     return true;
 }
@@ -62,15 +78,23 @@ static bool mounts_equal(const struct launch_mounts *a, const struct launch_moun
     return true;
 }
 
+static bool launches_equal(const struct launch_spec *a, const struct launch_spec *b)
+{
+    return rows_equal(&launch_settings, a, b, true) && a->uid == b->uid && a->gid == b->gid &&
+           strlist_equal(&a->groups, &b->groups) && a->prefer == b->prefer &&
+           a->root == b->root && mounts_equal(&a->mounts, &b->mounts);
+}
+
 bool svc_spec_equal(const struct svc_spec *a, const struct svc_spec *b)
 {
     return str_equal(a->name, b->name) && a->is_unit == b->is_unit &&
-           rows_equal(&service_settings, a, b) &&
-           rows_equal(&launch_settings, &a->launch, &b->launch) &&
-           a->launch.uid == b->launch.uid && a->launch.gid == b->launch.gid &&
-           strlist_equal(&a->launch.groups, &b->launch.groups) &&
-           a->launch.prefer == b->launch.prefer && a->launch.root == b->launch.root &&
-           mounts_equal(&a->launch.mounts, &b->launch.mounts);
+           rows_equal(&service_settings, a, b, true) && launches_equal(&a->launch, &b->launch);
+}
+
+bool svc_spec_needs_restart(const struct svc_spec *from, const struct svc_spec *to)
+{
+    return from->is_unit != to->is_unit || !rows_equal(&service_settings, from, to, false) ||
+           !launches_equal(&from->launch, &to->launch);
 }
 
 bool svc_spec_starts_by_itself(const struct svc_spec *spec)

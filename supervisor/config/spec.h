@@ -107,6 +107,10 @@ void svc_spec_unref(struct svc_spec *spec); /* accepts NULL */
 /* True when nothing differs but where it was written. */
 bool svc_spec_equal(const struct svc_spec *a, const struct svc_spec *b);
 
+/* Must a running service be restarted to get from one to the other?  Dependencies, restart
+ * policy, stop settings and words for people change under a running service. */
+bool svc_spec_needs_restart(const struct svc_spec *from, const struct svc_spec *to);
+
 /* Does it start with coopd, or only when something needs it? */
 bool svc_spec_starts_by_itself(const struct svc_spec *spec);
 

@@ -68,7 +68,7 @@ const struct svc_edge svc_edges[] = {
 
     {AT_START_TREE, EV_NEXT,        AT_START_MAIN, DO_SPAWN,       "next command"},
     {AT_START_TREE, EV_TIMEOUT,     AT_STOP_KILL,  DO_KILL_TREE,   "a command left processes that do not end"},
-    {AT_START_TREE, EV_WANT_DOWN,   AT_STOP_TREE,  DO_NOTHING,     "asked to stop while starting"},
+    {AT_START_TREE, EV_WANT_DOWN,   AT_STOP_TREE,  DO_CLEAN_TREE,    "asked to stop while starting"},
 
     {AT_UP,         EV_RELOADING,   AT_RELOADING,  DO_NOTHING,     "said that it is reloading"},
     {AT_UP,         EV_REMAINS,     AT_UP_EXITED,  DO_NOTHING,     "finished, counts as up"},

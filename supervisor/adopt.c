@@ -1,0 +1,137 @@
+/*
+ * adopt.c - ending what an earlier coopd left behind (see adopt.h)
+ *
+ * A survivor is no child of ours, so its end cannot be reaped: it is seen by a pidfd, which is
+ * opened first and only then compared with the journal's start time, so that the process that
+ * is signalled is the one that was recorded.
+ */
+#include "adopt.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/scope.h"
+#include "base/sys.h"
+#include "coop/coro.h"
+#include "coop/io.h"
+#include "launcher/launch.h"
+
+#define ADOPT_PATIENCE (5 * COOP_NSEC_PER_SEC) /* between TERM and KILL, and after KILL */
+
+void survivors_add(void *arg, const struct survivor *survivor)
+{
+    struct survivors *all = arg;
+    struct survivor *grown = realloc(all->list, (all->count + 1) * sizeof *grown);
+
+    if (!grown)
+        return;
+    all->list = grown;
+    grown[all->count++] = *survivor;
+}
+
+void survivors_done(struct survivors *all)
+{
+    free(all->list);
+    *all = (struct survivors){0};
+}
+
+/* A pidfd of the recorded process, or -1 when it is gone (or somebody else has its number). */
+static int open_survivor(const struct survivor *s)
+{
+    int fd = sys_pidfd_open(s->top_pid, 0);
+
+    if (fd < 0)
+        return -1;
+    if (journal_start_ticks(s->top_pid) == s->start_ticks)
+        return fd;
+    sys_close(fd);
+    return -1;
+}
+
+static void ask(const struct survivor *s, int fd, const struct machine *machine)
+{
+    if (s->owner == OWNER_CGROUP && machine->has_cgroups)
+        launch_cgroup_signal(&machine->cgroups, s->cgroup, SIGTERM);
+    else
+        sys_pidfd_send_signal(fd, SIGTERM, NULL, 0);
+}
+
+static void end(const struct survivor *s, int fd, const struct machine *machine)
+{
+    if (s->owner == OWNER_CGROUP && machine->has_cgroups)
+        launch_cgroup_kill(&machine->cgroups, s->cgroup);
+    if (s->owner == OWNER_REAPER)
+        launch_tree_kill(s->top_pid);
+    else
+        sys_pidfd_send_signal(fd, SIGKILL, NULL, 0);
+}
+
+static bool wait_gone(int fd, coop_nsec deadline)
+{
+    return fd < 0 || coop_fd_wait(fd, COOP_IN, deadline) > 0;
+}
+
+static void kill_left(const char *path, void *arg)
+{
+    const struct machine *machine = arg;
+    SCOPED_FD watch = launch_cgroup_watch(&machine->cgroups, path);
+    coop_nsec deadline = coop_after(coop_now(), ADOPT_PATIENCE);
+
+    if (watch >= 0 && launch_cgroup_populated(watch) == 1) {
+        log_warn("adopt", "cgroup '%s' of a dead coopd still has processes: killing them",
+                 path);
+        launch_cgroup_kill(&machine->cgroups, path);
+    }
+    while (watch >= 0 && launch_cgroup_populated(watch) == 1)
+        if (coop_fd_wait(watch, COOP_IN, deadline) == -ETIMEDOUT)
+            break;
+    if (watch >= 0)
+        coop_fd_forget(watch);
+    launch_cgroup_remove(&machine->cgroups, path);
+}
+
+static int end_listed(struct survivors *all, struct machine *machine, int *fds)
+{
+    coop_nsec deadline = coop_after(coop_now(), ADOPT_PATIENCE);
+    int left = 0;
+
+    for (size_t i = 0; i < all->count; i++) {
+        fds[i] = open_survivor(&all->list[i]);
+        if (fds[i] < 0)
+            continue;
+        log_warn("adopt", "%s: process %d was left running by an earlier coopd: ending it",
+                 all->list[i].name, all->list[i].top_pid);
+        ask(&all->list[i], fds[i], machine);
+    }
+    for (size_t i = 0; i < all->count; i++)
+        if (!wait_gone(fds[i], deadline))
+            end(&all->list[i], fds[i], machine);
+    deadline = coop_after(coop_now(), ADOPT_PATIENCE);
+    for (size_t i = 0; i < all->count; i++) {
+        left += !wait_gone(fds[i], deadline);
+        if (fds[i] >= 0)
+            coop_fd_close(fds[i]);
+    }
+    return left;
+}
+
+int survivors_end(struct survivors *all, struct machine *machine, struct coop_err *err)
+{
+    SCOPED_FREE int *fds = calloc(all->count + 1, sizeof *fds);
+    int left;
+
+    if (!fds)
+        return coop_fail(err, COOP_E_LIMIT, "no memory for the survivors");
+    left = end_listed(all, machine, fds);
+    if (machine->has_cgroups)
+        launch_cgroups_leftover(&machine->cgroups, kill_left, machine);
+    if (left == 0)
+        return 0;
+    coop_fail(err, COOP_E_BUSY, "%d services of an earlier coopd cannot be ended", left);
+    return coop_hint(
+        err, "starting them again would run them twice; see coopd's log for their PIDs");
+}

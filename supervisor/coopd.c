@@ -1,0 +1,102 @@
+/*
+ * coopd - starts services, keeps them alive, answers coopctl
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "config/load.h"
+#include "coop/coop.h"
+#include "daemon.h"
+#include "options.h"
+
+enum { EXIT_USAGE = 2 };
+
+struct life {
+    const struct options *options;
+    struct config *config;
+    struct coop_err err;
+};
+
+static int live(void *arg)
+{
+    struct life *life = arg;
+
+    return daemon_run(life->options, life->config, &life->err) < 0 ? 1 : 0;
+}
+
+static void print_problem(void *arg, const struct coop_err *err)
+{
+    (void)arg;
+    fprintf(stderr, "%s\n", err->text);
+    if (err->hint[0])
+        fprintf(stderr, "hint:  %s\n", err->hint);
+}
+
+static int report(const char *while_doing, const struct coop_err *err)
+{
+    fprintf(stderr, "coopd: %s: %s\n", while_doing, err->text);
+    if (err->hint[0])
+        fprintf(stderr, "hint:  %s\n", err->hint);
+    return EXIT_FAILURE;
+}
+
+static int supervise(const struct options *options, struct config *config)
+{
+    const struct coop_options runtime = {
+        .name = "coopd",
+        .signals = COOP_SIGNAL(SIGTERM) | COOP_SIGNAL(SIGINT) | COOP_SIGNAL(SIGHUP) |
+                   COOP_SIGNAL(SIGQUIT) | COOP_SIGNAL(SIGUSR1) | COOP_SIGNAL(SIGUSR2),
+        .foreign_wakes = true, /* signals and sockets may come after any silence */
+    };
+    struct life life = {.options = options, .config = config};
+    int r;
+
+    signal(SIGPIPE, SIG_IGN);
+    r = coop_main(&runtime, live, &life);
+    if (r < 0) {
+        coop_fail_sys(&life.err, r, "the runtime");
+        return report("starting", &life.err);
+    }
+    return r == 0 ? EXIT_SUCCESS : report("supervising", &life.err);
+}
+
+static int run(const struct options *options)
+{
+    struct config *config = NULL;
+    struct coop_err err = {0};
+
+    if (options->help) {
+        options_print_help();
+        return EXIT_SUCCESS;
+    }
+    if (options->version) {
+        printf("coopd %s\n", COOP_VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (config_load(&config, options->config.items, options->config.count, print_problem, NULL,
+                    &err) < 0)
+        return EXIT_FAILURE; /* every problem has been printed */
+    if (!options->check)
+        return supervise(options, config);
+    printf("%zu services, no errors\n", config->count);
+    config_free(config);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct coop_err err = {0};
+    int code;
+
+    if (options_parse(&options, argc, argv, &err) < 0) {
+        report("command line", &err);
+        fprintf(stderr, "Try 'coopd --help'.\n");
+        return EXIT_USAGE;
+    }
+    code = run(&options);
+    options_done(&options);
+    return code;
+}

@@ -1,0 +1,383 @@
+/*
+ * daemon.c - coopd's rooms, opened from the ground up and closed from the roof down
+ *
+ *     places    directories, the lock
+ *     machine   probe, cgroups, spawner
+ *     journal   what an earlier coopd left behind is ended here
+ *     services  made, linked, not started
+ *     control   the door opens: status answers from the first moment on
+ *     start     everything at once; the graph orders it
+ *     ...       until a signal or a client ends it
+ */
+#include "daemon.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "adopt.h"
+#include "base/log.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "control/control.h"
+#include "coop/child.h"
+#include "coop/coro.h"
+#include "coop/debug.h"
+#include "coop/select.h"
+#include "coop/signal.h"
+#include "daemon_inside.h"
+#include "journal.h"
+
+/* ---- what control asks ---- */
+
+struct board *daemon_board(struct daemon *daemon)
+{
+    return daemon->world.board;
+}
+
+struct bus *daemon_bus(struct daemon *daemon)
+{
+    return daemon->world.bus;
+}
+
+struct svc *daemon_find(struct daemon *daemon, const char *name)
+{
+    struct svc *svc;
+
+    coop_mutex_lock(&daemon->lock);
+    svc = map_get(&daemon->services, name);
+    if (svc)
+        svc_ref(svc);
+    coop_mutex_unlock(&daemon->lock);
+    return svc;
+}
+
+void daemon_shutdown(struct daemon *daemon)
+{
+    int ask = ASK_SHUTDOWN;
+
+    coop_send(daemon->asks, &ask, COOP_NOW);
+}
+
+static unsigned count_fds(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    while (dir && readdir(dir))
+        count++;
+    if (dir)
+        closedir(dir);
+    return count > 3 ? count - 3 : 0; /* ".", "..", and the directory itself */
+}
+
+static uint64_t read_memory(const char *path, const char *key)
+{
+    FILE *file = fopen(path, "re");
+    char line[256];
+    unsigned long kib = 0;
+    size_t len = strlen(key);
+
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, key, len) == 0) {
+            kib = strtoul(line + len, NULL, 10);
+            break;
+        }
+    if (file)
+        fclose(file);
+    return (uint64_t)kib * 1024;
+}
+
+void daemon_describe(struct daemon *daemon, struct daemon_info *ret_info)
+{
+    struct coop_child_stats children;
+
+    coop_child_stats(&children);
+    coop_mutex_lock(&daemon->lock);
+    ret_info->services = (unsigned)daemon->services.count;
+    coop_mutex_unlock(&daemon->lock);
+    ret_info->pid = getpid();
+    ret_info->version = COOP_VERSION;
+    ret_info->started_wall = daemon->started_wall;
+    ret_info->fds = count_fds();
+    ret_info->memory_rss = read_memory("/proc/self/status", "VmRSS:");
+    ret_info->memory_pss = read_memory("/proc/self/smaps_rollup", "Pss:");
+    ret_info->orphans_reaped = children.orphans;
+    ret_info->reloads = atomic_load(&daemon->reloads);
+    ret_info->socket = daemon->options->socket;
+    ret_info->state_dir = daemon->options->state_dir;
+    ret_info->log_dir = daemon->options->log_dir;
+}
+
+static struct svc_spec *find_spec(struct daemon *daemon, const char *name)
+{
+    struct svc_spec *found = NULL;
+
+    coop_mutex_lock(&daemon->lock);
+    for (size_t i = 0; i < daemon->config->count && !found; i++)
+        if (strcmp(daemon->config->specs[i]->name, name) == 0)
+            found = svc_spec_ref(daemon->config->specs[i]);
+    coop_mutex_unlock(&daemon->lock);
+    return found;
+}
+
+int daemon_log_path(struct daemon *daemon, const char *name, char *buf, size_t size)
+{
+    struct svc_spec *spec = find_spec(daemon, name);
+    int r = -1;
+
+    if (spec && spec->out.kind == OUTPUT_LOG)
+        r = str_format(buf, size, "%s/%s.log", daemon->options->log_dir, name);
+    else if (spec && spec->out.path)
+        r = str_copy(buf, size, spec->out.path);
+    svc_spec_unref(spec);
+    return r;
+}
+
+int daemon_cgroup_path(struct daemon *daemon, const char *name, char *buf, size_t size)
+{
+    const struct launch_cgroups *groups = &daemon->machine.cgroups;
+    char leaf[LAUNCH_CGROUP_PATH];
+
+    if (!daemon->machine.has_cgroups || launch_cgroup_escape(name, leaf, sizeof leaf) < 0)
+        return -1;
+    return str_format(buf, size, "%s/%s/%s", groups->where, groups->name, leaf);
+}
+
+/* ---- starting ---- */
+
+static int open_world(struct daemon *daemon, struct coop_err *err)
+{
+    daemon->world.board = board_new();
+    daemon->world.bus = bus_new();
+    daemon->asks = coop_chan_new(sizeof(int), 64);
+    if (!daemon->world.board || !daemon->world.bus || !daemon->asks)
+        return coop_fail(err, COOP_E_LIMIT, "no memory to begin with");
+    daemon->world.spawn = &daemon->machine.spawn;
+    daemon->world.run_dir = daemon->run_dir;
+    daemon->world.log_dir = daemon->options->log_dir;
+    return 0;
+}
+
+static int take_over(struct daemon *daemon, struct coop_err *err)
+{
+    struct survivors survivors = {0};
+    int r = journal_open(&daemon->journal, daemon->options->state_dir, survivors_add,
+                         &survivors, err);
+
+    if (r == 0)
+        r = survivors_end(&survivors, &daemon->machine, err);
+    survivors_done(&survivors);
+    daemon->world.journal = daemon->journal;
+    return r;
+}
+
+static int listen_to_signals(struct daemon *daemon, struct coop_err *err)
+{
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+
+    for (size_t i = 0; i < COOP_COUNT(signals); i++) {
+        int r = coop_signal_notify(daemon->asks, signals[i]);
+
+        if (r < 0)
+            return coop_fail_sys(err, r, "signal %d", signals[i]);
+    }
+    return 0;
+}
+
+static int open_all(struct daemon *daemon, struct coop_err *err)
+{
+    /* Orphans of services come to us and not to init, so that `tree` finds them. */
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (daemon_open_places(daemon, err) < 0 || open_world(daemon, err) < 0 ||
+        listen_to_signals(daemon, err) < 0 ||
+        machine_open(&daemon->machine, daemon->options->state_dir, err) < 0 ||
+        take_over(daemon, err) < 0 || daemon_first_services(daemon, err) < 0)
+        return -1;
+    return control_start(&daemon->control, daemon, daemon->options->socket, err);
+}
+
+/* For a coopd that is itself a Type=notify service. */
+static void tell_manager(const char *text)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
+    struct msghdr msg = {
+        .msg_name = &at, .msg_namelen = sizeof at, .msg_iov = &iov, .msg_iovlen = 1};
+    SCOPED_FD fd = -1;
+
+    if (!path || str_copy(at.sun_path, sizeof at.sun_path, path) < 0)
+        return;
+    msg.msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    if (at.sun_path[0] == '@')
+        at.sun_path[0] = '\0';
+    fd = sys_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0)
+        sys_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* ---- living ---- */
+
+static int reload_once(void *arg)
+{
+    struct coop_err err = {0};
+
+    daemon_reload(arg, NULL, &err); /* it has told the log what is wrong */
+    return 0;
+}
+
+/* Until somebody wants the end. */
+static void serve(struct daemon *daemon)
+{
+    int ask;
+
+    while (coop_recv(daemon->asks, &ask, COOP_FOREVER) == 1) {
+        switch (ask) {
+        case SIGHUP:
+            log_info("coopd", "SIGHUP: reading the configuration again");
+            coop_go(NULL, reload_once, daemon);
+            break;
+        case SIGQUIT: coop_dump(STDERR_FILENO); break;
+        case SIGTERM:
+        case SIGINT:
+            log_info("coopd", "%s from process %d: stopping all services",
+                     ask == SIGTERM ? "SIGTERM" : "SIGINT", coop_signal_sender(ask));
+            return;
+        case ASK_SHUTDOWN: log_info("coopd", "asked to shut down"); return;
+        default: break;
+        }
+    }
+}
+
+/* ---- stopping ---- */
+
+static size_t stop_all(struct daemon *daemon, struct coop_chan *replies)
+{
+    const struct svc_command stop = {.kind = CMD_STOP, .reply = replies};
+    struct svc *svc;
+    size_t asked = 0;
+
+    for (size_t i = 0; (svc = map_next(&daemon->services, &i)) != NULL;)
+        svc_announce(svc, CMD_STOP);
+    for (size_t i = 0; (svc = map_next(&daemon->services, &i)) != NULL;)
+        asked += svc_command_announced(svc, &stop) == 0;
+    return asked;
+}
+
+static void hurry_all(struct daemon *daemon)
+{
+    struct svc *svc;
+
+    log_warn("coopd", "asked again: killing what still runs");
+    for (size_t i = 0; (svc = map_next(&daemon->services, &i)) != NULL;)
+        svc_hurry(svc);
+}
+
+static void wait_all(struct daemon *daemon, struct coop_chan *replies, size_t waiting)
+{
+    while (waiting > 0) {
+        struct svc_reply reply;
+        int ask = -1;
+        struct coop_case cases[] = {COOP_RECV(replies, &reply), COOP_RECV(daemon->asks, &ask)};
+        int which = coop_select(cases, 2, COOP_FOREVER);
+
+        if (which < 0)
+            return;
+        if (which == 0) {
+            waiting--;
+            if (reply.result != SVC_OK)
+                log_warn("coopd", "%s: %s", reply.name, reply.text);
+        } else if (ask == SIGTERM || ask == SIGINT || ask == ASK_SHUTDOWN) {
+            hurry_all(daemon);
+        } else if (ask == SIGQUIT) {
+            coop_dump(STDERR_FILENO);
+        }
+    }
+}
+
+static void let_go_of_services(struct daemon *daemon)
+{
+    struct svc *svc;
+
+    for (size_t i = 0; (svc = map_next(&daemon->services, &i)) != NULL;)
+        svc_discard(svc);
+    for (size_t i = 0; (svc = map_next(&daemon->services, &i)) != NULL;)
+        svc_unref(svc);
+    map_done(&daemon->services);
+    coop_wg_wait_until(&daemon->world.alive, coop_after(coop_now(), 5 * COOP_NSEC_PER_SEC));
+}
+
+static void stop_services(struct daemon *daemon)
+{
+    struct event event = {.kind = EVENT_SHUTDOWN};
+    struct coop_chan *replies;
+
+    atomic_store(&daemon->closing, true);
+    bus_publish(daemon->world.bus, &event);
+    replies = coop_chan_new(sizeof(struct svc_reply), daemon->services.count + 1);
+    wait_all(daemon, replies, stop_all(daemon, replies));
+    coop_chan_unref(replies);
+}
+
+static void close_all(struct daemon *daemon)
+{
+    if (daemon->world.bus)
+        bus_close(daemon->world.bus);
+    control_stop(daemon->control);
+    if (daemon->world.board)
+        let_go_of_services(daemon);
+    if (daemon->asks)
+        coop_signal_stop(daemon->asks);
+    coop_chan_unref(daemon->asks);
+    machine_close(&daemon->machine);
+    journal_close(daemon->journal);
+    board_free(daemon->world.board);
+    bus_free(daemon->world.bus);
+    config_free(daemon->config);
+    daemon_close_places(daemon);
+}
+
+/* ---- the whole life ---- */
+
+int daemon_run(const struct options *options, struct config *config, struct coop_err *err)
+{
+    struct daemon *daemon = calloc(1, sizeof *daemon);
+    struct timespec now = {0};
+    int r;
+
+    if (!daemon) {
+        config_free(config);
+        return coop_fail(err, COOP_E_LIMIT, "no memory to begin with");
+    }
+    sys_clock_gettime(CLOCK_REALTIME, &now);
+    daemon->started_wall = now.tv_sec * COOP_NSEC_PER_SEC + now.tv_nsec;
+    daemon->options = options;
+    daemon->config = config;
+    daemon->lock_fd = -1;
+    log_set_level((enum log_level)config->coopd.log_level);
+
+    r = open_all(daemon, err);
+    if (r == 0) {
+        log_info("coopd", "version %s, process %d, %zu services, socket '%s'", COOP_VERSION,
+                 getpid(), config->count, options->socket);
+        daemon_start_all(daemon);
+        tell_manager("READY=1");
+        serve(daemon);
+        tell_manager("STOPPING=1");
+        stop_services(daemon);
+        log_info("coopd", "all services are down");
+    }
+    close_all(daemon);
+    free(daemon);
+    return r;
+}

@@ -1,0 +1,53 @@
+#ifndef COOP_DAEMON_INSIDE_H
+#define COOP_DAEMON_INSIDE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/map.h"
+#include "config/load.h"
+#include "coop/chan.h"
+#include "coop/sync.h"
+#include "daemon.h"
+#include "options.h"
+#include "service/machine.h"
+#include "service/svc.h"
+
+/*
+ * daemon_inside.h - what daemon.c, reload.c and places.c of the daemon share
+ *
+ * The table of services is read by control's sessions, so it has a lock; everything else
+ * belongs to the daemon's first coroutine and, under 'reloading', to a reload.
+ */
+struct control;
+struct journal;
+
+struct daemon {
+    const struct options *options;
+    struct config *config; /* in force */
+    struct coop_mutex lock;
+    struct map services; /* name -> struct svc, one reference each; under 'lock' */
+    struct coop_mutex reloading;
+    struct svc_world world;
+    struct machine machine;
+    struct journal *journal;
+    struct control *control;
+    struct coop_chan *asks; /* of int: signal numbers, ASK_SHUTDOWN */
+    int lock_fd;
+    char run_dir[512];
+    int64_t started_wall;
+    atomic_bool closing;
+    atomic_ulong reloads;
+};
+
+enum { ASK_SHUTDOWN = 0 };
+
+/* places: the directories and the lock. */
+int daemon_open_places(struct daemon *daemon, struct coop_err *err);
+void daemon_close_places(struct daemon *daemon);
+
+/* reload.c: makes, links and removes services. */
+int daemon_first_services(struct daemon *daemon, struct coop_err *err);
+void daemon_start_all(struct daemon *daemon);
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * daemon_places.c - the directories coopd lives in, and the lock that keeps a second one out
+ *
+ *     <socket>.lock       flock; held while coopd lives, by no child ever (close-on-exec)
+ *     <socket>.d/         ours alone, but for passage
+ *     <socket>.d/log/     one FIFO per service
+ *     <socket>.d/notify/  one socket per service that has one; others may pass, not list
+ */
+#include "daemon_inside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "base/sys.h"
+
+/* Makes a directory and what is missing above it. An existing one keeps its mode. */
+static int make_dirs(const char *path, mode_t mode, struct coop_err *err)
+{
+    char part[512];
+    size_t len = strlen(path);
+    int r = 0;
+
+    if (str_copy(part, sizeof part, path) < 0)
+        return coop_fail(err, COOP_E_LIMIT, "the path '%s' is too long", path);
+    for (size_t i = 1; i <= len; i++) {
+        if (part[i] != '/' && part[i] != '\0')
+            continue;
+        part[i] = '\0';
+        r = sys_mkdirat(AT_FDCWD, part, i == len ? mode : 0755);
+        if (r < 0 && r != -EEXIST)
+            return coop_fail_sys(err, r, "directory '%s'", part);
+        part[i] = path[i];
+    }
+    return 0;
+}
+
+static int take_lock(struct daemon *daemon, struct coop_err *err)
+{
+    char path[600];
+    SCOPED_FD fd = -1;
+    int r;
+
+    str_format(path, sizeof path, "%s.lock", daemon->options->socket);
+    fd = sys_openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return coop_fail_sys(err, fd, "lock '%s'", path);
+    r = sys_flock(fd, LOCK_EX | LOCK_NB);
+    if (r == -EWOULDBLOCK) {
+        coop_fail(err, COOP_E_BUSY, "another coopd runs with the socket '%s'",
+                  daemon->options->socket);
+        return coop_hint(err, "talk to it with coopctl --socket, or choose another --socket");
+    }
+    if (r < 0)
+        return coop_fail_sys(err, r, "lock '%s'", path);
+    daemon->lock_fd = fd_take(&fd);
+    return 0;
+}
+
+static int make_socket_dir(struct daemon *daemon, struct coop_err *err)
+{
+    char dir[512];
+    char *slash;
+
+    if (str_copy(dir, sizeof dir, daemon->options->socket) < 0)
+        return coop_fail(err, COOP_E_LIMIT, "the socket's path is too long");
+    slash = strrchr(dir, '/');
+    if (!slash || slash == dir)
+        return 0;
+    *slash = '\0';
+    return make_dirs(dir, 0755, err);
+}
+
+static int make_run_dir(struct daemon *daemon, struct coop_err *err)
+{
+    char path[600];
+
+    if (str_format(daemon->run_dir, sizeof daemon->run_dir, "%s.d", daemon->options->socket) <
+        0)
+        return coop_fail(err, COOP_E_LIMIT, "the socket's path is too long");
+    if (make_dirs(daemon->run_dir, 0711, err) < 0)
+        return -1;
+    str_format(path, sizeof path, "%s/log", daemon->run_dir);
+    if (make_dirs(path, 0700, err) < 0)
+        return -1;
+    str_format(path, sizeof path, "%s/notify", daemon->run_dir);
+    return make_dirs(path, 0711, err);
+}
+
+int daemon_open_places(struct daemon *daemon, struct coop_err *err)
+{
+    if (make_dirs(daemon->options->state_dir, 0700, err) < 0 ||
+        make_dirs(daemon->options->log_dir, 0700, err) < 0 ||
+        make_socket_dir(daemon, err) < 0 || take_lock(daemon, err) < 0)
+        return -1;
+    return make_run_dir(daemon, err);
+}
+
+void daemon_close_places(struct daemon *daemon)
+{
+    static const char *const parts[] = {"/log", "/notify", ""};
+    char path[600];
+
+    for (size_t i = 0; daemon->run_dir[0] && i < COOP_COUNT(parts); i++) {
+        str_format(path, sizeof path, "%s%s", daemon->run_dir, parts[i]);
+        sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+    }
+    if (daemon->lock_fd >= 0)
+        sys_close(daemon->lock_fd);
+    daemon->lock_fd = -1;
+}

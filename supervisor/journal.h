@@ -1,0 +1,59 @@
+#ifndef COOP_JOURNAL_H
+#define COOP_JOURNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "coop/err.h"
+#include "service/spawn.h"
+
+/*
+ * journal.h - what a coopd that comes back must know about the one before
+ *
+ * One text line per change, appended with one write(2): it survives SIGKILL of coopd, and a
+ * torn last line is told from a whole one by its checksum.
+ *
+ *     J1 <crc32> boot <boot id> <coopd pid>
+ *     J1 <crc32> run <name> <owner> <top pid> <its start time> <main pid> <cgroup or ->
+ *     J1 <crc32> end <name>
+ *
+ * A *survivor* is a run without an end.  PIDs are only numbers: with the boot id and the start
+ * time they are identities.
+ *
+ * Threads   journal_run and journal_end from any coroutine; the rest from the daemon's.
+ * Errors    Appending cannot fail for its caller: a full disk is told to the log once, and a
+ *           later compaction makes good for what is missing.
+ * Limits    JOURNAL_MAX bytes, then it is written anew with what still runs.
+ */
+#define JOURNAL_MAX (1024 * 1024)
+
+struct journal;
+
+struct survivor {
+    char name[SVC_NAME_MAX + 1];
+    enum svc_owner owner;
+    pid_t top_pid, main_pid;
+    uint64_t start_ticks; /* of top */
+    char cgroup[512];     /* "" for none */
+};
+
+/* Pure: what still ran at the end of this text, on this boot ("" : any).  Calls 'fn' for each;
+ * returns the number of lines that are damaged and were skipped. */
+size_t journal_replay(const char *text, size_t size, const char *boot_id,
+                      void (*fn)(void *arg, const struct survivor *survivor), void *arg);
+
+/* Reads <state_dir>/journal, tells its survivors, and begins a new one. */
+int journal_open(struct journal **ret_journal, const char *state_dir,
+                 void (*fn)(void *arg, const struct survivor *survivor), void *arg,
+                 struct coop_err *err);
+
+void journal_run(struct journal *journal, const char *name, const struct holder *holder);
+void journal_end(struct journal *journal, const char *name);
+
+void journal_close(struct journal *journal); /* accepts NULL */
+
+/* The start time of a process in ticks since boot, 0 when there is none. */
+uint64_t journal_start_ticks(pid_t pid);
+
+#endif

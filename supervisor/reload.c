@@ -1,0 +1,328 @@
+/*
+ * reload.c - from one configuration to the next, as a transaction
+ *
+ * Everything that can fail happens before anything changes: the files are read, every spec is
+ * built, the graph is checked, new services and all links are allocated.  Then the changes are
+ * only messages.  The order of the messages is the order of a careful operator: first everybody
+ * learns who their neighbours are now, then what was taken out is stopped, then what is new is
+ * started; what has changed restarts itself.
+ */
+#include "daemon_inside.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "coop/block.h"
+#include "coop/coro.h"
+
+/* One service of the new configuration. */
+struct planned {
+    struct svc *svc; /* one reference of ours when 'is_new' */
+    struct svc_links *links;
+    bool is_new, is_changed;
+};
+
+struct plan {
+    struct config *config;
+    struct planned *at; /* as config->specs */
+    struct svc **removed;
+    size_t removed_count;
+};
+
+/* ---- making the plan ---- */
+
+static struct svc_spec *spec_in_force(const struct daemon *daemon, const char *name)
+{
+    for (size_t i = 0; daemon->config && i < daemon->config->count; i++)
+        if (strcmp(daemon->config->specs[i]->name, name) == 0)
+            return daemon->config->specs[i];
+    return NULL;
+}
+
+static int plan_services(struct daemon *daemon, struct plan *plan, struct coop_err *err)
+{
+    for (size_t i = 0; i < plan->config->count; i++) {
+        struct svc_spec *spec = plan->config->specs[i], *old;
+        struct planned *p = &plan->at[i];
+
+        p->svc = map_get(&daemon->services, spec->name);
+        if (p->svc) {
+            old = spec_in_force(daemon, spec->name);
+            p->is_changed = !old || !svc_spec_equal(old, spec);
+            continue;
+        }
+        p->svc = svc_new(&daemon->world, spec);
+        if (!p->svc)
+            return coop_fail(err, COOP_E_LIMIT, "service '%s': no room", spec->name);
+        p->is_new = true;
+    }
+    return 0;
+}
+
+static int plan_links(struct plan *plan, struct coop_err *err)
+{
+    for (unsigned i = 0; i < plan->config->graph.count; i++) {
+        struct svc_links *links = svc_links_new(plan->config->graph.nodes[i].count);
+        unsigned k = 0;
+
+        if (!links)
+            return coop_fail(err, COOP_E_LIMIT, "no memory for the dependency graph");
+        graph_for_each (link, &plan->config->graph, i) {
+            links->at[k].peer = svc_ref(plan->at[link->to].svc);
+            links->at[k++].is = link->is;
+        }
+        plan->at[i].links = links;
+    }
+    return 0;
+}
+
+static bool is_in(const struct plan *plan, const struct svc *svc)
+{
+    for (size_t i = 0; i < plan->config->count; i++)
+        if (plan->at[i].svc == svc)
+            return true;
+    return false;
+}
+
+static int plan_removed(struct daemon *daemon, struct plan *plan, struct coop_err *err)
+{
+    struct svc *svc;
+
+    plan->removed = calloc(daemon->services.count + 1, sizeof(struct svc *));
+    if (!plan->removed)
+        return coop_fail(err, COOP_E_LIMIT, "no memory for the reload");
+    for (size_t i = 0; (svc = map_next(&daemon->services, &i)) != NULL;)
+        if (!is_in(plan, svc))
+            plan->removed[plan->removed_count++] = svc;
+    return 0;
+}
+
+static int make_plan(struct daemon *daemon, struct plan *plan, struct coop_err *err)
+{
+    plan->at = calloc(plan->config->count + 1, sizeof *plan->at);
+    if (!plan->at)
+        return coop_fail(err, COOP_E_LIMIT, "no memory for the services");
+    if (plan_services(daemon, plan, err) < 0 || plan_links(plan, err) < 0)
+        return -1;
+    return plan_removed(daemon, plan, err);
+}
+
+static void drop_plan(struct plan *plan)
+{
+    for (size_t i = 0; plan->at && i < plan->config->count; i++) {
+        svc_links_free(plan->at[i].links);
+        if (plan->at[i].is_new)
+            svc_unref(plan->at[i].svc);
+    }
+    config_free(plan->config);
+}
+
+/* ---- carrying it out ---- */
+
+static void tell(struct daemon *daemon, enum event_kind kind, const char *name)
+{
+    struct event event = {.kind = kind};
+
+    str_copy(event.service, sizeof event.service, name);
+    bus_publish(daemon->world.bus, &event);
+}
+
+static int send_change(struct svc *svc, struct svc_spec *spec, struct svc_links *links)
+{
+    int r = svc_change(svc, spec ? svc_spec_ref(spec) : NULL, links);
+
+    if (r < 0)
+        log_error("reload", "%s: out of memory, its change is lost", svc_name(svc));
+    return r;
+}
+
+/* Stops what was taken out, waits until it is down, and lets go of it. */
+static void remove_all(struct daemon *daemon, struct plan *plan)
+{
+    struct coop_chan *replies;
+    size_t waiting = 0;
+    struct svc_reply answer;
+
+    if (plan->removed_count == 0)
+        return;
+    replies = coop_chan_new(sizeof(struct svc_reply), plan->removed_count);
+    for (size_t i = 0; i < plan->removed_count; i++)
+        waiting += svc_command(plan->removed[i],
+                               &(struct svc_command){.kind = CMD_STOP, .reply = replies}) == 0;
+    while (replies && waiting > 0 && coop_recv(replies, &answer, COOP_FOREVER) == 1)
+        waiting--;
+    coop_chan_unref(replies);
+    for (size_t i = 0; i < plan->removed_count; i++) {
+        struct svc *svc = plan->removed[i];
+
+        tell(daemon, EVENT_REMOVED, svc_name(svc));
+        coop_mutex_lock(&daemon->lock);
+        map_remove(&daemon->services, svc_name(svc));
+        coop_mutex_unlock(&daemon->lock);
+        svc_discard(svc);
+        svc_unref(svc);
+    }
+}
+
+static void enter(struct daemon *daemon, struct planned *p, struct svc_spec *spec)
+{
+    int r;
+
+    coop_mutex_lock(&daemon->lock);
+    r = map_put(&daemon->services, svc_name(p->svc), p->svc);
+    coop_mutex_unlock(&daemon->lock);
+    if (r < 0) {
+        log_error("reload", "%s: out of memory, it is not there", spec->name);
+        svc_unref(p->svc);
+        p->svc = NULL;
+        return;
+    }
+    tell(daemon, EVENT_ADDED, spec->name);
+}
+
+static void start_these(struct plan *plan, bool all)
+{
+    for (int pass = 0; pass < 2; pass++)
+        for (unsigned i = 0; i < plan->config->graph.count; i++) {
+            unsigned at = plan->config->graph.order[i];
+            struct planned *p = &plan->at[at];
+            const struct svc_command start = {.kind = CMD_START};
+
+            if (!p->svc || (!all && !p->is_new) ||
+                !svc_spec_starts_by_itself(plan->config->specs[at]))
+                continue;
+            if (pass == 0)
+                svc_announce(p->svc, CMD_START);
+            else
+                svc_command_announced(p->svc, &start);
+        }
+}
+
+static void carry_out(struct daemon *daemon, struct plan *plan, struct reload_report *report)
+{
+    *report = (struct reload_report){.removed = (unsigned)plan->removed_count};
+    for (size_t i = 0; i < plan->config->count; i++) {
+        struct planned *p = &plan->at[i];
+        struct svc_spec *spec = plan->config->specs[i];
+
+        report->added += p->is_new;
+        report->changed += p->is_changed;
+        report->unchanged += !p->is_new && !p->is_changed;
+        if (p->is_new)
+            enter(daemon, p, spec);
+        if (!p->svc)
+            continue;
+        if (p->is_changed)
+            tell(daemon, EVENT_CHANGED, spec->name);
+        send_change(p->svc, p->is_changed ? spec : NULL, p->links);
+        p->links = NULL;
+    }
+    for (size_t i = 0; i < plan->removed_count; i++)
+        send_change(plan->removed[i], NULL, svc_links_new(0));
+    remove_all(daemon, plan);
+}
+
+/* ---- the doors ---- */
+
+static void on_problem(void *arg, const struct coop_err *err)
+{
+    (void)arg;
+    log_err(err->code == COOP_OK ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "config", err);
+}
+
+static int load_again(struct daemon *daemon, struct config **ret_config, struct coop_err *err)
+{
+    struct coop_err why = {0};
+    int r;
+
+    coop_block_begin();
+    r = config_load(ret_config, daemon->options->config.items, daemon->options->config.count,
+                    on_problem, NULL, &why);
+    coop_block_end();
+    if (r < 0 && err)
+        *err = why;
+    return r;
+}
+
+static int reload_locked(struct daemon *daemon, struct reload_report *report,
+                         struct coop_err *err)
+{
+    struct plan plan = {0};
+    int r;
+
+    if (atomic_load(&daemon->closing))
+        return coop_fail(err, COOP_E_BUSY, "coopd is stopping");
+    r = load_again(daemon, &plan.config, err);
+    if (r == 0)
+        r = make_plan(daemon, &plan, err);
+    if (r == 0) {
+        carry_out(daemon, &plan, report);
+        start_these(&plan, false);
+        config_free(daemon->config);
+        daemon->config = plan.config;
+        log_set_level((enum log_level)daemon->config->coopd.log_level);
+    } else if (plan.config) {
+        drop_plan(&plan);
+    }
+    free(plan.at);
+    free(plan.removed);
+    return r;
+}
+
+int daemon_reload(struct daemon *daemon, struct reload_report *ret_report, struct coop_err *err)
+{
+    struct reload_report report = {0};
+    int r;
+
+    coop_mutex_lock(&daemon->reloading);
+    r = reload_locked(daemon, &report, err);
+    coop_mutex_unlock(&daemon->reloading);
+    if (r < 0) {
+        log_warn("reload", "nothing was changed");
+        return -1;
+    }
+    atomic_fetch_add(&daemon->reloads, 1);
+    tell(daemon, EVENT_RELOAD, "");
+    log_info("reload", "%u added, %u removed, %u changed, %u unchanged", report.added,
+             report.removed, report.changed, report.unchanged);
+    if (ret_report)
+        *ret_report = report;
+    return 0;
+}
+
+/* Makes the services of the configuration in force; nothing starts yet. */
+int daemon_first_services(struct daemon *daemon, struct coop_err *err)
+{
+    struct plan plan = {.config = daemon->config};
+    struct reload_report report;
+    int r;
+
+    daemon->config = NULL;
+    r = make_plan(daemon, &plan, err);
+    if (r == 0) {
+        carry_out(daemon, &plan, &report);
+        daemon->config = plan.config;
+    } else {
+        drop_plan(&plan);
+    }
+    free(plan.at);
+    free(plan.removed);
+    return r;
+}
+
+void daemon_start_all(struct daemon *daemon)
+{
+    struct plan plan = {.config = daemon->config};
+
+    plan.at = calloc(daemon->config->count + 1, sizeof *plan.at);
+    if (!plan.at)
+        return;
+    for (size_t i = 0; i < daemon->config->count; i++)
+        plan.at[i].svc = map_get(&daemon->services, daemon->config->specs[i]->name);
+    start_these(&plan, true);
+    free(plan.at);
+}

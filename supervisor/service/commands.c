@@ -1,0 +1,292 @@
+/*
+ * commands.c - what people ask for, and what they are told
+ *
+ * A command changes what is wanted, feeds one event, and leaves a waiter behind if somebody
+ * wants to know.  Two clients that ask for the same thing wait for the same thing: the second
+ * restart that arrives while the first one is stopping joins it.
+ */
+#include "service/svc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "text/signames.h"
+#include "text/units.h"
+
+/* ---- replies ---- */
+
+static void reply(struct svc *svc, struct coop_chan *to, uint64_t tag, enum svc_result result,
+                  const char *text)
+{
+    struct svc_reply answer = {.tag = tag, .result = result, .place = svc->view.place};
+
+    if (!to)
+        return;
+    str_copy(answer.name, sizeof answer.name, svc->view.name);
+    str_copy(answer.text, sizeof answer.text, text);
+    coop_send(to, &answer, COOP_NOW);
+}
+
+static void add_waiter(struct svc *svc, const struct svc_command *command, bool for_down)
+{
+    struct waiter *grown;
+
+    if (!command->reply)
+        return;
+    if (svc->waiter_count >= SVC_WAITERS_MAX) {
+        reply(svc, command->reply, command->tag, SVC_BUSY,
+              "too many are waiting for it already");
+        return;
+    }
+    grown = realloc(svc->waiters, (svc->waiter_count + 1) * sizeof *grown);
+    if (!grown) {
+        reply(svc, command->reply, command->tag, SVC_BUSY, "out of memory");
+        return;
+    }
+    svc->waiters = grown;
+    grown[svc->waiter_count++] = (struct waiter){
+        .reply = coop_chan_ref(command->reply), .tag = command->tag, .for_down = for_down};
+}
+
+static void answer(struct svc *svc, bool for_down, enum svc_result result, const char *text)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < svc->waiter_count; i++) {
+        struct waiter *waiter = &svc->waiters[i];
+
+        if (waiter->for_down != for_down) {
+            svc->waiters[kept++] = *waiter;
+            continue;
+        }
+        reply(svc, waiter->reply, waiter->tag, result, text);
+        coop_chan_unref(waiter->reply);
+    }
+    svc->waiter_count = kept;
+    if (kept == 0) {
+        free(svc->waiters);
+        svc->waiters = NULL;
+    }
+}
+
+void svc_drop_waiters(struct svc *svc)
+{
+    answer(svc, true, SVC_CANCELED, "it was taken out of the configuration");
+    answer(svc, false, SVC_CANCELED, "it was taken out of the configuration");
+}
+
+static void tell_backoff(struct svc *svc)
+{
+    char text[256], delay[UNITS_TEXT];
+
+    str_format(text, sizeof text, "%s; trying again in %s", svc->view.reason,
+               units_render_duration(svc->spec->restart_delay, delay));
+    answer(svc, false, SVC_FAILED, text);
+}
+
+/* After every move: who has what it waited for? */
+void svc_settle(struct svc *svc)
+{
+    if (svc->waiter_count == 0)
+        return;
+    switch (svc->view.place) {
+    case AT_UP:
+    case AT_UP_EXITED:
+    case AT_DONE:
+        if (!svc->again)
+            answer(svc, false, SVC_OK, "");
+        break;
+    case AT_FAILED: answer(svc, false, SVC_FAILED, svc->view.reason); break;
+    case AT_BACKOFF: tell_backoff(svc); break;
+    case AT_DOWN:
+        answer(svc, true, SVC_OK, "");
+        if (!svc->view.wanted_up)
+            answer(svc, false, SVC_CANCELED, "it was asked to stop");
+        break;
+    case AT_STOP_STUCK:
+        answer(svc, true, SVC_FAILED, "it has processes that SIGKILL does not end");
+        break;
+    case AT_WAITING:
+    case AT_START_MAIN:
+    case AT_START_TREE:
+    case AT_RELOADING:
+    case AT_STOP_ORDER:
+    case AT_STOP_MAIN:
+    case AT_STOP_TREE:
+    case AT_STOP_KILL:
+    case SVC_PLACE_COUNT: break;
+    }
+}
+
+/* ---- start, stop, restart ---- */
+
+static void want_up(struct svc *svc)
+{
+    svc->view.wanted_up = true;
+    svc->view.restarts = 0;
+    if (svc->view.place == AT_FAILED)
+        window_clear(&svc->window);
+    svc_feed(svc, EV_WANT_UP, NULL);
+}
+
+static void start(struct svc *svc, const struct svc_command *command)
+{
+    add_waiter(svc, command, false);
+    want_up(svc);
+    svc_publish(svc);
+    svc_settle(svc);
+}
+
+static void want_down(struct svc *svc, const char *why)
+{
+    svc->view.wanted_up = false;
+    svc->again = false;
+    svc->stop_asked = true;
+    answer(svc, false, SVC_CANCELED, "it was asked to stop");
+    svc_push(svc, MSG_PUSH_STOP);
+    svc_feed(svc, EV_WANT_DOWN, why);
+}
+
+static void stop(struct svc *svc, const struct svc_command *command)
+{
+    add_waiter(svc, command, true);
+    want_down(svc, NULL);
+    svc_publish(svc);
+    svc_settle(svc);
+}
+
+static void restart(struct svc *svc, const struct svc_command *command)
+{
+    add_waiter(svc, command, false);
+    if (!svc_is_running(svc)) {
+        if (svc_place_state(svc->view.place) == ST_STOPPING) {
+            svc->again = svc->stop_asked = true;
+            svc->view.wanted_up = true;
+            svc_publish(svc);
+        } else {
+            want_up(svc);
+        }
+        return;
+    }
+    svc->view.wanted_up = svc->again = svc->stop_asked = true;
+    svc->view.restarts = 0;
+    svc_push(svc, MSG_PUSH_RESTART);
+    svc_feed(svc, EV_WANT_DOWN, "to be restarted");
+}
+
+/* ---- kill, reload ---- */
+
+static void send_signal(struct svc *svc, const struct svc_command *command, int signo)
+{
+    struct spawn *spawn = svc->world->spawn;
+    int r = svc->holder.empty ? -ESRCH : spawn->ops->signal_main(spawn, &svc->holder, signo);
+    char text[128], name[SIGNAME_TEXT];
+
+    if (r == 0) {
+        reply(svc, command->reply, command->tag, SVC_OK, "");
+        return;
+    }
+    str_format(text, sizeof text, r == -ESRCH ? "it does not run" : "%s: %s",
+               signame_render(signo, name), coop_strerror(r));
+    reply(svc, command->reply, command->tag, r == -ESRCH ? SVC_REFUSED : SVC_FAILED, text);
+}
+
+static void reload(struct svc *svc, const struct svc_command *command)
+{
+    if (svc->view.place != AT_UP && svc->view.place != AT_RELOADING)
+        reply(svc, command->reply, command->tag, SVC_REFUSED, "it is not up");
+    else if (svc->spec->reload_signal == 0)
+        reply(svc, command->reply, command->tag, SVC_REFUSED, "it has no ReloadSignal=");
+    else
+        send_signal(svc, command, svc->spec->reload_signal);
+}
+
+/* ---- the doors ---- */
+
+void svc_on_command(struct svc *svc, const struct svc_command *command)
+{
+    switch (command->kind) {
+    case CMD_START: start(svc, command); break;
+    case CMD_STOP: stop(svc, command); break;
+    case CMD_RESTART: restart(svc, command); break;
+    case CMD_RELOAD: reload(svc, command); break;
+    case CMD_KILL: send_signal(svc, command, command->signo); break;
+    }
+}
+
+/* Somebody who needs us is starting.  What is up, on its way up, or done stays as it is, and a
+ * pause between restarts is not cut short. */
+void svc_on_pull(struct svc *svc)
+{
+    enum svc_state state = svc_place_state(svc->view.place);
+    bool rests = state == ST_DOWN || state == ST_FAILED ||
+                 (state == ST_DONE && svc->spec->type != TYPE_ONESHOT);
+
+    if (svc->view.wanted_up && !rests)
+        return;
+    svc->view.wanted_up = true;
+    if (rests)
+        svc_feed(svc, EV_WANT_UP, "something needs it");
+    svc_publish(svc);
+}
+
+void svc_on_push(struct svc *svc, enum svc_msg_kind kind)
+{
+    enum svc_state state = svc_place_state(svc->view.place);
+    bool active = svc_is_running(svc) || state == ST_STOPPING || state == ST_WAITING ||
+                  state == ST_BACKOFF;
+
+    if (kind == MSG_PUSH_RESTART) {
+        if (svc_is_running(svc))
+            restart(svc, &(struct svc_command){.kind = CMD_RESTART});
+        return;
+    }
+    if (active) {
+        want_down(svc, "what it requires is stopped");
+        svc_publish(svc);
+        svc_settle(svc);
+    }
+}
+
+void svc_announce(struct svc *svc, enum svc_command_kind kind)
+{
+    if (kind == CMD_START || kind == CMD_RESTART)
+        atomic_fetch_add(&svc->coming, 1);
+    if (kind == CMD_STOP || kind == CMD_RESTART)
+        atomic_fetch_add(&svc->leaving, 1);
+}
+
+int svc_command_announced(struct svc *svc, const struct svc_command *command)
+{
+    struct command_msg *mail = calloc(1, sizeof *mail);
+
+    if (!mail)
+        return -ENOMEM;
+    coop_msg_init(&mail->msg, MSG_COMMAND);
+    mail->command = *command;
+    if (command->reply)
+        coop_chan_ref(command->reply);
+    coop_post(&svc->actor, &mail->msg);
+    return 0;
+}
+
+static void unannounce(struct svc *svc, enum svc_command_kind kind)
+{
+    if (kind == CMD_START || kind == CMD_RESTART)
+        atomic_fetch_sub(&svc->coming, 1);
+    if (kind == CMD_STOP || kind == CMD_RESTART)
+        atomic_fetch_sub(&svc->leaving, 1);
+}
+
+int svc_command(struct svc *svc, const struct svc_command *command)
+{
+    int r;
+
+    svc_announce(svc, command->kind);
+    r = svc_command_announced(svc, command);
+    if (r < 0)
+        unannounce(svc, command->kind);
+    return r;
+}

@@ -1,0 +1,241 @@
+/*
+ * launch.c - the beginning and the end of one life
+ */
+#include "service/svc.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "coop/coro.h"
+#include "journal.h"
+
+/* ---- descriptors ---- */
+
+static uid_t uid_of(const struct svc_spec *spec)
+{
+    return spec->launch.uid == LAUNCH_NO_ID ? geteuid() : spec->launch.uid;
+}
+
+/* A descriptor for 1 or 2, which the caller closes; -1 for none. */
+static int open_one(struct svc *svc, const struct output_spec *where, int inherited,
+                    int *ret_fd, struct coop_err *err)
+{
+    const struct svc_world *world = svc->world;
+    int fd = -1;
+
+    switch (where->kind) {
+    case OUTPUT_NULL: break;
+    case OUTPUT_INHERIT: fd = sys_fcntl_int(inherited, F_DUPFD_CLOEXEC, 3); break;
+    case OUTPUT_FILE:
+    case OUTPUT_APPEND:
+    case OUTPUT_TRUNCATE:
+        fd = output_file_fd(where, err);
+        if (fd < 0)
+            return -1;
+        break;
+    case OUTPUT_SAME:
+    case OUTPUT_LOG:
+        if (!world->run_dir)
+            break;
+        if (output_open(&svc->output, world->run_dir, world->log_dir, svc->spec->name,
+                        uid_of(svc->spec), err) < 0)
+            return -1;
+        fd = output_child_fd(svc->output, err);
+        if (fd < 0)
+            return -1;
+        break;
+    }
+    *ret_fd = fd < 0 ? -1 : fd;
+    return 0;
+}
+
+static void close_stdio(struct spawn_order *order)
+{
+    if (order->stdio[2] >= 0 && order->stdio[2] != order->stdio[1])
+        sys_close(order->stdio[2]);
+    if (order->stdio[1] >= 0)
+        sys_close(order->stdio[1]);
+}
+
+static int open_stdio(struct svc *svc, struct spawn_order *order, struct coop_err *err)
+{
+    const struct svc_spec *spec = svc->spec;
+    bool same = spec->err.kind == OUTPUT_SAME ||
+                (spec->err.kind == spec->out.kind &&
+                 str_equal(spec->err.path, spec->out.path) && spec->err.kind != OUTPUT_INHERIT);
+
+    if (open_one(svc, &spec->out, STDOUT_FILENO, &order->stdio[1], err) < 0)
+        return -1;
+    if (same)
+        order->stdio[2] = order->stdio[1];
+    else if (open_one(svc, &spec->err, STDERR_FILENO, &order->stdio[2], err) < 0)
+        return -1;
+    return 0;
+}
+
+static int open_notify(struct svc *svc, struct spawn_order *order, struct coop_err *err)
+{
+    struct notify_message stale;
+
+    if (svc->spec->notify_access == NOTIFY_NONE || !svc->world->run_dir) {
+        notify_close(&svc->notify);
+        return 0;
+    }
+    if (notify_open(&svc->notify, svc->world->run_dir, svc->spec->name, &svc->actor, MSG_NOTIFY,
+                    err) < 0)
+        return -1;
+    while (notify_next(&svc->notify, &stale)) /* last words of an earlier life */
+        ;
+    order->notify = svc->notify.path;
+    return 0;
+}
+
+/* ---- the beginning ---- */
+
+static void begin_life(struct svc *svc)
+{
+    svc->ending = (struct ending){0};
+    svc->stop_asked = svc->main_told = svc->was_ready = false;
+    svc->view.status[0] = '\0';
+    if (svc->command == 0)
+        window_note(&svc->window, coop_now(), (unsigned)svc->spec->limit_burst);
+    if (svc->view.until == 0)
+        svc_set_deadline(svc, coop_after(coop_now(), svc->spec->start_timeout));
+}
+
+static void tell_lost(struct svc *svc)
+{
+    struct event event = {.kind = EVENT_LOST};
+
+    if (!svc->holder.lost)
+        return;
+    str_copy(event.service, sizeof event.service, svc->view.name);
+    launch_guards_text(svc->holder.lost, event.why, sizeof event.why);
+    bus_publish(svc->world->bus, &event);
+    log_info("service", "%s: runs without %s: this machine refuses", svc->view.name, event.why);
+}
+
+static void tell_started(struct svc *svc)
+{
+    struct event event = {.kind = EVENT_SPAWN, .pid = svc->holder.main_pid};
+
+    str_copy(event.service, sizeof event.service, svc->view.name);
+    bus_publish(svc->world->bus, &event);
+    log_info("service", "%s: process %d runs %s", svc->view.name, svc->holder.main_pid,
+             svc->spec->execs.items[svc->command].argv.items[0]);
+    if (svc->world->journal)
+        journal_run(svc->world->journal, svc->view.name, &svc->holder);
+    tell_lost(svc);
+}
+
+static int try_launch(struct svc *svc, struct coop_err *err)
+{
+    struct spawn *spawn = svc->world->spawn;
+    struct spawn_order order = {.spec = svc->spec,
+                                .command = svc->command,
+                                .stdio = {-1, -1, -1},
+                                .actor = &svc->actor,
+                                .kind_top = MSG_TOP,
+                                .kind_watch = MSG_WATCH};
+    int failed = open_stdio(svc, &order, err) < 0 || open_notify(svc, &order, err) < 0 ||
+                 spawn->ops->launch(spawn, &order, &svc->holder, err) < 0;
+
+    close_stdio(&order);
+    return failed ? -1 : 0;
+}
+
+enum svc_event svc_launch(struct svc *svc, char *ret_detail, size_t size)
+{
+    struct coop_err err = {0};
+
+    begin_life(svc);
+    if (try_launch(svc, &err) < 0) {
+        enum svc_event event;
+
+        svc->ending.unborn = true;
+        coop_while(&err, "%s", svc->view.name);
+        log_err(LOG_LEVEL_ERROR, "service", &err);
+        str_copy(ret_detail, size, err.text + strlen(svc->view.name) + 2);
+        event = svc_verdict(svc, ret_detail, size);
+        return event == EV_DIED ? EV_DIED : EV_HOPELESS;
+    }
+    tell_started(svc);
+    if (svc->spec->type != TYPE_SIMPLE)
+        return SVC_EVENT_COUNT;
+    svc->was_ready = true;
+    return EV_READY;
+}
+
+/* ---- in between ---- */
+
+/* May this sender speak for the service?  Its PID is the kernel's word. */
+static bool may_speak(const struct svc *svc, const struct notify_message *message)
+{
+    if (message->sender == svc->holder.main_pid && message->sender > 0)
+        return true;
+    return svc->spec->notify_access == NOTIFY_ALL && message->uid == uid_of(svc->spec);
+}
+
+static void on_message(struct svc *svc, const struct notify_message *message)
+{
+    if (message->too_long || !may_speak(svc, message)) {
+        log_warn("notify", "%s: a message from process %d is %s", svc->view.name,
+                 message->sender,
+                 message->too_long ? "too long, refused" : "refused (NotifyAccess=)");
+        return;
+    }
+    if (message->has_status) {
+        str_copy(svc->view.status, sizeof svc->view.status, message->status);
+        svc_publish(svc);
+    }
+    if (message->main_pid > 0 && message->main_pid != svc->holder.main_pid)
+        log_debug("notify", "%s: MAINPID=%d is not followed", svc->view.name,
+                  message->main_pid);
+    if (message->reloading)
+        svc_feed(svc, EV_RELOADING, NULL);
+    if (message->ready && svc->spec->type == TYPE_NOTIFY) {
+        svc->was_ready = true;
+        svc_feed(svc, EV_READY, NULL);
+    }
+    if (message->stopping)
+        svc_feed(svc, EV_LEAVING, NULL);
+}
+
+void svc_on_notify(struct svc *svc)
+{
+    struct notify_message message;
+
+    if (svc->notify.fd < 0)
+        return;
+    coop_fdwatch_take(&svc->notify.watch);
+    while (notify_next(&svc->notify, &message))
+        if (!svc->holder.empty && !svc->holder.main_gone)
+            on_message(svc, &message);
+}
+
+/* ---- the end ---- */
+
+void svc_take_next_spec(struct svc *svc)
+{
+    if (!svc->next || !svc->holder.empty)
+        return;
+    svc_spec_unref(svc->spec);
+    svc->spec = svc->next;
+    svc->next = NULL;
+}
+
+void svc_life_over(struct svc *svc)
+{
+    struct spawn *spawn = svc->world->spawn;
+
+    if (svc->holder.owner != OWNER_NONE) {
+        spawn->ops->clear(spawn, svc->spec, &svc->holder);
+        if (svc->world->journal)
+            journal_end(svc->world->journal, svc->view.name);
+    }
+    svc_take_next_spec(svc);
+}

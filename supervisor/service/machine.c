@@ -1,0 +1,92 @@
+/*
+ * machine.c - what coopd needs of the machine to launch anything, opened once
+ */
+#include "service/machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "base/sys.h"
+
+#ifndef COOP_HELPER_DIR
+#define COOP_HELPER_DIR "/usr/bin"
+#endif
+
+static bool is_program(const char *path)
+{
+    return access(path, X_OK) == 0;
+}
+
+/* Beside coopd (the build tree, and a normal installation), else where it was configured. */
+static int find_helper(struct machine *machine, struct coop_err *err)
+{
+    char self[400];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    char *slash;
+
+    if (n > 0) {
+        self[n] = '\0';
+        slash = strrchr(self, '/');
+        if (slash) {
+            *slash = '\0';
+            str_format(machine->helper, sizeof machine->helper, "%s/coop-init", self);
+            if (is_program(machine->helper))
+                return 0;
+        }
+    }
+    str_copy(machine->helper, sizeof machine->helper, COOP_HELPER_DIR "/coop-init");
+    if (is_program(machine->helper))
+        return 0;
+    coop_fail(err, COOP_E_MISSING, "the helper coop-init is not there");
+    return coop_hint(err, "it belongs beside coopd or in " COOP_HELPER_DIR);
+}
+
+static void tell_refused(const struct launch_host *host)
+{
+    char text[256];
+
+    if (host->refused)
+        log_info("machine", "this machine refuses: %s",
+                 launch_guards_text(host->refused, text, sizeof text));
+}
+
+int machine_open(struct machine *machine, const char *state_dir, struct coop_err *err)
+{
+    struct coop_err why = {0};
+    int r;
+
+    *machine = (struct machine){.spawn.ops = &machine_ops};
+    coop_sem_init(&machine->light, MACHINE_LIGHT_MAX);
+    if (find_helper(machine, err) < 0)
+        return -1;
+    if (str_format(machine->notes, sizeof machine->notes, "%s/exit", state_dir) < 0)
+        return coop_fail(err, COOP_E_LIMIT, "the path '%s' is too long", state_dir);
+    r = sys_mkdirat(AT_FDCWD, machine->notes, 0700);
+    if (r < 0 && r != -EEXIST)
+        return coop_fail_sys(err, r, "directory '%s'", machine->notes);
+    if (launch_host_probe(&machine->host, &why) < 0) {
+        log_err(LOG_LEVEL_WARN, "machine", &why);
+        launch_host_assume(&machine->host);
+    }
+    tell_refused(&machine->host);
+    machine->has_cgroups = launch_cgroups_open(&machine->cgroups, &why) == 0;
+    if (!machine->has_cgroups)
+        log_info("machine",
+                 "no cgroups here (%s): services without a PID namespace get a "
+                 "subreaper each",
+                 why.text);
+    return 0;
+}
+
+void machine_close(struct machine *machine)
+{
+    launch_spawner_stop(machine->spawner);
+    machine->spawner = NULL;
+    if (machine->has_cgroups)
+        launch_cgroups_close(&machine->cgroups);
+}

@@ -1,0 +1,50 @@
+#ifndef COOP_SERVICE_MACHINE_H
+#define COOP_SERVICE_MACHINE_H
+
+#include "coop/sync.h"
+#include "launcher/cgroup.h"
+#include "launcher/launch.h"
+#include "service/spawn.h"
+
+/*
+ * machine.h - the real machine behind the seam of spawn.h
+ *
+ *     struct machine machine;
+ *     if (machine_open(&machine, run_dir, state_dir, err) < 0) ...
+ *     service_world.spawn = &machine.spawn;
+ *     ...
+ *     machine_close(&machine);
+ *
+ * Light plans (no namespaces, same user) are cloned by coopd itself, several at a time; all
+ * others by the spawner, a small single-threaded helper, one at a time.
+ *
+ * Threads   machine_open and machine_close in the daemon's coroutine; the rest through the ops.
+ * Limits    MACHINE_LIGHT_MAX light launches at the same time: the governor on start storms.
+ */
+enum { MACHINE_LIGHT_MAX = 4 };
+
+struct machine {
+    struct spawn spawn; /* first: the ops get this pointer */
+    struct launch_host host;
+    struct launch_cgroups cgroups;
+    bool has_cgroups;
+    struct launch_spawner *spawner;
+    struct coop_mutex spawner_lock;
+    struct coop_sem light;
+    char helper[512]; /* path of coop-init */
+    char notes[512];  /* directory of exit notes: <state-dir>/exit */
+};
+
+int machine_open(struct machine *machine, const char *state_dir, struct coop_err *err);
+void machine_close(struct machine *machine);
+
+/* The ops, one file each side. */
+extern const struct spawn_ops machine_ops;
+int machine_launch(struct spawn *spawn, const struct spawn_order *order, struct holder *holder,
+                   struct coop_err *err);
+
+/* <notes>/<name>, for launch and learn_end. */
+int machine_note_path(const struct machine *machine, const char *name, char *ret_path,
+                      size_t size);
+
+#endif

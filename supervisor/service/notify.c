@@ -1,0 +1,176 @@
+/*
+ * notify.c - datagrams in, facts out (see notify.h)
+ */
+#include "service/notify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "coop/io.h"
+
+/* Room for the sender's credentials and as many descriptors as the kernel passes at once. */
+enum { FDS_MAX = 253 };
+
+void notify_init(struct notify *notify)
+{
+    *notify = (struct notify){.fd = -1};
+}
+
+/* ---- opening ---- */
+
+static int bind_at(int fd, const char *path, struct coop_err *err)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    const int on = 1;
+    int r;
+
+    if (str_copy(at.sun_path, sizeof at.sun_path, path) < 0) {
+        coop_fail(err, COOP_E_LIMIT, "notify socket '%s': the path is longer than %zu bytes",
+                  path, sizeof at.sun_path - 1);
+        return coop_hint(err, "put coopd's socket (--socket) into a shorter directory");
+    }
+    sys_unlinkat(AT_FDCWD, path, 0);
+    r = sys_setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+    if (r == 0)
+        r = sys_bind(fd, (const struct sockaddr *)&at, sizeof at);
+    if (r == 0) /* any user's service may write; who counts is decided by its PID */
+        r = sys_fchmodat(AT_FDCWD, path, 0666, 0);
+    return r < 0 ? coop_fail_sys(err, r, "notify socket '%s'", path) : 0;
+}
+
+int notify_open(struct notify *notify, const char *run_dir, const char *name,
+                struct coop_actor *actor, int kind, struct coop_err *err)
+{
+    SCOPED_FREE char *path = NULL;
+    char text[512];
+    SCOPED_FD fd = -1;
+    int r;
+
+    if (notify->fd >= 0)
+        return 0;
+    if (str_format(text, sizeof text, "%s/notify/%s", run_dir, name) < 0)
+        return coop_fail(err, COOP_E_LIMIT, "notify socket: the path is too long");
+    path = strdup(text);
+    fd = sys_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (!path || fd < 0)
+        return coop_fail_sys(err, path ? fd : -ENOMEM, "notify socket");
+    if (bind_at(fd, path, err) < 0)
+        return -1;
+    r = coop_fdwatch_start(&notify->watch, fd, COOP_IN, actor, kind);
+    if (r < 0)
+        return coop_fail_sys(err, r, "notify socket '%s'", path);
+    notify->fd = fd_take(&fd);
+    notify->path = ptr_take(&path);
+    return 0;
+}
+
+void notify_close(struct notify *notify)
+{
+    if (notify->fd < 0)
+        return;
+    coop_fdwatch_stop(&notify->watch);
+    coop_fd_close(notify->fd);
+    sys_unlinkat(AT_FDCWD, notify->path, 0);
+    free(notify->path);
+    notify_init(notify);
+}
+
+/* ---- reading ---- */
+
+static void parse_line(const char *line, size_t len, struct notify_message *message)
+{
+    char text[128];
+    long long pid;
+
+    if (len >= sizeof text) {
+        if (strncmp(line, "STATUS=", 7) != 0)
+            return;
+        len = sizeof text - 1;
+    }
+    memcpy(text, line, len);
+    text[len] = '\0';
+    if (strcmp(text, "READY=1") == 0) {
+        message->ready = true;
+    } else if (strcmp(text, "RELOADING=1") == 0) {
+        message->reloading = true;
+    } else if (strcmp(text, "STOPPING=1") == 0) {
+        message->stopping = true;
+    } else if (str_starts_with(text, "STATUS=")) {
+        message->has_status = true;
+        str_copy(message->status, sizeof message->status, text + 7);
+    } else if (str_starts_with(text, "MAINPID=")) {
+        if (str_to_int(text + 8, 1, INT32_MAX, &pid) == 0)
+            message->main_pid = (pid_t)pid;
+    }
+}
+
+void notify_parse(const char *text, size_t size, struct notify_message *ret_message)
+{
+    while (size > 0) {
+        const char *end = memchr(text, '\n', size);
+        size_t len = end ? (size_t)(end - text) : size;
+
+        parse_line(text, len, ret_message);
+        text += len + (end ? 1 : 0);
+        size -= len + (end ? 1 : 0);
+    }
+}
+
+/* Who sent it; and nobody gets descriptors into coopd. */
+static void read_control(struct msghdr *msg, struct notify_message *message)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level != SOL_SOCKET)
+            continue;
+        if (c->cmsg_type == SCM_CREDENTIALS) {
+            struct ucred who;
+
+            memcpy(&who, CMSG_DATA(c), sizeof who);
+            message->sender = who.pid;
+            message->uid = who.uid;
+        } else if (c->cmsg_type == SCM_RIGHTS) {
+            size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+            for (size_t i = 0; i < count; i++) {
+                int fd;
+
+                memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+                sys_close(fd);
+            }
+        }
+    }
+}
+
+int notify_next(struct notify *notify, struct notify_message *ret_message)
+{
+    char text[NOTIFY_MAX];
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(FDS_MAX * sizeof(int))];
+    } control;
+    struct iovec iov = {.iov_base = text, .iov_len = sizeof text};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control.bytes,
+                         .msg_controllen = sizeof control.bytes};
+    ssize_t n;
+
+    *ret_message = (struct notify_message){0};
+    if (notify->fd < 0)
+        return 0;
+    n = sys_recvmsg(notify->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0)
+        return 0;
+    read_control(&msg, ret_message);
+    if (msg.msg_flags & MSG_TRUNC)
+        ret_message->too_long = true;
+    else
+        notify_parse(text, (size_t)n, ret_message);
+    return 1;
+}

@@ -1,0 +1,243 @@
+/*
+ * output.c - one FIFO, one reader, one file
+ *
+ * WHY READ-WRITE ENDS.  A FIFO whose last writer goes away is at end of file until another one
+ * opens it, and an epoll watch on it reports HUP for ever (Supervisor's 100 % CPU).  Coopd's own
+ * descriptor is open for writing, too: there is never an end of file and never a HUP, whether
+ * the program closes its output, dies, or leaves a grandchild with it.
+ *
+ * WHY THE FILE IS OPENED PER BURST.  A burst is what is in the FIFO when the handler comes; the
+ * file is opened, filled and closed.  So an idle service costs one descriptor, a log that was
+ * moved away or deleted by a rotation is simply made anew, and a directory that comes back is
+ * found again.
+ *
+ * A handler that has moved OUTPUT_BURST bytes posts itself and lets others run.
+ */
+#include "service/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "coop/actor.h"
+#include "coop/block.h"
+#include "coop/io.h"
+
+enum { OUTPUT_CHUNK = 16 * 1024, OUTPUT_BURST = 1024 * 1024, OUTPUT_PATH = 512 };
+enum { MSG_READABLE = 1, MSG_CLOSE };
+
+struct output {
+    struct coop_actor actor;
+    struct coop_fdwatch watch;
+    struct coop_msg close_me;
+    int fd;
+    unsigned long dropped; /* bytes, not told yet */
+    char *fifo, *file;
+    const char *name; /* the tail of 'fifo' */
+};
+
+static atomic_ulong dropped_ever;
+
+unsigned long output_dropped(void)
+{
+    return atomic_load(&dropped_ever);
+}
+
+/* ---- moving bytes ---- */
+
+static void drop(struct output *out, size_t size, int why)
+{
+    if (out->dropped == 0)
+        log_warn("output", "%s: cannot write '%s' (%s): dropping its output", out->name,
+                 out->file, coop_strerror(why));
+    out->dropped += size;
+    atomic_fetch_add(&dropped_ever, size);
+}
+
+static void write_all(struct output *out, int file, const char *bytes, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = file < 0 ? file : sys_write(file, bytes, size);
+
+        if (n == -EINTR)
+            continue;
+        if (n <= 0) {
+            drop(out, size, n == 0 ? EIO : (int)n);
+            return;
+        }
+        bytes += n;
+        size -= (size_t)n;
+    }
+    if (out->dropped) {
+        log_warn("output", "%s: writes again; %lu bytes were dropped", out->name, out->dropped);
+        out->dropped = 0;
+    }
+}
+
+/* Moves what is there. True when there may be more. */
+static bool pump(struct output *out)
+{
+    char chunk[OUTPUT_CHUNK];
+    SCOPED_FD file = -1;
+    size_t moved = 0;
+
+    while (moved < OUTPUT_BURST) {
+        ssize_t n = sys_read(out->fd, chunk, sizeof chunk);
+
+        if (n == -EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        if (moved == 0) {
+            file = sys_openat(AT_FDCWD, out->file,
+                              O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+        }
+        write_all(out, file, chunk, (size_t)n);
+        moved += (size_t)n;
+    }
+    return true;
+}
+
+static void free_output(struct output *out)
+{
+    free(out->fifo);
+    free(out->file);
+    free(out);
+}
+
+static void shut(struct output *out)
+{
+    pump(out);
+    coop_fdwatch_stop(&out->watch);
+    coop_fd_close(out->fd);
+    sys_unlinkat(AT_FDCWD, out->fifo, 0);
+    coop_actor_done(&out->actor);
+    free_output(out);
+}
+
+static void handle(struct coop_actor *actor, struct coop_msg *msg)
+{
+    struct output *out = actor->arg;
+    bool more;
+
+    if (msg->kind == MSG_CLOSE) {
+        shut(out);
+        return;
+    }
+    coop_fdwatch_take(&out->watch);
+    coop_syscall_begin();
+    more = pump(out);
+    coop_syscall_end();
+    if (more)
+        coop_post(actor, &out->watch.msg);
+}
+
+/* ---- opening ---- */
+
+static int make_fifo(const char *path, uid_t uid, struct coop_err *err)
+{
+    struct stat st;
+    SCOPED_FD fd = -1;
+    int r = sys_mkfifoat(AT_FDCWD, path, 0600);
+
+    if (r < 0 && r != -EEXIST)
+        return coop_fail_sys(err, r, "output FIFO '%s'", path);
+    /* The directory is ours alone; what is there already is ours, from an earlier coopd. */
+    fd = sys_openat(AT_FDCWD, path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0);
+    if (fd < 0)
+        return coop_fail_sys(err, fd, "output FIFO '%s'", path);
+    r = sys_fstat(fd, &st);
+    if (r == 0 && !S_ISFIFO(st.st_mode))
+        return coop_fail(err, COOP_E_DENIED, "'%s' is not a FIFO", path);
+    if (r == 0 && st.st_uid != uid)
+        r = sys_fchown(fd, uid, (gid_t)-1);
+    if (r < 0)
+        return coop_fail_sys(err, r, "output FIFO '%s'", path);
+    return fd_take(&fd);
+}
+
+static struct output *new_output(const char *run_dir, const char *log_dir, const char *name)
+{
+    char fifo[OUTPUT_PATH], file[OUTPUT_PATH];
+    struct output *out;
+
+    if (str_format(fifo, sizeof fifo, "%s/log/%s", run_dir, name) < 0 ||
+        str_format(file, sizeof file, "%s/%s.log", log_dir, name) < 0)
+        return NULL;
+    out = calloc(1, sizeof *out);
+    if (!out)
+        return NULL;
+    out->fd = -1;
+    out->fifo = strdup(fifo);
+    out->file = strdup(file);
+    if (out->fifo && out->file) {
+        out->name = strrchr(out->fifo, '/') + 1;
+        return out;
+    }
+    free_output(out);
+    return NULL;
+}
+
+int output_open(struct output **output, const char *run_dir, const char *log_dir,
+                const char *name, uid_t uid, struct coop_err *err)
+{
+    struct output *out;
+    int r;
+
+    if (*output)
+        return 0;
+    out = new_output(run_dir, log_dir, name);
+    if (!out)
+        return coop_fail(err, COOP_E_LIMIT, "output FIFO: no memory, or the path is too long");
+    out->fd = make_fifo(out->fifo, uid, err);
+    if (out->fd < 0) {
+        free_output(out);
+        return -1;
+    }
+    coop_actor_init(&out->actor, "output", handle, out);
+    coop_msg_init(&out->close_me, MSG_CLOSE);
+    r = coop_fdwatch_start(&out->watch, out->fd, COOP_IN, &out->actor, MSG_READABLE);
+    if (r < 0) {
+        sys_close(out->fd);
+        free_output(out);
+        return coop_fail_sys(err, r, "output FIFO of '%s'", name);
+    }
+    *output = out;
+    return 0;
+}
+
+int output_child_fd(struct output *output, struct coop_err *err)
+{
+    int fd = sys_openat(AT_FDCWD, output->fifo, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0);
+
+    if (fd < 0)
+        return coop_fail_sys(err, fd, "output FIFO '%s'", output->fifo);
+    return fd;
+}
+
+int output_file_fd(const struct output_spec *where, struct coop_err *err)
+{
+    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY;
+    int fd;
+
+    if (where->kind == OUTPUT_APPEND)
+        flags |= O_APPEND;
+    else if (where->kind == OUTPUT_TRUNCATE)
+        flags |= O_TRUNC;
+    fd = sys_openat(AT_FDCWD, where->path, flags, 0644);
+    return fd < 0 ? coop_fail_sys(err, fd, "output file '%s'", where->path) : fd;
+}
+
+void output_close(struct output *output)
+{
+    if (output)
+        coop_post(&output->actor, &output->close_me);
+}

@@ -1,0 +1,584 @@
+/*
+ * service.c - one service's life
+ *
+ * THE NOUNS
+ *   place     where the service is: a state and its substate (fsm.h)
+ *   wanted    what somebody asked for last; `place` follows it when it can
+ *   life      from a launch until no process of it is left (holder.h); an ending sums it up
+ *   waiter    a client that is told when its command has had its effect
+ *
+ * THE TENSION
+ *   Commands, deaths, timers, readiness and the neighbours' news come in any order and at any
+ *   time, from other threads.  Locks would make every pair of them a case of its own.  So they
+ *   are messages to one handler, which runs for one message at a time and is the only writer of
+ *   everything in struct svc.
+ *
+ * WHAT WE DID NOT DO
+ *   A coroutine per service that waits for its next event: clear to read, but ten thousand
+ *   parked stacks for ten thousand services that do nothing.
+ *   Messages that carry a neighbour's state: they overtake each other, and a lost one is never
+ *   made good.  A neighbour's message only says "look"; what is true stands on the board.
+ *
+ * THE ONE RACE
+ *   At boot everybody is asked to start at once.  A service that looks at a dependency on the
+ *   board may look before the dependency has read its own mail, and would take "down" for an
+ *   answer.  So who posts a start or a stop first counts it in `coming` or `leaving`:
+ *
+ *     poster                         dependency                  the one who looks
+ *       1. coming++                    1. publishes its state      1. coming == 0 ?
+ *       2. posts                       2. coming--                 2. reads the board
+ *                                      3. nudges its neighbours
+ *   Either the looker sees coming > 0 and waits for the nudge, or it sees the new state.
+ *
+ * ALWAYS TRUE
+ *   I1  While holder.empty is false nothing is launched.
+ *   I2  Every move is on the board and on the bus before the next message is handled.
+ *   I3  The timer belongs to the place: leaving the place stops it, unless the next place goes
+ *       on under the same deadline (main to tree).
+ *   I4  `wanted` is never lost: reaching down with wanted up leads straight to waiting.
+ */
+#include "service/svc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "coop/coro.h"
+
+/* How long processes may take to die of SIGKILL before the service is called stuck. */
+#define KILL_TIMEOUT (10 * COOP_NSEC_PER_SEC)
+#define NO_EVENT     SVC_EVENT_COUNT
+
+/* ---- publishing ---- */
+
+static int64_t wall_now(void)
+{
+    struct timespec now = {0};
+
+    sys_clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * COOP_NSEC_PER_SEC + now.tv_nsec;
+}
+
+void svc_publish(struct svc *svc)
+{
+    svc->view.owner = (uint8_t)svc->holder.owner;
+    svc->view.main_pid = svc->holder.main_gone ? 0 : svc->holder.main_pid;
+    svc->view.top_pid = svc->holder.empty ? 0 : svc->holder.top_pid;
+    board_write(svc->world->board, svc->slot, &svc->view);
+}
+
+void svc_set_deadline(struct svc *svc, coop_nsec deadline)
+{
+    svc->view.until = deadline == COOP_FOREVER ? 0 : deadline;
+    if (deadline == COOP_FOREVER)
+        coop_timer_stop(&svc->timer);
+    else
+        coop_timer_set(&svc->timer, deadline);
+}
+
+static void stop_timer(struct svc *svc)
+{
+    coop_timer_stop(&svc->timer);
+    svc->view.until = 0;
+}
+
+/* I3 */
+static bool keeps_timer(enum svc_place from, enum svc_place to)
+{
+    return (from == AT_START_MAIN && to == AT_START_TREE) ||
+           (from == AT_START_TREE && to == AT_START_MAIN) ||
+           (from == AT_STOP_MAIN && to == AT_STOP_TREE);
+}
+
+static void describe_move(struct svc *svc, const struct svc_edge *edge, const char *detail)
+{
+    if (detail && detail[0])
+        str_format(svc->view.reason, sizeof svc->view.reason, "%s: %s", edge->why, detail);
+    else
+        str_copy(svc->view.reason, sizeof svc->view.reason, edge->why);
+    svc->view.waiting_for[0] = '\0';
+}
+
+static bool is_up_place(enum svc_place at)
+{
+    return svc_place_state(at) == ST_UP || svc_place_state(at) == ST_RELOADING;
+}
+
+static void move(struct svc *svc, const struct svc_edge *edge, const char *detail)
+{
+    struct event event = {.kind = EVENT_STATE, .from = edge->from, .to = edge->to};
+    struct svc_view *view = &svc->view;
+
+    if (!keeps_timer(edge->from, edge->to))
+        stop_timer(svc);
+    if (svc_place_state(edge->from) != svc_place_state(edge->to)) {
+        view->since = coop_now();
+        view->since_wall = wall_now();
+    }
+    if (is_up_place(edge->to) && !is_up_place(edge->from))
+        view->up_since = view->since;
+    else if (!is_up_place(edge->to))
+        view->up_since = 0;
+    view->place = edge->to;
+    describe_move(svc, edge, detail);
+    svc_publish(svc);
+    str_copy(event.service, sizeof event.service, view->name);
+    str_copy(event.why, sizeof event.why, view->reason);
+    bus_publish(svc->world->bus, &event);
+    log_info("service", "%s: %s%s%s: %s", view->name, svc_state_word(svc_place_state(edge->to)),
+             svc_place_sub(edge->to)[0] ? "/" : "", svc_place_sub(edge->to), view->reason);
+    svc->stir = true;
+}
+
+bool svc_is_running(const struct svc *svc)
+{
+    enum svc_state state = svc_place_state(svc->view.place);
+
+    return state == ST_STARTING || is_up_place(svc->view.place);
+}
+
+/* ---- what an empty tree means ---- */
+
+static bool may_start_again(const struct svc *svc)
+{
+    coop_nsec when = coop_after(coop_now(), svc->spec->restart_delay);
+
+    return window_allows(&svc->window, when, svc->spec->limit_interval,
+                         (unsigned)svc->spec->limit_burst);
+}
+
+/* The event that follows when no process is left, and its detail. */
+enum svc_event svc_verdict(struct svc *svc, char *detail, size_t size)
+{
+    enum svc_event event;
+    char text[120];
+
+    if (svc->stop_asked)
+        return EV_TREE_GONE;
+    event = policy_verdict((enum svc_restart)svc->spec->restart, (enum svc_type)svc->spec->type,
+                           &svc->ending);
+    if (!svc->ending.unborn) {
+        policy_ending_text(&svc->ending, text, sizeof text);
+        str_format(detail, size, "%s%s", svc->ending.timed_out ? "timeout, " : "", text);
+    }
+    if (event == EV_DIED && !may_start_again(svc)) {
+        str_copy(text, sizeof text, detail);
+        str_format(detail, size, "start-limit-hit, %s", text);
+        return EV_HOPELESS;
+    }
+    return event;
+}
+
+static enum svc_event after_empty(struct svc *svc, char *detail, size_t size)
+{
+    bool next = svc->view.place == AT_START_TREE;
+    enum svc_event event = next ? EV_NEXT : svc_verdict(svc, detail, size);
+
+    if (next)
+        svc->command++;
+    svc_life_over(svc);
+    return event;
+}
+
+/* ---- the actions ---- */
+
+static coop_nsec in(coop_nsec delay)
+{
+    return coop_after(coop_now(), delay);
+}
+
+static enum svc_event check_dependencies(struct svc *svc, char *detail, size_t size)
+{
+    enum svc_event event;
+
+    svc->command = 0;
+    svc_pull_dependencies(svc);
+    event = svc_check_dependencies(svc);
+    if (event == EV_DEPS_FAILED)
+        str_copy(detail, size, svc->view.waiting_for);
+    return event;
+}
+
+static enum svc_event signal_stop(struct svc *svc)
+{
+    if (svc->holder.empty)
+        return EV_MAIN_GONE; /* nothing runs (up/exited): straight on to the empty tree */
+    svc_set_deadline(svc, in(svc->spec->stop_timeout));
+    svc->world->spawn->ops->signal(svc->world->spawn, &svc->holder, svc->spec->kill_signal);
+    /* Main may be gone already: a oneshot that counts as up and left something running. */
+    return svc->holder.main_gone ? EV_MAIN_GONE : NO_EVENT;
+}
+
+static enum svc_event clean_tree(struct svc *svc, char *detail, size_t size)
+{
+    struct spawn *spawn = svc->world->spawn;
+
+    if (svc->holder.empty)
+        return after_empty(svc, detail, size);
+    spawn->ops->watch_rest(spawn, &svc->holder, &svc->actor, MSG_WATCH);
+    spawn->ops->signal(spawn, &svc->holder, svc->spec->kill_signal);
+    if (svc->view.until == 0)
+        svc_set_deadline(svc, in(svc->spec->stop_timeout));
+    str_copy(svc->view.waiting_for, sizeof svc->view.waiting_for, "processes it left behind");
+    return NO_EVENT;
+}
+
+static void kill_tree(struct svc *svc)
+{
+    struct spawn *spawn = svc->world->spawn;
+
+    svc->ending.timed_out = true;
+    spawn->ops->kill(spawn, &svc->holder);
+    if (svc->holder.main_gone)
+        spawn->ops->watch_rest(spawn, &svc->holder, &svc->actor, MSG_WATCH);
+    svc_set_deadline(svc, in(KILL_TIMEOUT));
+}
+
+static enum svc_event perform(struct svc *svc, enum svc_act act, char *detail, size_t size)
+{
+    switch (act) {
+    case DO_NOTHING: return NO_EVENT;
+    case DO_CHECK_DEPS: return check_dependencies(svc, detail, size);
+    case DO_SPAWN: return svc_launch(svc, detail, size);
+    case DO_SETTLE: return NO_EVENT;
+    case DO_ORDER: svc->stop_asked = true; return svc_check_order(svc);
+    case DO_SIG_STOP: return signal_stop(svc);
+    case DO_ARM_STOP: svc_set_deadline(svc, in(svc->spec->stop_timeout)); return NO_EVENT;
+    case DO_CLEAN_TREE: return clean_tree(svc, detail, size);
+    case DO_KILL_TREE: kill_tree(svc); return NO_EVENT;
+    case DO_ARM_BACKOFF: svc_set_deadline(svc, in(svc->spec->restart_delay)); return NO_EVENT;
+    }
+    return NO_EVENT;
+}
+
+/* ---- one event ---- */
+
+static void complain(const struct svc *svc, enum svc_event on)
+{
+    if (!svc_ignores(svc->view.place, on))
+        log_error("service", "%s: event %s cannot happen at %s: a fault in coopd",
+                  svc->view.name, svc_event_word(on), svc_place_word(svc->view.place));
+}
+
+void svc_feed(struct svc *svc, enum svc_event on, const char *detail)
+{
+    char text[120];
+
+    str_copy(text, sizeof text, detail ? detail : "");
+    while (on != NO_EVENT) {
+        const struct svc_edge *edge = svc_step(svc->view.place, on);
+
+        if (!edge) {
+            complain(svc, on);
+            return;
+        }
+        if (on == EV_TIMEOUT && edge->from != AT_BACKOFF)
+            svc->ending.timed_out = true;
+        if (on == EV_TIMEOUT && edge->from == AT_BACKOFF)
+            svc->view.restarts++;
+        move(svc, edge, text);
+        text[0] = '\0';
+        on = perform(svc, edge->act, text, sizeof text);
+        svc_publish(svc);
+        svc_settle(svc);
+        if (on == NO_EVENT && svc->view.place == AT_DOWN && svc->view.wanted_up) { /* I4 */
+            svc->again = false;
+            on = EV_WANT_UP;
+        }
+    }
+}
+
+/* ---- news of the processes ---- */
+
+static void record_end(struct svc *svc)
+{
+    struct spawn *spawn = svc->world->spawn;
+    struct event event = {.kind = EVENT_EXIT, .pid = svc->holder.main_pid};
+
+    spawn->ops->learn_end(spawn, svc->spec, &svc->holder, &svc->ending);
+    svc->view.exit_kind = (uint8_t)svc->ending.kind;
+    svc->view.exit_value = svc->ending.value;
+    svc->view.core = svc->ending.core;
+    event.exit_kind = svc->view.exit_kind;
+    event.exit_value = svc->ending.value;
+    str_copy(event.service, sizeof event.service, svc->view.name);
+    bus_publish(svc->world->bus, &event);
+    svc->ending.never_ready = svc->spec->type == TYPE_NOTIFY && !svc->was_ready;
+}
+
+/* The event that main's end means where we are. */
+static enum svc_event main_event(struct svc *svc)
+{
+    const struct exec_spec *exec = &svc->spec->execs.items[svc->command];
+    bool well;
+
+    if (exec->may_fail && svc->ending.kind == EXIT_CODE)
+        svc->ending.value = 0; /* only for the verdict; the board has the real one */
+    well = policy_class((enum svc_type)svc->spec->type, &svc->ending) == ENDING_SUCCESS;
+    if (!well || !svc_is_running(svc))
+        return EV_MAIN_GONE;
+    if (svc->spec->type == TYPE_ONESHOT && svc->command + 1 < svc->spec->execs.count)
+        return EV_CMD_DONE;
+    return svc->spec->remain ? EV_REMAINS : EV_MAIN_GONE;
+}
+
+static void on_news(struct svc *svc, const struct coop_msg *msg)
+{
+    struct spawn *spawn = svc->world->spawn;
+    char detail[120] = "";
+
+    svc_on_notify(svc); /* what it said before it died was said before it died */
+    spawn->ops->news(spawn, &svc->holder, MSG_TOP, msg);
+    if (svc->holder.main_gone && !svc->main_told) {
+        enum svc_event event;
+
+        svc->main_told = true;
+        record_end(svc);
+        event = main_event(svc);
+        policy_ending_text(&svc->ending, detail, sizeof detail);
+        svc_feed(svc, event, detail);
+    }
+    if (svc->holder.owner == OWNER_NONE)
+        return;
+    if (!svc->holder.empty) {
+        if (svc->main_told && svc_place_state(svc->view.place) == ST_STOPPING)
+            spawn->ops->watch_rest(spawn, &svc->holder, &svc->actor, MSG_WATCH);
+        return;
+    }
+    detail[0] = '\0';
+    switch (svc->view.place) {
+    case AT_STOP_TREE:
+    case AT_STOP_KILL:
+    case AT_STOP_STUCK:
+    case AT_START_TREE: {
+        enum svc_event event = after_empty(svc, detail, sizeof detail);
+
+        svc_feed(svc, event, detail);
+        break;
+    }
+    case AT_UP_EXITED:
+        svc_life_over(svc);
+        svc_publish(svc);
+        break;
+    case AT_DOWN:
+    case AT_WAITING:
+    case AT_START_MAIN:
+    case AT_UP:
+    case AT_RELOADING:
+    case AT_STOP_ORDER:
+    case AT_STOP_MAIN:
+    case AT_BACKOFF:
+    case AT_DONE:
+    case AT_FAILED:
+    case SVC_PLACE_COUNT: break;
+    }
+}
+
+/* ---- neighbours and configuration ---- */
+
+static void on_nudge(struct svc *svc)
+{
+    enum svc_event event = NO_EVENT;
+    char detail[120] = "";
+
+    if (svc->view.place == AT_WAITING)
+        event = svc_check_dependencies(svc);
+    else if (svc->view.place == AT_STOP_ORDER)
+        event = svc_check_order(svc);
+    if (event == EV_DEPS_FAILED)
+        str_copy(detail, sizeof detail, svc->view.waiting_for);
+    if (event != NO_EVENT)
+        svc_feed(svc, event, detail);
+    else
+        svc_publish(svc); /* waiting_for may have changed */
+}
+
+static void on_change(struct svc *svc, struct change_msg *change)
+{
+    if (change->links) {
+        svc_links_free(svc->links);
+        svc->links = change->links;
+    }
+    if (change->spec) {
+        svc_spec_unref(svc->next);
+        svc->next = change->spec;
+        if (svc->holder.empty) {
+            svc_take_next_spec(svc);
+        } else if (!svc_spec_needs_restart(svc->spec, svc->next)) {
+            svc_spec_unref(svc->spec);
+            svc->spec = svc->next;
+            svc->next = NULL;
+        } else if (svc_is_running(svc) && svc->view.wanted_up) {
+            svc_on_command(svc, &(struct svc_command){.kind = CMD_RESTART});
+        }
+    }
+    free(change);
+}
+
+static void let_go(struct svc *svc)
+{
+    coop_timer_stop(&svc->timer);
+    notify_close(&svc->notify);
+    output_close(svc->output);
+    svc->output = NULL;
+    svc_links_free(svc->links);
+    svc->links = NULL;
+    svc_drop_waiters(svc);
+}
+
+static void free_svc(struct svc *svc)
+{
+    struct svc_world *world = svc->world;
+
+    let_go(svc);
+    coop_timer_done(&svc->timer);
+    coop_actor_done(&svc->actor);
+    board_give(world->board, svc->slot);
+    window_done(&svc->window);
+    svc_spec_unref(svc->spec);
+    svc_spec_unref(svc->next);
+    free(svc);
+    coop_wg_done(&world->alive);
+}
+
+/* ---- the mailbox ---- */
+
+static void handle(struct coop_actor *actor, struct coop_msg *msg)
+{
+    struct svc *svc = actor->arg;
+
+    switch ((enum svc_msg_kind)msg->kind) {
+    case MSG_COMMAND: {
+        struct command_msg *mail = (struct command_msg *)(void *)msg;
+        enum svc_command_kind kind = mail->command.kind;
+
+        svc_on_command(svc, &mail->command);
+        coop_chan_unref(mail->command.reply);
+        free(mail);
+        if (kind == CMD_START || kind == CMD_RESTART)
+            atomic_fetch_sub(&svc->coming, 1);
+        if (kind == CMD_STOP || kind == CMD_RESTART)
+            atomic_fetch_sub(&svc->leaving, 1);
+        svc->stir = true;
+        break;
+    }
+    case MSG_CHANGE: on_change(svc, (struct change_msg *)(void *)msg); break;
+    case MSG_TIMER: svc_feed(svc, EV_TIMEOUT, NULL); break;
+    case MSG_NUDGE: on_nudge(svc); break;
+    case MSG_PULL:
+        atomic_store(&svc->pulled, false);
+        svc_on_pull(svc);
+        atomic_fetch_sub(&svc->coming, 1);
+        svc->stir = true;
+        break;
+    case MSG_PUSH_STOP:
+    case MSG_PUSH_RESTART:
+        atomic_store(&svc->pushed, false);
+        svc_on_push(svc, (enum svc_msg_kind)msg->kind);
+        atomic_fetch_sub(&svc->leaving, 1);
+        svc->stir = true;
+        break;
+    case MSG_TOP:
+    case MSG_WATCH: on_news(svc, msg); break;
+    case MSG_NOTIFY: svc_on_notify(svc); break;
+    case MSG_HURRY:
+        if (!svc->holder.empty)
+            kill_tree(svc);
+        break;
+    case MSG_DISCARD: let_go(svc); break;
+    case MSG_FREE: free_svc(svc); return;
+    }
+    svc_take_next_spec(svc);
+    if (svc->stir)
+        svc_stir(svc);
+}
+
+/* ---- the public calls ---- */
+
+static void init_messages(struct svc *svc)
+{
+    coop_msg_init(&svc->nudge, MSG_NUDGE);
+    coop_msg_init(&svc->pull, MSG_PULL);
+    coop_msg_init(&svc->push_stop, MSG_PUSH_STOP);
+    coop_msg_init(&svc->push_restart, MSG_PUSH_RESTART);
+    coop_msg_init(&svc->hurry, MSG_HURRY);
+    coop_msg_init(&svc->discard, MSG_DISCARD);
+    coop_msg_init(&svc->free_me, MSG_FREE);
+    coop_timer_init(&svc->timer, &svc->actor, MSG_TIMER);
+}
+
+struct svc *svc_new(struct svc_world *world, struct svc_spec *spec)
+{
+    struct svc *svc = calloc(1, sizeof *svc);
+
+    if (!svc)
+        return NULL;
+    if (board_take(world->board, &svc->slot) < 0) {
+        free(svc);
+        return NULL;
+    }
+    atomic_init(&svc->refs, 1);
+    svc->world = world;
+    svc->spec = svc_spec_ref(spec);
+    holder_init(&svc->holder);
+    notify_init(&svc->notify);
+    coop_actor_init(&svc->actor, svc->view.name, handle, svc);
+    init_messages(svc);
+    str_copy(svc->view.name, sizeof svc->view.name, spec->name);
+    svc->view.since = coop_now();
+    svc->view.since_wall = wall_now();
+    str_copy(svc->view.reason, sizeof svc->view.reason, "never asked to start");
+    svc_publish(svc);
+    coop_wg_add(&world->alive, 1);
+    return svc;
+}
+
+struct svc *svc_ref(struct svc *svc)
+{
+    atomic_fetch_add_explicit(&svc->refs, 1, memory_order_relaxed);
+    return svc;
+}
+
+/* The last reference posts the last message: what is in the mailbox before it is handled, and
+ * nobody is left who could post after it. */
+void svc_unref(struct svc *svc)
+{
+    if (svc && atomic_fetch_sub_explicit(&svc->refs, 1, memory_order_acq_rel) == 1)
+        coop_post(&svc->actor, &svc->free_me);
+}
+
+const char *svc_name(const struct svc *svc)
+{
+    return svc->view.name;
+}
+
+unsigned svc_slot(const struct svc *svc)
+{
+    return svc->slot;
+}
+
+int svc_change(struct svc *svc, struct svc_spec *spec, struct svc_links *links)
+{
+    struct change_msg *mail = calloc(1, sizeof *mail);
+
+    if (!mail)
+        return -ENOMEM;
+    coop_msg_init(&mail->msg, MSG_CHANGE);
+    mail->spec = spec;
+    mail->links = links;
+    coop_post(&svc->actor, &mail->msg);
+    return 0;
+}
+
+void svc_hurry(struct svc *svc)
+{
+    coop_post(&svc->actor, &svc->hurry);
+}
+
+void svc_discard(struct svc *svc)
+{
+    coop_post(&svc->actor, &svc->discard);
+}

@@ -1,0 +1,261 @@
+/*
+ * spawn.c - from a command to a running program, through the launcher
+ *
+ * WHO CLONES.  A light plan (same user, no namespaces) is cloned by coopd itself with
+ * CLONE_VM|CLONE_VFORK: the cheapest way there is, a few at a time.  Everything else goes
+ * through the spawner, because a plain fork of a threaded coopd would copy its page tables and
+ * could deadlock in the child.  Either way the child is coopd's own.
+ *
+ * WHO HOLDS.  A PID namespace holds by itself.  Otherwise the program is born in a cgroup leaf
+ * of its service; where no cgroup is to be had, the plan gets a subreaper above the program.
+ *
+ * THE ONE RACE.  A program may end before anybody has heard of it.  Between spawn_begin and
+ * spawn_end the runtime does not take a dead child that it does not know for an orphan, so its
+ * end waits until coop_child_watch() has announced it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "coop/block.h"
+#include "coop/io.h"
+#include "service/command.h"
+#include "service/machine.h"
+
+struct launch {
+    struct machine *machine;
+    const struct spawn_order *order;
+    struct launch_spec spec;
+    struct launch_plan *plan;
+    struct launch_io io;
+    char cgroup[LAUNCH_CGROUP_PATH];
+    int note_fd, cgroup_fd;
+    enum svc_owner owner;
+};
+
+/* ---- before ---- */
+
+static bool gets_pid_namespace(const struct machine *machine, const struct launch_spec *spec)
+{
+    uint32_t pids = LAUNCH_BIT(LAUNCH_GUARD_PIDS);
+
+    return spec->private_pids && !(spec->prefer & machine->host.refused & pids);
+}
+
+/* Does the program see other mounts than we do? Then its notify socket must be put there. */
+static bool sees_other_mounts(const struct launch_spec *spec)
+{
+    return spec->private_mounts || spec->root != LAUNCH_ROOT_HOST || spec->private_tmp ||
+           spec->protect_system != LAUNCH_SYSTEM_NO || spec->protect_home != LAUNCH_HOME_NO ||
+           spec->inaccessible.count || spec->temporary.count;
+}
+
+static int bind_notify(struct launch *l, struct coop_err *err)
+{
+    char pair[512];
+
+    if (!l->order->notify || !sees_other_mounts(&l->spec))
+        return 0;
+    if (str_format(pair, sizeof pair, "%s:%s", l->order->notify, l->order->notify) < 0 ||
+        strlist_add(&l->spec.bind, pair) < 0)
+        return coop_fail(err, COOP_E_LIMIT, "the path of the notify socket is too long");
+    return 0;
+}
+
+static void choose_owner(struct launch *l)
+{
+    if (gets_pid_namespace(l->machine, &l->spec))
+        l->owner = OWNER_PIDNS;
+    else if (l->machine->has_cgroups)
+        l->owner = OWNER_CGROUP;
+    else
+        l->owner = OWNER_REAPER;
+    l->spec.subreaper = l->owner == OWNER_REAPER;
+}
+
+static int compile(struct launch *l, struct coop_err *err)
+{
+    int failed;
+
+    coop_syscall_begin();
+    failed =
+        command_prepare(l->order->spec, l->order->command, l->order->notify, &l->spec, err);
+    coop_syscall_end();
+    if (failed)
+        return -1;
+    choose_owner(l);
+    if (bind_notify(l, err) < 0)
+        return -1;
+    coop_syscall_begin();
+    failed = launch_compile(&l->spec, &l->machine->host, &l->plan, err);
+    coop_syscall_end();
+    return failed;
+}
+
+static int open_note(struct launch *l, struct coop_err *err)
+{
+    char path[600];
+    int r = machine_note_path(l->machine, l->order->spec->name, path, sizeof path);
+
+    if (r == 0)
+        r = l->note_fd =
+            sys_openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (r < 0)
+        return coop_fail_sys(err, r, "exit note '%s'", path);
+    l->io.exit_note = l->note_fd;
+    return 0;
+}
+
+static int enter_cgroup(struct launch *l, struct coop_err *err)
+{
+    int r;
+
+    if (launch_cgroup_make(&l->machine->cgroups, l->order->spec->name, l->cgroup, err) < 0)
+        return -1;
+    r = l->cgroup_fd = launch_cgroup_enter(&l->machine->cgroups, l->cgroup);
+    if (r < 0)
+        return coop_fail_sys(err, r, "cgroup '%s'", l->cgroup);
+    l->io.cgroup = r;
+    return 0;
+}
+
+static int open_io(struct launch *l, struct coop_err *err)
+{
+    l->io = (struct launch_io)LAUNCH_IO_NULL;
+    memcpy(l->io.stdio, l->order->stdio, sizeof l->io.stdio);
+    if (launch_plan_has_reaper(l->plan) && open_note(l, err) < 0)
+        return -1;
+    return l->owner == OWNER_CGROUP ? enter_cgroup(l, err) : 0;
+}
+
+/* ---- the clone ---- */
+
+static int spawn_light(struct launch *l, struct launch_child *child, struct coop_err *err)
+{
+    int r = coop_sem_acquire(&l->machine->light, 1, COOP_FOREVER);
+
+    if (r < 0)
+        return coop_fail_sys(err, r, "waiting for a turn");
+    coop_block_begin();
+    r = launch_spawn(l->plan, &l->io, child, err);
+    coop_block_end();
+    coop_sem_release(&l->machine->light, 1);
+    return r;
+}
+
+/* A spawner that died (somebody killed it) is replaced once. */
+static int ask_spawner(struct launch *l, struct launch_child *child, struct coop_err *err)
+{
+    struct machine *machine = l->machine;
+
+    for (int try = 0;; try++) {
+        if (!machine->spawner &&
+            launch_spawner_start(&machine->spawner, machine->helper, err) < 0)
+            return -1;
+        *err = (struct coop_err){0};
+        if (launch_spawner_spawn(machine->spawner, l->plan, &l->io, child, err) == 0)
+            return 0;
+        if (try > 0 || (err->sys != EPIPE && err->sys != ECONNRESET))
+            return -1;
+        launch_spawner_stop(machine->spawner);
+        machine->spawner = NULL;
+    }
+}
+
+static int spawn_heavy(struct launch *l, struct launch_child *child, struct coop_err *err)
+{
+    int r;
+
+    coop_mutex_lock(&l->machine->spawner_lock);
+    coop_block_begin();
+    r = ask_spawner(l, child, err);
+    coop_block_end();
+    coop_mutex_unlock(&l->machine->spawner_lock);
+    return r;
+}
+
+static int watch(struct launch *l, const struct launch_child *child, struct holder *holder,
+                 struct coop_err *err)
+{
+    const struct spawn_order *order = l->order;
+    int r = coop_child_watch(&holder->child, child->pid, order->actor, order->kind_top);
+
+    if (r < 0)
+        return coop_fail_sys(err, r, "process %d", child->pid);
+    holder->owner = l->owner;
+    holder->top_pid = child->pid;
+    holder->main_pid = child->main_pid;
+    holder->lost = child->lost | launch_plan_lost(l->plan);
+    holder->notes = l->note_fd >= 0;
+    if (l->owner == OWNER_CGROUP)
+        holder->cgroup = strdup(l->cgroup);
+    if (l->owner != OWNER_REAPER)
+        return 0;
+    holder->watch_fd = sys_pidfd_open(child->main_pid, 0);
+    if (holder->watch_fd == -ESRCH) /* gone already: its end comes with top's */
+        return 0;
+    if (holder->watch_fd >= 0)
+        coop_fdwatch_start(&holder->watch, holder->watch_fd, COOP_IN, order->actor,
+                           order->kind_watch);
+    return 0;
+}
+
+static int spawn_and_watch(struct launch *l, struct holder *holder, struct coop_err *err)
+{
+    struct launch_child child = {.pidfd = -1};
+    struct coop_err why = {0};
+    int r;
+
+    coop_child_spawn_begin();
+    if (launch_plan_is_light(l->plan))
+        r = spawn_light(l, &child, &why);
+    else
+        r = spawn_heavy(l, &child, &why);
+    if (r == 0)
+        r = watch(l, &child, holder, &why);
+    coop_child_spawn_end();
+    if (child.pidfd >= 0)
+        sys_close(child.pidfd);
+    if (r < 0 && err)
+        *err = why;
+    return r;
+}
+
+/* ---- the public calls ---- */
+
+void holder_init(struct holder *holder)
+{
+    *holder = (struct holder){.empty = true, .watch_fd = -1};
+}
+
+int machine_launch(struct spawn *spawn, const struct spawn_order *order, struct holder *holder,
+                   struct coop_err *err)
+{
+    struct launch l = {.machine = (struct machine *)(void *)spawn,
+                       .order = order,
+                       .note_fd = -1,
+                       .cgroup_fd = -1};
+    int failed;
+
+    holder_init(holder);
+    launch_spec_init(&l.spec);
+    failed =
+        compile(&l, err) < 0 || open_io(&l, err) < 0 || spawn_and_watch(&l, holder, err) < 0;
+    if (l.note_fd >= 0)
+        sys_close(l.note_fd);
+    if (l.cgroup_fd >= 0)
+        sys_close(l.cgroup_fd);
+    if (failed && l.cgroup[0])
+        launch_cgroup_remove(&l.machine->cgroups, l.cgroup);
+    launch_plan_free(l.plan);
+    launch_spec_done(&l.spec);
+    if (failed)
+        return -1;
+    holder->empty = holder->main_gone = false;
+    return 0;
+}

@@ -1,0 +1,90 @@
+#ifndef COOP_SERVICE_SPAWN_H
+#define COOP_SERVICE_SPAWN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "config/spec.h"
+#include "coop/actor.h"
+#include "coop/child.h"
+#include "coop/err.h"
+#include "events/board.h"
+#include "service/policy.h"
+
+/*
+ * spawn.h - the seam between a service and the machine
+ *
+ * A service asks for four things: launch this command, signal it, kill all of it, and is
+ * anything of it left?  The real answers are in spawn.c (over the launcher) and holder.c (PID
+ * namespaces, cgroups, subreapers); unit tests put a fake kernel's processes behind the same
+ * table and run an hour of crashes in a millisecond.
+ *
+ * A *holder* is what holds the processes of one life together, so that "all of them" has a
+ * meaning whatever they fork:
+ *
+ *     own PID namespace   top is its PID 1; when it ends the kernel has ended everything
+ *     cgroup leaf         top is main itself; the leaf says whether anything is left
+ *     subreaper           top is a reaper of ours; it ends when nothing is left below it
+ *
+ * Threads   All calls from the service's own handler.  launch may block in a bracket.
+ * Memory    A holder is part of its service.  launch fills it, clear empties it.
+ */
+
+struct spawn;
+
+struct holder {
+    enum svc_owner owner;
+    pid_t top_pid, main_pid;   /* host PIDs; 0: none                                        */
+    bool main_gone;            /* its end is known: learn_end() tells how                   */
+    bool empty;                /* no process is left                                        */
+    bool notes;                /* a reaper writes down how main ended                       */
+    uint32_t lost;             /* preferred protections that are not in force               */
+    struct coop_child child;   /* top                                                       */
+    struct coop_fdwatch watch; /* main's pidfd (subreaper) or cgroup.events (cgroup)      */
+    int watch_fd;              /* -1: none                                                */
+    char *cgroup;              /* the leaf's path                                         */
+};
+
+/* What to launch and where its messages go. */
+struct spawn_order {
+    const struct svc_spec *spec;
+    size_t command;     /* index into spec->execs                                        */
+    int stdio[3];       /* -1: /dev/null                                                 */
+    const char *notify; /* path of the notify socket, or NULL                            */
+    struct coop_actor *actor;
+    int kind_top, kind_watch; /* kinds of the messages that bring news                   */
+};
+
+struct spawn_ops {
+    /* On success the program is executed, and its end will be told.  On failure nothing is left
+     * over and the holder is empty. */
+    int (*launch)(struct spawn *spawn, const struct spawn_order *order, struct holder *holder,
+                  struct coop_err *err);
+    /* A message of kind_top or kind_watch came: brings main_gone and empty up to date. */
+    void (*news)(struct spawn *spawn, struct holder *holder, int kind_top,
+                 const struct coop_msg *msg);
+    /* After main_gone: how main ended. */
+    void (*learn_end)(struct spawn *spawn, const struct svc_spec *spec, struct holder *holder,
+                      struct ending *ret_ending);
+    /* Asks politely: 'signo', then CONT, to all that can be reached. 0 or -errno. */
+    int (*signal)(struct spawn *spawn, struct holder *holder, int signo);
+    /* One signal to the main process. 0 or -errno. */
+    int (*signal_main)(struct spawn *spawn, struct holder *holder, int signo);
+    /* SIGKILL to everything. 0 or -errno. */
+    int (*kill)(struct spawn *spawn, struct holder *holder);
+    /* Main is gone and the tree is not empty: from now on kind_watch tells when it is. */
+    void (*watch_rest)(struct spawn *spawn, struct holder *holder, struct coop_actor *actor,
+                       int kind);
+    /* The life is over (holder->empty): removes what held it. */
+    void (*clear)(struct spawn *spawn, const struct svc_spec *spec, struct holder *holder);
+};
+
+struct spawn {
+    const struct spawn_ops *ops;
+};
+
+/* An empty holder. */
+void holder_init(struct holder *holder);
+
+#endif

@@ -1,0 +1,161 @@
+#ifndef COOP_SERVICE_SVC_H
+#define COOP_SERVICE_SVC_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "config/spec.h"
+#include "coop/actor.h"
+#include "coop/chan.h"
+#include "coop/sync.h"
+#include "events/board.h"
+#include "events/bus.h"
+#include "graph/graph.h"
+#include "service/backoff.h"
+#include "service/notify.h"
+#include "service/output.h"
+#include "service/service.h"
+#include "service/spawn.h"
+
+/*
+ * svc.h - the inside of a service; private to service/ and to the daemon that makes them
+ *
+ * Everything here belongs to the service's own handler, but for the fields marked "anyone".
+ */
+
+struct journal;
+
+/* What all services share. Lives longer than any of them. */
+struct svc_world {
+    struct board *board;
+    struct bus *bus;
+    struct spawn *spawn;
+    struct journal *journal; /* NULL in unit tests */
+    const char *run_dir;     /* NULL: no outputs and no notify sockets (unit tests) */
+    const char *log_dir;
+    struct coop_wg alive; /* services not freed yet */
+};
+
+/* Its neighbours in the graph. Holds a reference on each. */
+struct svc_link {
+    struct svc *peer;
+    unsigned is; /* enum link_is */
+};
+
+struct svc_links {
+    unsigned count;
+    struct svc_link at[];
+};
+
+struct waiter {
+    struct coop_chan *reply;
+    uint64_t tag;
+    bool for_down; /* a stop; else a start or restart */
+};
+
+enum svc_msg_kind {
+    MSG_COMMAND = 1,  /* struct command_msg, ours to free                            */
+    MSG_CHANGE,       /* struct change_msg, ours to free: new spec, new links         */
+    MSG_TIMER,        /* the place's timer                                           */
+    MSG_NUDGE,        /* a neighbour has changed: look at the board                  */
+    MSG_PULL,         /* a neighbour that needs us is starting                       */
+    MSG_PUSH_STOP,    /* what we require is being stopped by hand                    */
+    MSG_PUSH_RESTART, /* what we require is being restarted by hand                  */
+    MSG_TOP,          /* the child that holds the tree has ended                     */
+    MSG_WATCH,        /* main's pidfd, or the cgroup, has news                       */
+    MSG_NOTIFY,       /* the notify socket has something                             */
+    MSG_HURRY,        /* kill what still runs                                        */
+    MSG_DISCARD,      /* taken out of the configuration, and down                    */
+    MSG_FREE          /* the last reference is gone                                  */
+};
+
+struct command_msg {
+    struct coop_msg msg;
+    struct svc_command command;
+};
+
+struct change_msg {
+    struct coop_msg msg;
+    struct svc_spec *spec;   /* NULL: unchanged */
+    struct svc_links *links; /* NULL: unchanged */
+};
+
+struct svc {
+    atomic_uint refs;            /* anyone */
+    atomic_uint coming, leaving; /* anyone: start or stop messages not handled yet */
+    atomic_bool pulled, pushed;  /* anyone: the embedded message is on its way */
+    struct coop_actor actor;
+    struct coop_msg nudge, pull, push_stop, push_restart, hurry, discard, free_me;
+    struct coop_timer timer;
+    struct svc_world *world;
+    unsigned slot;
+    struct svc_spec *spec;
+    struct svc_spec *next; /* applies when no process is left; NULL: none */
+    struct svc_links *links;
+    struct svc_view view; /* our copy of what is on the board */
+    struct holder holder;
+    struct ending ending;
+    struct start_window window;
+    struct notify notify;
+    struct output *output;
+    struct waiter *waiters;
+    unsigned waiter_count;
+    unsigned command; /* which ExecStart= runs */
+    bool again;       /* a restart was asked for: down is not the end */
+    bool stop_asked;  /* this life ends because somebody wanted it */
+    bool main_told;   /* the end of main has been turned into an event */
+    bool was_ready;   /* in this life */
+    bool stir;        /* neighbours must look */
+};
+
+/* One reference and a slot on the board, or NULL. */
+struct svc *svc_new(struct svc_world *world, struct svc_spec *spec);
+
+/* Replaces spec (unless NULL) and links (unless NULL); both change owner. 0 or -ENOMEM. */
+int svc_change(struct svc *svc, struct svc_spec *spec, struct svc_links *links);
+
+/* Counts a command that is about to be posted, so that neighbours wait for it; then
+ * svc_command_announced() posts it. For many services at once. */
+void svc_announce(struct svc *svc, enum svc_command_kind kind);
+int svc_command_announced(struct svc *svc, const struct svc_command *command);
+
+/* It has been asked to stop, and that takes too long: SIGKILL to all of it. */
+void svc_hurry(struct svc *svc);
+
+/* It is down and nobody will start it again: lets go of everything but the struct. */
+void svc_discard(struct svc *svc);
+
+struct svc_links *svc_links_new(unsigned count);
+void svc_links_free(struct svc_links *links); /* accepts NULL */
+
+/* ---- between the files of service/ ---- */
+
+/* service.c */
+void svc_feed(struct svc *svc, enum svc_event on, const char *detail);
+void svc_publish(struct svc *svc);
+void svc_set_deadline(struct svc *svc, coop_nsec deadline);
+bool svc_is_running(const struct svc *svc); /* starting, up or reloading */
+/* The event that an ending means: EV_TREE_GONE, EV_SUCCEEDED, EV_DIED or EV_HOPELESS. */
+enum svc_event svc_verdict(struct svc *svc, char *ret_detail, size_t size);
+
+/* neighbours.c */
+void svc_pull_dependencies(struct svc *svc);
+enum svc_event svc_check_dependencies(struct svc *svc); /* SVC_EVENT_COUNT: wait */
+enum svc_event svc_check_order(struct svc *svc);        /* SVC_EVENT_COUNT: wait */
+void svc_push(struct svc *svc, enum svc_msg_kind kind);
+void svc_stir(struct svc *svc);
+
+/* commands.c */
+void svc_on_command(struct svc *svc, const struct svc_command *command);
+void svc_on_pull(struct svc *svc);
+void svc_on_push(struct svc *svc, enum svc_msg_kind kind);
+void svc_settle(struct svc *svc);
+void svc_drop_waiters(struct svc *svc);
+
+/* launch.c: the event that follows, SVC_EVENT_COUNT for none; 'ret_detail' says why */
+enum svc_event svc_launch(struct svc *svc, char *ret_detail, size_t size);
+void svc_life_over(struct svc *svc);
+void svc_take_next_spec(struct svc *svc);
+void svc_on_notify(struct svc *svc);
+
+#endif
