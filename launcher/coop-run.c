@@ -44,6 +44,24 @@ static void print_notes(const struct run_options *options)
         fprintf(stderr, "coop-run: note: %s\n", options->notes.items[i]);
 }
 
+/* Text that did not reach its reader is a failure. */
+static int printed(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    fprintf(stderr, "coop-run: writing to standard output failed\n");
+    return EXIT_LAUNCHER;
+}
+
+static int print_about(const struct run_options *options)
+{
+    if (options->help)
+        run_options_print_help(stdout);
+    else
+        printf("coop-run %s\n", COOP_VERSION);
+    return printed();
+}
+
 /* ---- ourselves ---- */
 
 /* Whoever shares our uid, the command's processes included, must not be able to look into us or
@@ -215,14 +233,12 @@ int main(int argc, char **argv)
     if (run_options_parse(&options, argc, argv, environ, &err) < 0)
         return report(&err);
     hide_arguments(argc, argv);
-    if (options.help)
-        return run_options_print_help(stdout), 0;
-    if (options.version)
-        return printf("coop-run %s\n", COOP_VERSION), 0;
+    if (options.help || options.version)
+        return print_about(&options);
     if (compile(&options, &plan, &err) < 0)
         return report(&err);
     if (options.explain)
-        return launch_explain(plan, stdout), 0;
+        return launch_explain(plan, stdout), printed();
     print_notes(&options);
     return run_command(&options, plan);
 }

@@ -331,3 +331,21 @@ Test(plan, failed_step_is_explained_with_step_call_path_cause_and_hint)
     cr_assert(strstr(err.hint, "-try"), "%s", err.hint);
     cr_assert_eq(err.code, COOP_E_SYS);
 }
+
+Test(plan, readme_has_the_recipe_as_it_is)
+{
+    FILE *file = fopen(TEST_SOURCE "/launcher/README.md", "re");
+    char *page = NULL;
+    size_t size = 0;
+
+    cr_assert_not_null(file);
+    cr_assert(getdelim(&page, &size, '\0', file) > 0);
+    fclose(file);
+    for (unsigned i = 0; recipe_step_name(i); i++) {
+        char row[512];
+
+        snprintf(row, sizeof row, "\n| `%s` | %s |\n", recipe_step_name(i), recipe_step_why(i));
+        cr_assert(strstr(page, row), "launcher/README.md lacks: %s", row);
+    }
+    free(page);
+}
