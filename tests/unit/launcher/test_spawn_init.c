@@ -1,7 +1,6 @@
 /*
  * test_spawn_init.c - coop-init: what a PID 1 and a subreaper owe to those below and above
  */
-#include "launcher/init.h"
 #include "launcher/launch.h"
 #include "support/child.h"
 #include "support/places.h"
@@ -251,7 +250,7 @@ Test(spawn_init, a_tree_that_ignores_everything_is_killed_on_request)
 
     start(&run, -1, "-s", SPAWN_PROBE_PATH, "leave", "deaf", NULL);
     left = number_after(&run, "left");
-    cr_assert_eq(sigqueue(run.pid, SIGRTMAX, (union sigval){.sival_int = INIT_END_TREE}), 0);
+    cr_assert_eq(launch_tree_kill(run.pid), 0);
     cr_assert_eq(finish(&run), 5);
     cr_assert_not(lives(left));
 }

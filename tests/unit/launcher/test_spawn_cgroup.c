@@ -1,0 +1,195 @@
+/*
+ * test_spawn_cgroup.c - finding a v2 hierarchy, leaves in it, and being born in one
+ */
+#include "launcher/cgroup.h"
+#include "spawn_plans.h"
+#include "support/places.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* ---- the pure half ---- */
+
+Test(spawn_cgroup, a_mount_that_shows_our_group_is_found)
+{
+    static const struct {
+        const char *line, *self, *dir; /* NULL: not this one */
+    } cases[] = {
+        {"41 31 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw", "/", "/sys/fs/cgroup"},
+        {"41 31 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw", "/a/b", "/sys/fs/cgroup/a/b"},
+        {"41 31 0:38 / /sys/fs/cgroup rw shared:9 master:1 - cgroup2 c rw", "/a",
+         "/sys/fs/cgroup/a"},
+        {"41 31 0:38 /dock /cg rw - cgroup2 cgroup2 rw", "/dock/x", "/cg/x"},
+        {"41 31 0:38 /dock /cg rw - cgroup2 cgroup2 rw", "/dock", "/cg"},
+        {"41 31 0:38 /dock /cg rw - cgroup2 cgroup2 rw", "/docker", NULL},
+        {"41 31 0:38 / /with\\040blank rw - cgroup2 c rw", "/a", "/with blank/a"},
+        {"41 31 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw", "/../other", NULL},
+        {"41 31 0:38 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids", "/", NULL},
+        {"41 31 0:38 / /tmp rw - tmpfs cgroup2 rw", "/", NULL},
+        {"", "/", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char dir[256] = "";
+        bool found = launch_cgroup_locate(cases[i].line, cases[i].self, dir, sizeof dir);
+
+        cr_assert_eq(found, cases[i].dir != NULL, "case %zu", i);
+        if (found)
+            cr_assert_str_eq(dir, cases[i].dir, "case %zu", i);
+    }
+}
+
+Test(spawn_cgroup, names_become_harmless)
+{
+    char text[64], small[4];
+
+    cr_assert_eq(launch_cgroup_escape("web-1_a@b:c", text, sizeof text), 0);
+    cr_assert_str_eq(text, "web-1_a@b:c");
+    cr_assert_eq(launch_cgroup_escape("../x", text, sizeof text), 0);
+    cr_assert_str_eq(text, "%2E%2E%2Fx");
+    cr_assert_eq(launch_cgroup_escape("cgroup.procs", text, sizeof text), 0);
+    cr_assert_str_eq(text, "cgroup%2Eprocs");
+    cr_assert_eq(launch_cgroup_escape("\xc3\xa4%", text, sizeof text), 0);
+    cr_assert_str_eq(text, "%C3%A4%25");
+    cr_assert_eq(launch_cgroup_escape("toolong", small, sizeof small), -ENAMETOOLONG);
+}
+
+/* ---- the real one ---- */
+
+static bool open_groups(struct launch_cgroups *groups)
+{
+    struct coop_err err = {0};
+
+    if (launch_cgroups_open(groups, &err) == 0)
+        return true;
+    fprintf(stderr, "no cgroups: %s\n", err.text);
+    return false;
+}
+
+#define NEED_GROUPS(groups)                                                                    \
+    if (!open_groups(groups))                                                                  \
+    cr_skip_test("no cgroup v2 hierarchy that may be divided")
+
+static int wait_for(pid_t pid)
+{
+    int status = -1;
+
+    while (waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
+        continue;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+Test(spawn_cgroup, a_child_is_born_in_its_leaf_and_dies_with_it)
+{
+    struct launch_plan *plan = plan_for(NULL, ARGV(SPAWN_PROBE_PATH, "leave", "deaf"));
+    struct launch_io io = LAUNCH_IO_NULL;
+    struct launch_cgroups groups;
+    struct launch_child child;
+    struct coop_err err = {0};
+    char path[LAUNCH_CGROUP_PATH];
+    pid_t pids[8];
+    int watch;
+
+    NEED_GROUPS(&groups);
+    cr_assert_eq(launch_cgroup_make(&groups, "a service/with odd.name", path, &err), 0, "%s",
+                 err.text);
+    io.cgroup = launch_cgroup_enter(&groups, path);
+    watch = launch_cgroup_watch(&groups, path);
+    cr_assert(io.cgroup >= 0 && watch >= 0);
+    cr_assert_eq(launch_cgroup_populated(watch), 0);
+    cr_assert_eq(launch_spawn(plan, &io, &child, &err), 0, "%s", err.text);
+    cr_assert_eq(wait_for(child.pid), 5);
+    cr_assert_eq(launch_cgroup_populated(watch), 1, "main has ended, its tree lives");
+    cr_assert_gt(launch_cgroup_pids(&groups, path, pids, 8), 0);
+    cr_assert_eq(launch_cgroup_remove(&groups, path), -EBUSY);
+    cr_assert_eq(launch_cgroup_make(&groups, "a service/with odd.name", path, &err), -1,
+                 "nothing is started over a living grandchild");
+    cr_assert_eq(launch_cgroup_kill(&groups, path), 0);
+    while (launch_cgroup_populated(watch) == 1) {
+        struct pollfd wait = {.fd = watch, .events = POLLPRI};
+
+        cr_assert_eq(poll(&wait, 1, 10000), 1);
+    }
+    cr_assert_eq(launch_cgroup_remove(&groups, path), 0);
+    cr_assert_eq(launch_cgroup_remove(&groups, path), 0, "gone already is fine");
+    launch_cgroups_close(&groups);
+    close(io.cgroup);
+    close(watch);
+    close(child.pidfd);
+    launch_plan_free(plan);
+}
+
+Test(spawn_cgroup, the_spawner_puts_children_there_too)
+{
+    struct launch_plan *plan = plan_for(NULL, ARGV(SPAWN_PROBE_PATH, "wait"));
+    struct launch_io io = LAUNCH_IO_NULL;
+    struct launch_spawner *spawner;
+    struct launch_cgroups groups;
+    struct launch_child child;
+    struct coop_err err = {0};
+    char path[LAUNCH_CGROUP_PATH];
+    pid_t pids[8];
+
+    NEED_GROUPS(&groups);
+    cr_assert_eq(launch_spawner_start(&spawner, COOP_INIT_PATH, &err), 0, "%s", err.text);
+    cr_assert_eq(launch_cgroup_make(&groups, "spawned", path, &err), 0, "%s", err.text);
+    io.cgroup = launch_cgroup_enter(&groups, path);
+    cr_assert_eq(launch_spawner_spawn(spawner, plan, &io, &child, &err), 0, "%s", err.text);
+    cr_assert_eq(launch_cgroup_pids(&groups, path, pids, 8), 1);
+    cr_assert_eq(pids[0], child.pid);
+    cr_assert_eq(launch_cgroup_signal(&groups, path, SIGTERM), 1);
+    cr_assert_eq(wait_for(child.pid), -SIGTERM);
+    cr_assert_eq(launch_cgroup_remove(&groups, path), 0);
+    launch_cgroups_close(&groups);
+    launch_spawner_stop(spawner);
+    launch_plan_free(plan);
+}
+
+/* ---- leftovers ---- */
+
+static void remember(const char *path, void *arg)
+{
+    char *all = arg;
+
+    strcat(strcat(all, path), " ");
+}
+
+Test(spawn_cgroup, what_a_dead_coopd_left_is_found_and_a_living_ones_is_not)
+{
+    struct launch_cgroups groups;
+    struct coop_err err = {0};
+    char found[4096] = "", path[LAUNCH_CGROUP_PATH], wanted[128];
+    int ends[2];
+    pid_t dead;
+
+    NEED_GROUPS(&groups);
+    cr_assert_eq(launch_cgroup_make(&groups, "mine", path, &err), 0, "%s", err.text);
+    cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+    dead = fork();
+    if (dead == 0) { /* a coopd that ends without a word */
+        struct launch_cgroups theirs;
+        char leaf[LAUNCH_CGROUP_PATH];
+
+        close(groups.own); /* a fork shares the lock: coopd's children never do */
+        if (launch_cgroups_open(&theirs, NULL) < 0 ||
+            launch_cgroup_make(&theirs, "left", leaf, NULL) < 0)
+            _exit(1);
+        _exit(0);
+    }
+    cr_assert_eq(wait_for(dead), 0);
+    cr_assert_geq(launch_cgroups_leftover(&groups, remember, found), 1);
+    snprintf(wanted, sizeof wanted, "coop-%d/left", (int)dead);
+    cr_assert_not_null(strstr(found, wanted), "%s", found);
+    cr_assert_null(strstr(found, path), "our own is not left over: %s", found);
+    cr_assert_eq(launch_cgroup_remove(&groups, wanted), 0);
+    found[0] = '\0';
+    (void)launch_cgroups_leftover(&groups, remember, found);
+    cr_assert_null(strstr(found, wanted), "%s", found);
+    cr_assert_eq(launch_cgroup_remove(&groups, path), 0);
+    launch_cgroups_close(&groups);
+}
