@@ -244,7 +244,7 @@ int coop_recv(struct coop_chan *ch, void *ret_value, coop_nsec deadline)
 
 int coop_close(struct coop_chan *ch)
 {
-    struct waiter *w, *next, *woken = NULL, **end = &woken;
+    struct waiter *w, *woken = NULL, **end = &woken;
 
     if (!ch)
         return -EINVAL;
@@ -267,10 +267,7 @@ int coop_close(struct coop_chan *ch)
     }
     *end = NULL;
     coop__unlock(&ch->lock);
-    for (w = woken; w; w = next) {
-        next = w->next; /* its frame may be gone after the fire */
-        coop__wait_fire(w->coro);
-    }
+    coop__wait_fire_all(woken);
     return 0;
 }
 

@@ -60,14 +60,31 @@ bool coop__wait_claim(struct coro *g)
     }
 }
 
-void coop__wait_fire(struct coro *g)
+/* True: it has left its stack, and must be put into a run queue. */
+static bool fired_parked(struct coro *g)
 {
     uint32_t word = atomic_load_explicit(&g->wait, memory_order_relaxed);
 
     if (word != WAIT_CLAIMED_PARKED)
         word = atomic_exchange(&g->wait, WAIT_FIRED);
-    if (word == WAIT_CLAIMED_PARKED)
+    return word == WAIT_CLAIMED_PARKED;
+}
+
+void coop__wait_fire(struct coro *g)
+{
+    if (fired_parked(g))
         coop__ready(g);
+}
+
+void coop__wait_fire_all(struct waiter *first)
+{
+    struct waiter *next;
+
+    for (; first; first = next) {
+        next = first->next; /* its frame may be gone after the fire */
+        if (fired_parked(first->coro))
+            coop__ready_last(first->coro);
+    }
 }
 
 void coop__wait_cancel(struct coro *g, int why)

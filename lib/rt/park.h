@@ -34,6 +34,8 @@ int coop__wait(struct coro *g, enum wait_reason reason, const void *object, coop
 /* True: the caller, and nobody else, may wake it now, and must (coop__wait_fire). */
 bool coop__wait_claim(struct coro *g);
 void coop__wait_fire(struct coro *g);
+/* A list of claimed ones, linked by next: they will run in that order. */
+void coop__wait_fire_all(struct waiter *first);
 
 /* Wakes it with 'why' if it is in a wait that may be cancelled. */
 void coop__wait_cancel(struct coro *g, int why);

@@ -532,8 +532,11 @@ static void check_deadlock(coop_nsec first_timer)
         coop__rt.blocked || coop__rt.over || coop__rt.alive == 0)
         return;
     coop__lock(&coop__rt.lock);
-    asleep = coop__rt.idle_procs_count == coop__rt.procs_count && !coop__rt.poller_handed &&
-             !coop__rt.blocked && !coop__rt.outside && !work_in_sight();
+    asleep =
+        !coop__rt.poller_handed && !coop__rt.blocked && !coop__rt.outside && !work_in_sight();
+    for (int i = 0; i < coop__rt.procs_made; i++)
+        asleep = asleep && (coop__rt.procs[i].status == PROC_IDLE ||
+                            coop__rt.procs[i].status == PROC_OFF);
     coop__unlock(&coop__rt.lock);
     if (!asleep || coop__timers_first() != COOP_FOREVER)
         return;

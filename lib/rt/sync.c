@@ -73,11 +73,7 @@ static void sem_serve(struct coop_sem *s)
     }
     *end = NULL;
     coop__unlock(&s->lock);
-    while (first) {
-        w = first;
-        first = w->next;
-        coop__wait_fire(w->coro);
-    }
+    coop__wait_fire_all(first);
 }
 
 int coop_sem_acquire(struct coop_sem *s, int64_t n, coop_nsec deadline)
@@ -123,11 +119,7 @@ static void wake_all(uint32_t *lock, struct coop_waitq *q, int result)
     }
     *end = NULL;
     coop__unlock(lock);
-    while (first) {
-        w = first;
-        first = w->next;
-        coop__wait_fire(w->coro);
-    }
+    coop__wait_fire_all(first);
 }
 
 /* ---- wait group ---- */
@@ -273,11 +265,7 @@ static void rw_serve(struct coop_rwlock *l)
     }
     *end = NULL;
     coop__unlock(&l->lock);
-    while (first) {
-        w = first;
-        first = w->next;
-        coop__wait_fire(w->coro);
-    }
+    coop__wait_fire_all(first);
 }
 
 static int rw_lock(struct coop_rwlock *l, int what, coop_nsec deadline)

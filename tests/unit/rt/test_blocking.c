@@ -1,0 +1,182 @@
+/* Calls that block their thread: points 100 to 103. */
+#include "rt_test.h"
+
+#include "rt/sched.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+static int ticks, stop;
+
+static int tick(__attribute__((unused)) void *arg)
+{
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+        __atomic_fetch_add(&ticks, 1, __ATOMIC_RELAXED);
+        coop_yield();
+    }
+    return 0;
+}
+
+static void block_for(int ms)
+{
+    poll(NULL, 0, ms);
+}
+
+CORO_TEST_ON_ONE(blocking, an_eager_bracket_lets_the_others_run)
+{
+    struct coop_scope scope;
+    int before;
+
+    coop_scope_init(&scope, "ticker", 0);
+    coop_go(&scope, tick, NULL);
+    coop_yield();
+    before = ticks;
+    coop_block_begin();
+    block_for(30);
+    coop_block_end();
+    CHECK(ticks - before > 100);
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    CHECK(coop_scope_wait(&scope) == 0);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(blocking, the_processor_is_retaken_from_a_long_optimistic_bracket)
+{
+    struct coop_scope scope;
+    int before;
+
+    coop_scope_init(&scope, "ticker", 0);
+    coop_go(&scope, tick, NULL);
+    coop_yield();
+    before = ticks;
+    coop_syscall_begin();
+    block_for(60);
+    coop_syscall_end();
+    CHECK(ticks - before > 100);
+    for (int i = 0; i < 1000; i++) { /* short ones keep it */
+        coop_syscall_begin();
+        coop_syscall_end();
+    }
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    CHECK(coop_scope_wait(&scope) == 0);
+    return 0;
+}
+
+static int block_often(void *arg)
+{
+    for (int i = 0; i < 5; i++) {
+        coop_block_begin();
+        block_for(2);
+        coop_block_end();
+    }
+    __atomic_fetch_add((int *)arg, 1, __ATOMIC_RELAXED);
+    return 0;
+}
+
+CORO_TEST(blocking, fifty_blockers_end_and_lose_nothing)
+{
+    struct coop_scope scope;
+    int done = 0;
+
+    coop_scope_init(&scope, "blockers", 0);
+    for (int i = 0; i < 50; i++)
+        coop_go(&scope, block_often, &done);
+    CHECK(coop_scope_wait(&scope) == 0 && done == 50);
+    return 0;
+}
+
+CORO_TEST_WITH(blocking, at_the_limit_of_threads_work_queues, .procs = 2, .max_workers = 3)
+{
+    struct coop_scope scope;
+    struct coop_stats s;
+    int done = 0;
+
+    coop_scope_init(&scope, "blockers", 0);
+    for (int i = 0; i < 20; i++)
+        coop_go(&scope, block_often, &done);
+    CHECK(coop_scope_wait(&scope) == 0 && done == 20);
+    coop_stats_get(&s);
+    CHECK(s.workers <= 3);
+    return 0;
+}
+
+CORO_TEST(blocking, refused_threads_are_survived)
+{
+    struct coop_scope scope;
+    struct coop_stats s;
+    int done = 0;
+
+    coop__refuse_threads = true;
+    coop_scope_init(&scope, "blockers", 0);
+    for (int i = 0; i < 10; i++)
+        coop_go(&scope, block_often, &done);
+    CHECK(coop_scope_wait(&scope) == 0 && done == 10);
+    coop_stats_get(&s);
+    CHECK(s.workers == 1 && s.create_failures > 0);
+    coop__refuse_threads = false;
+    coop_scope_init(&scope, "blockers", 0);
+    for (int i = 0; i < 10; i++)
+        coop_go(&scope, block_often, &done);
+    CHECK(coop_scope_wait(&scope) == 0 && done == 20);
+    return 0;
+}
+
+static int answer(void *arg)
+{
+    block_for(2);
+    return *(int *)arg * 2;
+}
+
+static int ask(void *arg)
+{
+    int n = (int)(intptr_t)arg;
+
+    return coop_offload(answer, &n) == 2 * n ? 0 : 1;
+}
+
+CORO_TEST(blocking, two_hundred_offloads_share_the_pool)
+{
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "askers", 0);
+    for (int i = 0; i < 200; i++)
+        coop_go(&scope, ask, (void *)(intptr_t)i);
+    CHECK(coop_scope_wait(&scope) == 0);
+    return 0;
+}
+
+CORO_TEST(blocking, offload_without_threads_uses_our_own)
+{
+    int n = 21;
+
+    coop__refuse_threads = true;
+    CHECK(coop_offload(answer, &n) == 42);
+    coop__refuse_threads = false;
+    return 0;
+}
+
+CORO_TEST(blocking, posting_from_inside_a_bracket_works)
+{
+    struct coop_chan *ch = coop_chan_new(sizeof(int), 1);
+    int v = 5;
+
+    coop_block_begin();
+    CHECK(coop_send(ch, &v, COOP_NOW) == 0);
+    coop_block_end();
+    CHECK(coop_recv(ch, &v, COOP_NOW) == 1 && v == 5);
+    coop_chan_unref(ch);
+    return 0;
+}
+
+static int wait_inside(__attribute__((unused)) void *arg)
+{
+    coop_block_begin();
+    coop_sleep_until(COOP_FOREVER);
+    return 0;
+}
+
+Test(blocking, waiting_inside_a_bracket_aborts, .signal = SIGABRT, .timeout = 20)
+{
+    coop_main(NULL, wait_inside, NULL);
+}

@@ -1,0 +1,178 @@
+/* Descriptors: points 111 to 115. */
+#include "rt_test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int fds[2];
+static long total;
+
+static int read_some(__attribute__((unused)) void *arg)
+{
+    char buf[100];
+    ssize_t n;
+
+    while ((n = coop_read(fds[0], buf, sizeof buf, COOP_FOREVER)) > 0)
+        __atomic_fetch_add(&total, n, __ATOMIC_RELAXED);
+    return (int)n;
+}
+
+CORO_TEST(io, several_readers_of_one_descriptor_are_all_served)
+{
+    struct coop_scope scope;
+
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
+    coop_scope_init(&scope, "readers", 0);
+    for (int i = 0; i < 4; i++)
+        coop_go(&scope, read_some, NULL);
+    for (int i = 0; i < 20000; i++)
+        CHECK(coop_write_all(fds[1], "0123456789abcdef", 16, in_ms(5000)) == 16);
+    coop_fd_close(fds[1]);
+    CHECK(coop_scope_wait(&scope) == 0 && total == 320000);
+    coop_fd_close(fds[0]);
+    return 0;
+}
+
+static int read_result;
+
+static int read_once(__attribute__((unused)) void *arg)
+{
+    char c;
+
+    read_result = (int)coop_read(fds[0], &c, 1, COOP_FOREVER);
+    return 0;
+}
+
+CORO_TEST(io, close_wakes_waiters_and_the_number_can_be_used_again)
+{
+    for (int i = 0; i < 50; i++) {
+        struct coop_scope scope;
+        int again[2];
+        char c;
+
+        CHECK(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
+        coop_scope_init(&scope, "reader", 0);
+        coop_go(&scope, read_once, NULL);
+        coop_sleep_until(coop_after(coop_now(), 100 * COOP_NSEC_PER_USEC));
+        coop_fd_close(fds[0]);
+        CHECK(coop_scope_wait(&scope) == 0 && read_result == -EBADF);
+        CHECK(pipe2(again, O_CLOEXEC | O_NONBLOCK) == 0 && again[0] == fds[0]);
+        CHECK(coop_read(again[0], &c, 1, in_ms(1)) == -ETIMEDOUT);
+        CHECK(write(again[1], "x", 1) == 1);
+        CHECK(coop_read(again[0], &c, 1, in_ms(5000)) == 1);
+        coop_fd_close(again[0]);
+        coop_fd_close(again[1]);
+        coop_fd_close(fds[1]);
+    }
+    return 0;
+}
+
+CORO_TEST_ON_ONE(io, a_hang_up_with_unread_data_delivers_the_data_first)
+{
+    char buf[16];
+
+    CHECK(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
+    CHECK(coop_read(fds[0], buf, 1, in_ms(1)) == -ETIMEDOUT);
+    CHECK(write(fds[1], "last words", 10) == 10);
+    close(fds[1]); /* data and hang-up in one edge */
+    CHECK(coop_fd_wait(fds[0], COOP_IN, in_ms(1000)) & COOP_IN);
+    CHECK(coop_read(fds[0], buf, 4, in_ms(1000)) == 4);
+    CHECK(coop_read(fds[0], buf, 16, in_ms(1000)) == 6);
+    CHECK(coop_read(fds[0], buf, 16, in_ms(1000)) == 0);
+    coop_fd_close(fds[0]);
+    return 0;
+}
+
+static int wait_out(__attribute__((unused)) void *arg)
+{
+    char block[4096] = {0};
+    ssize_t n;
+
+    while ((n = coop_write(fds[1], block, sizeof block, in_ms(5000))) > 0)
+        ;
+    read_result = (int)n;
+    return 0;
+}
+
+CORO_TEST(io, an_error_wakes_both_directions)
+{
+    struct coop_scope scope;
+
+    CHECK(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
+    signal(SIGPIPE, SIG_IGN);
+    coop_scope_init(&scope, "writer", 0);
+    coop_go(&scope, wait_out, NULL);
+    coop_sleep_until(in_ms(5)); /* full by now */
+    coop_fd_close(fds[0]);
+    CHECK(coop_scope_wait(&scope) == 0 && read_result == -EPIPE);
+    coop_fd_close(fds[1]);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(io, deadlines_and_polls)
+{
+    coop_nsec deadline = in_ms(3);
+    char c;
+
+    CHECK(pipe2(fds, O_CLOEXEC) == 0);
+    CHECK(coop_fd_nonblock(fds[0]) == 0);
+    CHECK(coop_read(fds[0], &c, 1, COOP_NOW) == -EAGAIN);
+    CHECK(coop_read(fds[0], &c, 1, deadline) == -ETIMEDOUT && coop_now() >= deadline);
+    CHECK(coop_fd_wait(fds[0], COOP_IN, COOP_NOW) == -EAGAIN);
+    CHECK(write(fds[1], "x", 1) == 1);
+    CHECK(coop_fd_wait(fds[0], COOP_IN, in_ms(1000)) == COOP_IN);
+    CHECK(coop_fd_wait(-1, COOP_IN, COOP_NOW) == -EBADF);
+    coop_fd_close(fds[0]);
+    close(fds[1]);
+    return 0;
+}
+
+static struct sockaddr_un address;
+
+static int serve(void *arg)
+{
+    int listener = *(int *)arg;
+
+    for (int i = 0; i < 50; i++) {
+        int fd = coop_accept(listener, NULL, NULL, in_ms(5000));
+        char buf[8];
+
+        CHECK(fd >= 0);
+        CHECK(coop_read(fd, buf, sizeof buf, in_ms(5000)) == 4);
+        CHECK(coop_write_all(fd, buf, 4, in_ms(5000)) == 4);
+        coop_fd_close(fd);
+    }
+    return 0;
+}
+
+CORO_TEST(io, accept_and_connect)
+{
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct coop_scope scope;
+    socklen_t len;
+
+    /* An abstract name: no file to remove. */
+    address.sun_family = AF_UNIX;
+    snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "coop-test-%d", getpid());
+    len =
+        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(address.sun_path + 1));
+    CHECK(bind(listener, (struct sockaddr *)&address, len) == 0 && listen(listener, 64) == 0);
+    coop_scope_init(&scope, "server", 0);
+    coop_go(&scope, serve, &listener);
+    for (int i = 0; i < 50; i++) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        char buf[8];
+
+        CHECK(coop_connect(fd, (struct sockaddr *)&address, len, in_ms(5000)) == 0);
+        CHECK(coop_write_all(fd, "ping", 4, in_ms(5000)) == 4);
+        CHECK(coop_read(fd, buf, sizeof buf, in_ms(5000)) == 4 && memcmp(buf, "ping", 4) == 0);
+        coop_fd_close(fd);
+    }
+    CHECK(coop_scope_wait(&scope) == 0);
+    coop_fd_close(listener);
+    return 0;
+}

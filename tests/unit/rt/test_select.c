@@ -1,0 +1,289 @@
+/* Select: points 31 to 52. */
+#include "rt_test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+CORO_TEST_ON_ONE(select, one_ready_case_is_taken)
+{
+    struct coop_chan *a = coop_chan_new(sizeof(int), 1), *b = coop_chan_new(sizeof(int), 1);
+    int x = 0, y = 5;
+    struct coop_case cases[] = {COOP_RECV(a, &x), COOP_RECV(b, &x)};
+
+    coop_send(b, &y, COOP_NOW);
+    CHECK(coop_select(cases, 2, COOP_FOREVER) == 1 && cases[1].result == 1 && x == 5);
+    CHECK(coop_select(cases, 2, COOP_NOW) == -EAGAIN);
+    coop_chan_unref(a);
+    coop_chan_unref(b);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(select, ready_cases_are_drawn_fairly)
+{
+    enum { WAYS = 4, TRIES = 100000 };
+    struct coop_chan *ch[WAYS];
+    struct coop_case cases[WAYS];
+    int hits[WAYS] = {0}, x = 0;
+
+    for (int i = 0; i < WAYS; i++) {
+        ch[i] = coop_chan_new(sizeof(int), 1);
+        coop_send(ch[i], &x, COOP_NOW);
+        cases[i] = COOP_RECV(ch[i], &x);
+    }
+    for (int n = 0; n < TRIES; n++) {
+        int i = coop_select(cases, WAYS, COOP_FOREVER);
+
+        CHECK(i >= 0);
+        hits[i]++;
+        coop_send(ch[i], &x, COOP_NOW);
+    }
+    for (int i = 0; i < WAYS; i++) {
+        CHECK(hits[i] > TRIES / WAYS * 8 / 10 && hits[i] < TRIES / WAYS * 12 / 10);
+        coop_chan_unref(ch[i]);
+    }
+    return 0;
+}
+
+CORO_TEST_ON_ONE(select, timeout_fires_not_before_the_deadline)
+{
+    struct coop_chan *ch = coop_chan_new(sizeof(int), 0);
+    coop_nsec deadline = in_ms(5);
+    int x;
+    struct coop_case cases[] = {COOP_RECV(ch, &x), COOP_RECV(NULL, &x)};
+
+    CHECK(coop_select(cases, 2, deadline) == -ETIMEDOUT && coop_now() >= deadline);
+    CHECK(coop_select(cases, 2, 1) == -ETIMEDOUT); /* long past: a poll, more or less */
+    CHECK(coop_recv(ch, &x, COOP_NOW) == -EAGAIN);
+    CHECK(coop_send(ch, &x, COOP_NOW) == -EAGAIN); /* no stale waiter of ours */
+    coop_chan_unref(ch);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(select, a_timer_case_fires_like_any_other)
+{
+    int x;
+    struct coop_case cases[] = {COOP_RECV(NULL, &x), COOP_TIMER(in_ms(3)),
+                                COOP_TIMER(in_ms(900))};
+
+    CHECK(coop_select(cases, 3, COOP_FOREVER) == 1);
+    CHECK(coop_now() >= cases[1].when);
+    return 0;
+}
+
+static int echo_select(void *arg)
+{
+    struct coop_chan *ch = arg;
+    int in = 0, out = 1;
+    struct coop_case cases[] = {COOP_RECV(ch, &in), COOP_SEND(ch, &out)};
+
+    /* Both ends of one channel: it must not meet itself. */
+    return coop_select(cases, 2, in_ms(20)) == -ETIMEDOUT ? 0 : 1;
+}
+
+CORO_TEST_ON_ONE(select, both_ends_of_one_channel_do_not_meet)
+{
+    struct coop_chan *ch = coop_chan_new(sizeof(int), 0);
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "self", 0);
+    coop_go(&scope, echo_select, ch);
+    CHECK(coop_scope_wait(&scope) == 0);
+    /* Two of them do. */
+    coop_scope_init(&scope, "pair", 0);
+    coop_go(&scope, echo_select, ch);
+    coop_go(&scope, echo_select, ch);
+    CHECK(coop_scope_wait(&scope) == 1);
+    coop_chan_unref(ch);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(select, the_same_channel_may_stand_in_several_cases)
+{
+    struct coop_chan *ch = coop_chan_new(sizeof(int), 1);
+    int a = 0, b = 0, out = 7;
+    struct coop_case twice[] = {COOP_RECV(ch, &a), COOP_RECV(ch, &b)};
+    struct coop_case both[] = {COOP_RECV(ch, &a), COOP_SEND(ch, &out)};
+
+    CHECK(coop_select(twice, 2, in_ms(2)) == -ETIMEDOUT);
+    CHECK(coop_select(both, 2, COOP_FOREVER) == 1);
+    CHECK(coop_select(both, 2, COOP_FOREVER) == 0 && a == 7);
+    CHECK(coop_select(twice, 2, COOP_NOW) == -EAGAIN);
+    coop_chan_unref(ch);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(select, no_cases_waits_for_the_deadline)
+{
+    coop_nsec deadline = in_ms(3);
+
+    CHECK(coop_select(NULL, 0, deadline) == -ETIMEDOUT && coop_now() >= deadline);
+    CHECK(coop_select(NULL, COOP_SELECT_MAX + 1, COOP_NOW) == -EINVAL);
+    return 0;
+}
+
+struct blocked {
+    struct coop_chan *in, *out;
+    int index, result;
+};
+
+static int select_both(void *arg)
+{
+    struct blocked *b = arg;
+    int x = 0;
+    struct coop_case cases[] = {COOP_RECV(b->in, &x), COOP_SEND(b->out, &x)};
+
+    b->index = coop_select(cases, 2, COOP_FOREVER);
+    if (b->index >= 0)
+        b->result = cases[b->index].result;
+    return 0;
+}
+
+CORO_TEST_ON_ONE(select, close_wakes_a_blocked_select)
+{
+    struct coop_chan *in = coop_chan_new(sizeof(int), 0), *out = coop_chan_new(sizeof(int), 0);
+    struct blocked a = {in, NULL, -1, -1}, b = {NULL, out, -1, -1};
+
+    coop_go(NULL, select_both, &a);
+    coop_go(NULL, select_both, &b);
+    settle();
+    coop_close(in);
+    coop_close(out);
+    settle();
+    CHECK(a.index == 0 && a.result == 0);
+    CHECK(b.index == 1 && b.result == -EPIPE);
+    coop_chan_unref(in);
+    coop_chan_unref(out);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(select, losing_cases_leave_no_waiter_behind)
+{
+    struct coop_chan *a = coop_chan_new(sizeof(int), 0), *b = coop_chan_new(sizeof(int), 0);
+    struct blocked w = {a, b, -1, -1};
+    int x = 1;
+
+    coop_go(NULL, select_both, &w);
+    settle();
+    CHECK(coop_send(a, &x, COOP_NOW) == 0);
+    settle();
+    CHECK(w.index == 0);
+    CHECK(coop_send(a, &x, COOP_NOW) == -EAGAIN);
+    CHECK(coop_recv(b, &x, COOP_NOW) == -EAGAIN);
+    coop_chan_unref(a);
+    coop_chan_unref(b);
+    return 0;
+}
+
+static int select_ab(void *arg)
+{
+    struct coop_chan **ch = arg;
+    int x = 0, y = 0;
+    struct coop_case cases[] = {COOP_SEND(ch[0], &x), COOP_RECV(ch[1], &y)};
+
+    for (int i = 0; i < 20000; i++)
+        CHECK(coop_select(cases, 2, COOP_FOREVER) >= 0);
+    return 0;
+}
+
+CORO_TEST(select, opposite_orders_never_lock_each_other_out)
+{
+    struct coop_chan *a = coop_chan_new(sizeof(int), 0), *b = coop_chan_new(sizeof(int), 0);
+    struct coop_chan *ab[] = {a, b}, *ba[] = {b, a};
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "abba", 0);
+    coop_go(&scope, select_ab, ab);
+    coop_go(&scope, select_ab, ba);
+    CHECK(coop_scope_wait(&scope) == 0);
+    coop_chan_unref(a);
+    coop_chan_unref(b);
+    return 0;
+}
+
+static int feed(void *arg)
+{
+    struct coop_chan **ch = arg;
+
+    for (int i = 0; i < 30000; i++)
+        CHECK(coop_send(ch[i % 2], &i, COOP_FOREVER) == 0);
+    coop_close(ch[0]);
+    coop_close(ch[1]);
+    return 0;
+}
+
+CORO_TEST(select, exactly_one_case_happens_and_nothing_is_lost)
+{
+    struct coop_chan *ch[2] = {coop_chan_new(sizeof(int), 0), coop_chan_new(sizeof(int), 3)};
+    int x, got = 0, open = 2;
+    struct coop_case cases[] = {COOP_RECV(ch[0], &x), COOP_RECV(ch[1], &x)};
+
+    coop_go(NULL, feed, ch);
+    while (open) {
+        int i = coop_select(cases, 2, in_ms(5000));
+
+        CHECK(i >= 0);
+        if (cases[i].result == 1) {
+            got++;
+        } else {
+            cases[i].ch = NULL;
+            open--;
+        }
+    }
+    CHECK(got == 30000);
+    coop_chan_unref(ch[0]);
+    coop_chan_unref(ch[1]);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(select, cancelled_while_waiting_consumes_nothing)
+{
+    struct coop_chan *a = coop_chan_new(sizeof(int), 1);
+    struct blocked w = {a, NULL, -1, -1};
+    struct coop_scope scope;
+    int x = 3;
+
+    coop_scope_init(&scope, "cancel", 0);
+    coop_go(&scope, select_both, &w);
+    settle();
+    coop_scope_cancel(&scope, 0);
+    coop_send(a, &x, COOP_NOW);
+    coop_scope_wait(&scope);
+    CHECK(w.index == -ECANCELED && coop_chan_len(a) == 1);
+    coop_chan_unref(a);
+    return 0;
+}
+
+CORO_TEST(select, waits_for_descriptors_children_channels_and_time_at_once)
+{
+    struct coop_chan *ch = coop_chan_new(sizeof(int), 0);
+    struct coop_child child;
+    int fds[2], x, seen_child = 0, seen_fd = 0;
+    pid_t pid;
+
+    CHECK(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
+    coop_child_spawn_begin();
+    pid = fork();
+    if (pid == 0) {
+        ssize_t n = write(fds[1], "x", 1);
+
+        _exit(n == 1 ? 3 : 4);
+    }
+    CHECK(coop_child_watch(&child, pid, NULL, 0) == 0);
+    coop_child_spawn_end();
+    while (!seen_child || !seen_fd) {
+        struct coop_case cases[] = {COOP_RECV(ch, &x), COOP_FD(fds[0], COOP_IN),
+                                    COOP_CHILD(&child), COOP_TIMER(in_ms(5000))};
+        int i = coop_select(cases, seen_child ? 2 : 4, in_ms(6000));
+
+        CHECK(i == 1 || i == 2);
+        seen_fd |= i == 1 && (cases[1].result & COOP_IN);
+        seen_child |= i == 2;
+    }
+    CHECK(child.exit.code == CLD_EXITED && child.exit.status == 3);
+    coop_fd_close(fds[0]);
+    close(fds[1]);
+    coop_chan_unref(ch);
+    return 0;
+}

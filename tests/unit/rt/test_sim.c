@@ -1,0 +1,158 @@
+/* Simulation: the runtime over the fake kernel, where the clock jumps. */
+#include "rt_test.h"
+
+#include "support/fake_kernel.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define HOUR (3600 * COOP_NSEC_PER_SEC)
+
+static int sleep_hours(__attribute__((unused)) void *arg)
+{
+    coop_nsec start = coop_now();
+
+    for (int i = 1; i <= 1000; i++) {
+        CHECK(coop_sleep_until(coop_after(start, i * HOUR)) == 0);
+        CHECK(coop_now() >= start + i * HOUR);
+    }
+    return 0;
+}
+
+static int simulate(int (*fn)(void *), void *arg, uint64_t seed)
+{
+    struct coop_options o = {.sim = true, .seed = seed};
+    int r;
+
+    fake_kernel_install(seed);
+    r = coop_main(&o, fn, arg);
+    fake_kernel_remove();
+    return r;
+}
+
+Test(sim, a_thousand_hours_pass_at_once, .timeout = 20)
+{
+    cr_assert_eq(simulate(sleep_hours, NULL, 1), 0);
+}
+
+static char trace[2000];
+static int trace_used;
+
+static int write_trace(void *arg)
+{
+    for (int i = 0; i < 20; i++) {
+        trace[trace_used++] = (char)('a' + (int)(intptr_t)arg);
+        if (i % 3)
+            coop_yield();
+        else
+            coop_sleep_until(coop_after(coop_now(), COOP_NSEC_PER_MSEC));
+    }
+    return 0;
+}
+
+static int trace_all(__attribute__((unused)) void *arg)
+{
+    struct coop_scope s;
+
+    trace_used = 0;
+    coop_scope_init(&s, "trace", 0);
+    for (int i = 0; i < 10; i++)
+        coop_go(&s, write_trace, (void *)(intptr_t)i);
+    return coop_scope_wait(&s);
+}
+
+Test(sim, the_same_seed_gives_the_same_order_and_another_one_another, .timeout = 20)
+{
+    char first[sizeof trace];
+
+    cr_assert_eq(simulate(trace_all, NULL, 7), 0);
+    memcpy(first, trace, sizeof trace);
+    cr_assert_eq(simulate(trace_all, NULL, 7), 0);
+    cr_assert_eq(memcmp(first, trace, sizeof trace), 0);
+    cr_assert_eq(simulate(trace_all, NULL, 8), 0);
+    cr_assert_neq(memcmp(first, trace, sizeof trace), 0);
+}
+
+static int fake_children(__attribute__((unused)) void *arg)
+{
+    for (int i = 0; i < 100; i++) {
+        struct coop_child c;
+        coop_nsec end = coop_after(coop_now(), (i % 5) * COOP_NSEC_PER_SEC);
+        pid_t pid;
+
+        coop_child_spawn_begin();
+        pid = fake_spawn(0);
+        fake_exit_at(pid, end, i);
+        CHECK(coop_child_watch(&c, pid, NULL, 0) == 0);
+        coop_child_spawn_end();
+        CHECK(coop_child_wait(&c, coop_after(coop_now(), HOUR)) == 0);
+        CHECK(c.exit.status == i && coop_now() >= end && fake_zombies() == 0);
+    }
+    return 0;
+}
+
+Test(sim, fake_children_end_in_fake_time, .timeout = 20)
+{
+    cr_assert_eq(simulate(fake_children, NULL, 3), 0);
+}
+
+enum { MANY = 200 };
+
+static int many_die(__attribute__((unused)) void *arg)
+{
+    static struct coop_child c[MANY];
+    struct coop_child_stats stats;
+    coop_nsec when = coop_after(coop_now(), COOP_NSEC_PER_SEC);
+
+    for (int i = 0; i < MANY; i++) {
+        pid_t pid;
+
+        coop_child_spawn_begin();
+        pid = fake_spawn(0);
+        fake_die_at(pid, when, i % 2 ? SIGKILL : SIGTERM);
+        CHECK(coop_child_watch(&c[i], pid, NULL, 0) == 0);
+        coop_child_spawn_end();
+    }
+    for (int i = 0; i < MANY; i++) {
+        CHECK(coop_child_wait(&c[i], coop_after(coop_now(), HOUR)) == 0);
+        CHECK(c[i].exit.code == CLD_KILLED && c[i].exit.status == (i % 2 ? SIGKILL : SIGTERM));
+    }
+    coop_child_stats(&stats);
+    CHECK(stats.reaped == MANY && stats.sweeps >= 1); /* coalesced: the passes were needed */
+    return 0;
+}
+
+Test(sim, two_hundred_deaths_in_one_instant_are_all_seen, .timeout = 20)
+{
+    cr_assert_eq(simulate(many_die, NULL, 5), 0);
+}
+
+struct ticker {
+    struct coop_actor actor;
+    struct coop_timer timer;
+    int ticks;
+};
+
+static void on_tick(struct coop_actor *actor, __attribute__((unused)) struct coop_msg *m)
+{
+    ((struct ticker *)actor->arg)->ticks++;
+}
+
+static int tick_for_a_day(__attribute__((unused)) void *arg)
+{
+    struct ticker t = {0};
+
+    coop_actor_init(&t.actor, "ticker", on_tick, &t);
+    coop_timer_init(&t.timer, &t.actor, 1);
+    coop_timer_set_periodic(&t.timer, coop_after(coop_now(), HOUR), HOUR);
+    coop_sleep_until(coop_after(coop_now(), 24 * HOUR + HOUR / 2));
+    coop_timer_stop(&t.timer);
+    CHECK(t.ticks == 24);
+    return 0;
+}
+
+Test(sim, a_ticker_counts_the_hours_of_a_day, .timeout = 20)
+{
+    cr_assert_eq(simulate(tick_for_a_day, NULL, 0), 0);
+}

@@ -1,0 +1,97 @@
+/* Stacks: guards, alignment, floating point across a switch. */
+#include "rt_test.h"
+
+#include "rt/switch.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+
+/* Under a sanitizer the report is the sanitizer's, and the end is an exit. */
+#if !RT_ASAN && !RT_TSAN
+static __attribute__((noinline)) int eat(int n)
+{
+    volatile char frame[1024];
+
+    frame[0] = (char)n;
+    return n > 100000 ? 0 : eat(n + 1) + frame[0];
+}
+
+static int overflow(__attribute__((unused)) void *arg)
+{
+    return eat(0);
+}
+
+static int spawn_overflow(__attribute__((unused)) void *arg)
+{
+    struct coop_attr attr = {.name = "eater"};
+
+    coop_go_with(NULL, &attr, overflow, NULL);
+    return 0;
+}
+
+Test(stack, overflow_hits_the_guard_and_aborts, .signal = SIGABRT, .timeout = 20)
+{
+    struct rlimit none = {0};
+
+    setrlimit(RLIMIT_CORE, &none);
+    coop_main(NULL, spawn_overflow, NULL);
+}
+#endif
+
+static int check_alignment(__attribute__((unused)) void *arg)
+{
+    _Alignas(16) volatile char here[16];
+    double third = 1.0 / 3.0, sum = 0;
+    char text[64];
+
+    CHECK(((uintptr_t)here & 15) == 0);
+    for (int i = 0; i < 100; i++) {
+        sum += third * i;
+        coop_yield();
+    }
+    snprintf(text, sizeof text, "%.3f", sum); /* uses aligned vector stores */
+    CHECK(strcmp(text, "1650.000") == 0);
+    return 0;
+}
+
+CORO_TEST(stack, frames_are_aligned_and_registers_survive_a_switch)
+{
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "aligned", 0);
+    for (int i = 0; i < 20; i++)
+        coop_go(&scope, check_alignment, NULL);
+    CHECK(coop_scope_wait(&scope) == 0);
+    return 0;
+}
+
+static int use_much(__attribute__((unused)) void *arg)
+{
+    volatile char frame[200 * 1024];
+
+    for (size_t i = 0; i < sizeof frame; i += 4096)
+        frame[i] = 1;
+    coop_yield();
+    return frame[0] == 1 ? 0 : 1;
+}
+
+CORO_TEST_WITH(stack, their_size_can_be_chosen, .procs = 2, .stack_size = 300 * 1024)
+{
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "large", 0);
+    for (int i = 0; i < 20; i++)
+        coop_go(&scope, use_much, NULL);
+    CHECK(coop_scope_wait(&scope) == 0);
+    return 0;
+}
+
+CORO_TEST(stack, the_kind_of_guard_is_told)
+{
+    struct coop_stats s;
+
+    coop_stats_get(&s);
+    CHECK(strcmp(s.guards, "madvise") == 0 || strcmp(s.guards, "mprotect") == 0);
+    return 0;
+}

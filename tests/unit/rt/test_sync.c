@@ -1,0 +1,367 @@
+/* Locks and counters: points 53 to 78. */
+#include "rt_test.h"
+
+#include <signal.h>
+
+static struct coop_mutex mutex;
+static long guarded;
+static int order[16], order_count;
+
+static int add_guarded(__attribute__((unused)) void *arg)
+{
+    for (int i = 0; i < 1000; i++) {
+        coop_mutex_lock(&mutex);
+        long seen = guarded;
+
+        if (i % 100 == 0)
+            coop_yield();
+        guarded = seen + 1;
+        coop_mutex_unlock(&mutex);
+    }
+    return 0;
+}
+
+CORO_TEST(mutex, excludes_a_hundred_coroutines_on_two_processors)
+{
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "adders", 0);
+    for (int i = 0; i < 100; i++)
+        coop_go(&scope, add_guarded, NULL);
+    CHECK(coop_scope_wait(&scope) == 0);
+    CHECK(guarded == 100000);
+    return 0;
+}
+
+static int lock_and_note(void *arg)
+{
+    coop_mutex_lock(&mutex);
+    order[order_count++] = (int)(intptr_t)arg;
+    coop_mutex_unlock(&mutex);
+    return 0;
+}
+
+static int lock_with_deadline(void *arg)
+{
+    return coop_mutex_lock_until(&mutex, *(coop_nsec *)arg) == -ETIMEDOUT ? 0 : 1;
+}
+
+CORO_TEST_ON_ONE(mutex, trylock_fails_when_held_and_waiters_come_in_order)
+{
+    struct coop_scope scope;
+
+    CHECK(coop_mutex_trylock(&mutex));
+    CHECK(!coop_mutex_trylock(&mutex));
+    CHECK(coop_mutex_lock_until(&mutex, COOP_NOW) == -EAGAIN);
+    coop_scope_init(&scope, "waiters", 0);
+    for (int i = 0; i < 5; i++) {
+        coop_go(&scope, lock_and_note, (void *)(intptr_t)i);
+        settle();
+    }
+    coop_mutex_unlock(&mutex);
+    CHECK(coop_scope_wait(&scope) == 0);
+    for (int i = 0; i < 5; i++)
+        CHECK(order[i] == i);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(mutex, a_timed_out_or_cancelled_waiter_leaves_the_queue)
+{
+    struct coop_scope first, second;
+    coop_nsec soon = in_ms(3), never = COOP_FOREVER;
+
+    coop_scope_init(&second, "behind", 0);
+    coop_mutex_lock(&mutex);
+    coop_scope_init(&first, "timed", 0);
+    coop_go(&first, lock_with_deadline, &soon);
+    CHECK(coop_scope_wait(&first) == 0);
+    coop_scope_init(&first, "cancelled", 0);
+    coop_go(&first, lock_with_deadline, &never);
+    settle();
+    coop_go(&second, lock_and_note, (void *)1);
+    settle();
+    coop_scope_cancel(&first, 0);
+    coop_mutex_unlock(&mutex);
+    CHECK(coop_scope_wait(&first) == -ECANCELED);
+    CHECK(coop_scope_wait(&second) == 0 && order_count == 1);
+    CHECK(coop_mutex_trylock(&mutex));
+    return 0;
+}
+
+Test(mutex, unlock_of_unlocked_aborts, .signal = SIGABRT)
+{
+    struct coop_mutex m = {0};
+
+    coop_mutex_unlock(&m);
+}
+
+static int stop_hogging;
+
+static int hog(__attribute__((unused)) void *arg)
+{
+    while (!__atomic_load_n(&stop_hogging, __ATOMIC_RELAXED)) {
+        coop_mutex_lock(&mutex);
+        coop_sleep_until(coop_after(coop_now(), 100 * COOP_NSEC_PER_USEC));
+        coop_mutex_unlock(&mutex);
+    }
+    return 0;
+}
+
+CORO_TEST(mutex, a_waiter_is_not_starved_by_a_loop_of_lock_and_unlock)
+{
+    coop_go(NULL, hog, NULL);
+    for (int i = 0; i < 20; i++) {
+        CHECK(coop_mutex_lock_until(&mutex, in_ms(2000)) == 0);
+        coop_mutex_unlock(&mutex);
+        coop_yield();
+    }
+    __atomic_store_n(&stop_hogging, 1, __ATOMIC_RELAXED);
+    return 0;
+}
+
+/* ---- read-write lock ---- */
+
+static struct coop_rwlock rw;
+static int readers_in, most_readers;
+
+static int read_it(__attribute__((unused)) void *arg)
+{
+    CHECK(coop_rwlock_rdlock(&rw, COOP_FOREVER) == 0);
+    if (++readers_in > most_readers)
+        most_readers = readers_in;
+    coop_yield();
+    readers_in--;
+    coop_rwlock_unlock(&rw);
+    return 0;
+}
+
+static int write_it(__attribute__((unused)) void *arg)
+{
+    CHECK(coop_rwlock_wrlock(&rw, COOP_FOREVER) == 0);
+    CHECK(readers_in == 0);
+    order[order_count++] = 1;
+    coop_rwlock_unlock(&rw);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(rwlock, readers_share_and_a_waiting_writer_stops_new_readers)
+{
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "readers", 0);
+    for (int i = 0; i < 5; i++)
+        coop_go(&scope, read_it, NULL);
+    CHECK(coop_scope_wait(&scope) == 0 && most_readers == 5);
+
+    CHECK(coop_rwlock_rdlock(&rw, COOP_NOW) == 0);
+    coop_scope_init(&scope, "writer", 0);
+    coop_go(&scope, write_it, NULL);
+    settle();
+    CHECK(coop_rwlock_rdlock(&rw, COOP_NOW) == -EAGAIN);
+    coop_go(&scope, read_it, NULL);
+    settle();
+    CHECK(order_count == 0);
+    coop_rwlock_unlock(&rw);
+    CHECK(coop_scope_wait(&scope) == 0 && order_count == 1);
+    CHECK(coop_rwlock_wrlock(&rw, COOP_NOW) == 0);
+    CHECK(coop_rwlock_rdlock(&rw, in_ms(2)) == -ETIMEDOUT);
+    coop_rwlock_unlock(&rw);
+    return 0;
+}
+
+/* ---- condition ---- */
+
+static struct coop_cond cond;
+
+static int wait_cond(void *arg)
+{
+    coop_mutex_lock(&mutex);
+    CHECK(coop_cond_wait(&cond, &mutex, COOP_FOREVER) == 0);
+    order[order_count++] = (int)(intptr_t)arg;
+    coop_mutex_unlock(&mutex);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(cond, signal_wakes_one_in_order_and_is_not_stored)
+{
+    struct coop_scope scope;
+
+    coop_cond_signal(&cond); /* nobody waits: gone */
+    coop_mutex_lock(&mutex);
+    CHECK(coop_cond_wait(&cond, &mutex, in_ms(2)) == -ETIMEDOUT);
+    CHECK(!coop_mutex_trylock(&mutex)); /* locked again, whatever it returns */
+    coop_mutex_unlock(&mutex);
+    coop_scope_init(&scope, "waiters", 0);
+    for (int i = 0; i < 4; i++) {
+        coop_go(&scope, wait_cond, (void *)(intptr_t)i);
+        settle();
+    }
+    coop_cond_signal(&cond);
+    settle();
+    CHECK(order_count == 1 && order[0] == 0);
+    coop_cond_broadcast(&cond);
+    CHECK(coop_scope_wait(&scope) == 0 && order_count == 4);
+    for (int i = 0; i < 4; i++)
+        CHECK(order[i] == i);
+    return 0;
+}
+
+/* ---- semaphore ---- */
+
+static struct coop_sem sem;
+
+static int take(void *arg)
+{
+    CHECK(coop_sem_acquire(&sem, (int64_t)(intptr_t)arg, COOP_FOREVER) == 0);
+    order[order_count++] = (int)(intptr_t)arg;
+    return 0;
+}
+
+CORO_TEST_ON_ONE(sem, a_large_request_is_not_overtaken_and_release_wakes_several)
+{
+    struct coop_scope scope;
+
+    coop_sem_init(&sem, 2);
+    coop_scope_init(&scope, "takers", 0);
+    coop_go(&scope, take, (void *)3);
+    settle();
+    coop_go(&scope, take, (void *)1);
+    settle();
+    CHECK(order_count == 0);
+    CHECK(coop_sem_acquire(&sem, 1, COOP_NOW) == -EAGAIN);
+    coop_sem_release(&sem, 1);
+    settle();
+    CHECK(order_count == 1 && order[0] == 3);
+    coop_sem_release(&sem, 5);
+    CHECK(coop_scope_wait(&scope) == 0 && order_count == 2);
+    CHECK(coop_sem_acquire(&sem, 4, COOP_NOW) == 0);
+    CHECK(coop_sem_acquire(&sem, 1, in_ms(2)) == -ETIMEDOUT);
+    return 0;
+}
+
+static int take_or_cancel(__attribute__((unused)) void *arg)
+{
+    return coop_sem_acquire(&sem, 10, COOP_FOREVER) == -ECANCELED ? 0 : 1;
+}
+
+CORO_TEST_ON_ONE(sem, when_the_large_one_gives_up_the_small_ones_go)
+{
+    struct coop_scope large, small;
+
+    coop_sem_init(&sem, 1);
+    coop_scope_init(&small, "small", 0);
+    coop_scope_init(&large, "large", 0);
+    coop_go(&large, take_or_cancel, NULL);
+    settle();
+    coop_go(&small, take, (void *)1);
+    settle();
+    CHECK(order_count == 0);
+    coop_scope_cancel(&large, 0);
+    CHECK(coop_scope_wait(&large) == -ECANCELED);
+    CHECK(coop_scope_wait(&small) == 0 && order_count == 1);
+    return 0;
+}
+
+/* ---- wait group ---- */
+
+static struct coop_wg group;
+static int group_done;
+
+static int await_group(__attribute__((unused)) void *arg)
+{
+    coop_wg_wait(&group);
+    __atomic_fetch_add(&group_done, 1, __ATOMIC_RELAXED);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(wg, releases_all_waiters_and_zero_waits_not)
+{
+    struct coop_scope scope;
+
+    coop_wg_wait(&group);
+    coop_wg_add(&group, 2);
+    CHECK(coop_wg_wait_until(&group, in_ms(2)) == -ETIMEDOUT);
+    coop_scope_init(&scope, "waiters", 0);
+    for (int i = 0; i < 5; i++)
+        coop_go(&scope, await_group, NULL);
+    settle();
+    coop_wg_done(&group);
+    settle();
+    CHECK(group_done == 0);
+    coop_wg_done(&group);
+    CHECK(coop_scope_wait(&scope) == 0 && group_done == 5);
+    coop_wg_add(&group, 1); /* and again */
+    coop_wg_done(&group);
+    coop_wg_wait(&group);
+    return 0;
+}
+
+Test(wg, a_negative_count_aborts, .signal = SIGABRT)
+{
+    struct coop_wg w = {0};
+
+    coop_wg_done(&w);
+}
+
+/* ---- once ---- */
+
+static struct coop_once once;
+static int once_runs, once_fails;
+
+static int slow_start(__attribute__((unused)) void *arg)
+{
+    once_runs++;
+    settle();
+    return once_fails;
+}
+
+static int do_once(__attribute__((unused)) void *arg)
+{
+    int r = coop_once(&once, slow_start, NULL);
+
+    CHECK(once_runs > 0);
+    return r == once_fails ? 0 : 1;
+}
+
+CORO_TEST_ON_ONE(once, concurrent_callers_wait_for_the_first)
+{
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "callers", 0);
+    for (int i = 0; i < 10; i++)
+        coop_go(&scope, do_once, NULL);
+    CHECK(coop_scope_wait(&scope) == 0);
+    CHECK(once_runs == 1);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(once, a_failure_is_told_and_the_next_caller_tries_again)
+{
+    struct coop_scope scope;
+
+    once_fails = -EIO;
+    coop_scope_init(&scope, "callers", 0);
+    for (int i = 0; i < 3; i++)
+        coop_go(&scope, do_once, NULL);
+    CHECK(coop_scope_wait(&scope) == 0);
+    once_fails = 0;
+    once_runs = 0;
+    CHECK(coop_once(&once, slow_start, NULL) == 0 && once_runs == 1);
+    CHECK(coop_once(&once, slow_start, NULL) == 0 && once_runs == 1);
+    return 0;
+}
+
+static int once_again(__attribute__((unused)) void *arg)
+{
+    return coop_once(&once, once_again, NULL);
+}
+
+static int recursive(__attribute__((unused)) void *arg)
+{
+    return coop_once(&once, once_again, NULL);
+}
+
+Test(once, recursion_is_detected, .signal = SIGABRT)
+{
+    coop_main(NULL, recursive, NULL);
+}
