@@ -77,7 +77,7 @@ static size_t finish(char *line, size_t len, bool cut)
 {
     if (cut) {
         len = LOG_LINE_MAX - 2;
-        memcpy(line + len - 3, "...", 3);
+        line[len - 1] = line[len - 2] = line[len - 3] = '.';
     }
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)

@@ -16,7 +16,9 @@
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (c >= 'A' && c <= 'Z')
+        return "abcdefghijklmnopqrstuvwxyz"[c - 'A'];
+    return c;
 }
 
 static size_t least(size_t a, size_t b)

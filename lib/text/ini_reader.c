@@ -141,6 +141,21 @@ static int add_raw(struct reader *r, const char *text, size_t len)
     return code < 0 ? fail_sys(r, code, "line") : 0;
 }
 
+static bool is_comment(const char *text, size_t len)
+{
+    trim(&text, &len);
+    return len > 0 && (*text == '#' || *text == ';');
+}
+
+static bool logical_is_blank(const struct reader *r)
+{
+    const char *text = buf_text(&r->logical);
+    size_t len = r->logical.len;
+
+    trim(&text, &len);
+    return len == 0;
+}
+
 /* Fills r->logical with the next line that is neither empty nor a comment: 1; 0 at the end. */
 static int logical_line(struct reader *r)
 {
@@ -150,13 +165,9 @@ static int logical_line(struct reader *r)
 
     buf_clear(&r->logical);
     while (raw_line(r, &text, &len)) {
-        const char *bare = text;
-        size_t bare_len = len;
-
         if (!joining)
             r->line = r->raw_lines;
-        trim(&bare, &bare_len);
-        if (bare_len > 0 && (*bare == '#' || *bare == ';')) {
+        if (is_comment(text, len)) {
             if (check_bytes(r, text, len) < 0)
                 return -1;
             continue;
@@ -165,17 +176,13 @@ static int logical_line(struct reader *r)
         if (add_raw(r, text, joining ? len - 1 : len) < 0 ||
             (joining && add_raw(r, " ", 1) < 0))
             return -1;
-        text = r->logical.data;
-        len = r->logical.len;
-        trim(&text, &len);
-        if (!joining && len > 0)
+        if (joining)
+            continue;
+        if (!logical_is_blank(r))
             return 1;
-        if (!joining)
-            buf_clear(&r->logical);
+        buf_clear(&r->logical);
     }
-    if (joining)
-        return fail(r, COOP_E_SYNTAX, "the file ends behind a backslash");
-    return 0;
+    return joining ? fail(r, COOP_E_SYNTAX, "the file ends behind a backslash") : 0;
 }
 
 static int call(struct reader *r, const char *section, const char *key, const char *value)

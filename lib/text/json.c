@@ -96,7 +96,7 @@ int json_parse(const char *text, size_t len, json_t **ret_value, struct coop_err
 
 int json_parse_object(const char *text, size_t len, json_t **ret_object, struct coop_err *err)
 {
-    json_t *value;
+    json_t *value = NULL;
 
     if (json_parse(text, len, &value, err) < 0)
         return -1;

@@ -121,7 +121,10 @@ static int step(struct splitter *s, struct strlist *words, struct coop_err *err)
     }
     s->begun = true;
     if (s->quote ? c == s->quote : c == '"' || c == '\'') {
-        s->quote = s->quote ? '\0' : c;
+        if (s->quote)
+            s->quote = '\0';
+        else
+            s->quote = c;
         s->at++;
         return 0;
     }

@@ -1,7 +1,5 @@
 /*
  * fake_files.c - the fake kernel's descriptors, pipes and reading and writing (see fake_kernel.h)
- *
- * A write wakes readers always, a read wakes writers only if one has found no room: as outside.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,73 +15,6 @@
 
 static struct file *fds[FAKE_FD_MAX];
 static size_t fd_limit = FAKE_FD_MAX;
-
-/* ---- streams ---- */
-
-struct stream *fake_stream_new(bool packets)
-{
-    struct stream *stream = calloc(1, sizeof *stream);
-
-    if (!stream)
-        abort();
-    stream->room = FAKE_PIPE_ROOM;
-    stream->packets = packets;
-    buf_init(&stream->bytes, (size_t)1 << 24);
-    buf_init(&stream->sizes, (size_t)1 << 24);
-    return stream;
-}
-
-void fake_stream_unref(struct stream *stream)
-{
-    if (--stream->refs > 0)
-        return;
-    buf_done(&stream->bytes);
-    buf_done(&stream->sizes);
-    free(stream);
-}
-
-static ssize_t stream_get(struct stream *s, void *ret_buf, size_t size)
-{
-    size_t len = s->bytes.len;
-
-    if (len == 0 && s->sizes.len == 0)
-        return s->writers == 0 ? 0 : -EAGAIN;
-    if (s->packets)
-        memcpy(&len, s->sizes.data, sizeof len);
-    if (size > len)
-        size = len;
-    if (size)
-        memcpy(ret_buf, s->bytes.data, size);
-    buf_drop(&s->bytes, s->packets ? len : size);
-    if (s->packets)
-        buf_drop(&s->sizes, sizeof len);
-    if (s->starved)
-        s->out_events++;
-    s->starved = false;
-    return (ssize_t)size;
-}
-
-static ssize_t stream_put(struct stream *s, const void *bytes, size_t size)
-{
-    size_t left = s->room > s->bytes.len ? s->room - s->bytes.len : 0;
-
-    if (s->readers == 0)
-        return -EPIPE;
-    /* Whole or not at all: packets, and pipe writes up to PIPE_BUF. */
-    if (left == 0 || (left < size && (s->packets || size <= 4096))) {
-        s->starved = true;
-        return s->packets && size > s->room ? -EMSGSIZE : -EAGAIN;
-    }
-    if (size > left) {
-        size = left;
-        s->starved = true;
-    }
-    if (s->packets)
-        buf_add(&s->sizes, &size, sizeof size);
-    buf_add(&s->bytes, bytes, size);
-    s->in_events++;
-    return (ssize_t)size;
-}
 
 /* ---- files ---- */
 
@@ -245,7 +176,7 @@ static ssize_t file_get(struct file *file, void *ret_buf, size_t size)
 {
     switch (file->kind) {
     case FILE_PIPE:
-    case FILE_SOCKET: return file->in ? stream_get(file->in, ret_buf, size) : -EBADF;
+    case FILE_SOCKET: return file->in ? fake_stream_get(file->in, ret_buf, size) : -EBADF;
     case FILE_NODE: return fake_node_get(file, ret_buf, size);
     case FILE_EVENT: return event_get(file, ret_buf, size);
     case FILE_SIGNAL: return signal_get(file, ret_buf, size);
@@ -275,7 +206,7 @@ static ssize_t put_once(struct file *file, const void *bytes, size_t size)
     case FILE_SOCKET:
         if (!file->out)
             return file->kind == FILE_SOCKET ? -ENOTCONN : -EBADF;
-        return size == 0 && !file->out->packets ? 0 : stream_put(file->out, bytes, size);
+        return size == 0 && !file->out->packets ? 0 : fake_stream_put(file->out, bytes, size);
     case FILE_NODE: return fake_node_put(file, bytes, size);
     case FILE_EVENT: return event_put(file, bytes, size);
     case FILE_LISTENER:

@@ -86,6 +86,28 @@ struct watch {
     bool fresh, off; /* off: a one-shot that has fired */
 };
 
+#define FAKE_SELF      100 /* our own number */
+#define FAKE_PID_FIRST 1000
+#define FAKE_PID_MAX   65536
+#define FAKE_HELD_MAX  8
+
+enum life { GONE, ALIVE, STOPPED, ZOMBIE };
+
+struct proc {
+    enum life life;
+    pid_t parent;
+    uint64_t birth;
+    int code, status; /* as in siginfo_t */
+    int last_signal;
+    bool is_init, unkillable;
+    fake_signal_fn *on_signal;
+    void *on_signal_arg;
+    struct held {
+        int number;
+        struct file *file;
+    } held[FAKE_HELD_MAX];
+};
+
 /* ---- fake_kernel.c ---- */
 
 uint64_t fake_chance(void);
@@ -107,13 +129,18 @@ int fake_fd_new(struct file *file); /* takes the reference, on failure too */
 unsigned fake_poll(struct file *file);
 unsigned fake_edges(const struct file *file);
 ssize_t fake_file_put(struct file *file, const struct iovec *iov, int count);
-struct stream *fake_stream_new(bool packets);
-void fake_stream_unref(struct stream *stream);
 void fake_file_join(struct file *file, struct stream *in, struct stream *out);
 ssize_t fake_get(int fd, void *ret_buf, size_t size, bool may_block);
 ssize_t fake_put(int fd, const struct iovec *iov, int count, bool may_block);
 void fake_files_reset(void);
 void fake_files_show(void);
+
+/* ---- fake_streams.c ---- */
+
+struct stream *fake_stream_new(bool packets);
+void fake_stream_unref(struct stream *stream);
+ssize_t fake_stream_get(struct stream *s, void *ret_buf, size_t size);
+ssize_t fake_stream_put(struct stream *s, const void *bytes, size_t size);
 
 /* ---- fake_nodes.c ---- */
 
@@ -134,6 +161,18 @@ void fake_epoll_forget(struct file *file); /* its last descriptor is gone */
 void fake_epoll_done(struct file *epoll);
 
 /* ---- fake_procs.c ---- */
+
+extern struct proc fake_procs[FAKE_PID_MAX];
+extern pid_t fake_last_pid;
+extern bool fake_subreaper;
+
+struct proc *fake_proc(pid_t pid); /* NULL when there is none */
+void fake_proc_end(pid_t pid, int code, int status);
+
+static inline bool fake_proc_is_dead(const struct proc *proc)
+{
+    return proc->life == GONE || proc->life == ZOMBIE;
+}
 
 extern unsigned fake_signal_events; /* edges of every signalfd and pidfd */
 uint64_t fake_pending_signals(void);

@@ -1,0 +1,203 @@
+/*
+ * fake_world.c - what a test does with the processes of the fake kernel (see fake_kernel.h)
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/fake_internal.h"
+
+struct ending {
+    pid_t pid;
+    int code, status;
+};
+
+static pid_t forced_pid; /* what the next one gets; 0: the next free */
+static uint64_t births;  /* a pid may come again, a birth does not */
+
+/* ---- helpers ---- */
+
+static struct proc *must_have(pid_t pid)
+{
+    struct proc *proc = fake_proc(pid);
+
+    if (!proc)
+        fake_give_up("the test names a process that is not there");
+    return proc;
+}
+
+static void end_planned(void *arg)
+{
+    struct ending *ending = arg;
+
+    fake_proc_end(ending->pid, ending->code, ending->status);
+    free(ending);
+}
+
+static void plan_end(pid_t pid, coop_nsec when, int code, int status)
+{
+    struct ending *ending = malloc(sizeof *ending);
+
+    if (!ending)
+        abort();
+    *ending = (struct ending){pid, code, status};
+    fake_at(when, end_planned, ending);
+}
+
+/* ---- the public calls ---- */
+
+pid_t fake_self(void)
+{
+    return FAKE_SELF;
+}
+
+pid_t fake_spawn(pid_t parent)
+{
+    pid_t pid = forced_pid ? forced_pid : fake_last_pid + 1;
+
+    if (pid >= FAKE_PID_MAX || fake_procs[pid].life != GONE)
+        fake_give_up("no pid for a new process");
+    forced_pid = 0;
+    if (pid > fake_last_pid)
+        fake_last_pid = pid;
+    fake_procs[pid] =
+        (struct proc){.life = ALIVE, .birth = ++births, .parent = parent ? parent : FAKE_SELF};
+    return pid;
+}
+
+void fake_next_pid(pid_t pid)
+{
+    forced_pid = pid;
+}
+
+void fake_exit(pid_t pid, int code)
+{
+    fake_proc_end(pid, CLD_EXITED, code);
+}
+
+void fake_die(pid_t pid, int signo, bool core)
+{
+    fake_proc_end(pid, core ? CLD_DUMPED : CLD_KILLED, signo);
+}
+
+void fake_exit_at(pid_t pid, coop_nsec when, int code)
+{
+    plan_end(pid, when, CLD_EXITED, code);
+}
+
+void fake_die_at(pid_t pid, coop_nsec when, int signo)
+{
+    plan_end(pid, when, CLD_KILLED, signo);
+}
+
+void fake_on_signal(pid_t pid, fake_signal_fn *fn, void *arg)
+{
+    struct proc *proc = must_have(pid);
+
+    proc->on_signal = fn;
+    proc->on_signal_arg = arg;
+}
+
+void fake_make_init(pid_t pid)
+{
+    must_have(pid)->is_init = true;
+}
+
+void fake_make_unkillable(pid_t pid, bool unkillable)
+{
+    struct proc *proc = must_have(pid);
+
+    proc->unkillable = unkillable;
+    if (!unkillable && proc->last_signal == SIGKILL)
+        fake_proc_end(pid, CLD_KILLED, SIGKILL);
+}
+
+void fake_be_subreaper(bool subreaper)
+{
+    fake_subreaper = subreaper;
+}
+
+bool fake_is_alive(pid_t pid)
+{
+    const struct proc *proc = fake_proc(pid);
+
+    return proc && !fake_proc_is_dead(proc);
+}
+
+bool fake_is_stopped(pid_t pid)
+{
+    const struct proc *proc = fake_proc(pid);
+
+    return proc && proc->life == STOPPED;
+}
+
+int fake_last_signal(pid_t pid)
+{
+    const struct proc *proc = fake_proc(pid);
+
+    return proc ? proc->last_signal : 0;
+}
+
+size_t fake_alive(void)
+{
+    size_t count = 0;
+
+    for (pid_t pid = FAKE_PID_FIRST; pid <= fake_last_pid; pid++)
+        count += fake_proc_is_dead(&fake_procs[pid]) ? 0 : 1;
+    return count;
+}
+
+size_t fake_zombies(void)
+{
+    size_t count = 0;
+
+    for (pid_t pid = FAKE_PID_FIRST; pid <= fake_last_pid; pid++)
+        count += fake_procs[pid].life == ZOMBIE && fake_procs[pid].parent == FAKE_SELF ? 1 : 0;
+    return count;
+}
+
+/* ---- descriptors of other processes ---- */
+
+static struct held *held_by(pid_t pid, int fd)
+{
+    struct proc *proc = must_have(pid);
+
+    for (size_t i = 0; i < FAKE_HELD_MAX; i++)
+        if (proc->held[i].file && proc->held[i].number == fd)
+            return &proc->held[i];
+    return NULL;
+}
+
+void fake_give_fd(pid_t pid, int fd)
+{
+    struct proc *proc = must_have(pid);
+    struct file *file = fake_file(fd);
+
+    for (size_t i = 0; file && i < FAKE_HELD_MAX; i++) {
+        if (!proc->held[i].file) {
+            file->refs++;
+            proc->held[i] = (struct held){fd, file};
+            return;
+        }
+    }
+    fake_give_up("a process cannot hold this descriptor");
+}
+
+ssize_t fake_write_as(pid_t pid, int fd, const char *text)
+{
+    struct iovec part = {(void *)(uintptr_t)text, strlen(text)};
+    struct held *held = held_by(pid, fd);
+
+    return held ? fake_file_put(held->file, &part, 1) : -EBADF;
+}
+
+void fake_close_as(pid_t pid, int fd)
+{
+    struct held *held = held_by(pid, fd);
+
+    if (held) {
+        fake_file_unref(held->file);
+        held->file = NULL;
+    }
+}
