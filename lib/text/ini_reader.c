@@ -391,11 +391,13 @@ static int read_whole(const char *path, struct buf *text, struct coop_err *err)
 {
     SCOPED_FD fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
     struct stat what;
+    int r;
 
     if (fd < 0)
         return coop_fail_sys(err, fd, "%s: open", path);
-    if (fstat(fd, &what) < 0)
-        return coop_fail_sys(err, errno, "%s: stat", path);
+    r = sys_fstat(fd, &what);
+    if (r < 0)
+        return coop_fail_sys(err, r, "%s: stat", path);
     if (!S_ISREG(what.st_mode))
         return coop_fail(err, COOP_E_SYNTAX, "%s: not a regular file", path);
     for (;;) {

@@ -2,6 +2,7 @@
 #include "text/ini_reader.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 
 #include "base/buf.h"
 #include "base/scope.h"
+#include "support/failing_kernel.h"
+#include "support/places.h"
 
 /* What was read, as text: "line[section]key=value;" */
 static int record(void *arg, const struct ini_key *at, struct coop_err *err)
@@ -203,4 +206,43 @@ Test(ini_reader, a_100_mb_file_is_refused_without_being_read)
     unlink("big.ini");
     rmdir(dir);
     buf_done(&read);
+}
+
+/* Interrupted calls are made again; any other failure is told with file and step. */
+Test(ini_reader, every_system_call_may_fail, .timeout = 10)
+{
+    char dir[TEMP_DIR_TEXT], path[TEMP_DIR_TEXT + 8];
+    unsigned n = 1;
+
+    snprintf(path, sizeof path, "%s/x.ini", temp_dir_make(dir));
+    temp_file_write(path, "[A]\nk=v\n");
+    for (;; n++) {
+        struct buf read = BUF_INIT((size_t)1000);
+        struct coop_err err = {0};
+        size_t fds = fds_count();
+        int r;
+
+        failing_kernel_arm(FAIL_ANY, n, EIO);
+        r = ini_read_file(path, record, &read, &err);
+        if (!failing_kernel_disarm()) {
+            cr_expect_eq(r, 0);
+            buf_done(&read);
+            break;
+        }
+        cr_expect_eq(r, -1, "%s failed unnoticed", failing_kernel_failed());
+        cr_expect(strstr(err.text, path) && err.sys == EIO, "%s", err.text);
+        cr_expect_eq(fds_count(), fds);
+        buf_done(&read);
+    }
+    cr_expect_geq(n, 5, "open, stat and two reads");
+    for (n = 1; n < 4; n++) {
+        struct buf read = BUF_INIT((size_t)1000);
+
+        failing_kernel_arm(FAIL_read, n, EINTR);
+        cr_expect_eq(ini_read_file(path, record, &read, NULL), 0);
+        cr_expect_str_eq(buf_text(&read), "1[A];2[A]k=v;");
+        failing_kernel_disarm();
+        buf_done(&read);
+    }
+    temp_dir_remove(dir);
 }

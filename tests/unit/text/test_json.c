@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "support/failing_kernel.h"
+
 Test(json, depth_counts_brackets_outside_of_strings)
 {
     cr_expect_eq(json_depth("1", 1, 16), 0);
@@ -137,4 +139,26 @@ Test(json, a_peer_that_hangs_up_inside_a_frame_is_an_error)
     cr_expect_eq(json_frame_send(ends[0], NULL, &err), -1);
     close(ends[0]);
     buf_done(&pending);
+}
+
+Test(json, sending_goes_on_after_interruptions_and_tells_of_failures)
+{
+    struct coop_err err = {0};
+    json_t *value = json_object();
+    char text[8] = "";
+    int ends[2];
+
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    failing_kernel_arm(FAIL_sendmsg, 1, EINTR);
+    cr_expect_eq(json_frame_send(ends[0], value, &err), 0);
+    cr_expect_eq(failing_kernel_count(FAIL_sendmsg), 2);
+    failing_kernel_arm(FAIL_sendmsg, 1, EPIPE);
+    cr_expect_eq(json_frame_send(ends[0], value, &err), -1);
+    cr_expect_eq(err.sys, EPIPE);
+    failing_kernel_disarm();
+    cr_expect_eq(read(ends[1], text, sizeof text), 3);
+    cr_expect_str_eq(text, "{}");
+    close(ends[0]);
+    close(ends[1]);
+    json_decref(value);
 }
