@@ -144,7 +144,6 @@ _Noreturn static void become_command(const struct options *opt, uint64_t old_mas
         (void)setpgid(0, 0);
         (void)tcsetpgrp(STDIN_FILENO, getpgrp()); /* SIGTTOU is blocked; no terminal: no harm */
     }
-    init_default_signals();
     init_unblock_signals(old_mask);
     execvp(opt->command[0], opt->command);
     sys = errno;
@@ -169,13 +168,13 @@ int main(int argc, char **argv)
         fail("cannot become a subreaper", "", errno);
 
     init_block_signals(&old_mask);
+    init_default_signals(); /* before the fork: it drops a SIGCHLD that is pending */
     reaper = (struct init_reaper){
         .main = fork(), .note_fd = opt.note_fd, .life_fd = -1, .flags = opt.flags};
     if (reaper.main < 0)
         fail("cannot fork", "", errno);
     if (reaper.main == 0)
         become_command(&opt, old_mask);
-    init_default_signals();
     init_let_go((int[]){0, 1, 2, opt.note_fd}, 4);
     return init_exit_code(init_reap(&reaper));
 }

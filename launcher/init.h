@@ -12,9 +12,9 @@
  *
  *     uint64_t old_mask;
  *     init_block_signals(&old_mask);            before the fork: no signal may fall between
+ *     init_default_signals();
  *     pid_t main_pid = fork();
  *     if (main_pid == 0) {
- *         init_default_signals();
  *         init_unblock_signals(old_mask);
  *         ... execve ...
  *     }
@@ -73,8 +73,9 @@ void init_block_signals(uint64_t *ret_old);
 /* Puts the old mask back. */
 void init_unblock_signals(uint64_t old);
 
-/* Every disposition to default, ignored ones too: for a child before exec, and for a reaper (an
- * ignored SIGCHLD would make children vanish unseen). */
+/* Every disposition to default, ignored ones too (an ignored SIGCHLD would make children vanish
+ * unseen).  Before main is forked, never after: the kernel throws a pending signal away when its
+ * action becomes "ignore", and that is SIGCHLD's default. */
 void init_default_signals(void);
 
 /* A reaper outlives all that is below it, so it holds no file and no directory that it does not

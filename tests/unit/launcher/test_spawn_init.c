@@ -245,11 +245,14 @@ Test(spawn_init, after_main_a_polite_signal_reaches_everything_below)
 
 Test(spawn_init, a_tree_that_ignores_everything_is_killed_on_request)
 {
-    int left;
+    int ends[2], left;
+    struct launch_exit_note note;
     struct run run;
 
-    start(&run, -1, "-s", SPAWN_PROBE_PATH, "leave", "deaf", NULL);
+    cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+    start(&run, ends[1], "-s", "-n", "9", SPAWN_PROBE_PATH, "leave", "deaf", NULL);
     left = number_after(&run, "left");
+    cr_assert_eq(read(ends[0], &note, sizeof note), (ssize_t)sizeof note, "main has ended");
     cr_assert_eq(launch_tree_kill(run.pid), 0);
     cr_assert_eq(finish(&run), 5);
     cr_assert_not(lives(left));
