@@ -12,10 +12,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define EXIT_LAUNCHER       125
@@ -79,7 +79,7 @@ static int secure_ourselves(struct coop_err *err)
     close(fd);
     /* Groups of the caller would survive in a user namespace, where nobody can drop them. */
     if (geteuid() == 0)
-        setgroups(0, NULL);
+        (void)syscall(SYS_setgroups, 0, NULL);
     return 0;
 }
 
@@ -95,9 +95,11 @@ static void hide_arguments(int argc, char **argv)
 /* Every signal waits in the queue until we take it; the child starts with a clean mask. */
 static void hold_signals(sigset_t *ret_held)
 {
+    const struct sigaction standard = {.sa_handler = SIG_DFL};
+
     sigfillset(ret_held);
     sigprocmask(SIG_SETMASK, ret_held, NULL);
-    signal(SIGCHLD, SIG_DFL); /* an inherited SIG_IGN would reap the child behind our back */
+    sigaction(SIGCHLD, &standard, NULL); /* ignored, it would reap the child behind our back */
 }
 
 /* ---- running ---- */

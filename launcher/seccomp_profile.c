@@ -238,7 +238,7 @@ static const struct argument_rule {
 };
 
 #define LOW_HALF(argument)                                                                     \
-    ((uint32_t)(offsetof(struct seccomp_data, args) + 8 * (argument)) +                        \
+    ((uint32_t)(offsetof(struct seccomp_data, args) + 8ul * (argument)) +                      \
      (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4u : 0u))
 
 static struct sock_filter op(unsigned code, uint32_t k, unsigned if_true, unsigned if_false)

@@ -239,14 +239,12 @@ bool launch_scrubs(const char *name, size_t length)
 
 int launch_env_set(struct launch_spec *spec, const char *name, const char *value)
 {
-    size_t name_length = strlen(name), value_length = strlen(value);
-    SCOPED_FREE char *assignment = malloc(name_length + value_length + 2);
+    size_t size = strlen(name) + strlen(value) + 2;
+    SCOPED_FREE char *assignment = malloc(size);
 
     if (!assignment)
         return -ENOMEM;
-    memcpy(assignment, name, name_length);
-    assignment[name_length] = '=';
-    memcpy(assignment + name_length + 1, value, value_length + 1);
+    (void)str_format(assignment, size, "%s=%s", name, value);
     return strlist_env_put(&spec->env, assignment);
 }
 

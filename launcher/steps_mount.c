@@ -22,165 +22,15 @@
 #include "launcher/kernel.h"
 #include "launcher/raw.h"
 #include "launcher/steps.h"
+#include "launcher/tree.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 
 #define COPY_CEILING (1 << 20) /* larger files are bound, not copied */
 #define PATH_CEILING 4096
-#define TARGET_MODE  0755
 
-static void close_fd(long fd)
-{
-    if (fd >= 0)
-        raw1(SYS_close, fd);
-}
-
-static bool is_missing(long r)
-{
-    return r == -ENOENT || r == -ENOTDIR;
-}
-
-static long stat_fd(long fd, struct stat *ret_st)
-{
-    return raw4(SYS_newfstatat, fd, "", ret_st, AT_EMPTY_PATH);
-}
-
-/* ---- targets ---- */
-
-static long open_in_root(struct child *c, const char *path, int flags)
-{
-    struct open_how how = {
-        .flags = (uint64_t)(unsigned)(flags | O_PATH | O_CLOEXEC),
-        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-    };
-
-    return raw4(SYS_openat2, c->root, path, &how, sizeof how);
-}
-
-static void own(struct child *c, long fd)
-{
-    struct stat st;
-
-    if (c->own_count < COOP_COUNT(c->own_dev) && stat_fd(fd, &st) >= 0)
-        c->own_dev[c->own_count++] = st.st_dev;
-}
-
-static bool is_own(const struct child *c, long dir)
-{
-    struct stat st;
-
-    if (stat_fd(dir, &st) < 0)
-        return false;
-    for (unsigned i = 0; i < c->own_count; i++)
-        if (c->own_dev[i] == st.st_dev)
-            return true;
-    return false;
-}
-
-/* Length of the path's directory part ("/a/b" -> 2, "/a" -> 1). Paths come absolute and plain. */
-static size_t parent_length(const char *path)
-{
-    size_t slash = 0;
-
-    for (size_t i = 0; path[i]; i++)
-        if (path[i] == '/')
-            slash = i;
-    return slash > 0 ? slash : 1;
-}
-
-static const char *last_part(const char *path)
-{
-    const char *last = path;
-
-    for (; *path; path++)
-        if (*path == '/')
-            last = path + 1;
-    return last;
-}
-
-/* The directory that holds 'path', made on the way where that is allowed. */
-static long open_parent(struct child *c, const char *path)
-{
-    char part[PATH_CEILING];
-    size_t want = parent_length(path), len = 0;
-    long dir;
-
-    if (want >= sizeof part)
-        return -ENAMETOOLONG;
-    raw_copy_text(part, want + 1, path);
-    dir = open_in_root(c, part, O_DIRECTORY);
-    if (dir != -ENOENT)
-        return dir;
-
-    dir = open_in_root(c, "/", O_DIRECTORY);
-    while (dir >= 0 && len < want) {
-        size_t start = len + 1;
-        long next, r;
-
-        for (len = start; len < want && path[len] != '/'; len++)
-            part[len] = path[len];
-        part[len] = '\0';
-        next = open_in_root(c, part, O_DIRECTORY);
-        if (next == -ENOENT) {
-            r = is_own(c, dir) ? raw3(SYS_mkdirat, dir, part + start, TARGET_MODE) : -EROFS;
-            next = r < 0 ? r : open_in_root(c, part, O_DIRECTORY);
-        }
-        close_fd(dir);
-        dir = next;
-        part[len] = '/';
-    }
-    return dir;
-}
-
-/* The target itself; a missing one becomes a directory, or a file, if it may be made. */
-static long open_target(struct child *c, const char *path, bool as_file, uint32_t perms)
-{
-    long dir, r, target = open_in_root(c, path, 0);
-
-    if (target != -ENOENT)
-        return target;
-    dir = open_parent(c, path);
-    if (dir < 0)
-        return dir;
-    if (!is_own(c, dir)) {
-        r = -EROFS;
-    } else if (as_file) {
-        r = raw4(SYS_openat, dir, last_part(path), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC,
-                 0444);
-        close_fd(r);
-    } else {
-        r = raw3(SYS_mkdirat, dir, last_part(path), perms);
-    }
-    close_fd(dir);
-    return r < 0 ? r : open_in_root(c, path, O_NOFOLLOW);
-}
-
-/* ---- mounting ---- */
-
-static long set_attributes(long fd, uint64_t set, uint64_t clear, bool recursive)
-{
-    struct mount_attr attr = {.attr_set = set, .attr_clr = clear};
-
-    if (!set && !clear)
-        return 0;
-    return raw5(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0),
-                &attr, sizeof attr);
-}
-
-static long attach(long tree, long target)
-{
-    return raw5(SYS_move_mount, tree, "", target, "",
-                MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
-}
-
-/* A detached copy of what 'dir'/'path' shows, with everything mounted below it. */
-static long copy_tree(long dir, const char *path)
-{
-    unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_NO_AUTOMOUNT;
-
-    return raw3(SYS_open_tree, dir, path, flags | (path[0] ? 0u : AT_EMPTY_PATH));
-}
+/* ---- helpers ---- */
 
 static int attach_at(struct child *c, const struct plan_op *op, long tree)
 {
@@ -188,61 +38,15 @@ static int attach_at(struct child *c, const struct plan_op *op, long tree)
     struct stat st;
     long target, r;
 
-    r = stat_fd(tree, &st);
+    r = tree_stat(tree, &st);
     if (r < 0)
         return step_fail(c, r, "newfstatat", dst);
-    target = open_target(c, dst, !S_ISDIR(st.st_mode), TARGET_MODE);
+    target = target_make(c, dst, !S_ISDIR(st.st_mode), TARGET_MODE);
     if (target < 0)
         return step_fail(c, target, "openat2", dst);
-    r = attach(tree, target);
-    close_fd(target);
+    r = tree_attach(tree, target);
+    tree_close(target);
     return step_fail(c, r, "move_mount", dst);
-}
-
-/* A new file system, configured and mounted, not yet attached anywhere. */
-struct fs_option {
-    const char *key, *value;
-};
-
-static long make_fs(struct child *c, const char *type, const struct fs_option *options,
-                    unsigned count, uint64_t attributes)
-{
-    long mount, r = 0, fs = raw2(SYS_fsopen, type, FSOPEN_CLOEXEC);
-
-    if (fs < 0)
-        return step_fail(c, fs, "fsopen", type);
-    for (unsigned i = 0; options && i < count && r >= 0; i++)
-        if (options[i].value)
-            r = raw5(SYS_fsconfig, fs, FSCONFIG_SET_STRING, options[i].key, options[i].value,
-                     0);
-    if (r >= 0)
-        r = raw5(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, 0, 0, 0);
-    if (r < 0) {
-        close_fd(fs);
-        return step_fail(c, r, "fsconfig", type);
-    }
-    mount = raw3(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attributes);
-    close_fd(fs);
-    if (mount < 0)
-        return step_fail(c, mount, "fsmount", type);
-    return mount;
-}
-
-static long make_tmpfs(struct child *c, uint32_t perms, uint64_t size, uint64_t attributes)
-{
-    char mode[8] = "0000", bytes[24];
-    struct fs_option options[] = {{"mode", mode}, {"size", bytes}};
-    long fd;
-
-    for (int i = 0; i < 4; i++)
-        mode[i] = (char)('0' + (perms >> (9 - 3 * i) & 7));
-    raw_number(bytes, (int64_t)size);
-    if (size == 0)
-        options[1].value = NULL;
-    fd = make_fs(c, "tmpfs", options, COOP_COUNT(options), attributes);
-    if (fd >= 0)
-        own(c, fd);
-    return fd;
 }
 
 /* ---- one function per kind of operation ---- */
@@ -251,18 +55,18 @@ typedef int op_fn(struct child *c, const struct plan_op *op);
 
 static int bind_tree(struct child *c, const struct plan_op *op, long dir, const char *path)
 {
-    long tree = copy_tree(dir, path), r;
+    long tree = tree_copy(dir, path), r;
 
-    if (tree < 0 && is_missing(tree) && op->flags & PLAN_MNT_TRY)
+    if (tree < 0 && tree_is_missing(tree) && op->flags & PLAN_MNT_TRY)
         return 0;
     if (tree < 0)
         return step_fail(c, tree, "open_tree", path[0] ? path : plan_str(c->plan, op->dst));
-    r = set_attributes(tree, op->attr_set, op->attr_clear, true);
+    r = tree_set_attributes(tree, op->attr_set, op->attr_clear, true);
     if (r < 0)
         r = step_fail(c, r, "mount_setattr", path[0] ? path : plan_str(c->plan, op->dst));
     else
         r = attach_at(c, op, tree);
-    close_fd(tree);
+    tree_close(tree);
     return (int)r;
 }
 
@@ -276,13 +80,13 @@ static int op_tmpfs(struct child *c, const struct plan_op *op)
     long tree, r;
 
     /* A read-only one is made writable first, or nothing could be mounted on things in it. */
-    tree = make_tmpfs(c, op->perms, op->size, op->attr_set);
+    tree = tree_make_tmpfs(c, op->perms, op->size, op->attr_set);
     if (tree < 0)
         return (int)tree;
     r = attach_at(c, op, tree);
-    close_fd(tree);
+    tree_close(tree);
     /* EROFS: it is missing, and not ours to make. */
-    if ((is_missing(r) || r == -EROFS) && op->flags & PLAN_MNT_TRY)
+    if ((tree_is_missing(r) || r == -EROFS) && op->flags & PLAN_MNT_TRY)
         return 0;
     return (int)r;
 }
@@ -290,12 +94,12 @@ static int op_tmpfs(struct child *c, const struct plan_op *op)
 static int mount_plain(struct child *c, const struct plan_op *op, const char *type,
                        const struct fs_option *options, unsigned count)
 {
-    long tree = make_fs(c, type, options, count, op->attr_set), r;
+    long tree = tree_make(c, type, options, count, op->attr_set), r;
 
     if (tree < 0)
         return (int)tree;
     r = attach_at(c, op, tree);
-    close_fd(tree);
+    tree_close(tree);
     return (int)r;
 }
 
@@ -319,9 +123,9 @@ static int op_devpts(struct child *c, const struct plan_op *op)
 
 static int op_dir(struct child *c, const struct plan_op *op)
 {
-    long fd = open_target(c, plan_str(c->plan, op->dst), false, op->perms);
+    long fd = target_make(c, plan_str(c->plan, op->dst), false, op->perms);
 
-    close_fd(fd);
+    tree_close(fd);
     return fd < 0 ? step_fail(c, fd, "mkdirat", plan_str(c->plan, op->dst)) : 0;
 }
 
@@ -343,14 +147,14 @@ static bool links_to(long dir, const char *name, const char *to)
 
 static int make_symlink(struct child *c, const char *to, const char *at)
 {
-    long r, dir = open_parent(c, at);
+    long r, dir = target_open_parent(c, at);
 
     if (dir < 0)
         return step_fail(c, dir, "openat2", at);
-    r = is_own(c, dir) ? raw3(SYS_symlinkat, to, dir, last_part(at)) : -EROFS;
-    if (r < 0 && links_to(dir, last_part(at), to))
+    r = target_is_own(c, dir) ? raw3(SYS_symlinkat, to, dir, target_name(at)) : -EROFS;
+    if (r < 0 && links_to(dir, target_name(at), to))
         r = 0; /* it says so already: what was asked for */
-    close_fd(dir);
+    tree_close(dir);
     return step_fail(c, r, "symlinkat", at);
 }
 
@@ -373,15 +177,15 @@ static int op_mirror(struct child *c, const struct plan_op *op)
 /* A new file of our own at 'path', open for writing. */
 static long create_file(struct child *c, const char *path, uint32_t perms)
 {
-    long fd, dir = open_parent(c, path);
+    long fd, dir = target_open_parent(c, path);
 
     if (dir < 0)
         return dir;
     fd = -EROFS;
-    if (is_own(c, dir))
-        fd = raw4(SYS_openat, dir, last_part(path),
+    if (target_is_own(c, dir))
+        fd = raw4(SYS_openat, dir, target_name(path),
                   O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, perms);
-    close_fd(dir);
+    tree_close(dir);
     return fd;
 }
 
@@ -394,7 +198,7 @@ static int op_file(struct child *c, const struct plan_op *op)
         return step_fail(c, fd, "openat", dst);
     for (uint64_t done = 0; done < op->size && n >= 0; done += (uint64_t)n)
         n = raw3(SYS_write, fd, data + done, op->size - done);
-    close_fd(fd);
+    tree_close(fd);
     return step_fail(c, n < 0 ? n : 0, "write", dst);
 }
 
@@ -407,7 +211,7 @@ static int copy_contents(struct child *c, const struct plan_op *op, long from, o
         return step_fail(c, fd, "openat", dst);
     for (off_t left = size; left > 0 && n > 0; left -= n)
         n = raw4(SYS_sendfile, fd, from, 0, left);
-    close_fd(fd);
+    tree_close(fd);
     return step_fail(c, n < 0 ? n : 0, "sendfile", dst);
 }
 
@@ -419,75 +223,76 @@ static int op_copy(struct child *c, const struct plan_op *op)
     struct stat st;
 
     /* A file the caller may not read is, for the program, a file that is not there. */
-    if (from < 0 && op->flags & PLAN_MNT_TRY && (is_missing(from) || from == -EACCES))
+    if (from < 0 && op->flags & PLAN_MNT_TRY && (tree_is_missing(from) || from == -EACCES))
         return 0;
     if (from < 0)
         return step_fail(c, from, "openat", src);
-    r = stat_fd(from, &st);
+    r = tree_stat(from, &st);
     if (r >= 0 && S_ISREG(st.st_mode))
         r = st.st_size <= COPY_CEILING ? copy_contents(c, op, from, st.st_size)
                                        : op_bind(c, op);
-    close_fd(from);
+    tree_close(from);
     return (int)r;
 }
 
 static int op_mask(struct child *c, const struct plan_op *op)
 {
     const char *dst = plan_str(c->plan, op->dst);
-    long target = open_in_root(c, dst, 0), tree, r;
+    long target = target_open(c, dst, 0), tree, r;
     struct stat st;
 
-    if (is_missing(target))
+    if (tree_is_missing(target))
         return op->flags & PLAN_MNT_TRY ? 0 : step_fail(c, target, "openat2", dst);
-    r = target < 0 ? target : stat_fd(target, &st);
+    r = target < 0 ? target : tree_stat(target, &st);
     if (r < 0) {
-        close_fd(target);
+        tree_close(target);
         return step_fail(c, r, "openat2", dst);
     }
     if (S_ISDIR(st.st_mode)) {
-        tree = make_tmpfs(c, 0, 4096,
-                          MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                              MOUNT_ATTR_NOEXEC);
+        tree = tree_make_tmpfs(c, 0, 4096,
+                               MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                   MOUNT_ATTR_NOEXEC);
         c->own_count--; /* nothing is ever made in there */
     } else {
         /* A device node where device nodes do not work: opening it fails, for root as well. */
-        tree = copy_tree(AT_FDCWD, "/dev/null");
+        tree = tree_copy(AT_FDCWD, "/dev/null");
         if (tree >= 0)
-            set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 0,
-                           false);
+            tree_set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+                                0, false);
     }
-    r = tree < 0 ? tree : attach(tree, target);
-    close_fd(tree);
-    close_fd(target);
+    r = tree < 0 ? tree : tree_attach(tree, target);
+    tree_close(tree);
+    tree_close(target);
     return step_fail(c, r, "move_mount", dst);
 }
 
 static int op_setattr(struct child *c, const struct plan_op *op)
 {
     const char *dst = plan_str(c->plan, op->dst);
-    long r, target = open_in_root(c, dst, 0);
+    long r, target = target_open(c, dst, 0);
 
-    if (is_missing(target) && op->flags & PLAN_MNT_TRY)
+    if (tree_is_missing(target) && op->flags & PLAN_MNT_TRY)
         return 0;
     if (target < 0)
         return step_fail(c, target, "openat2", dst);
-    r = set_attributes(target, op->attr_set, op->attr_clear, op->flags & PLAN_MNT_RECURSIVE);
-    close_fd(target);
+    r = tree_set_attributes(target, op->attr_set, op->attr_clear,
+                            op->flags & PLAN_MNT_RECURSIVE);
+    tree_close(target);
     return step_fail(c, r, "mount_setattr", dst);
 }
 
 static int op_self(struct child *c, const struct plan_op *op)
 {
     const char *dst = plan_str(c->plan, op->dst);
-    long target = open_in_root(c, dst, 0);
+    long target = target_open(c, dst, 0);
     int r;
 
-    if (is_missing(target) && op->flags & PLAN_MNT_TRY)
+    if (tree_is_missing(target) && op->flags & PLAN_MNT_TRY)
         return 0;
     if (target < 0)
         return step_fail(c, target, "openat2", dst);
     r = bind_tree(c, op, target, "");
-    close_fd(target);
+    tree_close(target);
     return r;
 }
 
@@ -528,14 +333,15 @@ int step_new_root(struct child *c)
     if (c->plan->flags & PLAN_ROOT_BIND) {
         const char *src = plan_at(c->plan, ops[0].src);
 
-        root = copy_tree(AT_FDCWD, src);
+        root = tree_copy(AT_FDCWD, src);
         if (root < 0)
             return step_fail(c, root, "open_tree", src);
-        r = set_attributes(root, ops[0].attr_set, ops[0].attr_clear, true);
+        r = tree_set_attributes(root, ops[0].attr_set, ops[0].attr_clear, true);
         if (r < 0)
             return step_fail(c, r, "mount_setattr", src);
     } else {
-        root = make_tmpfs(c, 0755, c->plan->root_size, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+        root =
+            tree_make_tmpfs(c, 0755, c->plan->root_size, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
         if (root < 0)
             return (int)root;
     }
@@ -560,8 +366,8 @@ int step_mounts(struct child *c)
     raw1(SYS_umask, mask);
     if (!(c->plan->flags & PLAN_ROOT_READ_ONLY))
         return 0;
-    return step_fail(c, set_attributes(c->root, MOUNT_ATTR_RDONLY, 0, false), "mount_setattr",
-                     "/");
+    return step_fail(c, tree_set_attributes(c->root, MOUNT_ATTR_RDONLY, 0, false),
+                     "mount_setattr", "/");
 }
 
 int step_pivot_root(struct child *c)

@@ -1,0 +1,382 @@
+/*
+ * run_flags.c - what each of coop-run's flags does, but for those that come from a key's row
+ */
+#include "launcher/run_flags.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "launcher/caps_text.h"
+#include "text/units.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- numbers and descriptors ---- */
+
+static int parse_id(struct run_parser *p, uint32_t *field)
+{
+    long long id;
+
+    if (str_to_int(p->arg[0], 0, UINT32_MAX - 1, &id) < 0)
+        return coop_fail(p->err, COOP_E_RANGE, "'%s' is not an id", p->arg[0]);
+    *field = (uint32_t)id;
+    p->options->spec.private_users = true;
+    return 0;
+}
+
+int run_read_fd(const char *text, size_t ceiling, struct buf *out, struct coop_err *err)
+{
+    long long fd;
+
+    if (str_to_int(text, 0, INT32_MAX, &fd) < 0)
+        return coop_fail(err, COOP_E_RANGE, "'%s' is not a descriptor", text);
+    buf_init(out, ceiling);
+    for (;;) {
+        ssize_t n;
+
+        if (buf_reserve(out, 4096) < 0)
+            break;
+        n = read((int)fd, out->data + out->len, 4096);
+        if (n < 0)
+            return coop_fail_sys(err, errno, "reading descriptor %lld", fd);
+        if (n == 0)
+            break;
+        out->len += (size_t)n;
+    }
+    if (out->error)
+        return coop_fail_sys(err, out->error, "reading descriptor %lld (at most %zu bytes)", fd,
+                             ceiling);
+    return 0;
+}
+
+/* ---- file-system flags ---- */
+
+static void start_own_files(struct run_parser *p)
+{
+    struct launch_spec *spec = &p->options->spec;
+    struct launch_spec old = {0};
+
+    if (p->options->own_files)
+        return;
+    p->options->own_files = true;
+    old.mounts = spec->mounts; /* freed with the rest of an otherwise empty spec */
+    spec->mounts = (struct launch_mounts){0};
+    spec->root = LAUNCH_ROOT_EMPTY;
+    spec->root_read_only = false;
+    launch_spec_done(&old);
+}
+
+/* A source is taken relative to where we are; the program's paths are absolute. */
+static int absolute(const char *path, char *ret_path, size_t size, struct coop_err *err)
+{
+    char here[4096];
+
+    if (path[0] == '/')
+        return str_copy(ret_path, size, path);
+    if (!getcwd(here, sizeof here))
+        return coop_fail_sys(err, errno, "'%s': finding the working directory", path);
+    return str_format(ret_path, size, "%s/%s", here, path);
+}
+
+int run_mount_flag(struct run_parser *p, const struct mount_word *word)
+{
+    char src[8192];
+    const char *first = p->arg[0];
+    int r;
+
+    start_own_files(p);
+    if (word->kind == LAUNCH_MOUNT_BIND) {
+        if (absolute(first, src, sizeof src, p->err) < 0)
+            return coop_fail(p->err, COOP_E_RANGE, "'%s': path too long", first);
+        first = src;
+    }
+    r = mount_word_apply(&p->options->spec, word, first, word->arguments > 1 ? p->arg[1] : NULL,
+                         p->next.has_perms ? &p->next.perms : NULL,
+                         p->next.has_size ? &p->next.size : NULL, p->err);
+    p->next = (struct run_pending){0};
+    return r;
+}
+
+static int data_file(struct run_parser *p, uint32_t flags)
+{
+    struct buf data;
+    struct launch_mount mount = {.kind = LAUNCH_MOUNT_FILE,
+                                 .flags = flags | LAUNCH_MOUNT_PERMS,
+                                 .guard = LAUNCH_GUARD_ROOT,
+                                 .dst = p->arg[1],
+                                 .perms = p->next.has_perms ? p->next.perms : 0666};
+    int r;
+
+    start_own_files(p);
+    if (flags & LAUNCH_MOUNT_RO && !p->next.has_perms)
+        mount.perms = 0600;
+    r = run_read_fd(p->arg[0], LAUNCH_MAX_DATA, &data, p->err);
+    if (r >= 0) {
+        mount.data = data.data;
+        mount.size = data.len;
+        r = launch_spec_mount(&p->options->spec, &mount, p->err);
+    }
+    buf_done(&data);
+    p->next = (struct run_pending){0};
+    return r;
+}
+
+static int flag_file(struct run_parser *p)
+{
+    return data_file(p, 0);
+}
+
+static int flag_ro_bind_data(struct run_parser *p)
+{
+    return data_file(p, LAUNCH_MOUNT_RO);
+}
+
+static int flag_perms(struct run_parser *p)
+{
+    char *end;
+    unsigned long mode = strtoul(p->arg[0], &end, 8);
+
+    if (*end || end == p->arg[0] || mode > 07777)
+        return coop_fail(p->err, COOP_E_SYNTAX, "'%s' is not an octal mode", p->arg[0]);
+    p->next.perms = (mode_t)mode;
+    p->next.has_perms = true;
+    return 0;
+}
+
+static int flag_size(struct run_parser *p)
+{
+    int64_t size;
+
+    if (units_parse_size(p->arg[0], &size) < 0 || size <= 0)
+        return coop_fail(p->err, COOP_E_SYNTAX, "'%s' is not a size", p->arg[0]);
+    p->next.size = (uint64_t)size;
+    p->next.has_size = true;
+    return 0;
+}
+
+/* ---- namespaces and identity ---- */
+
+static int want(struct run_parser *p, bool *field, enum launch_guard guard, bool only_try)
+{
+    *field = true;
+    if (only_try)
+        p->options->spec.prefer |= LAUNCH_BIT(guard);
+    return 0;
+}
+
+static int flag_unshare_user(struct run_parser *p)
+{
+    return want(p, &p->options->spec.private_users, LAUNCH_GUARD_USERS, false);
+}
+
+static int flag_unshare_user_try(struct run_parser *p)
+{
+    return want(p, &p->options->spec.private_users, LAUNCH_GUARD_USERS, true);
+}
+
+static int flag_unshare_pid(struct run_parser *p)
+{
+    return want(p, &p->options->spec.private_pids, LAUNCH_GUARD_PIDS, false);
+}
+
+static int flag_unshare_net(struct run_parser *p)
+{
+    return want(p, &p->options->spec.private_network, LAUNCH_GUARD_NETWORK, false);
+}
+
+static int flag_unshare_ipc(struct run_parser *p)
+{
+    return want(p, &p->options->spec.private_ipc, LAUNCH_GUARD_IPC, false);
+}
+
+static int flag_unshare_uts(struct run_parser *p)
+{
+    return want(p, &p->options->spec.protect_hostname, LAUNCH_GUARD_UTS, false);
+}
+
+static int flag_unshare_cgroup(struct run_parser *p)
+{
+    return want(p, &p->options->spec.private_cgroup, LAUNCH_GUARD_CGROUP, false);
+}
+
+static int flag_unshare_cgroup_try(struct run_parser *p)
+{
+    return want(p, &p->options->spec.private_cgroup, LAUNCH_GUARD_CGROUP, true);
+}
+
+static int flag_unshare_all(struct run_parser *p)
+{
+    struct launch_spec *spec = &p->options->spec;
+
+    spec->private_users = spec->private_pids = spec->private_network = true;
+    spec->private_ipc = spec->protect_hostname = spec->private_cgroup = true;
+    spec->prefer |= LAUNCH_BIT(LAUNCH_GUARD_USERS) | LAUNCH_BIT(LAUNCH_GUARD_CGROUP);
+    return 0;
+}
+
+static int flag_share_net(struct run_parser *p)
+{
+    p->options->spec.private_network = false;
+    return 0;
+}
+
+static int flag_disable_userns(struct run_parser *p)
+{
+    p->options->spec.restrict_namespaces = true;
+    return 0;
+}
+
+static int flag_hostname(struct run_parser *p)
+{
+    p->options->spec.protect_hostname = true;
+    return launch_spec_set(&p->options->spec, "Hostname", p->arg[0], p->err);
+}
+
+static int flag_uid(struct run_parser *p)
+{
+    return parse_id(p, &p->options->spec.inside_uid);
+}
+
+static int flag_gid(struct run_parser *p)
+{
+    return parse_id(p, &p->options->spec.inside_gid);
+}
+
+static int flag_cap_add(struct run_parser *p)
+{
+    uint64_t set;
+
+    if (caps_parse(p->arg[0], &set, p->err) < 0)
+        return -1;
+    set &= caps_known(); /* "ALL" names more than there are, and those cannot be raised */
+    p->options->spec.cap_dropped &= ~set;
+    p->options->spec.cap_ambient |= set;
+    return 0;
+}
+
+static int flag_cap_drop(struct run_parser *p)
+{
+    uint64_t set;
+
+    if (caps_parse(p->arg[0], &set, p->err) < 0)
+        return -1;
+    p->options->spec.cap_dropped |= set;
+    p->options->spec.cap_ambient &= ~set;
+    return 0;
+}
+
+/* ---- the program ---- */
+
+static int keep_text(struct run_parser *p, char **slot, const char *text)
+{
+    char *copy = strdup(text);
+
+    if (!copy)
+        return coop_fail_sys(p->err, ENOMEM, "'%s'", text);
+    free(*slot);
+    *slot = copy;
+    return 0;
+}
+
+static int flag_chdir(struct run_parser *p)
+{
+    return keep_text(p, &p->options->spec.cwd, p->arg[0]);
+}
+
+static int flag_argv0(struct run_parser *p)
+{
+    return keep_text(p, &p->options->spec.argv0, p->arg[0]);
+}
+
+static int flag_setenv(struct run_parser *p)
+{
+    if (!p->arg[0][0] || strchr(p->arg[0], '='))
+        return coop_fail(p->err, COOP_E_SYNTAX, "'%s' cannot be the name of a variable",
+                         p->arg[0]);
+    if (launch_env_set(&p->options->spec, p->arg[0], p->arg[1]) < 0)
+        return coop_fail_sys(p->err, ENOMEM, "'%s'", p->arg[0]);
+    return 0;
+}
+
+static int flag_unsetenv(struct run_parser *p)
+{
+    launch_env_unset(&p->options->spec, p->arg[0]);
+    return 0;
+}
+
+static int flag_clearenv(struct run_parser *p)
+{
+    /* PWD is where the program starts, and bubblewrap keeps it, too. */
+    strlist_done(&p->options->spec.env);
+    return 0;
+}
+
+/* ---- our own ---- */
+
+static int flag_profile(struct run_parser *p)
+{
+    p->options->profile = p->arg[0];
+    return 0;
+}
+
+static int flag_explain(struct run_parser *p)
+{
+    p->options->explain = true;
+    return 0;
+}
+
+static int flag_help(struct run_parser *p)
+{
+    p->options->help = true;
+    return 0;
+}
+
+static int flag_version(struct run_parser *p)
+{
+    p->options->version = true;
+    return 0;
+}
+
+static int flag_args(struct run_parser *p)
+{
+    return coop_fail(p->err, COOP_E_SYNTAX, "--args cannot come out of --args");
+}
+
+const struct run_flag run_flags[] = {
+    /* clang-format off */
+    {"help",               0, WALK_OPTIONS, flag_help,               "",          "Print this and end."},
+    {"version",            0, WALK_OPTIONS, flag_version,            "",          "Print the version and end."},
+    {"profile",            1, WALK_PROFILE, flag_profile,            "NAME",      "Start from this profile: default, service, none."},
+    {"explain",            0, WALK_OPTIONS, flag_explain,            "",          "Print what would be done, step by step, and do nothing."},
+    {"args",               1, WALK_OPTIONS, flag_args,               "FD",        "Read further options from FD, each ended by a NUL byte."},
+    {"argv0",              1, WALK_OPTIONS, flag_argv0,              "TEXT",      "What the program sees as its own name."},
+    {"chdir",              1, WALK_OPTIONS, flag_chdir,              "DIR",       "Start in this directory of the sandbox."},
+    {"setenv",             2, WALK_ENVIRONMENT, flag_setenv,         "VAR VALUE", "Set an environment variable."},
+    {"unsetenv",           1, WALK_ENVIRONMENT, flag_unsetenv,       "VAR",       "Remove an environment variable."},
+    {"clearenv",           0, WALK_ENVIRONMENT, flag_clearenv,       "",          "Remove all environment variables."},
+    {"hostname",           1, WALK_OPTIONS, flag_hostname,           "NAME",      "The host name inside."},
+    {"uid",                1, WALK_OPTIONS, flag_uid,                "UID",       "The user id that the program sees as its own."},
+    {"gid",                1, WALK_OPTIONS, flag_gid,                "GID",       "The group id that the program sees as its own."},
+    {"unshare-all",        0, WALK_OPTIONS, flag_unshare_all,        "",          "All of the following."},
+    {"unshare-user",       0, WALK_OPTIONS, flag_unshare_user,       "",          "Own user namespace."},
+    {"unshare-user-try",   0, WALK_OPTIONS, flag_unshare_user_try,   "",          "The same, where it can be had."},
+    {"unshare-pid",        0, WALK_OPTIONS, flag_unshare_pid,        "",          "Own process ids."},
+    {"unshare-net",        0, WALK_OPTIONS, flag_unshare_net,        "",          "Own network, with loopback only."},
+    {"unshare-ipc",        0, WALK_OPTIONS, flag_unshare_ipc,        "",          "Own IPC objects."},
+    {"unshare-uts",        0, WALK_OPTIONS, flag_unshare_uts,        "",          "Own host name."},
+    {"unshare-cgroup",     0, WALK_OPTIONS, flag_unshare_cgroup,     "",          "Own view of cgroups."},
+    {"unshare-cgroup-try", 0, WALK_OPTIONS, flag_unshare_cgroup_try, "",          "The same, where it can be had."},
+    {"share-net",          0, WALK_OPTIONS, flag_share_net,          "",          "The host's network after all."},
+    {"disable-userns",     0, WALK_OPTIONS, flag_disable_userns,     "",          "Refuse further namespaces inside."},
+    {"cap-add",            1, WALK_OPTIONS, flag_cap_add,            "CAP",       "Let the program have a capability (inside)."},
+    {"cap-drop",           1, WALK_OPTIONS, flag_cap_drop,           "CAP",       "Take a capability away; ALL for all."},
+    {"perms",              1, WALK_OPTIONS, flag_perms,              "OCTAL",     "Permissions of what the next option makes."},
+    {"size",               1, WALK_OPTIONS, flag_size,               "BYTES",     "Size of the next --tmpfs."},
+    {"file",               2, WALK_OPTIONS, flag_file,               "FD DST",    "A file at DST with what FD holds."},
+    {"ro-bind-data",       2, WALK_OPTIONS, flag_ro_bind_data,       "FD DST",    "The same, not writable."},
+    {"bind-data",          2, WALK_OPTIONS, flag_file,               "FD DST",    "The same as --file."},
+    {0},
+    /* clang-format on */
+};

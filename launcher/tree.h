@@ -1,0 +1,49 @@
+#ifndef LAUNCHER_TREE_H
+#define LAUNCHER_TREE_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "launcher/recipe.h"
+
+/*
+ * tree.h - mounts and mount points as descriptors; private to the mounting steps
+ *
+ * A *tree* is a detached mount: a copy of something (open_tree) or a file system just made
+ * (fsmount).  A *target* is a place in the new root, resolved with RESOLVE_IN_ROOT.  The rules
+ * are recipe.h's; results are descriptors, or -errno.
+ */
+
+/* Directories that lead to a target, and targets, when they have to be made. */
+#define TARGET_MODE 0755
+
+struct fs_option {
+    const char *key, *value; /* value NULL: leave out */
+};
+
+void tree_close(long fd); /* negative: nothing */
+bool tree_is_missing(long r);
+long tree_stat(long fd, struct stat *ret_st);
+
+/* O_PATH of a place in the new root. */
+long target_open(struct child *c, const char *path, int flags);
+/* Of the directory that holds it, made on the way on file systems of our own. */
+long target_open_parent(struct child *c, const char *path);
+/* Of the place itself; a missing one becomes a file or a directory, if it may be made: -EROFS. */
+long target_make(struct child *c, const char *path, bool as_file, uint32_t perms);
+/* Was the file system of 'dir' made by this launch? */
+bool target_is_own(const struct child *c, long dir);
+/* The last part of an absolute plain path. */
+const char *target_name(const char *path);
+
+/* A detached copy of what dir/path shows, with everything mounted below it. path "": dir itself. */
+long tree_copy(long dir, const char *path);
+/* A new file system. On failure c->call and c->path say which step of making it failed. */
+long tree_make(struct child *c, const char *type, const struct fs_option *options,
+               unsigned count, uint64_t attributes);
+long tree_make_tmpfs(struct child *c, uint32_t perms, uint64_t size, uint64_t attributes);
+
+long tree_set_attributes(long fd, uint64_t set, uint64_t clear, bool recursive);
+long tree_attach(long tree, long target);
+
+#endif
