@@ -16,6 +16,9 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
     $<$<COMPILE_LANGUAGE:C>:
       -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Walloca -Warith-conversion>)
 endif()
+if(CMAKE_C_COMPILER_ID MATCHES "Clang") # says that -no-pie goes without saying beside -static
+  target_link_options(coop_warnings INTERFACE -Wno-unused-command-line-argument)
+endif()
 if(COOP_WERROR)
   target_compile_options(coop_warnings INTERFACE -Werror)
 endif()

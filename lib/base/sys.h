@@ -111,7 +111,8 @@
       (type, id, ret_info, options))                                                           \
     X(pid_t, wait4, (pid_t pid, int *ret_status, int options, struct rusage *ret_usage),       \
       (pid, ret_status, options, ret_usage))                                                   \
-    X(int, getrlimit, (int what, struct rlimit *ret_limit), (what, ret_limit))                 \
+    X(int, getrlimit, (__rlimit_resource_t what, struct rlimit * ret_limit),                   \
+      (what, ret_limit))                                                                       \
     X(int, kill, (pid_t pid, int sig), (pid, sig))                                             \
     X(int, pidfd_open, (pid_t pid, unsigned flags), (pid, flags))                              \
     X(int, pidfd_send_signal, (int pidfd, int sig, siginfo_t *info, unsigned flags),           \

@@ -332,7 +332,7 @@ int fake_sys_pipe2(int ret_fds[2], int flags)
     return -EMFILE;
 }
 
-int fake_sys_getrlimit(int what, struct rlimit *ret_limit)
+int fake_sys_getrlimit(__rlimit_resource_t what, struct rlimit *ret_limit)
 {
     *ret_limit = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
     if (what == RLIMIT_NOFILE)

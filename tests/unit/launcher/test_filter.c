@@ -45,7 +45,7 @@ static uint32_t run(const struct sock_filter *code, size_t count,
 
     for (size_t pc = 0; pc < count; pc++) {
         const struct sock_filter *op = &code[pc];
-        bool hit;
+        bool hit = false;
 
         switch (op->code) {
         case BPF_LD | BPF_W | BPF_ABS: a = load(data, op->k); continue;

@@ -241,8 +241,8 @@ Test(abuse, hanging_up_in_the_middle_of_anything_leaves_nothing_behind)
         "{\"method\":\"io.coop.Supervisor.List\",\"more\":true}\n",
         "{\"method\":\"io.coop.Supervisor.Tree\",\"more\":true}\n",
         "{\"method\":\"io.coop.Supervisor.Start\",\"parameters\":{\"services\":[\"slow\"]}}\n",
-        "{\"method\":\"io.coop.Supervisor.Logs\",\"more\":true,\"parameters\":{\"service\":"
-        "\"web\",\"follow\":true}}\n"};
+        ("{\"method\":\"io.coop.Supervisor.Logs\",\"more\":true,\"parameters\":{\"service\":"
+         "\"web\",\"follow\":true}}\n")};
 
     for (int round = 0; round < 20; round++)
         for (size_t i = 0; i < COOP_COUNT(words); i++) {
