@@ -335,7 +335,7 @@ static const struct setting rows[] = {
     {"Service", "Type", &setting_service_type, FIELD(type), .fallback = "simple",
      .help = "When it counts as started: simple (and exec) when its program is executed, notify when it says READY=1 on $NOTIFY_SOCKET, oneshot when its commands have ended well."},
     {"Service", "ExecStart", &setting_exec, FIELD(execs),
-     .help = "Command to run: words as a shell splits them, $NAME and ${NAME} from the environment ($$ for a dollar sign), % specifiers. Prefixes: - a failure is fine, @ the second word is argv[0], : no $. A oneshot may have several."},
+     .help = "Command to run: words as a shell splits them, $NAME and ${NAME} from its environment, % specifiers. In a .service file $$ is a dollar sign and a name that is not set is empty, as for systemd; in an INI file both stay as they are. Prefixes: - a failure is fine, @ the second word is argv[0], : no $. A oneshot may have several."},
     {"Service", "Restart", &setting_enum, FIELD(restart), .names = restart_names, .fallback = "no",
      .help = "After which endings it is started again; the words mean what they mean to systemd."},
     {"Service", "RestartSec", &setting_duration, FIELD(restart_delay), .fallback = "100ms",

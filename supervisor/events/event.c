@@ -50,8 +50,9 @@ static int body_text(const struct event *event, char *buf, size_t size)
 {
     switch (event->kind) {
     case EVENT_STATE:
-        return snprintf(buf, size, "%s -> %s", svc_state_word(svc_place_state(event->from)),
-                        svc_state_word(svc_place_state(event->to)));
+        return snprintf(buf, size, "%s -> %s%s%s", svc_state_word(svc_place_state(event->from)),
+                        svc_state_word(svc_place_state(event->to)),
+                        svc_place_sub(event->to)[0] ? "/" : "", svc_place_sub(event->to));
     case EVENT_EXIT: return exit_text(event, buf, size);
     case EVENT_SPAWN: return snprintf(buf, size, "main process %d started", event->pid);
     case EVENT_LOST:

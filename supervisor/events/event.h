@@ -37,7 +37,7 @@ struct event {
 
 const char *event_kind_word(enum event_kind kind); /* never NULL */
 
-/* One line for people, without a newline: "web: up -> backoff: died with signal SIGKILL".
+/* One line for people, without a newline: "web: up -> stopping/tree: killed by SIGKILL".
  * Returns its length; what does not fit is cut. */
 size_t event_text(const struct event *event, char *buf, size_t size);
 

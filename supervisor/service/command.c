@@ -202,17 +202,16 @@ static size_t name_length(const char *text)
     return len;
 }
 
+/* NULL when it is not set. */
 static const char *value_of(const struct strlist *env, const char *name, size_t len)
 {
     char text[256];
-    const char *value;
 
     if (len >= sizeof text)
-        return "";
+        return NULL;
     memcpy(text, name, len);
     text[len] = '\0';
-    value = strlist_env_get(env, text);
-    return value ? value : "";
+    return strlist_env_get(env, text);
 }
 
 /* "$NAME" alone: its value's words become words of the command; none at all when it is empty.
@@ -231,19 +230,22 @@ static int add_split(const char *value, struct strlist *to)
     return 0;
 }
 
-static int add_inside(const char *word, const struct strlist *env, struct strlist *to)
+static int add_inside(const char *word, const struct strlist *env, bool strict,
+                      struct strlist *to)
 {
     struct buf out = BUF_INIT(WORD_MAX);
     char *made;
 
     while (*word) {
         size_t len = word[0] == '$' && word[1] == '{' ? name_length(word + 2) : 0;
+        bool braced = len > 0 && word[2 + len] == '}';
+        const char *value = braced ? value_of(env, word + 2, len) : NULL;
 
-        if (word[0] == '$' && word[1] == '$') {
+        if (strict && word[0] == '$' && word[1] == '$') {
             buf_add_char(&out, '$');
             word += 2;
-        } else if (len > 0 && word[2 + len] == '}') {
-            buf_add_text(&out, value_of(env, word + 2, len));
+        } else if (braced && (value || strict)) {
+            buf_add_text(&out, value ? value : "");
             word += len + 3;
         } else {
             buf_add_char(&out, *word++);
@@ -254,20 +256,28 @@ static int add_inside(const char *word, const struct strlist *env, struct strlis
     return made ? strlist_take(to, made) : -ENOMEM;
 }
 
-int command_expand(const struct strlist *words, const struct strlist *env,
+static int add_word(const char *word, const struct strlist *env, bool strict,
+                    struct strlist *to)
+{
+    size_t len = word[0] == '$' ? name_length(word + 1) : 0;
+    const char *value;
+
+    if (len == 0 || word[1 + len] != '\0')
+        return add_inside(word, env, strict, to);
+    value = value_of(env, word + 1, len);
+    if (value || strict)
+        return add_split(value ? value : "", to);
+    return strlist_add(to, word);
+}
+
+int command_expand(const struct strlist *words, const struct strlist *env, bool strict,
                    struct strlist *ret_words, struct coop_err *err)
 {
     for (size_t i = 0; i < words->count; i++) {
-        const char *word = words->items[i];
-        size_t len = word[0] == '$' ? name_length(word + 1) : 0;
-        int r;
+        /* the program itself is never a variable */
+        int r = i == 0 ? strlist_add(ret_words, words->items[0])
+                       : add_word(words->items[i], env, strict, ret_words);
 
-        if (i == 0) /* the program itself is never a variable */
-            r = strlist_add(ret_words, word);
-        else if (len > 0 && word[1 + len] == '\0')
-            r = add_split(value_of(env, word + 1, len), ret_words);
-        else
-            r = add_inside(word, env, ret_words);
         if (r < 0)
             return out_of_memory(err);
     }
@@ -285,7 +295,7 @@ static int fill(const struct svc_spec *spec, const struct exec_spec *exec, const
         return out_of_memory(err);
     if (exec->literal)
         return strlist_copy(&launch->argv, &exec->argv) < 0 ? out_of_memory(err) : 0;
-    return command_expand(&exec->argv, &launch->env, &launch->argv, err);
+    return command_expand(&exec->argv, &launch->env, spec->is_unit, &launch->argv, err);
 }
 
 int command_prepare(const struct svc_spec *spec, size_t command, const char *notify,

@@ -19,8 +19,10 @@ int command_prepare(const struct svc_spec *spec, size_t command, const char *not
                     struct launch_spec *ret_launch, struct coop_err *err);
 
 /* systemd's rules: ${NAME} anywhere, $NAME only as a whole word (and then it is split at
- * blanks), $$ is a dollar sign, what is not set is empty. */
-int command_expand(const struct strlist *words, const struct strlist *env,
+ * blanks), $$ is a dollar sign, what is not set is empty.  In an INI file ('strict' false) only
+ * a name that is set is replaced and everything else stays as it is, $$ too, so that a line for
+ * a shell means what it says. */
+int command_expand(const struct strlist *words, const struct strlist *env, bool strict,
                    struct strlist *ret_words, struct coop_err *err);
 
 /* Adds the NAME=VALUE lines of a file: comments (# ;), quotes and continuation lines as in

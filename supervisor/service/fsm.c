@@ -94,19 +94,19 @@ const struct svc_edge svc_edges[] = {
     {AT_STOP_TREE,  EV_TREE_GONE,   AT_DOWN,       DO_NOTHING,     "stopped"},
     {AT_STOP_TREE,  EV_SUCCEEDED,   AT_DONE,       DO_NOTHING,     "finished"},
     {AT_STOP_TREE,  EV_DIED,        AT_BACKOFF,    DO_ARM_BACKOFF, "died"},
-    {AT_STOP_TREE,  EV_HOPELESS,    AT_FAILED,     DO_NOTHING,     "failed"},
+    {AT_STOP_TREE,  EV_HOPELESS,    AT_FAILED,     DO_NOTHING,     "gave up"},
     {AT_STOP_TREE,  EV_TIMEOUT,     AT_STOP_KILL,  DO_KILL_TREE,   "left processes that did not stop in time"},
 
     {AT_STOP_KILL,  EV_TREE_GONE,   AT_DOWN,       DO_NOTHING,     "killed"},
     {AT_STOP_KILL,  EV_SUCCEEDED,   AT_DONE,       DO_NOTHING,     "finished"},
     {AT_STOP_KILL,  EV_DIED,        AT_BACKOFF,    DO_ARM_BACKOFF, "died"},
-    {AT_STOP_KILL,  EV_HOPELESS,    AT_FAILED,     DO_NOTHING,     "failed"},
+    {AT_STOP_KILL,  EV_HOPELESS,    AT_FAILED,     DO_NOTHING,     "gave up"},
     {AT_STOP_KILL,  EV_TIMEOUT,     AT_STOP_STUCK, DO_NOTHING,     "has processes that SIGKILL does not end"},
 
     {AT_STOP_STUCK, EV_TREE_GONE,   AT_DOWN,       DO_NOTHING,     "killed at last"},
     {AT_STOP_STUCK, EV_SUCCEEDED,   AT_DONE,       DO_NOTHING,     "finished"},
     {AT_STOP_STUCK, EV_DIED,        AT_BACKOFF,    DO_ARM_BACKOFF, "died"},
-    {AT_STOP_STUCK, EV_HOPELESS,    AT_FAILED,     DO_NOTHING,     "failed"},
+    {AT_STOP_STUCK, EV_HOPELESS,    AT_FAILED,     DO_NOTHING,     "gave up"},
 
     {AT_BACKOFF,    EV_TIMEOUT,     AT_WAITING,    DO_CHECK_DEPS,  "trying again"},
     {AT_BACKOFF,    EV_WANT_UP,     AT_WAITING,    DO_CHECK_DEPS,  "asked to start now"},

@@ -85,12 +85,12 @@ static int open_notify(struct svc *svc, struct spawn_order *order, struct coop_e
         notify_close(&svc->notify);
         return 0;
     }
-    if (notify_open(&svc->notify, svc->world->run_dir, svc->spec->name, &svc->actor, MSG_NOTIFY,
-                    err) < 0)
+    if (notify_open(&svc->notify, svc->world->run_dir, svc->spec->name,
+                    svc->spec->launch.private_network, &svc->actor, MSG_NOTIFY, err) < 0)
         return -1;
     while (notify_next(&svc->notify, &stale)) /* last words of an earlier life */
         ;
-    order->notify = svc->notify.path;
+    order->notify = svc->notify.address;
     return 0;
 }
 

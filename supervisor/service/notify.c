@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -24,49 +25,64 @@ void notify_init(struct notify *notify)
 
 /* ---- opening ---- */
 
-static int bind_at(int fd, const char *path, struct coop_err *err)
+static int bind_at(int fd, const char *address, struct coop_err *err)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
+    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(address));
     const int on = 1;
     int r;
 
-    if (str_copy(at.sun_path, sizeof at.sun_path, path) < 0) {
-        coop_fail(err, COOP_E_LIMIT, "notify socket '%s': the path is longer than %zu bytes",
-                  path, sizeof at.sun_path - 1);
+    if (str_copy(at.sun_path, sizeof at.sun_path, address) < 0) {
+        coop_fail(err, COOP_E_LIMIT, "notify socket '%s': the name is longer than %zu bytes",
+                  address, sizeof at.sun_path - 1);
         return coop_hint(err, "put coopd's socket (--socket) into a shorter directory");
     }
-    sys_unlinkat(AT_FDCWD, path, 0);
+    if (address[0] == '@')
+        at.sun_path[0] = '\0';
+    else
+        sys_unlinkat(AT_FDCWD, address, 0);
     r = sys_setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
     if (r == 0)
-        r = sys_bind(fd, (const struct sockaddr *)&at, sizeof at);
-    if (r == 0) /* any user's service may write; who counts is decided by its PID */
-        r = sys_fchmodat(AT_FDCWD, path, 0666, 0);
-    return r < 0 ? coop_fail_sys(err, r, "notify socket '%s'", path) : 0;
+        r = sys_bind(fd, (const struct sockaddr *)&at, len + (address[0] != '@'));
+    if (r == 0 && address[0] != '@') /* any user may write; who counts is decided by the PID */
+        r = sys_fchmodat(AT_FDCWD, address, 0666, 0);
+    return r < 0 ? coop_fail_sys(err, r, "notify socket '%s'", address) : 0;
 }
 
-int notify_open(struct notify *notify, const char *run_dir, const char *name,
+/* An abstract name has no owner: chance keeps others from taking it before us. */
+static int make_address(char *address, size_t size, const char *run_dir, const char *name,
+                        bool as_path)
+{
+    if (as_path)
+        return str_format(address, size, "%s/notify/%s", run_dir, name);
+    return str_format(address, size, "@coop/%016llx/%s", (unsigned long long)sys_random(),
+                      name);
+}
+
+int notify_open(struct notify *notify, const char *run_dir, const char *name, bool as_path,
                 struct coop_actor *actor, int kind, struct coop_err *err)
 {
-    SCOPED_FREE char *path = NULL;
+    SCOPED_FREE char *address = NULL;
     char text[512];
     SCOPED_FD fd = -1;
     int r;
 
-    if (notify->fd >= 0)
+    if (notify->fd >= 0 && as_path == (notify->address[0] != '@'))
         return 0;
-    if (str_format(text, sizeof text, "%s/notify/%s", run_dir, name) < 0)
+    notify_close(notify);
+    if (make_address(text, sizeof text, run_dir, name, as_path) < 0)
         return coop_fail(err, COOP_E_LIMIT, "notify socket: the path is too long");
-    path = strdup(text);
+    address = strdup(text);
     fd = sys_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (!path || fd < 0)
-        return coop_fail_sys(err, path ? fd : -ENOMEM, "notify socket");
-    if (bind_at(fd, path, err) < 0)
+    if (!address || fd < 0)
+        return coop_fail_sys(err, address ? fd : -ENOMEM, "notify socket");
+    if (bind_at(fd, address, err) < 0)
         return -1;
     r = coop_fdwatch_start(&notify->watch, fd, COOP_IN, actor, kind);
     if (r < 0)
-        return coop_fail_sys(err, r, "notify socket '%s'", path);
+        return coop_fail_sys(err, r, "notify socket '%s'", address);
     notify->fd = fd_take(&fd);
-    notify->path = ptr_take(&path);
+    notify->address = ptr_take(&address);
     return 0;
 }
 
@@ -76,8 +92,9 @@ void notify_close(struct notify *notify)
         return;
     coop_fdwatch_stop(&notify->watch);
     coop_fd_close(notify->fd);
-    sys_unlinkat(AT_FDCWD, notify->path, 0);
-    free(notify->path);
+    if (notify->address[0] != '@')
+        sys_unlinkat(AT_FDCWD, notify->address, 0);
+    free(notify->address);
     notify_init(notify);
 }
 

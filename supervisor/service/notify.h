@@ -10,10 +10,11 @@
 /*
  * notify.h - the socket on which a service says how it is (sd_notify's protocol)
  *
- * One datagram socket per service that has one, at <run-dir>/notify/NAME.  A path and not an
- * abstract name, because an abstract name ends at the border of a network namespace; the
- * launcher binds the path into a service with its own view of files.  So who can reach the
- * socket at all is known, and the kernel tells the sender's PID as we see it.
+ * One datagram socket per service that has one.  Its name is abstract (@coop/..., nothing in
+ * the file system to reach), so any user can write to it, whatever the modes of coopd's own
+ * directories; but an abstract name ends at the border of a network namespace, so a service
+ * with PrivateNetwork= gets a path, <run-dir>/notify/NAME, which the launcher binds into its
+ * view of files.  Who counts is decided by the sender's PID, which is the kernel's word.
  *
  *     READY=1 RELOADING=1 STOPPING=1 STATUS=text MAINPID=n       lines of one datagram
  *
@@ -25,7 +26,7 @@ enum { NOTIFY_MAX = 4096 };
 struct notify {
     int fd; /* -1: none */
     struct coop_fdwatch watch;
-    char *path;
+    char *address; /* as in $NOTIFY_SOCKET: a path, or "@name" */
 };
 
 struct notify_message {
@@ -39,9 +40,9 @@ struct notify_message {
 
 void notify_init(struct notify *notify);
 
-/* Makes the socket and has 'kind' posted when something comes.  Nothing to do when it is open.
- */
-int notify_open(struct notify *notify, const char *run_dir, const char *name,
+/* Makes the socket and has 'kind' posted when something comes.  Nothing to do when it is open
+ * and of that sort. */
+int notify_open(struct notify *notify, const char *run_dir, const char *name, bool as_path,
                 struct coop_actor *actor, int kind, struct coop_err *err);
 
 /* The next message: 1, or 0 when there is none for now. */

@@ -40,6 +40,7 @@
 #include "service/svc.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -111,6 +112,7 @@ static void move(struct svc *svc, const struct svc_edge *edge, const char *detai
 {
     struct event event = {.kind = EVENT_STATE, .from = edge->from, .to = edge->to};
     struct svc_view *view = &svc->view;
+    char text[320];
 
     if (!keeps_timer(edge->from, edge->to))
         stop_timer(svc);
@@ -128,8 +130,8 @@ static void move(struct svc *svc, const struct svc_edge *edge, const char *detai
     str_copy(event.service, sizeof event.service, view->name);
     str_copy(event.why, sizeof event.why, view->reason);
     bus_publish(svc->world->bus, &event);
-    log_info("service", "%s: %s%s%s: %s", view->name, svc_state_word(svc_place_state(edge->to)),
-             svc_place_sub(edge->to)[0] ? "/" : "", svc_place_sub(edge->to), view->reason);
+    event_text(&event, text, sizeof text);
+    log_info("service", "%s", text);
     svc->stir = true;
 }
 
@@ -220,6 +222,8 @@ static enum svc_event clean_tree(struct svc *svc, char *detail, size_t size)
         return after_empty(svc, detail, size);
     spawn->ops->watch_rest(spawn, &svc->holder, &svc->actor, MSG_WATCH);
     spawn->ops->signal(spawn, &svc->holder, svc->spec->kill_signal);
+    if (svc->spec->kill_signal != SIGTERM) /* KillSignal= is main's language, not everybody's */
+        spawn->ops->signal(spawn, &svc->holder, SIGTERM);
     if (svc->view.until == 0)
         svc_set_deadline(svc, in(svc->spec->stop_timeout));
     str_copy(svc->view.waiting_for, sizeof svc->view.waiting_for, "processes it left behind");

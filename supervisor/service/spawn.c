@@ -59,7 +59,7 @@ static int bind_notify(struct launch *l, struct coop_err *err)
 {
     char pair[512];
 
-    if (!l->order->notify || !sees_other_mounts(&l->spec))
+    if (!l->order->notify || l->order->notify[0] == '@' || !sees_other_mounts(&l->spec))
         return 0;
     if (str_format(pair, sizeof pair, "%s:%s", l->order->notify, l->order->notify) < 0 ||
         strlist_add(&l->spec.bind, pair) < 0)

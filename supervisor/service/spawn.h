@@ -51,7 +51,7 @@ struct spawn_order {
     const struct svc_spec *spec;
     size_t command;     /* index into spec->execs                                        */
     int stdio[3];       /* -1: /dev/null                                                 */
-    const char *notify; /* path of the notify socket, or NULL                            */
+    const char *notify; /* the notify socket's address ($NOTIFY_SOCKET), or NULL         */
     struct coop_actor *actor;
     int kind_top, kind_watch; /* kinds of the messages that bring news                   */
 };
