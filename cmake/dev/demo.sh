@@ -5,6 +5,8 @@
 
 BIN=$ROOT/build/release
 SERVICES="prepare redis clock worker web"
+READY_LINE="coopd: version .* socket"     # what coopd logs when it listens
+REDIS_UP_LINE="service: redis: up/"        # ... and when redis serves again
 
 # demo_in FOLDER: which demo the functions below mean.
 demo_in() {
