@@ -55,12 +55,18 @@ static enum varlink_cut scan_plain(struct varlink_scan *scan, char c)
 /* One byte between two frames. */
 static enum varlink_cut scan_between(struct varlink_scan *scan, char c)
 {
-    if (c == '\0' || is_blank(c))
+    if (is_blank(c))
         return VARLINK_MORE;
+    scan->start = scan->at;
+    if (c == '\0' && scan->line_ended) {
+        scan->line_ended = false;
+        return VARLINK_MORE;
+    }
+    if (c == '\0')
+        return VARLINK_FRAME;
     if (c != '{')
         return VARLINK_GARBAGE;
     scan->started = true;
-    scan->start = scan->at;
     scan->depth = 1;
     return VARLINK_MORE;
 }
@@ -89,7 +95,7 @@ enum varlink_cut varlink_cut(struct varlink_scan *scan, const char *bytes, size_
         if (cut == VARLINK_FRAME) {
             *ret_piece = (struct varlink_piece){
                 .start = scan->start, .len = scan->at - scan->start, .used = scan->at + 1};
-            *scan = (struct varlink_scan){0};
+            *scan = (struct varlink_scan){.line_ended = bytes[scan->at] == '\n'};
             return cut;
         }
         if (cut != VARLINK_MORE)

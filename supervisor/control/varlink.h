@@ -39,6 +39,7 @@ struct varlink_scan {
     unsigned depth;
     bool started; /* the first { was seen */
     bool in_string, escaped;
+    bool line_ended; /* the frame before ended with a newline: a NUL behind it is its, too */
 };
 
 enum varlink_cut {
@@ -55,7 +56,8 @@ struct varlink_piece {
 };
 
 /* Looks for the next frame in 'bytes'.  A frame ends with NUL, or with a newline after the
- * object is closed; blanks, newlines and NULs between frames are skipped.  The scan remembers
+ * object is closed; blanks and newlines between frames are skipped.  A NUL there is an empty
+ * frame, which no parser accepts, so that who sent it gets an answer.  The scan remembers
  * where it was, so that bytes that trickle in are looked at once.  After VARLINK_FRAME it is at
  * the start again; after the last three the connection is of no use any more. */
 enum varlink_cut varlink_cut(struct varlink_scan *scan, const char *bytes, size_t len,

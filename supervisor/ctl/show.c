@@ -34,7 +34,13 @@ static const char *number_text(const json_t *object, const char *name, char ret[
 
 bool service_runs(const json_t *service)
 {
-    return json_integer_value(json_object_get(service, "pid")) > 0;
+    static const char *const running[] = {"starting", "up", "reloading", "stopping"};
+    const char *state = show_text(service, "state");
+
+    for (size_t i = 0; i < COOP_COUNT(running); i++)
+        if (strcmp(state, running[i]) == 0)
+            return true;
+    return false;
 }
 
 /* How long it has been in its state. */

@@ -28,7 +28,8 @@ void show_trees(const json_t *trees, FILE *out, const struct screen *screen);
 /* The parameters of Daemon's reply. */
 void show_daemon(const json_t *daemon, FILE *out, const struct screen *screen);
 
-/* Does a Service run, in the sense of exit code 3? Its main process is there. */
+/* Does a Service run, in the sense of exit code 3?  It does from its start to its last process,
+ * and while it is up without one (RemainAfterExit). */
 bool service_runs(const json_t *service);
 
 /* A member that is a string; "" when it is none. */

@@ -63,8 +63,23 @@ Test(varlink, a_frame_ends_with_nul_or_with_a_newline_behind_the_object)
     EXPECT_FRAME("{\"a\":1}\0", "{\"a\":1}", 8);
     EXPECT_FRAME("{\"a\":1}\n", "{\"a\":1}", 8);
     EXPECT_FRAME("{\"a\":1} \r\n", "{\"a\":1} \r", 10);
-    EXPECT_FRAME("\n \0\0 {}\0{}", "{}", 8);
+    EXPECT_FRAME("\n \r\n {}\0{}", "{}", 8);
     EXPECT_FRAME("{\n \"a\": [\n1]\n}\n{", "{\n \"a\": [\n1]\n}", 15);
+}
+
+Test(varlink, a_nul_alone_is_an_empty_frame_but_behind_a_newline_it_is_its_end)
+{
+    static const char bytes[] = "{}\n\0\n{}\0";
+    struct varlink_scan scan = {0};
+    struct varlink_piece piece;
+
+    EXPECT_FRAME("\0", "", 1);
+    EXPECT_FRAME(" \0", "", 2);
+    cr_assert_eq(varlink_cut(&scan, bytes, 8, &piece), VARLINK_FRAME);
+    cr_expect_eq(piece.used, 3);
+    cr_assert_eq(varlink_cut(&scan, bytes + 3, 5, &piece), VARLINK_FRAME);
+    cr_expect_eq(piece.len, 2);
+    cr_expect_eq(piece.used, 5);
 }
 
 Test(varlink, brackets_and_quotes_inside_strings_do_not_count)
