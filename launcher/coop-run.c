@@ -121,21 +121,20 @@ static int start(struct run *run, const struct run_options *options,
                  const struct launch_plan *plan, struct coop_err *err)
 {
     struct launch_io io = LAUNCH_IO_INHERIT;
-    char names[1024];
 
-    if (open_pipes(run, err) < 0)
-        return -1;
     io.exit_note = run->note[1];
     io.liveness = run->alive[0];
-    if (launch_spawn(plan, &io, &run->child, err) < 0)
-        return -1;
     run->same_session = !options->spec.new_session;
-    close(run->note[1]);
-    close(run->alive[0]);
+    return launch_spawn(plan, &io, &run->child, err);
+}
+
+static void print_lost(const struct run *run)
+{
+    char names[1024];
+
     if (run->child.lost)
         fprintf(stderr, "coop-run: note: not in force here: %s\n",
                 launch_guards_text(run->child.lost, names, sizeof names));
-    return 0;
 }
 
 /* What the terminal sends, it sends to all of the foreground group: the command has it already. */
@@ -192,31 +191,48 @@ static int exit_code(int status)
     return WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static int run_command(const struct run_options *options, const struct launch_plan *plan)
-{
-    struct run run = {.child = {.pidfd = -1}};
-    struct coop_err err = {0};
-    sigset_t held;
-
-    hold_signals(&held);
-    if (start(&run, options, plan, &err) < 0)
-        return report(&err);
-    return exit_code(final_status(&run, wait_and_relay(&run, &held)));
-}
-
 /* ---- main ---- */
 
 static int compile(const struct run_options *options, struct launch_plan **ret_plan,
                    struct coop_err *err)
 {
+    return launch_compile(&options->spec, NULL, ret_plan, err);
+}
+
+/* Asking the machine what it grants takes longer than a launch.  So we ask only after one has
+ * failed, and only when something was merely preferred: then we may do without it. */
+static int compile_for_this_machine(const struct run_options *options,
+                                    struct launch_plan **plan)
+{
+    struct launch_plan *less = NULL;
     struct launch_host host;
 
-    /* Asking the machine costs a millisecond: only when the answer can change something. */
-    if (!options->spec.prefer)
-        launch_host_assume(&host);
-    else if (launch_host_probe(&host, err) < 0)
+    if (!options->spec.prefer || launch_host_probe(&host, NULL) < 0 ||
+        launch_compile(&options->spec, &host, &less, NULL) < 0)
         return -1;
-    return launch_compile(&options->spec, &host, ret_plan, err);
+    if (launch_plan_lost(less) == 0) {
+        launch_plan_free(less);
+        return -1;
+    }
+    launch_plan_free(*plan);
+    *plan = less;
+    return 0;
+}
+
+static int run_command(const struct run_options *options, struct launch_plan **plan)
+{
+    struct run run = {.child = {.pidfd = -1}};
+    struct coop_err err = {0}, again = {0};
+    sigset_t held;
+
+    hold_signals(&held);
+    if (open_pipes(&run, &err) < 0)
+        return report(&err);
+    if (start(&run, options, *plan, &err) < 0 && (compile_for_this_machine(options, plan) < 0 ||
+                                                  start(&run, options, *plan, &again) < 0))
+        return report(again.code ? &again : &err);
+    print_lost(&run);
+    return exit_code(final_status(&run, wait_and_relay(&run, &held)));
 }
 
 static void plan_done(struct launch_plan **plan)
@@ -242,5 +258,5 @@ int main(int argc, char **argv)
     if (options.explain)
         return launch_explain(plan, stdout), printed();
     print_notes(&options);
-    return run_command(&options, plan);
+    return run_command(&options, &plan);
 }

@@ -21,13 +21,16 @@ TestSuite(options, .fini = done);
 static int parse(const char *const *words)
 {
     char *argv[64], *environment[] = {(char[]){"PATH=/bin"}, (char[]){"MY_TOKEN=x"}, NULL};
-    int argc = 0;
+    int argc = 0, r;
 
     argv[argc++] = strdup("coop-run");
     for (; *words; words++)
         argv[argc++] = strdup(*words);
     argv[argc] = NULL;
-    return run_options_parse(&options, argc, argv, environment, &err);
+    r = run_options_parse(&options, argc, argv, environment, &err);
+    while (argc > 0)
+        free(argv[--argc]); /* what the options keep, they have copied */
+    return r;
 }
 
 #define PARSE(...)                                                                             \
