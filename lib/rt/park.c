@@ -42,13 +42,17 @@
 
 /* ---- the word ---- */
 
-bool coop__wait_claim(struct coro *g)
+/* 'flags' must be set in the word, at the moment of the claim: the wait that a canceller has seen may be
+ * over, and the next one may be one that cannot be cancelled. */
+static bool claim(struct coro *g, uint32_t flags)
 {
-    uint32_t word = atomic_load_explicit(&g->wait, memory_order_acquire);
+    uint32_t word = atomic_load(&g->wait);
 
     for (;;) {
         uint32_t state = word & WAIT_STATE, claimed;
 
+        if ((word & flags) != flags)
+            return false;
         if (state == WAIT_ARMED)
             claimed = WAIT_CLAIMED;
         else if (state == WAIT_PARKED)
@@ -58,6 +62,11 @@ bool coop__wait_claim(struct coro *g)
         if (atomic_compare_exchange_weak(&g->wait, &word, claimed))
             return true;
     }
+}
+
+bool coop__wait_claim(struct coro *g)
+{
+    return claim(g, 0);
 }
 
 /* True: it has left its stack, and must be put into a run queue. */
@@ -89,7 +98,7 @@ void coop__wait_fire_all(struct waiter *first)
 
 void coop__wait_cancel(struct coro *g, int why)
 {
-    if (!(atomic_load(&g->wait) & WAIT_CANCELLABLE) || !coop__wait_claim(g))
+    if (!claim(g, WAIT_CANCELLABLE))
         return;
     g->wake_result = why;
     coop__wait_fire(g);
@@ -138,7 +147,7 @@ void coop__wait_begin(struct coro *g, bool cancellable)
     g->woken_by = NULL;
     atomic_store_explicit(&g->wait,
                           WAIT_ARMED | (cancellable && !g->shield_on ? WAIT_CANCELLABLE : 0U),
-                          memory_order_relaxed);
+                          memory_order_release);
 }
 
 void coop__wait_abandon(struct coro *g)

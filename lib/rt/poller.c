@@ -86,8 +86,8 @@ static int enlist(struct desc *d)
         r = sys_epoll_ctl(coop__rt.epoll_fd, EPOLL_CTL_ADD, d->fd, &event);
         if (r == -EEXIST) /* a number that was closed behind our back and came again */
             r = sys_epoll_ctl(coop__rt.epoll_fd, EPOLL_CTL_MOD, d->fd, &event);
-        d->registered = r == 0;
-        if (d->registered)
+        __atomic_store_n(&d->registered, r == 0, __ATOMIC_RELEASE);
+        if (r == 0)
             atomic_fetch_add(&coop__rt.fd_registered, 1);
     }
     coop__unlock(&d->lock);
@@ -184,11 +184,11 @@ static void edge(uint64_t data, uint32_t events)
     if (d->registered && d->generation == (uint32_t)(data >> 32)) {
         d->sticky |= seen & (COOP_HUP | COOP_ERR);
         if (seen & COOP_IN) {
-            d->turn[DIR_IN]++;
+            __atomic_fetch_add(&d->turn[DIR_IN], 1, __ATOMIC_RELEASE);
             wake_waiters(&d->waiting[DIR_IN], (int)(seen & ~(uint32_t)COOP_OUT));
         }
         if (seen & COOP_OUT) {
-            d->turn[DIR_OUT]++;
+            __atomic_fetch_add(&d->turn[DIR_OUT], 1, __ATOMIC_RELEASE);
             wake_waiters(&d->waiting[DIR_OUT], (int)(seen & ~(uint32_t)COOP_IN));
         }
         wake_selecting(d, seen, (int)seen);
@@ -372,11 +372,11 @@ void coop_fd_forget(int fd)
     if (d->registered) {
         sys_epoll_ctl(coop__rt.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
         atomic_fetch_sub(&coop__rt.fd_registered, 1);
-        d->registered = false;
+        __atomic_store_n(&d->registered, false, __ATOMIC_RELEASE);
         d->generation++;
         d->sticky = 0;
         for (int dir = DIR_IN; dir <= DIR_OUT; dir++) {
-            d->turn[dir]++;
+            __atomic_fetch_add(&d->turn[dir], 1, __ATOMIC_RELEASE);
             d->taken[dir] = d->turn[dir];
             wake_waiters(&d->waiting[dir], -EBADF);
         }
