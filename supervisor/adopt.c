@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/scope.h"
+#include "base/str.h"
 #include "base/sys.h"
 #include "coop/coro.h"
 #include "coop/io.h"
@@ -75,9 +76,8 @@ static bool wait_gone(int fd, coop_nsec deadline)
     return fd < 0 || coop_fd_wait(fd, COOP_IN, deadline) > 0;
 }
 
-static void kill_left(const char *path, void *arg)
+static void end_leaf(const struct machine *machine, const char *path)
 {
-    const struct machine *machine = arg;
     SCOPED_FD watch = launch_cgroup_watch(&machine->cgroups, path);
     coop_nsec deadline = coop_after(coop_now(), ADOPT_PATIENCE);
 
@@ -94,6 +94,26 @@ static void kill_left(const char *path, void *arg)
     launch_cgroup_remove(&machine->cgroups, path);
 }
 
+struct leftovers {
+    const struct machine *machine;
+    char tree[32]; /* "coop-4711/": the dead coopd's */
+};
+
+static void end_if_ours(const char *path, void *arg)
+{
+    const struct leftovers *left = arg;
+
+    if (str_starts_with(path, left->tree))
+        end_leaf(left->machine, path);
+}
+
+static void let_go(int *fd)
+{
+    if (*fd >= 0)
+        coop_fd_close(*fd);
+    *fd = -1;
+}
+
 static int end_listed(struct survivors *all, struct machine *machine, int *fds)
 {
     coop_nsec deadline = coop_after(coop_now(), ADOPT_PATIENCE);
@@ -107,14 +127,16 @@ static int end_listed(struct survivors *all, struct machine *machine, int *fds)
                  all->list[i].name, all->list[i].top_pid);
         ask(&all->list[i], fds[i], machine);
     }
-    for (size_t i = 0; i < all->count; i++)
+    for (size_t i = 0; i < all->count; i++) {
         if (!wait_gone(fds[i], deadline))
             end(&all->list[i], fds[i], machine);
+        else
+            let_go(&fds[i]); /* its readiness was consumed: a second wait would be for ever */
+    }
     deadline = coop_after(coop_now(), ADOPT_PATIENCE);
     for (size_t i = 0; i < all->count; i++) {
         left += !wait_gone(fds[i], deadline);
-        if (fds[i] >= 0)
-            coop_fd_close(fds[i]);
+        let_go(&fds[i]);
     }
     return left;
 }
@@ -127,8 +149,12 @@ int survivors_end(struct survivors *all, struct machine *machine, struct coop_er
     if (!fds)
         return coop_fail(err, COOP_E_LIMIT, "no memory for the survivors");
     left = end_listed(all, machine, fds);
-    if (machine->has_cgroups)
-        launch_cgroups_leftover(&machine->cgroups, kill_left, machine);
+    if (machine->has_cgroups && all->coopd > 0) {
+        struct leftovers theirs = {.machine = machine};
+
+        str_format(theirs.tree, sizeof theirs.tree, "coop-%d/", (int)all->coopd);
+        launch_cgroups_leftover(&machine->cgroups, end_if_ours, &theirs);
+    }
     if (left == 0)
         return 0;
     coop_fail(err, COOP_E_BUSY, "%d services of an earlier coopd cannot be ended", left);

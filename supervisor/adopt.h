@@ -8,8 +8,10 @@
  * adopt.h - what a dead coopd left running, and what becomes of it
  *
  * A service must never run twice.  So before anything is started, every survivor in the journal
- * that is still the same process is ended with its whole tree, politely first; and so is
- * everything in a dead coopd's cgroups.  The log says so.
+ * that is still the same process is ended with its whole tree, politely first; and so is what is
+ * left in the cgroups of the coopd that wrote the journal (it may have died between a start and
+ * the line about it).  What another coopd left behind, one with a state directory of its own, is
+ * for its successor.  The log says so.
  *
  * Time      Waits for the ends, at most ADOPT_PATIENCE, then kills.
  * Threads   In the daemon's coroutine, before any service exists.
@@ -17,9 +19,10 @@
 struct survivors {
     struct survivor *list;
     size_t count;
+    pid_t coopd; /* whose they were; 0: nobody's */
 };
 
-/* For journal_open(): adds one. */
+/* For journal_read(): adds one. */
 void survivors_add(void *survivors, const struct survivor *survivor);
 
 /* Ends them all; 0, or -1 when some could not be ended (then nothing may be started). */

@@ -171,12 +171,13 @@ static int open_world(struct daemon *daemon, struct coop_err *err)
 static int take_over(struct daemon *daemon, struct coop_err *err)
 {
     struct survivors survivors = {0};
-    int r = journal_open(&daemon->journal, daemon->options->state_dir, survivors_add,
-                         &survivors, err);
+    int r;
 
-    if (r == 0)
-        r = survivors_end(&survivors, &daemon->machine, err);
+    journal_read(daemon->options->state_dir, survivors_add, &survivors, &survivors.coopd);
+    r = survivors_end(&survivors, &daemon->machine, err);
     survivors_done(&survivors);
+    if (r == 0)
+        r = journal_open(&daemon->journal, daemon->options->state_dir, err);
     daemon->world.journal = daemon->journal;
     return r;
 }

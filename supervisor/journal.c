@@ -83,6 +83,7 @@ struct replay {
     size_t count;
     const char *boot_id;
     bool other_boot;
+    pid_t coopd;
 };
 
 static void forget(struct replay *r, const char *name)
@@ -122,6 +123,7 @@ static bool replay_run(struct replay *r, const char *body)
 static bool replay_line(struct replay *r, const char *body)
 {
     char word[128];
+    int pid = 0;
 
     if (str_starts_with(body, "run "))
         return replay_run(r, body);
@@ -129,15 +131,17 @@ static bool replay_line(struct replay *r, const char *body)
         forget(r, word);
         return true;
     }
-    if (sscanf(body, "boot %39s", word) == 1) {
+    if (sscanf(body, "boot %39s %d", word, &pid) >= 1) {
         r->other_boot = r->boot_id[0] && strcmp(word, r->boot_id) != 0;
+        r->coopd = r->other_boot ? 0 : pid;
         return true;
     }
     return false;
 }
 
 size_t journal_replay(const char *text, size_t size, const char *boot_id,
-                      void (*fn)(void *arg, const struct survivor *survivor), void *arg)
+                      void (*fn)(void *arg, const struct survivor *survivor), void *arg,
+                      pid_t *ret_coopd)
 {
     struct replay r = {.boot_id = boot_id};
     size_t damaged = 0;
@@ -157,6 +161,7 @@ size_t journal_replay(const char *text, size_t size, const char *boot_id,
     for (size_t i = 0; i < r.count; i++)
         fn(arg, &r.found[i]);
     free(r.found);
+    *ret_coopd = r.coopd;
     return damaged;
 }
 
@@ -272,14 +277,30 @@ static void append(struct journal *j, const char *line)
 
 /* ---- the public calls ---- */
 
-int journal_open(struct journal **ret_journal, const char *state_dir,
-                 void (*fn)(void *arg, const struct survivor *survivor), void *arg,
-                 struct coop_err *err)
+void journal_read(const char *state_dir, void (*fn)(void *arg, const struct survivor *survivor),
+                  void *arg, pid_t *ret_coopd)
 {
-    struct journal *j = calloc(1, sizeof *j);
+    char path[512], boot_id[40];
     SCOPED_FREE char *text = NULL;
     size_t size, damaged;
-    int fd;
+    SCOPED_FD fd = -1;
+
+    *ret_coopd = 0;
+    if (str_format(path, sizeof path, "%s/journal", state_dir) < 0)
+        return; /* journal_open() says so */
+    fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+    text = fd < 0 ? NULL : read_all(fd, &size);
+    if (!text)
+        return;
+    read_boot_id(boot_id);
+    damaged = journal_replay(text, size, boot_id, fn, arg, ret_coopd);
+    if (damaged)
+        log_warn("journal", "'%s': %zu damaged lines were skipped", path, damaged);
+}
+
+int journal_open(struct journal **ret_journal, const char *state_dir, struct coop_err *err)
+{
+    struct journal *j = calloc(1, sizeof *j);
 
     if (!j || str_format(j->path, sizeof j->path, "%s/journal", state_dir) < 0) {
         free(j);
@@ -287,14 +308,6 @@ int journal_open(struct journal **ret_journal, const char *state_dir,
     }
     j->fd = -1;
     read_boot_id(j->boot_id);
-    fd = sys_openat(AT_FDCWD, j->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
-    if (fd >= 0) {
-        text = read_all(fd, &size);
-        sys_close(fd);
-        damaged = text ? journal_replay(text, size, j->boot_id, fn, arg) : 0;
-        if (damaged)
-            log_warn("journal", "'%s': %zu damaged lines were skipped", j->path, damaged);
-    }
     if (rewrite(j, err) < 0) {
         free(j);
         return -1;

@@ -39,14 +39,19 @@ struct survivor {
 };
 
 /* Pure: what still ran at the end of this text, on this boot ("" : any).  Calls 'fn' for each;
- * returns the number of lines that are damaged and were skipped. */
+ * '*ret_coopd' is the PID of the coopd that wrote it, 0 for none or another boot.  Returns the
+ * number of lines that are damaged and were skipped. */
 size_t journal_replay(const char *text, size_t size, const char *boot_id,
-                      void (*fn)(void *arg, const struct survivor *survivor), void *arg);
+                      void (*fn)(void *arg, const struct survivor *survivor), void *arg,
+                      pid_t *ret_coopd);
 
-/* Reads <state_dir>/journal, tells its survivors, and begins a new one. */
-int journal_open(struct journal **ret_journal, const char *state_dir,
-                 void (*fn)(void *arg, const struct survivor *survivor), void *arg,
-                 struct coop_err *err);
+/* The same for <state_dir>/journal, which stays as it is: who is killed while the survivors are
+ * being ended leaves the next one the same list. */
+void journal_read(const char *state_dir, void (*fn)(void *arg, const struct survivor *survivor),
+                  void *arg, pid_t *ret_coopd);
+
+/* Begins a new one in its place: what the old one told of must be ended. */
+int journal_open(struct journal **ret_journal, const char *state_dir, struct coop_err *err);
 
 void journal_run(struct journal *journal, const char *name, const struct holder *holder);
 void journal_end(struct journal *journal, const char *name);
