@@ -118,21 +118,26 @@ void daemon_describe(struct daemon *daemon, struct daemon_info *ret_info)
     ret_info->log_dir = daemon->options->log_dir;
 }
 
-static struct svc_spec *find_spec(struct daemon *daemon, const char *name)
+struct svc_spec *daemon_spec(struct daemon *daemon, const char *name, size_t *hint)
 {
     struct svc_spec *found = NULL;
+    size_t count, at;
 
     coop_mutex_lock(&daemon->lock);
-    for (size_t i = 0; i < daemon->config->count && !found; i++)
-        if (strcmp(daemon->config->specs[i]->name, name) == 0)
-            found = svc_spec_ref(daemon->config->specs[i]);
+    count = daemon->config->count;
+    at = hint && *hint < count ? *hint : 0;
+    for (size_t i = 0; i < count && !found; i++, at = (at + 1) % count)
+        if (strcmp(daemon->config->specs[at]->name, name) == 0)
+            found = svc_spec_ref(daemon->config->specs[at]);
     coop_mutex_unlock(&daemon->lock);
+    if (found && hint)
+        *hint = at; /* one behind the found one */
     return found;
 }
 
 int daemon_log_path(struct daemon *daemon, const char *name, char *buf, size_t size)
 {
-    struct svc_spec *spec = find_spec(daemon, name);
+    struct svc_spec *spec = daemon_spec(daemon, name, NULL);
     int r = -1;
 
     if (spec && spec->out.kind == OUTPUT_LOG)

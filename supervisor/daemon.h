@@ -21,6 +21,7 @@ struct board;
 struct bus;
 struct config;
 struct svc;
+struct svc_spec;
 struct options;
 
 /* What `coopctl daemon` tells. */
@@ -47,6 +48,11 @@ struct bus *daemon_bus(struct daemon *daemon);
 
 /* The service of that name with a reference for the caller, or NULL. */
 struct svc *daemon_find(struct daemon *daemon, const char *name);
+
+/* What is wanted of the service of that name, with a reference for the caller, or NULL.  The
+ * search begins at '*hint' (0 at first; 'hint' may be NULL) and leaves it behind what it found,
+ * so that asking for all of them in their order is one walk. */
+struct svc_spec *daemon_spec(struct daemon *daemon, const char *name, size_t *hint);
 
 /* Reads the configuration again and applies what changed; a broken one changes nothing, and the
  * error says where it is broken.  Waits for another reload that is under way, and until
