@@ -4,24 +4,31 @@
 #include "control/room.h"
 #include "control/view_json.h"
 
+#include "config/spec.h"
 #include "coop/coro.h"
 #include "daemon.h"
 #include "events/board.h"
 
-static int tell(struct ctl_call *call, const struct svc_view *view)
+/* 'hint' as daemon_spec() has it. */
+static int tell(struct ctl_call *call, const struct svc_view *view, size_t *hint)
 {
-    return ctl_stream(
-        call, json_pack("{s:o}", "service", ctl_service_json(view, coop_now(), NULL, NULL)));
+    struct svc_spec *spec = daemon_spec(call->control->daemon, view->name, hint);
+    json_t *service = ctl_service_json(view, coop_now(), spec ? spec->description : NULL,
+                                       spec ? spec->sandbox : NULL);
+
+    svc_spec_unref(spec);
+    return ctl_stream(call, json_pack("{s:o}", "service", service));
 }
 
 static int tell_all(struct ctl_call *call, struct board *board)
 {
     struct svc_view view;
+    size_t hint = 0;
     int r = 0;
 
     for (unsigned i = 0; r == 0 && i < board_limit(board); i++)
         if (board_read(board, i, &view))
-            r = tell(call, &view);
+            r = tell(call, &view, &hint);
     return r;
 }
 
@@ -40,6 +47,6 @@ int ctl_list(struct ctl_call *call)
             return ctl_no_such_service(call, args->services[i]);
     for (size_t i = 0; r == 0 && i < args->count; i++)
         if (board_find(board, args->services[i], &view))
-            r = tell(call, &view);
+            r = tell(call, &view, NULL);
     return r < 0 ? r : ctl_stream_end(call, NULL);
 }

@@ -111,6 +111,12 @@ void daemon_describe(struct daemon *daemon, struct daemon_info *ret_info)
                                      .log_dir = daemon->fake->dir};
 }
 
+struct svc_spec *daemon_spec(struct daemon *daemon, const char *name, size_t *hint)
+{
+    (void)daemon, (void)name, (void)hint;
+    return NULL;
+}
+
 int daemon_log_path(struct daemon *daemon, const char *name, char *buf, size_t size)
 {
     if (strcmp(name, "gone") == 0)
