@@ -293,8 +293,13 @@ static void hint_for(const struct launch_report *report, const struct launch_pla
                   plan->flags & PLAN_NEW_ROOT
                       ? "it must exist inside the sandbox, and so must its interpreter"
                       : "is it installed, and is its interpreter?");
-    else
-        coop_hint(err, "this step stands here because: %s", recipe_step_why(report->step));
+    else if (report->sys == ENOSYS)
+        coop_hint(err, "this kernel lacks the call, or a filter around us hides it");
+    else if (report->sys == EPERM || (report->sys == EACCES && strcmp(step, "exec") != 0))
+        coop_hint(err, "the kernel refuses it: for lack of a right, or by a security module or "
+                       "container around us; Prefer= names what may be missing");
+    else if (strcmp(step, "exec") == 0)
+        coop_hint(err, "it must be a program that this user may execute");
 }
 
 int recipe_explain_failure(const struct launch_report *report, const struct launch_plan *plan,
