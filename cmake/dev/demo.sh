@@ -6,7 +6,7 @@
 BIN=$ROOT/build/release
 SERVICES="prepare redis clock worker web"
 READY_LINE="coopd: version .* socket"     # what coopd logs when it listens
-REDIS_UP_LINE="service: redis: up/"        # ... and when redis serves again
+REDIS_UP_LINE="service: redis: .*up/main"    # ... and when redis serves again
 
 # demo_in FOLDER: which demo the functions below mean.
 demo_in() {
@@ -177,15 +177,14 @@ demo_status() {
 }
 
 demo_stop() {
-    local pid
     demo_running || {
         note "the demo is not running"
         return 0
     }
-    pid=$(cat "$DEMO/coopd.pid")
     title "stopping the demo"
     ctl shutdown >&2 || note "coopctl shutdown: exit $?"
-    timeout 120 tail -s 0.1 --pid="$pid" -f /dev/null || die "coopd (PID $pid) has not ended after two minutes" \
+    # coopd holds this lock as long as it lives, so the lock says when it has ended.
+    flock -w 120 "$SOCKET.lock" true || die "coopd has not ended after two minutes" \
         "look into build/demo/coopd.log"
     note "everything has stopped"
 }
