@@ -61,7 +61,7 @@ banned() {
 words() {
     # Spelled with brackets, so that this file does not find itself.
     notes='(^|[^A-Za-z])(T[O]DO|F[I]XME|X[X]X|H[A]CK)([^A-Za-z]|$)|[Nn]ot (yet )?i[m]plemented'
-    paths='(^|[^A-Za-z0-9_.-])/w[o]rk/|\.\./sh[a]red'
+    paths='(^|[^A-Za-z0-9_.-])/w[o]rk/[a-z]+/|\.\./sh[a]red'
     ! find . \( -name .git -o -name build -o -path ./tests/house/bad \) -prune -o -type f -print |
         LC_ALL=C sort | xargs -d '\n' grep -InE "$notes|$paths" --
 }

@@ -1,4 +1,4 @@
 /* TODO: later */
 int XXX;
-const char *p = "/work/x", *q = "../shared/y";
+const char *p = "/work/x/y", *q = "../shared/y";
 /* this part is not implemented */
