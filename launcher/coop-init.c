@@ -160,7 +160,7 @@ int main(int argc, char **argv)
 
     (void)argc;
     parse(&opt, argv);
-    if (opt.spawner_fd >= 0)
+    if (!opt.command)
         return spawner_serve(opt.spawner_fd);
     if (opt.note_fd >= 0)
         (void)fcntl(opt.note_fd, F_SETFD, FD_CLOEXEC);

@@ -309,6 +309,20 @@ void init_let_go(const int *keep, unsigned count)
     (void)syscall(SYS_close_range, from, UINT32_MAX, 0);
 }
 
+/* What a signal means for those who are left. */
+static void pass_on(const struct init_reaper *reaper, int sig, siginfo_t *info, bool ending,
+                    bool main_lives)
+{
+    if (ending)
+        signal_tree(reaper, SIGKILL);
+    else if (sig == SIGCHLD && info->si_code > 0)
+        return; /* the kernel's own, for us */
+    else if (main_lives)
+        relay(reaper, sig, info);
+    else
+        signal_tree(reaper, sig);
+}
+
 int init_reap(const struct init_reaper *reaper)
 {
     const uint64_t all = ~UINT64_C(0);
@@ -335,14 +349,7 @@ int init_reap(const struct init_reaper *reaper)
                 return status;
         }
         ending = ending || is_end_tree(reaper, sig, &info);
-        if (ending)
-            signal_tree(reaper, SIGKILL);
-        else if (sig == SIGCHLD && info.si_code > 0)
-            continue; /* the kernel's own, for us */
-        else if (main_lives)
-            relay(reaper, sig, &info);
-        else
-            signal_tree(reaper, sig);
+        pass_on(reaper, sig, &info, ending, main_lives);
     }
 }
 

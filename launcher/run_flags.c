@@ -101,7 +101,7 @@ int run_mount_flag(struct run_parser *p, const struct mount_word *word)
 
 static int data_file(struct run_parser *p, uint32_t flags)
 {
-    struct buf data;
+    struct buf data = {0};
     struct launch_mount mount = {.kind = LAUNCH_MOUNT_FILE,
                                  .flags = flags | LAUNCH_MOUNT_PERMS,
                                  .guard = LAUNCH_GUARD_ROOT,

@@ -307,7 +307,8 @@ int filter_compile(bool restrict_namespaces, struct sock_filter **ret_code, size
     if (!whole)
         return -ENOMEM;
     memcpy(whole, prefix, before * sizeof *whole);
-    memcpy(whole + before, rest, after * sizeof *whole);
+    if (rest)
+        memcpy(whole + before, rest, after * sizeof *whole);
     *ret_code = whole;
     *ret_count = before + after;
     return 0;

@@ -302,7 +302,7 @@ static int spawn(struct launch_spawner *spawner, const struct launch_plan *plan,
     SCOPED(struct launch_attempt *, attempt_freep) attempt = NULL;
     int r;
 
-    if (launch_attempt_start(&attempt, spawner, plan, io, err) < 0)
+    if (launch_attempt_start(&attempt, spawner, plan, io, err) < 0 || !attempt)
         return -1;
     while ((r = launch_attempt_step(attempt, ret_child, err)) == 0) {
         struct pollfd wait = {.fd = attempt->report, .events = POLLIN};

@@ -57,7 +57,7 @@ union spawner_control {
     char bytes[CMSG_SPACE(SPAWNER_MAX_FDS * sizeof(int))];
 };
 
-/* The spawner's life (in coop-init): serves 'fd' until it is closed. An exit code. */
-int spawner_serve(int fd);
+/* The spawner's life (in coop-init): serves 'socket' until it is closed. An exit code. */
+int spawner_serve(int socket);
 
 #endif

@@ -76,7 +76,7 @@ long target_open(struct child *c, const char *path, int flags)
 
 static void own(struct child *c, long fd)
 {
-    struct stat st;
+    struct stat st = {0};
 
     if (c->own_count < COOP_COUNT(c->own_dev) && tree_stat(fd, &st) >= 0)
         c->own_dev[c->own_count++] = st.st_dev;
@@ -84,7 +84,7 @@ static void own(struct child *c, long fd)
 
 bool target_is_own(const struct child *c, long dir)
 {
-    struct stat st;
+    struct stat st = {0};
 
     if (tree_stat(dir, &st) < 0)
         return false;

@@ -96,7 +96,7 @@ static int make_absolute(char **path, struct coop_err *err)
     SCOPED_FREE char *here = NULL;
     char *whole = NULL;
 
-    if ((*path)[0] == '/')
+    if (!*path || (*path)[0] == '/')
         return 0;
     here = getcwd(NULL, 0);
     if (!here || asprintf(&whole, "%s/%s", here, *path) < 0)

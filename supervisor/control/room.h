@@ -99,7 +99,7 @@ struct ctl_call {
 /* ---- session.c ---- */
 
 /* Adopts 'fd'; the coroutine's function, with a struct session * that it frees. */
-int session_life(void *session);
+int session_life(void *arg);
 /* The same when no coroutine could be had for it. */
 void session_abandon(struct session *session);
 
@@ -124,7 +124,7 @@ bool session_listens(const struct session *session);
 /* ---- commands.c ---- */
 
 /* Answers a call. 0, or -errno when the client is gone. */
-int ctl_dispatch(struct session *session, const struct varlink_call *call);
+int ctl_dispatch(struct session *session, const struct varlink_call *asked);
 
 /* Does what a line of text says, without an answer.  'who' names the writer in the log. */
 void ctl_obey(struct control *control, const char *line, const char *who);
@@ -144,6 +144,6 @@ int ctl_act_blindly(struct control *control, const struct ctl_verb *verb,
 
 /* Makes and opens the FIFO. 0 or -1. */
 int ctl_fifo_open(struct control *control, struct coop_err *err);
-int ctl_fifo_life(void *control);
+int ctl_fifo_life(void *arg);
 
 #endif

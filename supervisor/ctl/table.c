@@ -220,6 +220,16 @@ static void print_cell(FILE *out, const struct screen *screen, const char *text,
         fprintf(out, "%*s", pad, "");
 }
 
+/* The text as it fits into what is left of the line behind 'used': NULL when all of it does. */
+static char *cut_to_fit(const struct screen *screen, size_t used, const char *text)
+{
+    size_t room = screen->width > used + 1 ? screen->width - used - 1 : 1;
+
+    if (!screen->width || used + text_width(text) <= screen->width)
+        return NULL;
+    return strndup(text, cut_at(text, room));
+}
+
 static void print_line(const struct table *table, const struct layout *layout, FILE *out,
                        const struct screen *screen, ptrdiff_t row)
 {
@@ -236,11 +246,8 @@ static void print_line(const struct table *table, const struct layout *layout, F
             continue;
         if (used > 0)
             used += (size_t)fprintf(out, "%*s", GAP, "");
-        if (last && screen->width && used + text_width(text) > screen->width) {
-            size_t room = screen->width > used + 1 ? screen->width - used - 1 : 1;
-
-            cut = strndup(text, cut_at(text, room));
-        }
+        if (last)
+            cut = cut_to_fit(screen, used, text);
         print_cell(out, screen, cut ? cut : text, sgr, layout->widths[i], column->right && !cut,
                    last);
         if (cut)

@@ -15,7 +15,7 @@ const char *event_kind_word(enum event_kind kind)
 #undef X
     };
 
-    return words[kind];
+    return kind < EVENT_KINDS ? words[kind] : "unknown";
 }
 
 static const char *sentence(enum event_kind kind)

@@ -140,7 +140,7 @@ int coop_inside(void);
 
 /* Sets the number of processors (1 to 64) while running; returns the number before, or
  * -EINVAL, -EPERM in simulation. Fewer take effect as the surplus run dry. */
-int coop_set_procs(int procs);
+int coop_set_procs(int count);
 
 #ifdef __cplusplus
 }
