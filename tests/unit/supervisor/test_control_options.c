@@ -162,3 +162,24 @@ Test(options, the_help_names_every_verb_and_every_option)
     cr_expect(strstr(text, "111"));
     free(text);
 }
+
+Test(options, the_manual_page_names_every_verb_and_every_option)
+{
+    static const char *const names[] = {"socket", "json",   "timeout", "no-wait", "follow",
+                                        "lines",  "signal", "help",    "version"};
+    static char page[65536];
+    FILE *file = fopen(SOURCE_DIR "/supervisor/coopctl.1", "re");
+    char item[64];
+
+    cr_assert(file);
+    cr_assert_gt(fread(page, 1, sizeof page - 1, file), 0);
+    fclose(file);
+    for (size_t i = 0; i < CTL_VERBS; i++) {
+        str_format(item, sizeof item, "\n.It Cm %s", ctl_verbs[i].word);
+        cr_expect(strstr(page, item), "%s", item);
+    }
+    for (size_t i = 0; i < COOP_COUNT(names); i++) {
+        str_format(item, sizeof item, "-%s", names[i]);
+        cr_expect(strstr(page, item), "%s", item);
+    }
+}
