@@ -88,6 +88,30 @@ void cannot(const char *why)
     exit(77);
 }
 
+/* ---- staying harmless ---- */
+
+/* Several attacks would be real ones outside: kill(-1) as root ends every process of the machine.
+ * So none starts unless the runner has told which namespaces are the host's, and we are in
+ * others.  This holds for a broken sandbox, too: it fails the test and harms nobody. */
+static int is_outside(const char *key, const char *path)
+{
+    char here[64] = "";
+    const char *host = fact(key);
+
+    return !host || readlink(path, here, sizeof here - 1) <= 0 || strcmp(host, here) == 0;
+}
+
+pid_t target(const char *key)
+{
+    long pid = fact_number(key);
+
+    if (pid <= 1) { /* 0 and -1 mean "all of us" and "everybody" to kill(2) */
+        dprintf(STDERR_FILENO, "no target '%s'\n", key);
+        exit(2);
+    }
+    return (pid_t)pid;
+}
+
 /* ---- main ---- */
 
 static const struct attack *find(const char *name)
@@ -111,6 +135,11 @@ int main(int argc, char **argv)
         return 2;
     }
     facts = argv + 2;
+    if (is_outside("host_pid", "/proc/self/ns/pid") ||
+        is_outside("host_mnt", "/proc/self/ns/mnt")) {
+        dprintf(STDERR_FILENO, "attacker: not in a sandbox of its own: nothing is tried\n");
+        return 2;
+    }
     attack->run();
     if (doors == 0)
         dprintf(STDERR_FILENO, "%s: tried nothing\n", attack->name);

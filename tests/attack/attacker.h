@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /*
  * attacker.h - what an attack on a sandbox looks like from inside
@@ -19,12 +20,18 @@
  * The program is static, so that it runs in an empty root, and speaks to the kernel by syscall(2)
  * where libc would be helpful.
  *
+ * An attack must be harmless even where it succeeds: main() refuses to start one in the host's PID
+ * or mount namespace, a target is named by target(), and nothing is removed, cut or renamed.
+ *
  * Exit code: 0 every door was shut, 1 one was open (stderr says which), 77 it cannot be tried.
  */
 
 /* Facts about the outside that the runner tells: "victim=4711". NULL when it does not say. */
 const char *fact(const char *key);
 long fact_number(const char *key);
+
+/* A process to attack. Ends the program when the runner has named none: never 0, 1 or -1. */
+pid_t target(const char *key);
 
 /* Tells of one door. 'open': the attack got through. */
 void door(int open, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -137,16 +137,16 @@ static void foreign_proc(void)
             close(fd);
     }
     refuse_open("/proc/1/mem", O_RDWR);
-    snprintf(path, sizeof path, "/proc/%ld/status", fact_number("victim"));
+    snprintf(path, sizeof path, "/proc/%d/status", (int)target("victim"));
     refuse_open(path, O_RDONLY);
-    snprintf(path, sizeof path, "/proc/%ld/root", fact_number("launcher"));
+    snprintf(path, sizeof path, "/proc/%d/root", (int)target("launcher"));
     refuse_open(path, O_RDONLY);
 }
 
 static void self_exe(void)
 {
     refuse_open("/proc/self/exe", O_WRONLY);
-    refuse_open("/proc/self/exe", O_RDWR | O_TRUNC);
+    refuse_open("/proc/self/exe", O_RDWR);
     refuse_open("/proc/1/exe", O_WRONLY);
     refuse_open("/proc/1/exe", O_RDWR);
     {
@@ -267,29 +267,34 @@ static void mount_calls(void)
 
 static void write_system(void)
 {
+    struct stat st;
     static const char *const files[] = {
         "/usr/coop-attack", "/usr/bin/coop-attack", "/usr/lib/coop-attack", "/etc/coop-attack",
         "/bin/coop-attack", "/lib/coop-attack",     "/sbin/coop-attack"};
 
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        refuse_open(files[i], O_WRONLY | O_CREAT);
+        if (refuse_open(files[i], O_WRONLY | O_CREAT) >= 0)
+            (void)unlink(files[i]);
     shut(mkdir("/usr/coop-attack.d", 0700), "mkdir in /usr", 0);
-    shut(rename("/usr/bin/env", "/usr/bin/env.coop"), "rename in /usr/bin", 0);
-    shut(unlink("/usr/bin/coop-none"), "unlink in /usr/bin", 0);
-    refuse_open("/usr/bin/env", O_WRONLY);
+    (void)rmdir("/usr/coop-attack.d");
+    shut(symlink("nowhere", "/usr/bin/coop-attack"), "symlink in /usr/bin", 0);
+    (void)unlink("/usr/bin/coop-attack");
+    refuse_open("/usr/bin/env", O_WRONLY); /* opened, never written */
     refuse_open("/etc/passwd", O_WRONLY);
-    shut(chmod("/usr/bin/env", 0777), "chmod in /usr/bin", 0);
+    shut(stat("/usr/bin/env", &st) < 0 ? -1 : chmod("/usr/bin/env", st.st_mode & 07777),
+         "chmod in /usr/bin", 0);
     shut(syscall(SYS_mount, NULL, "/usr", NULL, (unsigned long)(MS_REMOUNT | MS_BIND), NULL),
          "remount /usr read-write", EPERM, ENOSYS, EINVAL, 0);
     shut(syscall(SYS_mount, NULL, "/", NULL, (unsigned long)(MS_REMOUNT | MS_BIND), NULL),
          "remount / read-write", EPERM, ENOSYS, EINVAL, 0);
-    refuse_open("/usr/coop-attack", O_WRONLY | O_CREAT);
+    if (refuse_open("/usr/coop-attack", O_WRONLY | O_CREAT) >= 0)
+        (void)unlink("/usr/coop-attack");
 }
 
 static void cross_links(void)
 {
     shut(link("/usr/bin/env", "/tmp/coop-link"), "link from a read-only bind", 0);
-    shut(rename("/usr/bin/env", "/tmp/coop-env"), "rename out of a read-only bind", 0);
+    shut(rename("/usr/bin/coop-none", "/tmp/coop-env"), "rename out of a read-only bind", 0);
     shut(linkat(AT_FDCWD, "/proc/self/exe", AT_FDCWD, "/tmp/coop-exe", AT_SYMLINK_FOLLOW),
          "link to our own program", 0);
 }

@@ -1,0 +1,465 @@
+/*
+ * arena.c - see arena.h
+ */
+#include "attack/arena.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <grp.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CALLERS_GROUP 61999 /* a supplementary group of the caller, with a file of its own */
+#define NOBODY_ELSE   61998 /* owns what only that group may read */
+#define MAX_ARGS      64
+
+_Noreturn static void give_up(const char *what)
+{
+    fprintf(stderr, "arena: %s: %s\n", what, strerrorname_np(errno));
+    exit(2);
+}
+
+static void must(long result, const char *what)
+{
+    if (result < 0)
+        give_up(what);
+}
+
+/* ---- furnishing ---- */
+
+__attribute__((format(printf, 2, 3))) static void name(char *ret_path, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    must(vsnprintf(ret_path, ARENA_PATH, fmt, args), "name");
+    va_end(args);
+}
+
+static void write_file(const char *path, const char *text, uid_t uid, gid_t gid, mode_t mode)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+
+    must(fd, path);
+    must(write(fd, text, strlen(text)), path);
+    must(fchown(fd, uid, gid), path);
+    must(fchmod(fd, mode), path);
+    close(fd);
+}
+
+static void copy_program(const char *to, mode_t mode)
+{
+    int in = open(ATTACKER_PATH, O_RDONLY | O_CLOEXEC);
+    int out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+    char bytes[65536];
+    ssize_t got;
+
+    must(in, ATTACKER_PATH);
+    must(out, to);
+    while ((got = read(in, bytes, sizeof bytes)) > 0)
+        must(write(out, bytes, (size_t)got), to);
+    must(fchmod(out, mode), to);
+    close(in);
+    close(out);
+}
+
+/* cap_sys_admin=ep, in the layout of VFS_CAP_REVISION_2. */
+static void give_capability(const char *path)
+{
+    const unsigned char caps[20] = {0x01, 0, 0, 0x02, 0, 0, 0x20, 0};
+
+    must(setxattr(path, "security.capability", caps, sizeof caps, 0), "security.capability");
+}
+
+static void make_files(struct arena *arena)
+{
+    uid_t uid = arena->uid;
+
+    strcpy(arena->dir, "/tmp/coop-attack-XXXXXX");
+    if (!mkdtemp(arena->dir))
+        give_up("mkdtemp");
+    must(chmod(arena->dir, 0755), "chmod");
+    name(arena->home, "%s/home", arena->dir);
+    name(arena->work, "%s/work", arena->dir);
+    name(arena->secret, "%s/home/secret", arena->dir);
+    name(arena->attacker, "%s/work/attacker", arena->dir);
+    name(arena->suid, "%s/work/suid", arena->dir);
+    name(arena->fcaps, "%s/work/fcaps", arena->dir);
+    name(arena->node, "%s/work/node", arena->dir);
+    name(arena->group_file, "%s/work/group", arena->dir);
+    must(mkdir(arena->home, 0700), "mkdir");
+    must(mkdir(arena->work, 0755), "mkdir");
+    must(chown(arena->home, uid, uid), "chown");
+    must(chown(arena->work, uid, uid), "chown");
+    write_file(arena->secret, "the secret\n", uid, uid, 0600);
+    write_file(arena->group_file, "the group's\n", NOBODY_ELSE, CALLERS_GROUP, 0640);
+    copy_program(arena->attacker, 0755);
+    copy_program(arena->suid, 04755);
+    copy_program(arena->fcaps, 0755);
+    give_capability(arena->fcaps);
+    must(mknod(arena->node, S_IFCHR | 0666, makedev(1, 3)), "mknod");
+    must(chmod(arena->node, 0666), "chmod");
+}
+
+static void make_sockets(struct arena *arena)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    socklen_t length = sizeof in;
+
+    arena->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    must(arena->listener, "socket");
+    must(bind(arena->listener, (struct sockaddr *)&in, sizeof in), "bind");
+    must(listen(arena->listener, 8), "listen");
+    must(getsockname(arena->listener, (struct sockaddr *)&in, &length), "getsockname");
+    arena->port = ntohs(in.sin_port);
+
+    name(arena->name, "coop-attack-%d", (int)getpid());
+    memcpy(un.sun_path + 1, arena->name, strlen(arena->name));
+    arena->abstract = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    must(arena->abstract, "socket");
+    must(bind(arena->abstract, (struct sockaddr *)&un,
+              (socklen_t)(sizeof(sa_family_t) + 1 + strlen(arena->name))),
+         "bind");
+    must(listen(arena->abstract, 8), "listen");
+}
+
+static void become(uid_t uid)
+{
+    const gid_t group = CALLERS_GROUP;
+
+    must(setgroups(1, &group), "setgroups");
+    if (!uid)
+        return;
+    must(setresgid(uid, uid, uid), "setresgid");
+    must(setresuid(uid, uid, uid), "setresuid");
+}
+
+static pid_t make_victim(uid_t uid)
+{
+    pid_t parent = getpid(), pid = fork();
+
+    must(pid, "fork");
+    if (pid > 0)
+        return pid;
+    must(setpgid(0, 0), "setpgid"); /* alone in its group: an attack on that hits nobody else */
+    become(uid);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(0);
+    for (;;)
+        pause();
+}
+
+static void read_line(const char *path, char *ret_text, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? 0 : read(fd, ret_text, size - 1);
+
+    ret_text[got > 0 ? got : 0] = '\0';
+    if (fd >= 0)
+        close(fd);
+}
+
+void arena_open(struct arena *arena, uid_t uid)
+{
+    memset(arena, 0, sizeof *arena);
+    arena->uid = uid;
+    make_files(arena);
+    make_sockets(arena);
+    arena->victim = make_victim(uid);
+    arena->shmkey = 0x63000000 | (int)(getpid() & 0xffffff);
+    arena->shm = shmget(arena->shmkey, 4096, IPC_CREAT | 0666);
+    must(arena->shm, "shmget");
+    read_line("/proc/sys/kernel/core_pattern", arena->core_pattern, sizeof arena->core_pattern);
+    must(gethostname(arena->hostname, sizeof arena->hostname - 1), "gethostname");
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+void arena_close(struct arena *arena)
+{
+    kill(arena->victim, SIGKILL);
+    waitpid(arena->victim, NULL, 0);
+    shmctl(arena->shm, IPC_RMID, NULL);
+    close(arena->listener);
+    close(arena->abstract);
+    (void)nftw(arena->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- the caller, as dirty as it can be ---- */
+
+static void get_dirty(const struct arena *arena)
+{
+    sigset_t blocked;
+    int fd;
+
+    fd = open("/", O_RDONLY); /* not close-on-exec: it leaks, which is the point */
+    dup2(fd, 37);
+    fd = open(arena->home, O_RDONLY);
+    dup2(fd, 500);
+    fd = open(arena->secret, O_RDWR);
+    dup2(fd, 9);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_IGN);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR1);
+    sigaddset(&blocked, SIGTERM);
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
+    umask(0);
+    alarm(1000);
+    setenv("HOME", arena->home, 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+    setenv("GITHUB_TOKEN", "secret", 1);
+    setenv("DB_PASSWORD", "secret", 1);
+    setenv("SSH_AUTH_SOCK", "/tmp/agent", 1);
+    setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/tmp/bus", 1);
+    unsetenv("COOP_INIT");
+}
+
+struct facts {
+    char text[24][ARENA_PATH + 32];
+    int count;
+};
+
+__attribute__((format(printf, 2, 3))) static void add_fact(struct facts *facts, const char *fmt,
+                                                           ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(facts->text[facts->count++], sizeof facts->text[0], fmt, args);
+    va_end(args);
+}
+
+static void add_namespace(struct facts *facts, const char *key, const char *path)
+{
+    char here[64] = "";
+
+    must(readlink(path, here, sizeof here - 1), path);
+    add_fact(facts, "%s=%s", key, here);
+}
+
+static void tell(const struct arena *arena, const struct visit *visit, struct facts *facts)
+{
+    add_namespace(facts, "host_pid", "/proc/self/ns/pid");
+    add_namespace(facts, "host_mnt", "/proc/self/ns/mnt");
+    add_fact(facts, "victim=%d", (int)arena->victim);
+    add_fact(facts, "launcher=%d", (int)getpid());
+    add_fact(facts, "secret=%s", arena->secret);
+    add_fact(facts, "home=%s", arena->home);
+    add_fact(facts, "suid=%s", arena->suid);
+    add_fact(facts, "fcaps=%s", arena->fcaps);
+    add_fact(facts, "node=%s", arena->node);
+    add_fact(facts, "port=%d", arena->port);
+    add_fact(facts, "socket=%s", arena->name);
+    add_fact(facts, "shm=%d", arena->shm);
+    add_fact(facts, "shmkey=%d", arena->shmkey);
+    add_fact(facts, "bound=400");
+    add_fact(facts, "limit=100");
+    if (!arena->uid)
+        add_fact(facts, "group_file=%s", arena->group_file);
+    if (visit->mode == BOUND) {
+        add_fact(facts, "sees_home=1");
+        add_fact(facts, "tmp_read_only=1");
+        if (!arena->uid)
+            add_fact(facts, "sees_shadow=1");
+    }
+    if (getenv("COOP_ATTACK_VERBOSE"))
+        add_fact(facts, "verbose=1");
+}
+
+_Noreturn static void become_coop_run(const struct arena *arena, const struct visit *visit)
+{
+    struct facts facts = {.count = 0};
+    const char *argv[MAX_ARGS] = {COOP_RUN_PATH};
+    int n = 1;
+
+    for (const char *const *o = visit->options; o && *o; o++)
+        argv[n++] = *o;
+    if (visit->mode == BOUND) {
+        argv[n++] = "--ro-bind";
+        argv[n++] = "/";
+        argv[n++] = "/";
+    }
+    argv[n++] = "--";
+    if (visit->command) {
+        for (const char *const *c = visit->command; *c; c++)
+            argv[n++] = *c;
+    } else {
+        argv[n++] = arena->attacker;
+        argv[n++] = visit->attack;
+        tell(arena, visit, &facts);
+        for (int i = 0; i < facts.count; i++)
+            argv[n++] = facts.text[i];
+    }
+    execv(COOP_RUN_PATH, (char *const *)(void *)argv);
+    give_up(COOP_RUN_PATH);
+}
+
+static void take_terminal(int tty)
+{
+    setsid();
+    must(ioctl(tty, TIOCSCTTY, 0), "TIOCSCTTY");
+    for (int fd = 0; fd < 3; fd++)
+        must(dup2(tty, fd), "dup2");
+}
+
+pid_t arena_start(const struct arena *arena, const struct visit *visit)
+{
+    pid_t parent = getpid(), pid = fork();
+    int null;
+
+    must(pid, "fork");
+    if (pid > 0)
+        return pid;
+    must(chdir(arena->work), arena->work);
+    null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    dup2(null, 0);
+    if (visit->tty)
+        take_terminal(visit->tty);
+    if (visit->out)
+        dup2(visit->out, 1);
+    become(arena->uid);
+    prctl(PR_SET_DUMPABLE, 1);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(99);
+    get_dirty(arena);
+    become_coop_run(arena, visit);
+}
+
+/* ---- afterwards ---- */
+
+int arena_wait(pid_t pid, int seconds)
+{
+    struct pollfd wait = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+    int status = 0, ready = poll(&wait, 1, seconds * 1000);
+
+    if (ready != 1) {
+        fprintf(stderr, "still running after %d s: killed\n", seconds);
+        kill(pid, SIGKILL);
+    }
+    waitpid(pid, &status, 0);
+    close(wait.fd);
+    if (ready != 1)
+        return -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int arena_run(const struct arena *arena, const struct visit *visit)
+{
+    return arena_wait(arena_start(arena, visit), 30);
+}
+
+static bool unharmed(bool holds, const char *what)
+{
+    if (!holds)
+        fprintf(stderr, "HARM: %s\n", what);
+    return holds;
+}
+
+static bool nobody_came(int listener)
+{
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (fd >= 0)
+        close(fd);
+    return fd < 0;
+}
+
+bool arena_check(const struct arena *arena)
+{
+    char text[256];
+    bool good;
+
+    good = unharmed(waitpid(arena->victim, NULL, WNOHANG) == 0, "the victim has died");
+    read_line("/proc/sys/kernel/core_pattern", text, sizeof text);
+    good &= unharmed(strcmp(text, arena->core_pattern) == 0, "core_pattern has changed");
+    memset(text, 0, sizeof text);
+    gethostname(text, sizeof text - 1);
+    good &= unharmed(strcmp(text, arena->hostname) == 0, "the host name has changed");
+    good &= unharmed(access("/usr/coop-attack", F_OK) < 0, "/usr was written");
+    good &= unharmed(access("/etc/coop-attack", F_OK) < 0, "/etc was written");
+    good &= unharmed(access("/tmp/coop-link", F_OK) < 0, "/tmp was written");
+    read_line(arena->secret, text, sizeof text);
+    good &= unharmed(strcmp(text, "the secret\n") == 0, "the secret has changed");
+    good &= unharmed(nobody_came(arena->listener), "the listener was reached");
+    good &= unharmed(nobody_came(arena->abstract), "the abstract socket was reached");
+    return good;
+}
+
+/* By the program or folder: names can be changed, these only by losing them. */
+static bool belongs(const struct arena *arena, const char *pid)
+{
+    char path[64], target[PATH_MAX];
+    const char *const links[] = {"exe", "cwd"};
+
+    for (size_t i = 0; i < 2; i++) {
+        ssize_t length;
+
+        snprintf(path, sizeof path, "/proc/%.16s/%s", pid, links[i]);
+        length = readlink(path, target, sizeof target - 1);
+        target[length > 0 ? length : 0] = '\0';
+        if (strncmp(target, arena->work, strlen(arena->work)) == 0)
+            return true;
+    }
+    return false;
+}
+
+int arena_processes(const struct arena *arena)
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    int count = 0;
+
+    while (proc && (entry = readdir(proc)))
+        if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9')
+            count += belongs(arena, entry->d_name);
+    if (proc)
+        closedir(proc);
+    return count;
+}
+
+bool arena_empties(const struct arena *arena, int seconds)
+{
+    /* Nothing announces the end of a process that is not ours: look again, for a while. */
+    for (int i = 0; i < seconds * 100; i++) {
+        if (arena_processes(arena) == 0)
+            return true;
+        (void)poll(NULL, 0, 10);
+    }
+    return false;
+}
+
+uid_t arena_user(void)
+{
+    return 61000 + (uid_t)(getpid() % 900);
+}

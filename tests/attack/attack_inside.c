@@ -1,0 +1,68 @@
+/*
+ * attack_inside.c - one attack from inside, in every kind of sandbox and by every kind of caller
+ *
+ *     attack_inside ATTACK [OPTION-OF-COOP-RUN...]
+ *
+ * Four rounds: no option at all and `--ro-bind / /`, each as root and as an ordinary user.  An
+ * attack that does not apply in a round (77) is said; it must apply in at least one.  The last
+ * attack of each round is "harmless": it shows that what should work does, so that a sandbox in
+ * which nothing runs at all does not pass for a safe one.
+ */
+#include "attack/arena.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const mode_names[MODES] = {"default", "--ro-bind / /"};
+
+/* 1: refused, 0: does not apply, -1: got through. */
+static int play(const struct arena *arena, const struct visit *visit)
+{
+    int code = arena_run(arena, visit);
+    bool good = arena_check(arena);
+
+    printf("%-20s %-14s as %-5s: %s\n", visit->attack, mode_names[visit->mode],
+           arena->uid ? "user" : "root",
+           !good || (code != 0 && code != 77) ? "GOT THROUGH, or could not run"
+           : code == 77                       ? "does not apply"
+                                              : "refused");
+    if (code != 0 && code != 77)
+        printf("exit code %d\n", code);
+    return !good || (code != 0 && code != 77) ? -1 : code == 0;
+}
+
+int main(int argc, char **argv)
+{
+    int refused = 0, through = 0;
+
+    if (argc < 2) {
+        fprintf(stderr, "usage: attack_inside ATTACK [OPTION...]\n");
+        return 2;
+    }
+    if (geteuid() != 0) {
+        printf("SKIP: needs root, to be an ordinary user that nobody else is\n");
+        return 77;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (int user = 0; user < 2; user++) {
+        struct arena arena;
+
+        arena_open(&arena, user ? arena_user() : 0);
+        for (int mode = 0; mode < MODES; mode++) {
+            struct visit visit = {.mode = (enum mode)mode,
+                                  .attack = argv[1],
+                                  .options = (const char *const *)(void *)(argv + 2)};
+            int result = play(&arena, &visit);
+
+            refused += result > 0;
+            through += result < 0;
+            visit.attack = "harmless";
+            through += play(&arena, &visit) <= 0;
+        }
+        arena_close(&arena);
+    }
+    if (!refused)
+        printf("it was never tried\n");
+    return through || !refused;
+}
