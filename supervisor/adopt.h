@@ -23,11 +23,11 @@ struct survivors {
 };
 
 /* For journal_read(): adds one. */
-void survivors_add(void *survivors, const struct survivor *survivor);
+void survivors_add(void *arg, const struct survivor *survivor);
 
 /* Ends them all; 0, or -1 when some could not be ended (then nothing may be started). */
-int survivors_end(struct survivors *survivors, struct machine *machine, struct coop_err *err);
+int survivors_end(struct survivors *all, struct machine *machine, struct coop_err *err);
 
-void survivors_done(struct survivors *survivors);
+void survivors_done(struct survivors *all);
 
 #endif
