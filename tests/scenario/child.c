@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/scope.h"
@@ -63,10 +64,16 @@ static void ignore(const char *number)
     signal(atoi(number), SIG_IGN);
 }
 
+/* In the parent: waits and says yes; the zombies of a scenario are never our own. */
+static bool wait_for(pid_t child)
+{
+    return child != 0 && (child < 0 || waitpid(child, NULL, 0) == child);
+}
+
 /* A grandchild in a session of its own, without our descriptors, that only SIGKILL ends. */
 static void daemonize(const char *name)
 {
-    if (fork() > 0)
+    if (wait_for(fork()))
         return;
     setsid();
     if (fork() > 0)
@@ -83,11 +90,8 @@ static void daemonize(const char *name)
 static void orphans(const char *count)
 {
     for (int i = atoi(count); i > 0; i--) {
-        pid_t pid = fork();
-
-        if (pid == 0) {
-            if (fork() == 0)
-                _exit(0);
+        if (!wait_for(fork())) {
+            (void)!fork();
             _exit(0);
         }
     }
@@ -178,6 +182,33 @@ static void bye(const char *words)
     signal(SIGTERM, go);
 }
 
+static const char *names[NSIG];
+
+static void tell_name(int signo)
+{
+    say(names[signo]);
+}
+
+static void tell_name_and_go(int signo)
+{
+    say(names[signo]);
+    _exit(0);
+}
+
+/* NUMBER=TEXT: what to say when that signal comes. */
+static void tell(const char *words)
+{
+    names[atoi(words)] = strchr(words, '=') + 1;
+    signal(atoi(words), tell_name);
+}
+
+/* The same, and then leave with 0. */
+static void leave_on(const char *words)
+{
+    names[atoi(words)] = strchr(words, '=') + 1;
+    signal(atoi(words), tell_name_and_go);
+}
+
 static void closing(const char *unused)
 {
     (void)unused;
@@ -198,6 +229,7 @@ static const struct {
     {"leader-exits", false, leader_exits},
     {"exit",    true,  leave},     {"append",  true,  append},
     {"bye",     true,  bye},
+    {"tell",    true,  tell},      {"leave",   true,  leave_on},
 };
 /* clang-format on */
 

@@ -41,16 +41,6 @@ coop_nsec words_call_deadline(const struct scn *s)
     return words_deadline(s, NULL, CALL_SECONDS * COOP_NSEC_PER_SEC);
 }
 
-struct proc *words_supervisor(const struct scn *s)
-{
-    struct proc *first = NULL;
-
-    for (struct proc *p = s->procs; p; p = p->next)
-        if (p->supervisor)
-            first = p;
-    return first;
-}
-
 char *words_path(const struct scn *s, const char *path)
 {
     return path[0] == '/' ? keep_printf("%s", path) : keep_printf("%s/%s", s->world->dir, path);
@@ -69,7 +59,7 @@ static char **environment(const struct scn *s)
     static const char *const pass_on[] = {"ASAN_OPTIONS",  "TSAN_OPTIONS", "UBSAN_OPTIONS",
                                           "LSAN_OPTIONS",  "GCOV_PREFIX",  "COOP_SKIP_STEP",
                                           "COOP_SKIP_EDGE"};
-    const struct proc *sup = words_supervisor(s);
+    const struct proc *sup = s->first;
     char **env = keep(ENV_MAX * sizeof *env);
     int n = 0;
 
@@ -229,12 +219,13 @@ int word_supervisor(struct scn *s, struct args *a)
                      keep_printf("--log-dir"),   keep_printf("%s/log", home)};
     bool extra = a->argc > 1 && strcmp(a->argv[1], "-args") == 0;
 
-    if ((mkdir(home, 0700) < 0 && errno != EEXIST) || words_give_to_user(s, home) < 0)
+    if ((mkdir(home, 0755) < 0 && errno != EEXIST) || words_give_to_user(s, home) < 0)
         return scn_fail(s, "folder '%s': %s", home, coop_strerror(errno));
     append(p, COOP_COUNT(words), words);
     if (extra)
         append(p, a->argc - 2, a->argv + 2);
     p->supervisor = true;
+    s->first = s->first ? s->first : p;
     p->socket = words[3];
     p->next = s->procs;
     s->procs = p;

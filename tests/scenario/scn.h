@@ -66,6 +66,7 @@ struct scn {
     const struct stmt *at; /* the statement being played */
     struct world *world;
     struct proc *procs; /* supervisors and background programs, newest first */
+    struct proc *first; /* the first supervisor: the one `ctl` speaks to */
     struct proc *last;  /* the last `ctl`, `run`, `coopd` or `exec` */
     struct variable *vars;
     bool as_user;   /* inside an `as user` statement */

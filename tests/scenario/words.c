@@ -112,7 +112,7 @@ static int word_signal(struct scn *s, struct args *a)
 static int word_kill(struct scn *s, struct args *a)
 {
     const char *whom = a->argv[1];
-    struct proc *sup = words_supervisor(s);
+    struct proc *sup = s->first;
     int result = SCN_OK;
     json_t *top, *one;
     size_t i;
@@ -159,7 +159,7 @@ static int word_raw(struct scn *s, struct args *a)
                              .no_end = args_flag(a, "-no-end")};
     const char *fill = args_option(a, "-fill");
     const char *depth = args_option(a, "-depth");
-    struct proc *sup = words_supervisor(s);
+    struct proc *sup = s->first;
 
     if (!sup)
         return scn_fail(s, "no supervisor");
@@ -175,7 +175,7 @@ static int word_raw(struct scn *s, struct args *a)
 /* hold N TEXT: N clients that begin a call and never end it; $HELD says how many came in */
 static int word_hold(struct scn *s, struct args *a)
 {
-    struct proc *sup = words_supervisor(s);
+    struct proc *sup = s->first;
     unsigned count;
 
     if (!sup)
@@ -195,7 +195,7 @@ static int word_release(struct scn *s, struct args *a)
 /* fifo LINE: one line into control.fifo beside the socket */
 static int word_fifo(struct scn *s, struct args *a)
 {
-    struct proc *sup = words_supervisor(s);
+    struct proc *sup = s->first;
     const char *path = keep_printf("%s/control.fifo", sup ? scn_get(s, sup->name) : "");
     SCOPED_FD fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     char *line = keep_printf("%s\n", a->argv[0]);

@@ -13,9 +13,6 @@ coop_nsec words_deadline(const struct scn *s, const char *word, coop_nsec fallba
 /* For a command in the foreground. */
 coop_nsec words_call_deadline(const struct scn *s);
 
-/* The first supervisor of the script, which `ctl` and `kill SIGNAL SERVICE` mean. */
-struct proc *words_supervisor(const struct scn *s);
-
 /* A path of the script: relative to the scenario's folder. */
 char *words_path(const struct scn *s, const char *path);
 /* Inside `as user`: the file becomes the user's. */
