@@ -293,6 +293,10 @@ static void hint_for(const struct launch_report *report, const struct launch_pla
                   plan->flags & PLAN_NEW_ROOT
                       ? "it must exist inside the sandbox, and so must its interpreter"
                       : "is it installed, and is its interpreter?");
+    else if (report->sys == EISDIR)
+        coop_hint(err,
+                  "through the descriptor of a directory the program could leave its root: "
+                  "redirect 0, 1 and 2 from and to files, pipes or terminals");
     else if (report->sys == ENOSYS)
         coop_hint(err, "this kernel lacks the call, or a filter around us hides it");
     else if (report->sys == EPERM || (report->sys == EACCES && strcmp(step, "exec") != 0))

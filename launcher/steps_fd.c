@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 static int first_free(const struct child *c)
 {
@@ -33,6 +34,20 @@ static int lift(struct child *c, int *fd, int floor)
     return 0;
 }
 
+/* Through the descriptor of a directory a program walks out of any root (CVE-2024-21626). */
+static int refuse_directory(struct child *c, int fd)
+{
+    struct stat st;
+    long r;
+
+    if (!(c->plan->flags & PLAN_NEW_ROOT))
+        return 0;
+    r = raw4(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH);
+    if (r >= 0 && S_ISDIR(st.st_mode))
+        r = -EISDIR;
+    return r < 0 ? step_fail(c, r, "fstat", "a descriptor to hand down") : 0;
+}
+
 int step_keep_fds(struct child *c)
 {
     int floor = first_free(c),
@@ -43,8 +58,11 @@ int step_keep_fds(struct child *c)
         return step_fail(c, -EMFILE, "too many descriptors to hand down", NULL);
     for (unsigned i = 0; i < sizeof special / sizeof special[0] && r >= 0; i++)
         r = lift(c, special[i], floor);
-    for (unsigned i = 0; i < c->io.fd_count && r >= 0; i++)
-        r = lift(c, &c->io.fds[i], floor);
+    for (unsigned i = 0; i < c->io.fd_count && r >= 0; i++) {
+        r = refuse_directory(c, c->io.fds[i]);
+        if (r >= 0)
+            r = lift(c, &c->io.fds[i], floor);
+    }
     for (unsigned i = 0; i < 3 && r >= 0; i++) {
         if (c->io.stdio[i] < 0) {
             long null = raw4(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
@@ -53,7 +71,9 @@ int step_keep_fds(struct child *c)
                 return step_fail(c, null, "openat", "/dev/null");
             c->io.stdio[i] = (int)null;
         }
-        r = lift(c, &c->io.stdio[i], floor);
+        r = refuse_directory(c, c->io.stdio[i]);
+        if (r >= 0)
+            r = lift(c, &c->io.stdio[i], floor);
     }
     return r;
 }
