@@ -1,7 +1,7 @@
 #!/bin/sh
 # coverage.sh ROOT MAP - does the map of cases hold?
 # A test is named as a Criterion case (chan.close_wakes_all; CORO_TEST and its like too), as a scenario below tests/scenario
-# (10-life/stop_timeout.scn), or as a word in a plain program below tests (stress/storm.c#lost_wakeup).
+# (10-life/stop_timeout.scn), as a name of CTest's (attack.read-shadow), or as a word in a plain program below tests (stress/storm.c#lost_wakeup).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$1
@@ -12,6 +12,7 @@ cd "$root/tests"
 find unit attack stress fuzz -name '*.c' 2>/dev/null | xargs -r cat |
     tr '\n' ' ' | grep -oE '(Test|[A-Z]+_TEST[A-Z_]*)\([a-z0-9_]+, *[a-z0-9_]+' |
     sed 's/.*(//; s/, */./' >"$names"
+find . -name CMakeLists.txt | xargs -r awk -f "$here/ctest_names.awk" >>"$names"
 (cd scenario 2>/dev/null && find . -name '*.scn' | sed 's|^\./||') >>"$names" || true
 # path#word: the word must stand in that file, as a name of its own.
 cut -f 3 "$map" | tr ',' '\n' | grep '#' | sort -u | while IFS='#' read -r file word; do

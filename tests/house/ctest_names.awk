@@ -1,0 +1,31 @@
+# ctest_names.awk - the names of tests that CMakeLists.txt files give, also those of a foreach
+#   awk -f ctest_names.awk CMakeLists.txt...      add_test(NAME x) and coop_plain_test(x)
+{ sub(/#.*/, "") }
+/foreach\(/ {
+    collecting = 1
+    words = ""
+    sub(/.*foreach\(/, "")
+}
+collecting {
+    words = words " " $0
+    if (words !~ /\)/)
+        next
+    collecting = 0
+    sub(/\).*/, "", words)
+    count = split(words, item, " ") # the first is the variable
+    next
+}
+/endforeach/ { count = 0 }
+match($0, /(add_test\(NAME|coop_plain_test\() *[a-z0-9_.${}]+/) {
+    name = substr($0, RSTART, RLENGTH)
+    sub(/.*(NAME|\() */, "", name)
+    if (name !~ /[$]/)
+        print name
+    else if (count)
+        for (i = 2; i <= count; i++) {
+            one = name
+            at = index(one, "${" item[1] "}")
+            if (at)
+                print substr(one, 1, at - 1) item[i] substr(one, at + length(item[1]) + 3)
+        }
+}
