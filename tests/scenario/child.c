@@ -76,10 +76,10 @@ static void daemonize(const char *name)
     if (wait_for(fork()))
         return;
     setsid();
+    signal(SIGTERM, SIG_IGN); /* before it is an orphan: then it may be asked to stop at once */
+    signal(SIGHUP, SIG_IGN);
     if (fork() > 0)
         _exit(0);
-    signal(SIGTERM, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
     prctl(PR_SET_NAME, name);
     close_range(0, ~0U, 0);
     for (;;)
