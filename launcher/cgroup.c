@@ -348,10 +348,21 @@ static int remove_group(struct visitor *visitor, int above, const char *name)
 
 /* ---- the calls on a leaf and all below it ---- */
 
+/* "coop-<pid>/<leaf>" and nothing else.  Paths come back from a journal: a damaged one, "." say,
+ * must never mean the group that the whole machine is in. */
+static bool is_leaf(const char *path)
+{
+    size_t tree = strncmp(path, "coop-", 5) == 0 ? strspn(path + 5, "0123456789") : 0;
+    const char *leaf = path + 5 + tree + 1;
+
+    return tree > 0 && path[5 + tree] == '/' && *leaf && *leaf != '.' && !strchr(leaf, '/');
+}
+
 int launch_cgroup_signal(const struct launch_cgroups *groups, const char *path, int sig)
 {
     struct visitor visitor = {.group = visit_procs, .sig = sig};
-    int r = visit(&visitor, groups->parent, path, LAUNCH_CGROUP_DEPTH);
+    int r =
+        is_leaf(path) ? visit(&visitor, groups->parent, path, LAUNCH_CGROUP_DEPTH) : -EINVAL;
 
     return r < 0 ? r : (int)visitor.count;
 }
@@ -367,7 +378,8 @@ ssize_t launch_cgroup_pids(const struct launch_cgroups *groups, const char *path
 
 int launch_cgroup_kill(const struct launch_cgroups *groups, const char *path)
 {
-    SCOPED_FD fd = open_file(groups->parent, path, "cgroup.kill", O_WRONLY);
+    SCOPED_FD fd =
+        is_leaf(path) ? open_file(groups->parent, path, "cgroup.kill", O_WRONLY) : -EINVAL;
     ssize_t wrote = fd < 0 ? fd : sys_write(fd, "1", 1);
     int left = 1;
 
@@ -384,7 +396,8 @@ int launch_cgroup_kill(const struct launch_cgroups *groups, const char *path)
 int launch_cgroup_remove(const struct launch_cgroups *groups, const char *path)
 {
     struct visitor visitor = {.leave = remove_group};
-    int r = visit(&visitor, groups->parent, path, LAUNCH_CGROUP_DEPTH);
+    int r =
+        is_leaf(path) ? visit(&visitor, groups->parent, path, LAUNCH_CGROUP_DEPTH) : -EINVAL;
 
     return r == -ENOENT ? 0 : r;
 }

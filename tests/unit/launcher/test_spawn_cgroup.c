@@ -150,6 +150,21 @@ Test(spawn_cgroup, the_spawner_puts_children_there_too)
     launch_plan_free(plan);
 }
 
+/* Signal 0 and an empty hierarchy of names: nothing could be hit even if this failed. */
+Test(spawn_cgroup, a_damaged_path_never_means_the_whole_machine)
+{
+    static const char *const paths[] = {
+        "",        ".",          "..",       "/",         "coop-",      "coop-1",
+        "coop-1/", "coop-x/web", "coop-1/.", "coop-1/..", "coop-1/a/b", "user.slice/web"};
+    const struct launch_cgroups nowhere = {.parent = -1, .own = -1};
+
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        cr_assert_eq(launch_cgroup_signal(&nowhere, paths[i], 0), -EINVAL, "'%s'", paths[i]);
+        cr_assert_eq(launch_cgroup_kill(&nowhere, paths[i]), -EINVAL, "'%s'", paths[i]);
+        cr_assert_eq(launch_cgroup_remove(&nowhere, paths[i]), -EINVAL, "'%s'", paths[i]);
+    }
+}
+
 /* ---- leftovers ---- */
 
 static void remember(const char *path, void *arg)

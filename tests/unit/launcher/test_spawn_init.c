@@ -37,6 +37,7 @@ static void start(struct run *run, int note, ...)
     if (pipe2(ends, O_CLOEXEC) < 0)
         abort();
     run->pid = fork();
+    cr_assert_geq(run->pid, 0);
     if (run->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         dup2(ends[1], 1);
@@ -49,15 +50,19 @@ static void start(struct run *run, int note, ...)
     run->out = fdopen(ends[0], "r");
 }
 
-/* The number after "WORD " in the next line. */
-static int number_after(struct run *run, const char *word)
+/* The PID after "WORD " in the next line.  The test ends here when there is none: a -1 that went
+ * on to kill(2) would mean everybody. */
+static pid_t number_after(struct run *run, const char *word)
 {
     char line[128] = "";
     size_t length = strlen(word);
+    int pid;
 
-    if (!fgets(line, sizeof line, run->out) || strncmp(line, word, length) != 0)
-        return -1;
-    return atoi(line + length);
+    cr_assert_not_null(fgets(line, sizeof line, run->out), "no '%s' came", word);
+    cr_assert_eq(strncmp(line, word, length), 0, "'%s' instead of '%s'", line, word);
+    pid = atoi(line + length);
+    cr_assert_gt(pid, 1);
+    return pid;
 }
 
 static int finish(struct run *run)

@@ -1,0 +1,262 @@
+/*
+ * attack_launcher.c - attacks on coop-run itself, and on what it leaves behind
+ *
+ *     attack_launcher CASE
+ *
+ * Each case runs as root and as an ordinary user, in an arena of its own; afterwards no process of
+ * the arena may live and nothing outside may have changed.
+ */
+#include "attack/arena.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#define KILL_ROUNDS 100 /* per caller: the corpus asks for 200 random points */
+
+#define CHECK(condition)                                                                       \
+    do {                                                                                       \
+        if (!(condition)) {                                                                    \
+            printf("%s:%d: %s\n", __func__, __LINE__, #condition);                             \
+            return false;                                                                      \
+        }                                                                                      \
+    } while (0)
+
+typedef bool case_fn(const struct arena *arena);
+
+/* One line from a pipe, waiting at most ten seconds for it. */
+static bool read_line(int fd, char *ret_line, size_t size)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    ssize_t got = poll(&wait, 1, 10000) == 1 ? read(fd, ret_line, size - 1) : -1;
+
+    ret_line[got > 0 ? got : 0] = '\0';
+    return got > 0;
+}
+
+/* ---- what stays behind ---- */
+
+static bool survivors(const struct arena *arena)
+{
+    const struct visit visit = {.attack = "survivors"};
+
+    CHECK(arena_run(arena, &visit) == 0);
+    CHECK(arena_empties(arena, 5));
+    return true;
+}
+
+/* Starts an attacker that stays, and waits until it says so. */
+static pid_t start_stayer(const struct arena *arena)
+{
+    struct visit visit = {.attack = "stay"};
+    char line[64];
+    int ends[2];
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        abort(); /* a -1 that went on to kill(2) would mean everybody */
+    visit.out = ends[1];
+    pid = arena_start(arena, &visit);
+    close(ends[1]);
+    if (!read_line(ends[0], line, sizeof line))
+        printf("it never got ready\n");
+    close(ends[0]);
+    return pid;
+}
+
+/* The payload ignores everything and has cleared its parent-death signal. */
+static bool kill_launcher(const struct arena *arena)
+{
+    pid_t pid = start_stayer(arena);
+
+    CHECK(arena_processes(arena) > 0);
+    kill(pid, SIGKILL);
+    CHECK(arena_wait(pid, 10) == 128 + SIGKILL);
+    CHECK(arena_empties(arena, 5));
+    return true;
+}
+
+/* At any moment of the setup: from before exec to well after the payload runs. */
+static bool kill_anywhere(const struct arena *arena)
+{
+    const struct visit visit = {.attack = "survivors"};
+    unsigned seed = (unsigned)getpid();
+
+    for (int round = 0; round < KILL_ROUNDS; round++) {
+        pid_t pid = arena_start(arena, &visit);
+        struct timespec moment = {.tv_nsec = (long)(rand_r(&seed) % 8000) * 1000};
+
+        (void)ppoll(NULL, 0, &moment, NULL);
+        kill(pid, SIGKILL);
+        (void)arena_wait(pid, 10);
+    }
+    CHECK(arena_empties(arena, 10));
+    return true;
+}
+
+/* ---- bombs ---- */
+
+/* Only an ordinary user: the kernel does not count root's processes. */
+static bool fork_bomb(const struct arena *arena)
+{
+    static const char *const limit[] = {"--limit-nproc=100", NULL};
+    const struct visit visit = {.attack = "fork-bomb", .options = limit};
+
+    if (!arena->uid)
+        return true;
+    CHECK(arena_run(arena, &visit) == 0);
+    CHECK(arena_empties(arena, 5));
+    return true;
+}
+
+/* ---- arguments and places ---- */
+
+static bool option_injection(const struct arena *arena)
+{
+    static const char *const odd[] = {
+        "/usr/bin/printf", "[%s]", "--bind", "-x", "a\nb", "%s%n", "", "--ro-bind", "--", NULL};
+    static const char *const named[] = {"--bind", "/", "/", NULL};
+    struct visit visit = {.command = odd};
+    char text[256];
+    int ends[2];
+
+    CHECK(pipe2(ends, O_CLOEXEC) == 0);
+    visit.out = ends[1];
+    CHECK(arena_run(arena, &visit) == 0);
+    CHECK(read_line(ends[0], text, sizeof text));
+    CHECK(strcmp(text, "[--bind][-x][a\nb][%s%n][][--ro-bind][--]") == 0);
+    visit.command = named; /* a program of that name does not exist */
+    CHECK(arena_run(arena, &visit) == 127);
+    close(ends[0]);
+    close(ends[1]);
+    return true;
+}
+
+static bool missing_cwd(const struct arena *arena)
+{
+    static const char *const options[] = {"--chdir", "/nonexistent/place", NULL};
+    const struct visit visit = {.attack = "harmless", .options = options};
+
+    CHECK(arena_run(arena, &visit) == 125);
+    return true;
+}
+
+/* A writable folder of the payload's holds a link to a folder outside; a later launch is told to
+ * put things "below" it. */
+static bool planted_link(const struct arena *arena)
+{
+    char bait[256], victim[256], target[512], inner[512];
+    const char *options[16] = {"--ro-bind", "/usr",      "/usr", "--symlink", "usr/lib64",
+                               "/lib64",    "--bind",    bait,   "/w",        "--dir",
+                               target,      "--symlink", "x",    inner,       NULL};
+    static const char *const command[] = {"/usr/bin/true", NULL};
+    const struct visit visit = {.options = options, .command = command};
+    struct stat st;
+
+    snprintf(bait, sizeof bait, "%s/bait", arena->work);
+    snprintf(victim, sizeof victim, "%s/outside", arena->dir);
+    CHECK(mkdir(bait, 0777) == 0 && mkdir(victim, 0777) == 0);
+    CHECK(chown(bait, arena->uid, arena->uid) == 0 &&
+          chown(victim, arena->uid, arena->uid) == 0);
+    snprintf(target, sizeof target, "%s/link", bait);
+    CHECK(symlink(victim, target) == 0);
+    snprintf(target, sizeof target, "/w/link/made");
+    snprintf(inner, sizeof inner, "/w/link/made-link");
+    (void)arena_run(arena, &visit); /* refused or harmless: what counts is the outside */
+    snprintf(target, sizeof target, "%s/made", victim);
+    CHECK(lstat(target, &st) < 0);
+    snprintf(target, sizeof target, "%s/made-link", victim);
+    CHECK(lstat(target, &st) < 0);
+    return true;
+}
+
+/* ---- terminal ---- */
+
+static int open_terminal(int *ret_inner)
+{
+    char name[64];
+    int outer = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+    if (outer < 0 || grantpt(outer) < 0 || unlockpt(outer) < 0 ||
+        ptsname_r(outer, name, sizeof name) != 0)
+        return -1;
+    *ret_inner = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    return outer;
+}
+
+/* With a real controlling terminal on 0-2: what is typed into it would wait in its input queue. */
+static bool terminal(const struct arena *arena)
+{
+    struct visit visit = {.attack = "terminal-injection"};
+    int inner = -1, outer = open_terminal(&inner), waiting = -1;
+
+    CHECK(outer >= 0 && inner >= 0);
+    CHECK(fchown(inner, arena->uid, (gid_t)-1) == 0);
+    visit.tty = inner;
+    CHECK(arena_run(arena, &visit) == 0);
+    CHECK(ioctl(inner, FIONREAD, &waiting) == 0);
+    CHECK(waiting == 0);
+    close(outer);
+    close(inner);
+    return true;
+}
+
+/* ---- the table ---- */
+
+static const struct {
+    const char *name;
+    case_fn *run;
+} cases[] = {
+    {"survivors", survivors},
+    {"kill-launcher", kill_launcher},
+    {"kill-anywhere", kill_anywhere},
+    {"fork-bomb", fork_bomb},
+    {"option-injection", option_injection},
+    {"missing-cwd", missing_cwd},
+    {"planted-link", planted_link},
+    {"terminal", terminal},
+};
+
+static bool run_as(case_fn *run, uid_t uid)
+{
+    struct arena arena;
+    bool good;
+
+    arena_open(&arena, uid);
+    good = run(&arena);
+    good = arena_check(&arena) && good;
+    if (!arena_empties(&arena, 5)) {
+        printf("%d processes are left\n", arena_processes(&arena));
+        good = false;
+    }
+    arena_close(&arena);
+    printf("as %s: %s\n", uid ? "user" : "root", good ? "held" : "FAILED");
+    return good;
+}
+
+int main(int argc, char **argv)
+{
+    if (geteuid() != 0) {
+        printf("SKIP: needs root, to be an ordinary user that nobody else is\n");
+        return 77;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (size_t i = 0; argc > 1 && i < sizeof cases / sizeof *cases; i++)
+        if (strcmp(cases[i].name, argv[1]) == 0) {
+            bool root = run_as(cases[i].run, 0), user = run_as(cases[i].run, arena_user());
+
+            return root && user ? 0 : 1;
+        }
+    fprintf(stderr, "usage: attack_launcher CASE\n");
+    return 2;
+}
