@@ -1,0 +1,289 @@
+/* coop-run as a program: exit codes, signals, and what of the caller does not get in. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char output[8192];
+
+/* Reads until the last writer is gone. */
+static void collect(int fd)
+{
+    size_t used = 0;
+    ssize_t n;
+
+    while ((n = read(fd, output + used, sizeof output - 1 - used)) > 0)
+        used += (size_t)n;
+    output[used] = '\0';
+    close(fd);
+}
+
+/* Starts coop-run with these words in "/usr", its 1 and 2 in a pipe. The pid. */
+static pid_t start(const char *const *words, int *ret_pipe, void (*bend)(void))
+{
+    const char *argv[32] = {COOP_RUN};
+    int ends[2], n = 1;
+    pid_t pid;
+
+    while (*words && n < 31)
+        argv[n++] = *words++;
+    cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+    pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        dup2(ends[1], 1);
+        dup2(ends[1], 2);
+        if (bend)
+            bend();
+        if (chdir("/usr") == 0)
+            execv(COOP_RUN, (char *const *)(void *)argv);
+        _exit(99);
+    }
+    close(ends[1]);
+    *ret_pipe = ends[0];
+    return pid;
+}
+
+static int finish(pid_t pid, int pipe_end)
+{
+    int status = -1;
+
+    collect(pipe_end);
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static int run_bent(void (*bend)(void), const char *const *words)
+{
+    int pipe_end;
+    pid_t pid = start(words, &pipe_end, bend);
+
+    return finish(pid, pipe_end);
+}
+
+#define RUN(...)        run_bent(NULL, (const char *const[]){__VA_ARGS__, NULL})
+#define BENT(how, ...)  run_bent(how, (const char *const[]){__VA_ARGS__, NULL})
+#define SAYS(text)      cr_assert(strstr(output, text), "'%s' is not in:\n%s", text, output)
+#define SILENT_ON(text) cr_assert(!strstr(output, text), "'%s' is in:\n%s", text, output)
+
+Test(run, exit_code_is_the_commands)
+{
+    cr_assert_eq(RUN("true"), 0, "%s", output);
+    cr_assert_eq(RUN("sh", "-c", "exit 7"), 7);
+    cr_assert_eq(RUN("--as-pid-1", "sh", "-c", "exit 8"), 8);
+    cr_assert_eq(RUN("--profile", "none", "sh", "-c", "exit 9"), 9);
+}
+
+Test(run, exit_code_of_a_killed_command_is_128_and_the_signal)
+{
+    cr_assert_eq(RUN("sh", "-c", "kill -9 $$"), 137);
+    cr_assert_eq(RUN("--profile", "none", "sh", "-c", "kill -15 $$"), 143);
+}
+
+Test(run, failures_of_its_own_are_125_126_127)
+{
+    cr_assert_eq(RUN("--no-such-flag", "true"), 125);
+    cr_assert_eq(RUN("--ro-bind", "/no/such", "/x", "true"), 125);
+    SAYS("step 'mounts': open_tree /no/such: No such file or directory");
+    SAYS("hint:");
+    cr_assert_eq(RUN("/usr/share"), 126);
+    cr_assert_eq(RUN("no-such-command"), 127);
+    SAYS("step 'exec': execve no-such-command: No such file or directory");
+}
+
+Test(run, the_command_may_use_those_numbers_itself)
+{
+    cr_assert_eq(RUN("sh", "-c", "exit 125"), 125);
+    SILENT_ON("coop-run:");
+}
+
+/* Waits for the first byte: the command is up. */
+static void wait_for_life(int pipe_end)
+{
+    struct pollfd ready = {.fd = pipe_end, .events = POLLIN};
+
+    cr_assert_eq(poll(&ready, 1, 10000), 1);
+}
+
+Test(run, signals_are_passed_on)
+{
+    static const char *const script[] = {
+        "sh", "-c", "trap 'echo got; exit 3' USR1; echo up; while :; do sleep 1; done", NULL};
+    int pipe_end;
+    pid_t pid = start(script, &pipe_end, NULL);
+
+    wait_for_life(pipe_end);
+    kill(pid, SIGUSR1);
+    cr_assert_eq(finish(pid, pipe_end), 3);
+    SAYS("got");
+}
+
+Test(run, nothing_lives_on_when_it_is_killed)
+{
+    static const char *const script[] = {"sh", "-c",
+                                         "echo up; setsid sleep 1000 & exec sleep 1000", NULL};
+    int pipe_end;
+    pid_t pid = start(script, &pipe_end, NULL);
+    struct pollfd hangup = {.events = POLLIN};
+
+    wait_for_life(pipe_end);
+    kill(pid, SIGKILL);
+    cr_assert_eq(waitpid(pid, NULL, 0), pid);
+    cr_assert_eq(read(pipe_end, output, 3), 3);
+    /* Both sleepers hold the pipe: its end is theirs. */
+    hangup.fd = pipe_end;
+    cr_assert_eq(poll(&hangup, 1, 10000), 1);
+    cr_assert(hangup.revents & POLLHUP);
+    close(pipe_end);
+}
+
+/* ---- what of the caller does not get in ---- */
+
+static void leak_descriptors(void)
+{
+    int fd = open("/etc/passwd", O_RDONLY);
+
+    dup2(fd, 77);
+    dup2(fd, 9);
+}
+
+Test(run, descriptors_of_the_caller_do_not_get_in)
+{
+    cr_assert_eq(BENT(leak_descriptors, "sh", "-c", "ls /proc/self/fd | wc -l"), 0);
+    cr_assert_str_eq(output, "4\n", "0, 1, 2 and that of ls itself, not: %s", output);
+}
+
+static void bend_signals(void)
+{
+    sigset_t all;
+
+    signal(SIGINT, SIG_IGN);
+    signal(SIGCHLD, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+Test(run, ignored_and_blocked_signals_do_not_get_in)
+{
+    static const char *const ways[] = {"--as-pid-1=no", "--as-pid-1", "--private-pids=no"};
+
+    for (size_t i = 0; i < 3; i++) {
+        cr_assert_eq(
+            BENT(bend_signals, ways[i], "grep", "-E", "SigBlk|SigIgn", "/proc/self/status"), 0,
+            "%s: %s", ways[i], output);
+        cr_assert_str_eq(output, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n",
+                         "%s: %s", ways[i], output);
+    }
+}
+
+static void bend_umask(void)
+{
+    umask(0);
+}
+
+Test(run, umask_does_not_get_in_nor_bend_the_mounts)
+{
+    cr_assert_eq(BENT(bend_umask, "sh", "-c", "umask; stat -c %a / /tmp /dev/shm /etc/passwd"),
+                 0);
+    cr_assert_str_eq(output, "0022\n755\n1777\n1777\n444\n", "%s", output);
+}
+
+static void bend_stdio(void)
+{
+    close(0);
+}
+
+Test(run, closed_descriptors_become_the_null_device)
+{
+    cr_assert_eq(BENT(bend_stdio, "readlink", "/proc/self/fd/0"), 0, "%s", output);
+    SAYS("/dev/null");
+}
+
+static void directory_as_stdin(void)
+{
+    dup2(open("/etc", O_RDONLY | O_DIRECTORY), 0);
+}
+
+Test(run, directory_as_a_descriptor_is_refused)
+{
+    cr_assert_eq(BENT(directory_as_stdin, "true"), 125);
+    SAYS("Is a directory");
+}
+
+static void secrets(void)
+{
+    setenv("MY_API_TOKEN", "abc", 1);
+    setenv("HARMLESS", "def", 1);
+}
+
+Test(run, secrets_of_the_environment_do_not_get_in)
+{
+    cr_assert_eq(BENT(secrets, "env"), 0);
+    SAYS("HARMLESS=def");
+    SILENT_ON("MY_API_TOKEN");
+    cr_assert_eq(BENT(secrets, "--scrub-environment=no", "env"), 0);
+    SAYS("MY_API_TOKEN=abc");
+}
+
+Test(run, own_command_line_is_not_readable_inside)
+{
+    cr_assert_eq(
+        RUN("--setenv", "A", "hidden-words", "sh", "-c", "tr '\\0' ' ' < /proc/1/cmdline"), 0);
+    SILENT_ON("hidden-words");
+}
+
+/* ---- what is there ---- */
+
+Test(run, explain_prints_the_recipe_and_does_nothing)
+{
+    cr_assert_eq(RUN("--explain", "false"), 0);
+    SAYS("seccomp: last: the filter already judges every later call");
+    SAYS("argv  'false'");
+}
+
+Test(run, ids_and_limits_are_as_asked)
+{
+    cr_assert_eq(RUN("--uid", "4711", "--gid", "4712", "--limit-nofile", "64", "sh", "-c",
+                     "id -u; id -g; ulimit -n"),
+                 0);
+    cr_assert_str_eq(output, "4711\n4712\n64\n", "%s", output);
+}
+
+Test(run, capability_that_is_added_is_there_and_no_other)
+{
+    cr_assert_eq(
+        RUN("--cap-add", "CAP_NET_RAW", "grep", "-E", "CapEff|CapBnd", "/proc/self/status"), 0);
+    cr_assert_str_eq(output, "CapEff:\t0000000000002000\nCapBnd:\t0000000000002000\n", "%s",
+                     output);
+}
+
+Test(run, later_mounts_win)
+{
+    cr_assert_eq(RUN("--ro-bind", "/", "/", "--tmpfs", "/opt", "--dir", "/opt/a", "--ro-bind",
+                     "/etc", "/opt/a", "--tmpfs", "/opt/a", "ls", "-A", "/opt", "/opt/a"),
+                 0, "%s", output);
+    cr_assert_str_eq(output, "/opt:\na\n\n/opt/a:\n", "%s", output);
+}
+
+Test(run, host_files_get_no_mount_points)
+{
+    char place[] = "/tmp/coop-run-XXXXXX", inside[64];
+
+    cr_assert_not_null(mkdtemp(place));
+    snprintf(inside, sizeof inside, "%s/new/below", place);
+    cr_assert_eq(RUN("--ro-bind", "/", "/", "--bind", place, place, "--tmpfs", inside, "true"),
+                 125);
+    SAYS("Read-only file system");
+    snprintf(inside, sizeof inside, "%s/new", place);
+    cr_assert_eq(access(inside, F_OK), -1);
+    rmdir(place);
+}
