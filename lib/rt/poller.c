@@ -48,7 +48,7 @@ static uint32_t chunks_lock;
 
 /* ---- descriptors by number ---- */
 
-static struct desc *find(int fd)
+struct desc *coop__desc_at(int fd)
 {
     struct desc *chunk;
 
@@ -96,7 +96,7 @@ static int enlist(struct desc *d)
 
 int coop__desc_open(int fd, struct desc **ret_desc)
 {
-    struct desc *d = find(fd);
+    struct desc *d = coop__desc_at(fd);
     int r;
 
     if (!d && !(d = find_or_make(fd)))
@@ -109,7 +109,7 @@ int coop__desc_open(int fd, struct desc **ret_desc)
 
 struct desc *coop__desc_find(int fd)
 {
-    struct desc *d = find(fd);
+    struct desc *d = coop__desc_at(fd);
 
     return d && __atomic_load_n(&d->registered, __ATOMIC_ACQUIRE) ? d : NULL;
 }
@@ -146,7 +146,7 @@ static void wake_selecting(struct desc *d, uint32_t seen, int result)
     }
 }
 
-static void tell_watches(struct desc *d, uint32_t seen)
+void coop__desc_tell(struct desc *d, uint32_t seen)
 {
     for (struct coop_fdwatch *w = d->watches; w; w = w->next) {
         uint32_t news = seen & (w->want | COOP_HUP | COOP_ERR);
@@ -175,7 +175,7 @@ static uint32_t translate(uint32_t events)
 
 static void edge(uint64_t data, uint32_t events)
 {
-    struct desc *d = find((int)(uint32_t)data);
+    struct desc *d = coop__desc_at((int)(uint32_t)data);
     uint32_t seen = translate(events);
 
     if (!d)
@@ -192,7 +192,7 @@ static void edge(uint64_t data, uint32_t events)
             wake_waiters(&d->waiting[DIR_OUT], (int)(seen & ~(uint32_t)COOP_IN));
         }
         wake_selecting(d, seen, (int)seen);
-        tell_watches(d, seen);
+        coop__desc_tell(d, seen);
     }
     coop__unlock(&d->lock);
 }
@@ -398,58 +398,6 @@ int coop_fd_nonblock(int fd)
     if (flags < 0 || (flags & O_NONBLOCK))
         return flags < 0 ? flags : 0;
     return sys_fcntl_int(fd, F_SETFL, flags | O_NONBLOCK);
-}
-
-/* ---- watches: edges as messages ---- */
-
-int coop_fdwatch_start(struct coop_fdwatch *w, int fd, unsigned want, struct coop_actor *actor,
-                       int kind)
-{
-    bool known = coop__desc_find(fd) != NULL;
-    struct desc *d;
-    int r;
-
-    if (w->armed)
-        return -EEXIST;
-    r = coop__desc_open(fd, &d);
-    if (r < 0)
-        return r;
-    *w = (struct coop_fdwatch){.actor = actor, .fd = fd, .want = want, .armed = 1};
-    coop_msg_init(&w->msg, kind);
-    coop__lock(&d->lock);
-    w->next = d->watches;
-    d->watches = w;
-    if (!d->internal)
-        atomic_fetch_add(&coop__rt.outside, 1);
-    if (known || d->turn[DIR_IN] || d->turn[DIR_OUT])
-        tell_watches(d, want); /* the first edge may be long past: let it look */
-    coop__unlock(&d->lock);
-    return 0;
-}
-
-unsigned coop_fdwatch_take(struct coop_fdwatch *w)
-{
-    return __atomic_exchange_n(&w->events, 0, __ATOMIC_ACQUIRE);
-}
-
-void coop_fdwatch_stop(struct coop_fdwatch *w)
-{
-    struct desc *d = find(w->fd);
-
-    if (!w->armed || !d)
-        return;
-    coop__lock(&d->lock);
-    for (struct coop_fdwatch **at = &d->watches; *at; at = &(*at)->next) {
-        if (*at == w) {
-            *at = w->next;
-            break;
-        }
-    }
-    if (!d->internal)
-        atomic_fetch_sub(&coop__rt.outside, 1);
-    coop__unlock(&d->lock);
-    w->armed = 0;
-    coop_msg_unlink(w->actor, &w->msg);
 }
 
 /* ---- start and end ---- */

@@ -42,6 +42,12 @@ int coop__desc_open(int fd, struct desc **ret_desc);
 /* The same if it is registered already, else NULL. */
 struct desc *coop__desc_find(int fd);
 
+/* The same whether registered or not; NULL: never seen. */
+struct desc *coop__desc_at(int fd);
+
+/* Posts to all watches that want one of 'seen'. Under the lock. */
+void coop__desc_tell(struct desc *d, uint32_t seen);
+
 /* The edges so far: read before trying a call that may say EAGAIN. */
 uint32_t coop__desc_turn(struct desc *d, int dir);
 

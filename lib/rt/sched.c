@@ -45,19 +45,17 @@
  *   I3  No switch happens while a short lock is held.
  *   I4  A worker without a processor touches no run queue but the global ones, under the lock.
  */
-#include "rt/sched.h"
 
 #include "base/sys.h"
 #include "rt/coro.h"
-#include "rt/park.h"
 #include "rt/poller.h"
+#include "rt/ready.h"
 #include "rt/runq.h"
 #include "rt/switch.h"
 #include "rt/timer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 struct runtime coop__rt;
@@ -93,243 +91,6 @@ _Noreturn void coop__misuse(const char *what)
     abort();
 }
 
-/* ---- global and urgent queues, under the lock ---- */
-
-static void queue_put(struct coro_queue *q, struct coro *g)
-{
-    g->next = NULL;
-    if (q->tail)
-        q->tail->next = g;
-    else
-        q->head = g;
-    q->tail = g;
-}
-
-static struct coro *queue_get(struct coro_queue *q)
-{
-    struct coro *g = q->head;
-
-    if (g && !(q->head = g->next))
-        q->tail = NULL;
-    return g;
-}
-
-void coop__global_put(struct coro *g)
-{
-    queue_put(&coop__rt.global, g);
-    atomic_fetch_add(&coop__rt.global_count, 1);
-}
-
-static struct coro *global_get(void)
-{
-    struct coro *g = queue_get(&coop__rt.global);
-
-    if (g)
-        atomic_fetch_sub(&coop__rt.global_count, 1);
-    return g;
-}
-
-static struct coro *urgent_get(void)
-{
-    struct coro *g;
-
-    coop__lock(&coop__rt.lock);
-    g = queue_get(&coop__rt.urgent);
-    if (g)
-        atomic_fetch_sub(&coop__rt.urgent_count, 1);
-    coop__unlock(&coop__rt.lock);
-    return g;
-}
-
-/* A share of the global queue for this processor; one of them is returned. */
-static struct coro *global_share(struct proc *p, int most)
-{
-    struct coro *g, *more;
-    int share;
-
-    if (!atomic_load_explicit(&coop__rt.global_count, memory_order_relaxed))
-        return NULL;
-    coop__lock(&coop__rt.lock);
-    g = global_get();
-    share = coop__rt.global_count / coop__rt.procs_count;
-    for (int i = 0; g && i < share && i < most && (more = global_get()); i++)
-        coop__runq_put(p, more, false);
-    coop__unlock(&coop__rt.lock);
-    return g;
-}
-
-/* ---- processors and workers at rest, under the lock ---- */
-
-void coop__idle_proc_put(struct proc *p)
-{
-    if (p->id >= coop__rt.procs_count) {
-        atomic_store(&p->status, PROC_OFF);
-        return;
-    }
-    atomic_store(&p->status, PROC_IDLE);
-    p->idle_next = coop__rt.idle_procs;
-    coop__rt.idle_procs = p;
-    if (atomic_fetch_add(&coop__rt.idle_procs_count, 1) + 1 == coop__rt.procs_count)
-        coop__monitor_disarm();
-}
-
-struct proc *coop__idle_proc_get(void)
-{
-    struct proc *p = coop__rt.idle_procs;
-
-    if (p) {
-        coop__rt.idle_procs = p->idle_next;
-        if (atomic_fetch_sub(&coop__rt.idle_procs_count, 1) == coop__rt.procs_count)
-            coop__monitor_arm(MONITOR_DELAY);
-    }
-    return p;
-}
-
-void coop__proc_acquire(struct worker *w, struct proc *p)
-{
-    w->proc = p;
-    w->left = NULL;
-    atomic_store(&p->status, PROC_RUNNING);
-}
-
-/* ---- making work ---- */
-
-/* Hands 'p' (NULL: any idle one) to a sleeping worker, the poller's, or a new one. */
-static void start_worker(struct proc *p, bool spinning)
-{
-    struct worker *w;
-    bool taken = false;
-
-    coop__lock(&coop__rt.lock);
-    if (!p)
-        p = coop__idle_proc_get();
-    if (p && (w = coop__rt.idle_workers)) {
-        coop__rt.idle_workers = w->next;
-        atomic_fetch_sub(&coop__rt.idle_workers_count, 1);
-        w->spinning = spinning;
-        w->handed = p;
-        coop__unlock(&coop__rt.lock);
-        __atomic_store_n(&w->wake, 1, __ATOMIC_SEQ_CST);
-        coop__futex_wake(&w->wake);
-        return;
-    }
-    if (p && (w = coop__rt.poller) && !coop__rt.poller_handed) {
-        w->spinning = spinning;
-        w->handed = p;
-        coop__rt.poller_handed = true;
-        coop__unlock(&coop__rt.lock);
-        coop__poll_kick();
-        return;
-    }
-    if (p && !(taken = coop__worker_new(p, spinning)))
-        coop__idle_proc_put(p); /* the next worker that comes back takes it up */
-    if (!taken && spinning)
-        atomic_fetch_sub(&coop__rt.spinning, 1);
-    coop__unlock(&coop__rt.lock);
-}
-
-/* On x86 only a locked instruction keeps a store from being overtaken by a later load. */
-static inline void full_fence(void)
-{
-#if RT_TSAN
-    static _Atomic(int) word;
-
-    atomic_fetch_add(&word, 1);
-#else
-    atomic_thread_fence(memory_order_seq_cst);
-#endif
-}
-
-static inline bool somebody_should_wake(void)
-{
-    return atomic_load_explicit(&coop__rt.idle_procs_count, memory_order_relaxed) > 0 &&
-           atomic_load_explicit(&coop__rt.spinning, memory_order_relaxed) == 0;
-}
-
-#ifdef COOP_MUTANT_NO_FENCE
-/* For the mutation check: without the fence a processor may look before its push is seen by others.  The
- * mutant looks before it pushes, with a gap, so that thousands of rounds show it, not billions. */
-static _Thread_local bool looked_early;
-#define BEFORE_PUSH()                                                                          \
-    do {                                                                                       \
-        looked_early = somebody_should_wake();                                                 \
-        for (int i_ = 0; i_ < 500; i_++)                                                       \
-            coop__pause();                                                                     \
-    } while (0)
-#define LOOK() looked_early
-#else
-#define BEFORE_PUSH() (void)0
-#define LOOK()        (full_fence(), somebody_should_wake())
-#endif
-
-void coop__wake_one(void)
-{
-    int nobody = 0;
-
-    if (LOOK() && atomic_compare_exchange_strong(&coop__rt.spinning, &nobody, 1))
-        start_worker(NULL, true);
-}
-
-static void put_and_wake(struct coro *g)
-{
-    BEFORE_PUSH();
-    coop__lock(&coop__rt.lock);
-    if (g->flags & COOP_URGENT) {
-        queue_put(&coop__rt.urgent, g);
-        atomic_fetch_add(&coop__rt.urgent_count, 1);
-    } else {
-        coop__global_put(g);
-    }
-    coop__unlock(&coop__rt.lock);
-    coop__wake_one();
-}
-
-static void ready(struct coro *g, bool next)
-{
-    struct worker *w = coop__worker();
-    bool alone;
-
-    atomic_store_explicit(&g->state, CORO_READY, memory_order_relaxed);
-    if (w && w->collecting) {
-        queue_put(&w->batch, g);
-    } else if (!w || !w->proc || unlikely(g->flags & COOP_URGENT)) {
-        put_and_wake(g);
-    } else {
-        BEFORE_PUSH();
-        alone = next && coop__runq_is_empty(w->proc);
-        coop__runq_put(w->proc, g, next);
-        if (!alone)
-            coop__wake_one();
-    }
-}
-
-void coop__ready(struct coro *g)
-{
-    ready(g, true);
-}
-
-void coop__ready_last(struct coro *g)
-{
-    ready(g, false);
-}
-
-/* What polling made ready, once there is a processor. */
-static void inject(struct worker *w)
-{
-    struct coro *g;
-    bool several = w->batch.head && w->batch.head->next;
-
-    w->collecting = false;
-    while ((g = queue_get(&w->batch))) {
-        if (w->proc && !(g->flags & COOP_URGENT))
-            coop__runq_put(w->proc, g, false);
-        else
-            put_and_wake(g);
-    }
-    if (several && w->proc)
-        coop__wake_one();
-}
-
 /* ---- picking ---- */
 
 /* Timers wake in the order of their times: last in line, not into the slot. */
@@ -339,7 +100,7 @@ static void fire_timers(struct worker *w, struct proc *p)
         return;
     w->collecting = true;
     coop__timers_run(p);
-    inject(w);
+    coop__inject(w);
 }
 
 static void look_around(struct worker *w, struct proc *p)
@@ -351,7 +112,7 @@ static void look_around(struct worker *w, struct proc *p)
         atomic_store_explicit(&coop__rt.last_poll, p->clock, memory_order_relaxed);
         w->collecting = true;
         coop__poll(COOP_NOW, false);
-        inject(w);
+        coop__inject(w);
     }
 }
 
@@ -362,10 +123,10 @@ static struct coro *pick_default(struct worker *w)
 
     p->tick++;
     if (unlikely(atomic_load_explicit(&coop__rt.urgent_count, memory_order_relaxed)) &&
-        p->urgent_run++ < URGENT_IN_A_ROW && (g = urgent_get()))
+        p->urgent_run++ < URGENT_IN_A_ROW && (g = coop__urgent_get()))
         return g;
     p->urgent_run = 0;
-    if (unlikely(p->tick % GLOBAL_EVERY == 0) && (g = global_share(p, 0)))
+    if (unlikely(p->tick % GLOBAL_EVERY == 0) && (g = coop__global_share(p, 0)))
         return g;
     if (unlikely(p->tick % TIMERS_EVERY == 0))
         look_around(w, p);
@@ -379,12 +140,12 @@ static struct coro *pick_seeded(struct worker *w)
     struct coro *g;
 
     p->tick++;
-    if (coop__rt.urgent_count && p->urgent_run++ < URGENT_IN_A_ROW && (g = urgent_get()))
+    if (coop__rt.urgent_count && p->urgent_run++ < URGENT_IN_A_ROW && (g = coop__urgent_get()))
         return g;
     p->urgent_run = 0;
     if (p->tick % TIMERS_EVERY == 0)
         look_around(w, p);
-    while (coop__rt.global_count && (g = global_share(p, RING / 2)))
+    while (coop__rt.global_count && (g = coop__global_share(p, RING / 2)))
         coop__runq_put(p, g, false);
     return coop__runq_get_nth(p, coop__random(w));
 }
@@ -513,7 +274,7 @@ static struct coro *steal(struct worker *w)
     return NULL;
 }
 
-static bool work_in_sight(void)
+bool coop__work_in_sight(void)
 {
     if (coop__rt.global_count || coop__rt.urgent_count || coop__rt.over)
         return true;
@@ -523,41 +284,16 @@ static bool work_in_sight(void)
     return false;
 }
 
-/* Every coroutine waits.  Is there anything that could ever wake one? */
-static void check_deadlock(coop_nsec first_timer)
-{
-    bool asleep;
-
-    if (first_timer != COOP_FOREVER || coop__rt.foreign_wakes || coop__rt.outside ||
-        coop__rt.blocked || coop__rt.over || coop__rt.alive == 0)
-        return;
-    coop__lock(&coop__rt.lock);
-    asleep =
-        !coop__rt.poller_handed && !coop__rt.blocked && !coop__rt.outside && !work_in_sight();
-    for (int i = 0; i < coop__rt.procs_made; i++)
-        asleep = asleep && (coop__rt.procs[i].status == PROC_IDLE ||
-                            coop__rt.procs[i].status == PROC_OFF);
-    coop__unlock(&coop__rt.lock);
-    if (!asleep || coop__timers_first() != COOP_FOREVER)
-        return;
-    if (coop__rt.on_deadlock)
-        coop__rt.on_deadlock();
-    dprintf(STDERR_FILENO, "coop: all coroutines are asleep, and nothing can wake them\n");
-    coop_dump(STDERR_FILENO);
-    abort();
-}
-
-/* The sleep of the one worker that waits for descriptors and times. It has the seat and no processor. */
 static void sleep_in_poller(struct worker *w)
 {
     coop_nsec first = coop__timers_first();
 
     atomic_store(&coop__rt.poll_until, first);
     first = coop__timers_first(); /* one may have come before it could see that we sleep */
-    if (work_in_sight() || coop__rt.poller_handed)
+    if (coop__work_in_sight() || coop__rt.poller_handed)
         first = COOP_NOW;
     else
-        check_deadlock(first);
+        coop__check_deadlock(first);
     w->collecting = true;
     coop__poll(first, true);
     atomic_store(&coop__rt.poll_until, 0);
@@ -585,7 +321,7 @@ static bool return_from_poller(struct worker *w)
         p->clock = sys_now();
         atomic_store_explicit(&coop__rt.last_poll, p->clock, memory_order_relaxed);
     }
-    inject(w);
+    coop__inject(w);
     return p != NULL;
 }
 
@@ -628,12 +364,12 @@ static bool rest(struct worker *w)
     if (seat)
         coop__rt.poller = w;
     coop__unlock(&coop__rt.lock);
-    full_fence();
+    coop__full_fence();
     if (seat) {
         sleep_in_poller(w);
         if (return_from_poller(w))
             return true;
-    } else if (work_in_sight() && !coop__rt.over) {
+    } else if (coop__work_in_sight() && !coop__rt.over) {
         struct proc *p;
 
         coop__lock(&coop__rt.lock);
@@ -661,12 +397,12 @@ static struct coro *find_work(struct worker *w)
         struct proc *p = w->proc;
 
         fire_timers(w, p);
-        if ((g = pick(w)) || (g = global_share(p, RING / 2)))
+        if ((g = pick(w)) || (g = coop__global_share(p, RING / 2)))
             return found(w, g);
         if (coop__rt.fd_registered && !coop__rt.poller && !coop__rt.sim) {
             w->collecting = true;
             coop__poll(COOP_NOW, false);
-            inject(w);
+            coop__inject(w);
             if ((g = pick(w)))
                 return found(w, g);
         }
@@ -693,45 +429,4 @@ void coop__worker_loop(struct worker *w)
         w->current = g;
         w = coop__jump(w, &w->root, g, SWITCH_LIVING);
     }
-}
-
-/* ---- hand-off ---- */
-
-void coop__hand_off(struct proc *p)
-{
-    bool idle_is_fine;
-
-    if (!coop__runq_is_empty(p) || coop__rt.global_count || coop__rt.urgent_count) {
-        start_worker(p, false);
-        return;
-    }
-    coop__lock(&coop__rt.lock);
-    /* Somebody must be there to poll and to fire timers. */
-    idle_is_fine = !coop__rt.global_count && !coop__rt.urgent_count && coop__rt.poller;
-    if (idle_is_fine)
-        coop__idle_proc_put(p);
-    coop__unlock(&coop__rt.lock);
-    if (!idle_is_fine) {
-        start_worker(p, false);
-        return;
-    }
-    if (atomic_load(&p->first_timer))
-        coop__poll_kick();
-}
-
-void coop__wake_everybody(void)
-{
-    struct worker *w;
-
-    coop__lock(&coop__rt.lock);
-    atomic_store(&coop__rt.over, true);
-    while ((w = coop__rt.idle_workers)) {
-        coop__rt.idle_workers = w->next;
-        atomic_fetch_sub(&coop__rt.idle_workers_count, 1);
-        w->handed = NULL;
-        __atomic_store_n(&w->wake, 1, __ATOMIC_SEQ_CST);
-        coop__futex_wake(&w->wake);
-    }
-    coop__unlock(&coop__rt.lock);
-    coop__poll_kick();
 }

@@ -1,0 +1,276 @@
+/*
+ * ready.c - making work: queues that anyone may push to, and waking somebody for what is in them
+ *
+ * The half of the scheduler that runs on the side of those who wake; sched.c has the essay and the half that
+ * looks for work.  Here lives the first fence of "the one race".
+ */
+#include "rt/ready.h"
+
+#include "rt/poller.h"
+#include "rt/runq.h"
+
+/* ---- global and urgent queues, under the lock ---- */
+
+static void queue_put(struct coro_queue *q, struct coro *g)
+{
+    g->next = NULL;
+    if (q->tail)
+        q->tail->next = g;
+    else
+        q->head = g;
+    q->tail = g;
+}
+
+static struct coro *queue_get(struct coro_queue *q)
+{
+    struct coro *g = q->head;
+
+    if (g && !(q->head = g->next))
+        q->tail = NULL;
+    return g;
+}
+
+void coop__global_put(struct coro *g)
+{
+    queue_put(&coop__rt.global, g);
+    atomic_fetch_add(&coop__rt.global_count, 1);
+}
+
+static struct coro *global_get(void)
+{
+    struct coro *g = queue_get(&coop__rt.global);
+
+    if (g)
+        atomic_fetch_sub(&coop__rt.global_count, 1);
+    return g;
+}
+
+struct coro *coop__urgent_get(void)
+{
+    struct coro *g;
+
+    coop__lock(&coop__rt.lock);
+    g = queue_get(&coop__rt.urgent);
+    if (g)
+        atomic_fetch_sub(&coop__rt.urgent_count, 1);
+    coop__unlock(&coop__rt.lock);
+    return g;
+}
+
+/* A share of the global queue for this processor; one of them is returned. */
+struct coro *coop__global_share(struct proc *p, int most)
+{
+    struct coro *g, *more;
+    int share;
+
+    if (!atomic_load_explicit(&coop__rt.global_count, memory_order_relaxed))
+        return NULL;
+    coop__lock(&coop__rt.lock);
+    g = global_get();
+    share = coop__rt.global_count / coop__rt.procs_count;
+    for (int i = 0; g && i < share && i < most && (more = global_get()); i++)
+        coop__runq_put(p, more, false);
+    coop__unlock(&coop__rt.lock);
+    return g;
+}
+
+/* ---- processors and workers at rest, under the lock ---- */
+
+void coop__idle_proc_put(struct proc *p)
+{
+    if (p->id >= coop__rt.procs_count) {
+        atomic_store(&p->status, PROC_OFF);
+        return;
+    }
+    atomic_store(&p->status, PROC_IDLE);
+    p->idle_next = coop__rt.idle_procs;
+    coop__rt.idle_procs = p;
+    if (atomic_fetch_add(&coop__rt.idle_procs_count, 1) + 1 == coop__rt.procs_count)
+        coop__monitor_disarm();
+}
+
+struct proc *coop__idle_proc_get(void)
+{
+    struct proc *p = coop__rt.idle_procs;
+
+    if (p) {
+        coop__rt.idle_procs = p->idle_next;
+        if (atomic_fetch_sub(&coop__rt.idle_procs_count, 1) == coop__rt.procs_count)
+            coop__monitor_arm(MONITOR_DELAY);
+    }
+    return p;
+}
+
+void coop__proc_acquire(struct worker *w, struct proc *p)
+{
+    w->proc = p;
+    w->left = NULL;
+    atomic_store(&p->status, PROC_RUNNING);
+}
+
+/* ---- making work ---- */
+
+/* Hands 'p' (NULL: any idle one) to a sleeping worker, the poller's, or a new one. */
+static void start_worker(struct proc *p, bool spinning)
+{
+    struct worker *w;
+    bool taken = false;
+
+    coop__lock(&coop__rt.lock);
+    if (!p)
+        p = coop__idle_proc_get();
+    if (p && (w = coop__rt.idle_workers)) {
+        coop__rt.idle_workers = w->next;
+        atomic_fetch_sub(&coop__rt.idle_workers_count, 1);
+        w->spinning = spinning;
+        w->handed = p;
+        coop__unlock(&coop__rt.lock);
+        __atomic_store_n(&w->wake, 1, __ATOMIC_SEQ_CST);
+        coop__futex_wake(&w->wake);
+        return;
+    }
+    if (p && (w = coop__rt.poller) && !coop__rt.poller_handed) {
+        w->spinning = spinning;
+        w->handed = p;
+        coop__rt.poller_handed = true;
+        coop__unlock(&coop__rt.lock);
+        coop__poll_kick();
+        return;
+    }
+    if (p && !(taken = coop__worker_new(p, spinning)))
+        coop__idle_proc_put(p); /* the next worker that comes back takes it up */
+    if (!taken && spinning)
+        atomic_fetch_sub(&coop__rt.spinning, 1);
+    coop__unlock(&coop__rt.lock);
+}
+
+static inline bool somebody_should_wake(void)
+{
+    return atomic_load_explicit(&coop__rt.idle_procs_count, memory_order_relaxed) > 0 &&
+           atomic_load_explicit(&coop__rt.spinning, memory_order_relaxed) == 0;
+}
+
+#ifdef COOP_MUTANT_NO_FENCE
+/* For the mutation check: without the fence a processor may look before its push is seen by others.  The
+ * mutant looks before it pushes, with a gap, so that thousands of rounds show it, not billions. */
+static _Thread_local bool looked_early;
+#define BEFORE_PUSH()                                                                          \
+    do {                                                                                       \
+        looked_early = somebody_should_wake();                                                 \
+        for (int i_ = 0; i_ < 500; i_++)                                                       \
+            coop__pause();                                                                     \
+    } while (0)
+#define LOOK() looked_early
+#else
+#define BEFORE_PUSH() (void)0
+#define LOOK()        (coop__full_fence(), somebody_should_wake())
+#endif
+
+void coop__wake_one(void)
+{
+    int nobody = 0;
+
+    if (LOOK() && atomic_compare_exchange_strong(&coop__rt.spinning, &nobody, 1))
+        start_worker(NULL, true);
+}
+
+static void put_and_wake(struct coro *g)
+{
+    BEFORE_PUSH();
+    coop__lock(&coop__rt.lock);
+    if (g->flags & COOP_URGENT) {
+        queue_put(&coop__rt.urgent, g);
+        atomic_fetch_add(&coop__rt.urgent_count, 1);
+    } else {
+        coop__global_put(g);
+    }
+    coop__unlock(&coop__rt.lock);
+    coop__wake_one();
+}
+
+static void ready(struct coro *g, bool next)
+{
+    struct worker *w = coop__worker();
+    bool alone;
+
+    atomic_store_explicit(&g->state, CORO_READY, memory_order_relaxed);
+    if (w && w->collecting) {
+        queue_put(&w->batch, g);
+    } else if (!w || !w->proc || unlikely(g->flags & COOP_URGENT)) {
+        put_and_wake(g);
+    } else {
+        BEFORE_PUSH();
+        alone = next && coop__runq_is_empty(w->proc);
+        coop__runq_put(w->proc, g, next);
+        if (!alone)
+            coop__wake_one();
+    }
+}
+
+void coop__ready(struct coro *g)
+{
+    ready(g, true);
+}
+
+void coop__ready_last(struct coro *g)
+{
+    ready(g, false);
+}
+
+/* What polling made ready, once there is a processor. */
+void coop__inject(struct worker *w)
+{
+    struct coro *g;
+    bool several = w->batch.head && w->batch.head->next;
+
+    w->collecting = false;
+    while ((g = queue_get(&w->batch))) {
+        if (w->proc && !(g->flags & COOP_URGENT))
+            coop__runq_put(w->proc, g, false);
+        else
+            put_and_wake(g);
+    }
+    if (several && w->proc)
+        coop__wake_one();
+}
+
+/* ---- hand-off ---- */
+
+void coop__hand_off(struct proc *p)
+{
+    bool idle_is_fine;
+
+    if (!coop__runq_is_empty(p) || coop__rt.global_count || coop__rt.urgent_count) {
+        start_worker(p, false);
+        return;
+    }
+    coop__lock(&coop__rt.lock);
+    /* Somebody must be there to poll and to fire timers. */
+    idle_is_fine = !coop__rt.global_count && !coop__rt.urgent_count && coop__rt.poller;
+    if (idle_is_fine)
+        coop__idle_proc_put(p);
+    coop__unlock(&coop__rt.lock);
+    if (!idle_is_fine) {
+        start_worker(p, false);
+        return;
+    }
+    if (atomic_load(&p->first_timer))
+        coop__poll_kick();
+}
+
+void coop__wake_everybody(void)
+{
+    struct worker *w;
+
+    coop__lock(&coop__rt.lock);
+    atomic_store(&coop__rt.over, true);
+    while ((w = coop__rt.idle_workers)) {
+        coop__rt.idle_workers = w->next;
+        atomic_fetch_sub(&coop__rt.idle_workers_count, 1);
+        w->handed = NULL;
+        __atomic_store_n(&w->wake, 1, __ATOMIC_SEQ_CST);
+        coop__futex_wake(&w->wake);
+    }
+    coop__unlock(&coop__rt.lock);
+    coop__poll_kick();
+}
