@@ -96,7 +96,7 @@ static int parse_bound(const struct setting *row, const char *text, uint64_t *re
         return 0;
     }
     if (row->max && units_parse_size(text, &size) >= 0) {
-        *ret_bound = (uint64_t)size;
+        *ret_bound = size == UNITS_INFINITY ? UINT64_MAX : (uint64_t)size;
         return 0;
     }
     if (!row->max && str_to_int(text, 0, INT64_MAX, &number) >= 0) {
