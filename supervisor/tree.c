@@ -282,7 +282,7 @@ static void describe_node(struct proc_node *node, int proc_fd)
     char name[16], text[4096];
     struct proc again;
     ssize_t got;
-    SCOPED_FD dir = -1;
+    SCOPED_SYS_FD dir = -1;
 
     snprintf(name, sizeof name, "%d", node->proc.pid);
     dir = sys_openat(proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
@@ -412,7 +412,7 @@ int proc_table_scan(struct proc_table *ret_table, const char *proc_dir, struct c
     _Alignas(struct dirent64) char entries[8192];
     struct proc_table table = {0};
     ssize_t got = 1;
-    SCOPED_FD fd = sys_openat(AT_FDCWD, proc_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    SCOPED_SYS_FD fd = sys_openat(AT_FDCWD, proc_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 
     if (fd < 0)
         return coop_fail_sys(err, fd, "open '%s'", proc_dir);
@@ -464,7 +464,7 @@ int proc_tree_cut(struct proc_tree *ret_tree, const struct proc_table *table, co
 
 void proc_tree_describe(struct proc_tree *tree, const char *proc_dir)
 {
-    SCOPED_FD fd = sys_openat(AT_FDCWD, proc_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    SCOPED_SYS_FD fd = sys_openat(AT_FDCWD, proc_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 
     for (size_t i = 0; fd >= 0 && i < tree->count; i++)
         describe_node(&tree->at[i], fd);

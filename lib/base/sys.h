@@ -141,6 +141,14 @@ void sys_install(const struct sys_ops *ops);
 SYS_CALLS(X)
 #undef X
 
+/* As SCOPED_FD of scope.h, but closed by the kernel in force. */
+static inline void sys_closep(const int *fd)
+{
+    if (*fd >= 0)
+        sys_close(*fd);
+}
+#define SCOPED_SYS_FD __attribute__((cleanup(sys_closep))) int
+
 /* Monotonic time, from the clock in force. */
 static inline coop_nsec sys_now(void)
 {

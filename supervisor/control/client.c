@@ -96,7 +96,7 @@ int ctl_client_open(struct ctl_client **ret_client, const char *socket_path, coo
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct ctl_client *client;
     int r;
-    SCOPED_FD fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    SCOPED_SYS_FD fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return coop_fail_sys(err, fd, "socket");

@@ -42,7 +42,7 @@ static int make_fifo(const char *path, struct coop_err *err)
 int ctl_fifo_open(struct control *control, struct coop_err *err)
 {
     struct stat about;
-    SCOPED_FD fd = -1;
+    SCOPED_SYS_FD fd = -1;
 
     if (make_fifo(control->fifo_path, err) < 0)
         return -1;

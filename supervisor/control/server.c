@@ -32,6 +32,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/un.h>
 
 enum { BACKLOG = 4096 }; /* the kernel cuts it to net.core.somaxconn */
@@ -68,7 +69,7 @@ static int open_socket(struct control *control, struct coop_err *err)
     char born[CTL_PATH_MAX];
     struct stat about;
     int r;
-    SCOPED_FD fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    SCOPED_SYS_FD fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0)
         return coop_fail_sys(err, fd, "control socket");
@@ -236,7 +237,7 @@ static void drop_one(struct control *control)
     fd = coop_accept(control->listen_fd, NULL, NULL, COOP_NOW);
     if (fd >= 0)
         turn_away(fd);
-    control->spare_fd = sys_openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+    control->spare_fd = sys_eventfd(0, EFD_CLOEXEC);
     log_warn("control", "no descriptors left: a client was turned away");
     /* Somebody else may have taken what was freed: then this is the bound of our trying. */
     if (fd < 0 || control->spare_fd < 0)
@@ -333,10 +334,12 @@ int control_start(struct control **ret_control, struct daemon *daemon, const cha
         .daemon = daemon, .listen_fd = -1, .fifo_fd = -1, .spare_fd = -1, .uid = geteuid()};
     list_init(&control->sessions);
     control->stop = coop_chan_new(0, 0);
-    control->spare_fd = sys_openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+    control->spare_fd = sys_eventfd(0, EFD_CLOEXEC);
     if (!control->stop || control->spare_fd < 0) {
+        int r = control->stop ? control->spare_fd : -ENOMEM;
+
         control_free(control);
-        return coop_fail_sys(err, ENOMEM, "control");
+        return coop_fail_sys(err, r, "control");
     }
     if (str_copy(control->socket_path, sizeof control->socket_path, socket_path) < 0 ||
         ctl_fifo_path(socket_path, control->fifo_path, sizeof control->fifo_path) < 0) {

@@ -18,6 +18,16 @@ static json_int_t seconds_since(int64_t wall)
     return now.tv_sec - wall / COOP_NSEC_PER_SEC;
 }
 
+static unsigned count_clients(struct control *control)
+{
+    unsigned count;
+
+    coop_mutex_lock(&control->lock);
+    count = control->clients;
+    coop_mutex_unlock(&control->lock);
+    return count;
+}
+
 int ctl_daemon(struct ctl_call *call)
 {
     char started[UNITS_TEXT];
@@ -32,7 +42,7 @@ int ctl_daemon(struct ctl_call *call)
         "started", units_render_time(info.started_wall, started),
         "uptime_s", seconds_since(info.started_wall),
         "services", (json_int_t)info.services,
-        "clients", (json_int_t)call->control->clients,
+        "clients", (json_int_t)count_clients(call->control),
         "fds", (json_int_t)info.fds,
         "memory_rss", (json_int_t)info.memory_rss,
         "memory_pss", info.memory_pss ? json_integer((json_int_t)info.memory_pss) : json_null(),
