@@ -36,24 +36,34 @@ static int make_fifo(const char *path, struct coop_err *err)
         r = sys_fchmodat(AT_FDCWD, born, 0600, 0); /* a umask may have taken more away */
     if (r == 0)
         r = sys_renameat(AT_FDCWD, born, AT_FDCWD, path);
+    if (r < 0)
+        sys_unlinkat(AT_FDCWD, born, 0);
     return r < 0 ? coop_fail_sys(err, r, "control FIFO '%s'", path) : 0;
+}
+
+/* Opens what make_fifo() has made, and nothing else. */
+static int open_fifo(const char *path, int *ret_fd, struct coop_err *err)
+{
+    struct stat about;
+    SCOPED_SYS_FD fd =
+        sys_openat(AT_FDCWD, path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0);
+
+    if (fd < 0)
+        return coop_fail_sys(err, fd, "open the control FIFO '%s'", path);
+    if (sys_fstat(fd, &about) < 0 || !S_ISFIFO(about.st_mode))
+        return coop_fail(err, COOP_E_DENIED, "control FIFO '%s': somebody replaced it", path);
+    *ret_fd = fd_take(&fd);
+    return 0;
 }
 
 int ctl_fifo_open(struct control *control, struct coop_err *err)
 {
-    struct stat about;
-    SCOPED_SYS_FD fd = -1;
-
     if (make_fifo(control->fifo_path, err) < 0)
         return -1;
-    fd = sys_openat(AT_FDCWD, control->fifo_path,
-                    O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0);
-    if (fd < 0)
-        return coop_fail_sys(err, fd, "open the control FIFO '%s'", control->fifo_path);
-    if (sys_fstat(fd, &about) < 0 || !S_ISFIFO(about.st_mode))
-        return coop_fail(err, COOP_E_DENIED, "control FIFO '%s': somebody replaced it",
-                         control->fifo_path);
-    control->fifo_fd = fd_take(&fd);
+    if (open_fifo(control->fifo_path, &control->fifo_fd, err) < 0) {
+        sys_unlinkat(AT_FDCWD, control->fifo_path, 0);
+        return -1;
+    }
     return 0;
 }
 

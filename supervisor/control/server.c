@@ -63,29 +63,39 @@ static int bind_at(int fd, const char *path, mode_t mode, struct coop_err *err)
     return 0;
 }
 
+/* Binds under another name, then takes the path's place. */
+static int bind_and_rename(struct control *control, int fd, const char *born,
+                           struct coop_err *err)
+{
+    struct stat about;
+    int r;
+
+    if (bind_at(fd, born, control->uid == 0 ? 0660 : 0600, err) < 0)
+        return -1;
+    r = sys_fstatat(AT_FDCWD, born, &about, AT_SYMLINK_NOFOLLOW);
+    if (r == 0)
+        r = sys_renameat(AT_FDCWD, born, AT_FDCWD, control->socket_path);
+    if (r < 0)
+        return coop_fail_sys(err, r, "control socket '%s'", control->socket_path);
+    control->socket_dev = about.st_dev;
+    control->socket_ino = about.st_ino;
+    return 0;
+}
+
 /* On success control->listen_fd listens at the socket's path. */
 static int open_socket(struct control *control, struct coop_err *err)
 {
     char born[CTL_PATH_MAX];
-    struct stat about;
-    int r;
     SCOPED_SYS_FD fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0)
         return coop_fail_sys(err, fd, "control socket");
     if (str_format(born, sizeof born, "%s.new", control->socket_path) < 0)
         return coop_fail(err, COOP_E_LIMIT, "control socket: the path is too long");
-    if (bind_at(fd, born, control->uid == 0 ? 0660 : 0600, err) < 0)
-        return -1;
-    r = sys_fstatat(AT_FDCWD, born, &about, AT_SYMLINK_NOFOLLOW);
-    if (r == 0)
-        r = sys_renameat(AT_FDCWD, born, AT_FDCWD, control->socket_path);
-    if (r < 0) {
+    if (bind_and_rename(control, fd, born, err) < 0) {
         sys_unlinkat(AT_FDCWD, born, 0);
-        return coop_fail_sys(err, r, "control socket '%s'", control->socket_path);
+        return -1;
     }
-    control->socket_dev = about.st_dev;
-    control->socket_ino = about.st_ino;
     control->listen_fd = fd_take(&fd);
     return 0;
 }

@@ -14,6 +14,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -186,6 +187,13 @@ Test(control_time, the_room_closes_although_somebody_is_still_connected)
 
 static unsigned failing_call;
 
+static bool is_there(const char *path)
+{
+    struct stat about;
+
+    return sys_fstatat(AT_FDCWD, path, &about, 0) == 0;
+}
+
 /* Opening fails as a whole, or not at all; both leave nothing behind. */
 static int open_with_failure(void *arg)
 {
@@ -201,6 +209,9 @@ static int open_with_failure(void *arg)
         cr_expect_gt(strlen(err.text), 5);
     else
         control_stop(control);
+    cr_expect_not(is_there(PATH) || is_there(PATH ".new") || is_there("/run/control.fifo") ||
+                      is_there("/run/control.fifo.new"),
+                  "a file is left after failing call %s", failing_kernel_failed());
     return 0;
 }
 
