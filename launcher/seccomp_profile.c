@@ -230,6 +230,7 @@ static const struct argument_rule {
     {__NR_unshare,     0, REFUSE_BITS,    KERNEL_NAMESPACES | CLONE_NEWTIME, EPERM, true},
     {__NR_personality, 0, REFUSE_ALL_BUT, 0,                 EPERM, false},
     {__NR_personality, 0, REFUSE_ALL_BUT, UINT32_MAX,        EPERM, false}, /* only asks               */
+    {__NR_seccomp,     1, REFUSE_BITS,    SECCOMP_FILTER_FLAG_NEW_LISTENER, EPERM, false}, /* answers for others */
     {__NR_socket,      0, REFUSE_ALL_BUT, AF_UNIX,           EAFNOSUPPORT, false},
     {__NR_socket,      0, REFUSE_ALL_BUT, AF_INET,           EAFNOSUPPORT, false},
     {__NR_socket,      0, REFUSE_ALL_BUT, AF_INET6,          EAFNOSUPPORT, false},
