@@ -291,6 +291,29 @@ static void write_system(void)
         (void)unlink("/usr/coop-attack");
 }
 
+/* Every mount that shows files of the host must say "ro": a recursive bind has many, and one that
+ * was forgotten is enough.  A fresh file system of the sandbox may be written. */
+static void writable_mounts(void)
+{
+    FILE *file = fopen("/proc/self/mountinfo", "re");
+    char line[4096], where[1024], options[256], type[64];
+
+    if (!file)
+        cannot("no mountinfo to look at");
+    while (fgets(line, sizeof line, file)) {
+        const char *dash = strstr(line, " - ");
+
+        if (sscanf(line, "%*s %*s %*s %*s %1023s %255s", where, options) != 2 || !dash ||
+            sscanf(dash, " - %63s", type) != 1)
+            continue;
+        if (strncmp(where, "/dev", 4) == 0 || strcmp(type, "proc") == 0 ||
+            (strcmp(type, "tmpfs") == 0 && !fact("sees_home")))
+            continue;
+        door(strncmp(options, "ro", 2) != 0, "'%s' (%s) is writable", where, type);
+    }
+    fclose(file);
+}
+
 static void cross_links(void)
 {
     shut(link("/usr/bin/env", "/tmp/coop-link"), "link from a read-only bind", 0);
@@ -357,6 +380,7 @@ const struct attack attacks_on_files[] = {
     {"mount-table", mount_table},
     {"mount-calls", mount_calls},
     {"write-system", write_system},
+    {"writable-mounts", writable_mounts},
     {"cross-links", cross_links},
     {"make-nodes", make_nodes},
     {"by-handle", by_handle},

@@ -228,6 +228,9 @@ static void looser_filter(void)
     struct sock_filter allow = {.code = BPF_RET | BPF_K, .k = SECCOMP_RET_ALLOW};
     struct sock_fprog program = {.len = 1, .filter = &allow};
 
+    shut(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                 &program),
+         "a notify listener", EPERM, ENOSYS, EBUSY, EACCES, 0);
     (void)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
     filtered(syscall(SYS_bpf, 0, 0, 0), "bpf after a looser filter");
     filtered(syscall(SYS_io_uring_setup, 0, 0), "io_uring_setup after a looser filter");
