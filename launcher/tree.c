@@ -10,7 +10,9 @@
 
 #include <errno.h>
 
-#define PATH_CEILING 4096
+#define PATH_CEILING    4096
+#define BYTES_PER_INODE 4096
+#define SPARE_INODES    256
 
 void tree_close(long fd)
 {
@@ -226,15 +228,17 @@ long tree_make(struct child *c, const char *type, const struct fs_option *option
 
 long tree_make_tmpfs(struct child *c, uint32_t perms, uint64_t size, uint64_t attributes)
 {
-    char mode[8] = "0000", bytes[24];
-    struct fs_option options[] = {{"mode", mode}, {"size", bytes}};
+    char mode[8] = "0000", bytes[24], inodes[24];
+    struct fs_option options[] = {{"mode", mode}, {"size", bytes}, {"nr_inodes", inodes}};
     long fd;
 
     for (int i = 0; i < 4; i++)
         mode[i] = (char)('0' + (perms >> (9 - 3 * i) & 7));
+    /* Empty files take no bytes of it, but memory: so they have a ceiling, too. */
     raw_number(bytes, (int64_t)size);
+    raw_number(inodes, (int64_t)(size / BYTES_PER_INODE + SPARE_INODES));
     if (size == 0)
-        options[1].value = NULL;
+        options[1].value = options[2].value = NULL;
     fd = tree_make(c, "tmpfs", options, COOP_COUNT(options), attributes);
     if (fd >= 0)
         own(c, fd);

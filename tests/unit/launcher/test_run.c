@@ -287,3 +287,59 @@ Test(run, host_files_get_no_mount_points)
     cr_assert_eq(access(inside, F_OK), -1);
     rmdir(place);
 }
+
+/* ---- hostile directories ---- */
+
+static char place[32], path_a[64], path_b[64];
+
+static void make_place(void)
+{
+    strcpy(place, "/tmp/coop-run-XXXXXX");
+    cr_assert_not_null(mkdtemp(place));
+    snprintf(path_a, sizeof path_a, "%s/a", place);
+    snprintf(path_b, sizeof path_b, "%s/b", place);
+}
+
+Test(run, link_planted_above_a_mount_point_does_not_lead_outside)
+{
+    char below[64];
+
+    make_place();
+    snprintf(below, sizeof below, "/w/a/new");
+    cr_assert_eq(mkdir(path_b, 0700), 0);
+    cr_assert_eq(symlink(path_b, path_a), 0); /* /w/a leads, on the host, to a real directory */
+    cr_assert_eq(
+        RUN("--ro-bind", "/usr", "/usr", "--bind", place, "/w", "--tmpfs", below, "true"), 125);
+    SAYS("step 'mounts'");
+    cr_assert_eq(rmdir(path_b), 0, "something was made in it");
+    unlink(path_a);
+    rmdir(place);
+}
+
+Test(run, root_with_links_at_proc_and_dev_stays_a_root)
+{
+    make_place();
+    /* A root whose /proc and /dev lead to the host's /etc, were they followed outside. */
+    snprintf(path_a, sizeof path_a, "%s/proc", place);
+    snprintf(path_b, sizeof path_b, "%s/dev", place);
+    cr_assert_eq(symlink("/../../../../etc", path_a), 0);
+    cr_assert_eq(symlink("/etc", path_b), 0);
+    cr_assert_eq(RUN("--ro-bind", place, "/", "--ro-bind", "/usr", "/usr", "true"), 125);
+    SAYS("step 'mounts'");
+    unlink(path_a);
+    unlink(path_b);
+    rmdir(place);
+}
+
+Test(run, tmpfs_ends_at_its_bytes_and_at_its_files)
+{
+    cr_assert_eq(
+        RUN("--ro-bind", "/", "/", "--size", "65536", "--tmpfs", "/tmp", "sh", "-c",
+            "head -c 200000 /dev/zero > /tmp/a; stat -c %s /tmp/a; rm /tmp/a;"
+            "i=0; while [ $i -lt 2000 ] && (: > /tmp/$i) 2>/dev/null; do i=$((i+1)); done;"
+            "[ $i -lt 1000 ] && echo ends"),
+        0, "%s", output);
+    SAYS("No space left on device");
+    SAYS("65536\n");
+    SAYS("ends");
+}
