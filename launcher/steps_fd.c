@@ -37,7 +37,7 @@ static int lift(struct child *c, int *fd, int floor)
 /* Through the descriptor of a directory a program walks out of any root (CVE-2024-21626). */
 static int refuse_directory(struct child *c, int fd)
 {
-    struct stat st;
+    struct stat st = {0}; /* the analyzer cannot see raw4() fill it */
     long r;
 
     if (!(c->plan->flags & PLAN_NEW_ROOT))

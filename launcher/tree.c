@@ -41,7 +41,7 @@ static long walk_in_root(int root, const char *path)
 
     while (dir >= 0) {
         size_t length = 0;
-        struct stat st;
+        struct stat st = {0};
         long next = -ENAMETOOLONG;
 
         while (*path == '/')
