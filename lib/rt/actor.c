@@ -98,7 +98,9 @@ static void start(struct coop_actor *a)
 {
     struct coro *g = NULL;
 
-    if (coop__rt.running && !coop__rt.closing)
+    if (coop__rt.closing)
+        return; /* no handler starts any more; the message stays where it is */
+    if (coop__rt.running)
         g = coop__coro_new(a->name, COOP_DAEMON | (a->flags & ACTOR_URGENT ? COOP_URGENT : 0U),
                            work, a);
     if (!g) {

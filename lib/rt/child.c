@@ -271,7 +271,7 @@ int coop_child_watch(struct coop_child *c, pid_t pid, struct coop_actor *actor, 
 void coop_child_forget(struct coop_child *c)
 {
     coop__lock(&children.lock);
-    if (c->state == CHILD_ALIVE)
+    if (c->state == CHILD_ALIVE && lookup(c->pid) == c)
         take_out(c);
     c->state = CHILD_NONE;
     coop__unlock(&children.lock);

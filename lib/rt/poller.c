@@ -362,6 +362,22 @@ int coop_fd_wait(int fd, unsigned events, coop_nsec deadline)
 
 /* ---- closing ---- */
 
+/* Whoever closes a descriptor that is still watched gets no events of the next one with its number. */
+static void forget_watches(struct desc *d)
+{
+    struct coop_fdwatch *next;
+
+    for (struct coop_fdwatch *w = d->watches; w; w = next) {
+        next = w->next;
+        w->next = NULL;
+        w->armed = 0;
+        if (!d->internal)
+            atomic_fetch_sub(&coop__rt.outside, 1);
+    }
+    d->watches = NULL;
+    d->internal = false;
+}
+
 void coop_fd_forget(int fd)
 {
     struct desc *d = coop__desc_find(fd);
@@ -375,6 +391,7 @@ void coop_fd_forget(int fd)
         __atomic_store_n(&d->registered, false, __ATOMIC_RELEASE);
         d->generation++;
         d->sticky = 0;
+        forget_watches(d);
         for (int dir = DIR_IN; dir <= DIR_OUT; dir++) {
             __atomic_fetch_add(&d->turn[dir], 1, __ATOMIC_RELEASE);
             d->taken[dir] = d->turn[dir];

@@ -60,7 +60,7 @@
 
 struct runtime coop__rt;
 
-static _Thread_local struct worker *this_worker;
+static _Thread_local __attribute__((tls_model("initial-exec"))) struct worker *this_worker;
 
 __attribute__((noinline)) struct worker *coop__worker(void)
 {

@@ -190,7 +190,7 @@ struct runtime {
     bool monitor_runs;
 };
 
-extern struct runtime coop__rt;
+extern __attribute__((visibility("hidden"))) struct runtime coop__rt;
 
 /* The worker this thread is, or NULL in a foreign thread.  Never keep the answer across a call that may
  * park: the coroutine may go on elsewhere.  Out of line for that reason. */

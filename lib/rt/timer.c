@@ -98,6 +98,8 @@ void coop__timer_add(struct coop_timer_node *node, coop_nsec when,
     struct proc *p = w && w->proc ? w->proc : &coop__rt.procs[0];
     coop_nsec until;
 
+    if (unlikely(!coop__rt.procs))
+        coop__misuse("a timer was set while no runtime runs");
     node->when = when > 0 ? when : 1;
     node->fire = fire;
     node->home = p;
@@ -118,7 +120,7 @@ bool coop__timer_remove(struct coop_timer_node *node)
     struct proc *p = node->home;
     bool pending;
 
-    if (!p)
+    if (!p || !coop__rt.procs)
         return false;
     coop__lock(&p->timer_lock);
     pending = node->slot != 0;
@@ -185,9 +187,16 @@ int coop__timers_start(struct proc *p)
 
 void coop__timers_end(void)
 {
-    for (int i = 0; i < coop__rt.procs_made; i++)
-        if (coop__rt.procs[i].heap)
-            munmap(coop__rt.procs[i].heap, HEAP_MAX * sizeof(void *));
+    for (int i = 0; i < coop__rt.procs_made; i++) {
+        struct proc *p = &coop__rt.procs[i];
+
+        /* Timers that were left running can be set again in the next runtime. */
+        for (int k = 0; k < p->heap_size; k++) {
+            p->heap[k]->slot = 0;
+            p->heap[k]->home = NULL;
+        }
+        munmap(p->heap, HEAP_MAX * sizeof(void *));
+    }
 }
 
 /* ---- coop_timer: posts to an actor ---- */

@@ -42,8 +42,12 @@ void coop_fdwatch_stop(struct coop_fdwatch *w)
 {
     struct desc *d = coop__desc_at(w->fd);
 
-    if (!w->armed || !d)
+    if (!w->actor)
+        return; /* never started */
+    if (!w->armed || !d) {
+        coop_msg_unlink(w->actor, &w->msg);
         return;
+    }
     coop__lock(&d->lock);
     for (struct coop_fdwatch **at = &d->watches; *at; at = &(*at)->next) {
         if (*at == w) {

@@ -327,6 +327,9 @@ static void end_everything(void)
     coop__poller_end();
     procs_end();
     coop__stacks_end();
+    coop__rt.starved = NULL;
+    coop__rt.starved_count = 0;
+    coop__rt.closing = false;
     coop__rt.running = false;
 }
 
@@ -345,20 +348,37 @@ static void run(struct worker *w, struct root_call *call)
     coop__worker_loop(w);
 }
 
+/* fork() copies the calling thread only: whatever the child calls here must find no runtime. */
+static void in_forked_child(void)
+{
+    coop__set_worker(NULL);
+    coop__rt.starved = NULL;
+    coop__rt.starved_count = 0;
+    coop__rt.closing = false;
+    coop__rt.running = false;
+}
+
+static void watch_for_forks(void)
+{
+    pthread_atfork(NULL, NULL, in_forked_child);
+}
+
 int coop_main(const struct coop_options *options, int (*fn)(void *), void *arg)
 {
     struct coop_options o = options ? *options : (struct coop_options){0};
     struct root_call call = {.fn = fn, .arg = arg};
     struct sigaction segv = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
+    static pthread_once_t forks = PTHREAD_ONCE_INIT;
     struct worker *w;
     int r;
 
     if (atomic_exchange(&coop__rt.running, true))
         return -EBUSY;
+    pthread_once(&forks, watch_for_forks);
     r = start_everything(&o);
+    atomic_store(&coop__rt.running, r == 0);
     if (r < 0)
         return r;
-    atomic_store(&coop__rt.running, true);
     w = worker_alloc();
     if (!w) {
         end_everything();
