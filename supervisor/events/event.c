@@ -26,7 +26,7 @@ static const char *sentence(enum event_kind kind)
 #undef X
     };
 
-    return sentences[kind];
+    return kind < EVENT_KINDS ? sentences[kind] : "";
 }
 
 static int exit_text(const struct event *event, char *buf, size_t size)
