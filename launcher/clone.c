@@ -31,7 +31,17 @@
 #define CLONE_INTO_CGROUP UINT64_C(0x200000000)
 #endif
 
+/* gcc and clang say differently that a sanitizer's runtime is with us. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define UNDER_SANITIZER
+#endif
+#endif
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNDER_SANITIZER
+#endif
+
+#ifdef UNDER_SANITIZER
 #define MAY_SHARE_MEMORY false
 #else
 #define MAY_SHARE_MEMORY true
