@@ -1,14 +1,13 @@
 /*
  * arena.c - see arena.h
  */
-#include "attack/arena.h"
+#include "attack/arena_caller.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <grp.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
@@ -26,23 +24,16 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
-#include <time.h>
 #include <unistd.h>
 
-#define CALLERS_GROUP 61999 /* a supplementary group of the caller, with a file of its own */
-#define NOBODY_ELSE   61998 /* owns what only that group may read */
-#define MAX_ARGS      64
+#define NOBODY_ELSE 61998 /* owns what only that group may read */
 
-_Noreturn static void give_up(const char *what)
+void must(long result, const char *what)
 {
+    if (result >= 0)
+        return;
     fprintf(stderr, "arena: %s: %s\n", what, strerrorname_np(errno));
     exit(2);
-}
-
-static void must(long result, const char *what)
-{
-    if (result < 0)
-        give_up(what);
 }
 
 /* ---- furnishing ---- */
@@ -96,8 +87,7 @@ static void make_files(struct arena *arena)
     uid_t uid = arena->uid;
 
     strcpy(arena->dir, "/tmp/coop-attack-XXXXXX");
-    if (!mkdtemp(arena->dir))
-        give_up("mkdtemp");
+    must(mkdtemp(arena->dir) ? 0 : -1, "mkdtemp");
     must(chmod(arena->dir, 0755), "chmod");
     name(arena->home, "%s/home", arena->dir);
     name(arena->work, "%s/work", arena->dir);
@@ -112,7 +102,7 @@ static void make_files(struct arena *arena)
     must(chown(arena->home, uid, uid), "chown");
     must(chown(arena->work, uid, uid), "chown");
     write_file(arena->secret, "the secret\n", uid, uid, 0600);
-    write_file(arena->group_file, "the group's\n", NOBODY_ELSE, CALLERS_GROUP, 0640);
+    write_file(arena->group_file, "the group's\n", NOBODY_ELSE, ARENA_GROUP, 0640);
     copy_program(arena->attacker, 0755);
     copy_program(arena->suid, 04755);
     copy_program(arena->fcaps, 0755);
@@ -144,17 +134,6 @@ static void make_sockets(struct arena *arena)
     must(listen(arena->abstract, 8), "listen");
 }
 
-static void become(uid_t uid)
-{
-    const gid_t group = CALLERS_GROUP;
-
-    must(setgroups(1, &group), "setgroups");
-    if (!uid)
-        return;
-    must(setresgid(uid, uid, uid), "setresgid");
-    must(setresuid(uid, uid, uid), "setresuid");
-}
-
 static pid_t make_victim(uid_t uid)
 {
     pid_t parent = getpid(), pid = fork();
@@ -163,7 +142,7 @@ static pid_t make_victim(uid_t uid)
     if (pid > 0)
         return pid;
     must(setpgid(0, 0), "setpgid"); /* alone in its group: an attack on that hits nobody else */
-    become(uid);
+    become_user(uid);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(0);
@@ -211,149 +190,6 @@ void arena_close(struct arena *arena)
     close(arena->listener);
     close(arena->abstract);
     (void)nftw(arena->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-/* ---- the caller, as dirty as it can be ---- */
-
-static void get_dirty(const struct arena *arena)
-{
-    sigset_t blocked;
-    int fd;
-
-    fd = open("/", O_RDONLY); /* not close-on-exec: it leaks, which is the point */
-    dup2(fd, 37);
-    fd = open(arena->home, O_RDONLY);
-    dup2(fd, 500);
-    fd = open(arena->secret, O_RDWR);
-    dup2(fd, 9);
-    signal(SIGINT, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGCHLD, SIG_IGN);
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGUSR1);
-    sigaddset(&blocked, SIGTERM);
-    sigprocmask(SIG_SETMASK, &blocked, NULL);
-    umask(0);
-    alarm(1000);
-    setenv("HOME", arena->home, 1);
-    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
-    setenv("GITHUB_TOKEN", "secret", 1);
-    setenv("DB_PASSWORD", "secret", 1);
-    setenv("SSH_AUTH_SOCK", "/tmp/agent", 1);
-    setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/tmp/bus", 1);
-    unsetenv("COOP_INIT");
-}
-
-struct facts {
-    char text[24][ARENA_PATH + 32];
-    int count;
-};
-
-__attribute__((format(printf, 2, 3))) static void add_fact(struct facts *facts, const char *fmt,
-                                                           ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(facts->text[facts->count++], sizeof facts->text[0], fmt, args);
-    va_end(args);
-}
-
-static void add_namespace(struct facts *facts, const char *key, const char *path)
-{
-    char here[64] = "";
-
-    must(readlink(path, here, sizeof here - 1), path);
-    add_fact(facts, "%s=%s", key, here);
-}
-
-static void tell(const struct arena *arena, const struct visit *visit, struct facts *facts)
-{
-    add_namespace(facts, "host_pid", "/proc/self/ns/pid");
-    add_namespace(facts, "host_mnt", "/proc/self/ns/mnt");
-    add_fact(facts, "victim=%d", (int)arena->victim);
-    add_fact(facts, "launcher=%d", (int)getpid());
-    add_fact(facts, "secret=%s", arena->secret);
-    add_fact(facts, "home=%s", arena->home);
-    add_fact(facts, "suid=%s", arena->suid);
-    add_fact(facts, "fcaps=%s", arena->fcaps);
-    add_fact(facts, "node=%s", arena->node);
-    add_fact(facts, "port=%d", arena->port);
-    add_fact(facts, "socket=%s", arena->name);
-    add_fact(facts, "shm=%d", arena->shm);
-    add_fact(facts, "shmkey=%d", arena->shmkey);
-    add_fact(facts, "bound=400");
-    add_fact(facts, "limit=100");
-    if (!arena->uid)
-        add_fact(facts, "group_file=%s", arena->group_file);
-    if (visit->mode == BOUND) {
-        add_fact(facts, "sees_home=1");
-        add_fact(facts, "tmp_read_only=1");
-        if (!arena->uid)
-            add_fact(facts, "sees_shadow=1");
-    }
-    if (getenv("COOP_ATTACK_VERBOSE"))
-        add_fact(facts, "verbose=1");
-}
-
-_Noreturn static void become_coop_run(const struct arena *arena, const struct visit *visit)
-{
-    struct facts facts = {.count = 0};
-    const char *argv[MAX_ARGS] = {COOP_RUN_PATH};
-    int n = 1;
-
-    for (const char *const *o = visit->options; o && *o; o++)
-        argv[n++] = *o;
-    if (visit->mode == BOUND) {
-        argv[n++] = "--ro-bind";
-        argv[n++] = "/";
-        argv[n++] = "/";
-    }
-    argv[n++] = "--";
-    if (visit->command) {
-        for (const char *const *c = visit->command; *c; c++)
-            argv[n++] = *c;
-    } else {
-        argv[n++] = arena->attacker;
-        argv[n++] = visit->attack;
-        tell(arena, visit, &facts);
-        for (int i = 0; i < facts.count; i++)
-            argv[n++] = facts.text[i];
-    }
-    execv(COOP_RUN_PATH, (char *const *)(void *)argv);
-    give_up(COOP_RUN_PATH);
-}
-
-static void take_terminal(int tty)
-{
-    setsid();
-    must(ioctl(tty, TIOCSCTTY, 0), "TIOCSCTTY");
-    for (int fd = 0; fd < 3; fd++)
-        must(dup2(tty, fd), "dup2");
-}
-
-pid_t arena_start(const struct arena *arena, const struct visit *visit)
-{
-    pid_t parent = getpid(), pid = fork();
-    int null;
-
-    must(pid, "fork");
-    if (pid > 0)
-        return pid;
-    must(chdir(arena->work), arena->work);
-    null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    dup2(null, 0);
-    if (visit->tty)
-        take_terminal(visit->tty);
-    if (visit->out)
-        dup2(visit->out, 1);
-    become(arena->uid);
-    prctl(PR_SET_DUMPABLE, 1);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(99);
-    get_dirty(arena);
-    become_coop_run(arena, visit);
 }
 
 /* ---- afterwards ---- */

@@ -1,0 +1,171 @@
+/*
+ * arena_caller.c - who starts coop-run, from a state as dirty as a caller's can be (see arena.h)
+ */
+#include "attack/arena_caller.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_ARGS 64
+
+void become_user(uid_t uid)
+{
+    const gid_t group = ARENA_GROUP;
+
+    must(setgroups(1, &group), "setgroups");
+    if (!uid)
+        return;
+    must(setresgid(uid, uid, uid), "setresgid");
+    must(setresuid(uid, uid, uid), "setresuid");
+}
+
+static void get_dirty(const struct arena *arena)
+{
+    sigset_t blocked;
+    int fd;
+
+    fd = open("/", O_RDONLY); /* not close-on-exec: it leaks, which is the point */
+    dup2(fd, 37);
+    fd = open(arena->home, O_RDONLY);
+    dup2(fd, 500);
+    fd = open(arena->secret, O_RDWR);
+    dup2(fd, 9);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_IGN);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR1);
+    sigaddset(&blocked, SIGTERM);
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
+    umask(0);
+    alarm(1000);
+    setenv("HOME", arena->home, 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+    setenv("GITHUB_TOKEN", "secret", 1);
+    setenv("DB_PASSWORD", "secret", 1);
+    setenv("SSH_AUTH_SOCK", "/tmp/agent", 1);
+    setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/tmp/bus", 1);
+    unsetenv("COOP_INIT");
+}
+
+struct facts {
+    char text[24][ARENA_PATH + 32];
+    int count;
+};
+
+__attribute__((format(printf, 2, 3))) static void add_fact(struct facts *facts, const char *fmt,
+                                                           ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(facts->text[facts->count++], sizeof facts->text[0], fmt, args);
+    va_end(args);
+}
+
+static void add_namespace(struct facts *facts, const char *key, const char *path)
+{
+    char here[64] = "";
+
+    must(readlink(path, here, sizeof here - 1), path);
+    add_fact(facts, "%s=%s", key, here);
+}
+
+static void tell(const struct arena *arena, const struct visit *visit, struct facts *facts)
+{
+    add_namespace(facts, "host_pid", "/proc/self/ns/pid");
+    add_namespace(facts, "host_mnt", "/proc/self/ns/mnt");
+    add_fact(facts, "victim=%d", (int)arena->victim);
+    add_fact(facts, "launcher=%d", (int)getpid());
+    add_fact(facts, "secret=%s", arena->secret);
+    add_fact(facts, "home=%s", arena->home);
+    add_fact(facts, "suid=%s", arena->suid);
+    add_fact(facts, "fcaps=%s", arena->fcaps);
+    add_fact(facts, "node=%s", arena->node);
+    add_fact(facts, "port=%d", arena->port);
+    add_fact(facts, "socket=%s", arena->name);
+    add_fact(facts, "shm=%d", arena->shm);
+    add_fact(facts, "shmkey=%d", arena->shmkey);
+    add_fact(facts, "bound=400");
+    add_fact(facts, "limit=100");
+    if (!arena->uid)
+        add_fact(facts, "group_file=%s", arena->group_file);
+    if (visit->mode == BOUND) {
+        add_fact(facts, "sees_home=1");
+        add_fact(facts, "tmp_read_only=1");
+        if (!arena->uid)
+            add_fact(facts, "sees_shadow=1");
+    }
+    if (getenv("COOP_ATTACK_VERBOSE"))
+        add_fact(facts, "verbose=1");
+}
+
+_Noreturn static void become_coop_run(const struct arena *arena, const struct visit *visit)
+{
+    struct facts facts = {.count = 0};
+    const char *argv[MAX_ARGS] = {COOP_RUN_PATH};
+    int n = 1;
+
+    for (const char *const *o = visit->options; o && *o; o++)
+        argv[n++] = *o;
+    if (visit->mode == BOUND) {
+        argv[n++] = "--ro-bind";
+        argv[n++] = "/";
+        argv[n++] = "/";
+    }
+    argv[n++] = "--";
+    if (visit->command) {
+        for (const char *const *c = visit->command; *c; c++)
+            argv[n++] = *c;
+    } else {
+        argv[n++] = arena->attacker;
+        argv[n++] = visit->attack;
+        tell(arena, visit, &facts);
+        for (int i = 0; i < facts.count; i++)
+            argv[n++] = facts.text[i];
+    }
+    execv(COOP_RUN_PATH, (char *const *)(void *)argv);
+    must(-1, COOP_RUN_PATH);
+    abort();
+}
+
+static void take_terminal(int tty)
+{
+    setsid();
+    must(ioctl(tty, TIOCSCTTY, 0), "TIOCSCTTY");
+    for (int fd = 0; fd < 3; fd++)
+        must(dup2(tty, fd), "dup2");
+}
+
+pid_t arena_start(const struct arena *arena, const struct visit *visit)
+{
+    pid_t parent = getpid(), pid = fork();
+    int null;
+
+    must(pid, "fork");
+    if (pid > 0)
+        return pid;
+    must(chdir(arena->work), arena->work);
+    null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    dup2(null, 0);
+    if (visit->tty)
+        take_terminal(visit->tty);
+    if (visit->out)
+        dup2(visit->out, 1);
+    become_user(arena->uid);
+    prctl(PR_SET_DUMPABLE, 1);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(99);
+    get_dirty(arena);
+    become_coop_run(arena, visit);
+}
