@@ -1,7 +1,9 @@
 /* Channels: schedulers.md's points 1 to 30, in sentences. */
 #include "rt_test.h"
 
+#include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 
 struct pair {
@@ -413,6 +415,62 @@ CORO_TEST_WITH(chan, a_foreign_thread_can_poll_send, .procs = 2, .foreign_wakes 
     pthread_join(thread, &result);
     coop_block_end();
     CHECK(result != NULL);
+    coop_chan_unref(ch);
+    return 0;
+}
+
+static int free_under_waiter(__attribute__((unused)) void *arg)
+{
+    struct pair p = {.ch = coop_chan_new(sizeof(int), 0)};
+
+    coop_go(NULL, recv_one, &p);
+    settle();
+    coop_chan_unref(p.ch);
+    return 0;
+}
+
+Test(chan, freeing_it_under_a_waiter_aborts, .signal = SIGABRT, .timeout = 20)
+{
+    struct coop_options o = {.procs = 1};
+
+    coop_main(&o, free_under_waiter, NULL);
+}
+
+CORO_TEST_ON_ONE(chan, a_million_sends_cost_no_memory)
+{
+    struct coop_chan *ch = coop_chan_new(sizeof(int), 8);
+    size_t before = mallinfo2().uordblks;
+    int v;
+
+    for (int i = 0; i < 1000000; i++) {
+        CHECK(coop_send(ch, &i, COOP_FOREVER) == 0);
+        CHECK(coop_recv(ch, &v, COOP_FOREVER) == 1 && v == i);
+    }
+    CHECK(mallinfo2().uordblks == before);
+    coop_chan_unref(ch);
+    return 0;
+}
+
+static int count_up(void *arg)
+{
+    for (int i = 0; i < 20000; i++)
+        CHECK(coop_send(arg, &i, COOP_FOREVER) == 0);
+    return 0;
+}
+
+CORO_TEST(chan, a_value_that_comes_together_with_the_timeout_is_not_lost)
+{
+    struct coop_chan *ch = coop_chan_new(sizeof(int), 0);
+    int next = 0, v;
+
+    coop_go(NULL, count_up, ch);
+    while (next < 20000) {
+        int r = coop_recv(ch, &v, coop_after(coop_now(), next % 3 * 300));
+
+        CHECK(r == 1 || r == -ETIMEDOUT);
+        if (r == 1)
+            CHECK(v == next++);
+    }
     coop_chan_unref(ch);
     return 0;
 }

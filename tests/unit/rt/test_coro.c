@@ -394,3 +394,59 @@ CORO_TEST(coro, an_idle_runtime_does_not_wake_up)
     CHECK(after.ru_nvcsw - before.ru_nvcsw <= 12);
     return 0;
 }
+
+static int in_child(__attribute__((unused)) void *arg)
+{
+    int v = 0;
+
+    if (coop_yield() != -EPERM || coop_go(NULL, inc, NULL) != -EPERM || coop_inside())
+        return 1;
+    return coop_recv(NULL, &v, COOP_FOREVER) == -EPERM ? 0 : 2;
+}
+
+CORO_TEST(coro, a_forked_child_finds_no_runtime)
+{
+    struct coop_child c;
+    pid_t pid;
+
+    coop_child_spawn_begin();
+    pid = fork();
+    if (pid == 0)
+        _exit(in_child(NULL));
+    CHECK(coop_child_watch(&c, pid, NULL, 0) == 0);
+    coop_child_spawn_end();
+    CHECK(coop_child_wait(&c, in_ms(10000)) == 0);
+    CHECK(c.exit.status == 0);
+    return 0;
+}
+
+static long resident_kib(void)
+{
+    long pages = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+
+    if (f && fscanf(f, "%ld %ld", &pages, &resident) != 2)
+        resident = 0;
+    if (f)
+        fclose(f);
+    return resident * 4;
+}
+
+CORO_TEST(coro, after_a_million_of_them_the_memory_is_small)
+{
+    for (int i = 0; i < 500; i++) {
+        struct coop_scope scope;
+
+        coop_scope_init(&scope, "batch", 0);
+        for (int k = 0; k < 2000; k++)
+            CHECK(coop_go(&scope, inc, NULL) == 0);
+        CHECK(coop_scope_wait(&scope) == 0);
+    }
+    CHECK(count == 1000000);
+#if !defined(__SANITIZE_ADDRESS__)
+    CHECK(resident_kib() < 100 * 1024);
+#else
+    CHECK(resident_kib() > 0);
+#endif
+    return 0;
+}

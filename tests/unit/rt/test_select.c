@@ -2,6 +2,7 @@
 #include "rt_test.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -285,5 +286,87 @@ CORO_TEST(select, waits_for_descriptors_children_channels_and_time_at_once)
     coop_fd_close(fds[0]);
     close(fds[1]);
     coop_chan_unref(ch);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(select, one_case_is_the_plain_call_and_a_past_deadline_polls_once)
+{
+    struct coop_chan *ch = coop_chan_new(sizeof(int), 1);
+    int x = 4;
+    struct coop_case send = COOP_SEND(ch, &x), recv = COOP_RECV(ch, &x);
+
+    CHECK(coop_select(&send, 1, COOP_FOREVER) == 0 && send.result == 0);
+    CHECK(coop_select(&send, 1, 1) == -ETIMEDOUT);
+    x = 0;
+    CHECK(coop_select(&recv, 1, 1) == 0 && recv.result == 1 && x == 4); /* past, but there */
+    coop_close(ch);
+    CHECK(coop_select(&recv, 1, COOP_FOREVER) == 0 && recv.result == 0);
+    CHECK(coop_select(&send, 1, COOP_FOREVER) == 0 && send.result == -EPIPE);
+    coop_chan_unref(ch);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(select, a_null_channel_is_never_ready_and_macros_evaluate_once)
+{
+    struct coop_chan *ch[2] = {coop_chan_new(sizeof(int), 1), coop_chan_new(sizeof(int), 1)};
+    int x[2] = {1, 2}, i = 0, k = 0;
+    struct coop_case cases[] = {COOP_RECV(NULL, &x[0]), COOP_SEND(NULL, &x[0]),
+                                COOP_SEND(ch[i++], &x[k++]), COOP_RECV(ch[i++], &x[k++])};
+
+    CHECK(i == 2 && k == 2);
+    for (int n = 0; n < 100; n++) {
+        CHECK(coop_select(cases, 4, COOP_NOW) == 2);
+        CHECK(coop_select(cases, 4, COOP_NOW) == -EAGAIN);
+        CHECK(coop_recv(ch[0], &x[0], COOP_NOW) == 1);
+    }
+    coop_chan_unref(ch[0]);
+    coop_chan_unref(ch[1]);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(select, a_million_of_them_cost_no_memory)
+{
+    struct coop_chan *ch = coop_chan_new(sizeof(int), 1);
+    size_t before = mallinfo2().uordblks;
+    int x = 0;
+    struct coop_case cases[] = {COOP_RECV(ch, &x), COOP_SEND(ch, &x), COOP_RECV(NULL, &x)};
+
+    for (int i = 0; i < 1000000; i++)
+        CHECK(coop_select(cases, 3, COOP_FOREVER) == (i % 2 ? 0 : 1));
+    CHECK(mallinfo2().uordblks == before);
+    coop_chan_unref(ch);
+    return 0;
+}
+
+static struct coop_chan *early, *late, *verdicts;
+
+static int must_find_one(__attribute__((unused)) void *arg)
+{
+    int x;
+    struct coop_case cases[] = {COOP_RECV(early, &x), COOP_RECV(late, &x)};
+    int found = coop_select(cases, 2, COOP_NOW) >= 0;
+
+    return coop_send(verdicts, &found, COOP_FOREVER);
+}
+
+CORO_TEST(select, the_default_is_not_taken_when_something_was_ready_all_the_time)
+{
+    verdicts = coop_chan_new(sizeof(int), 0);
+    for (int i = 0; i < 20000; i++) {
+        int x = 1, found = 0;
+
+        early = coop_chan_new(sizeof(int), 1);
+        late = coop_chan_new(sizeof(int), 1);
+        coop_send(early, &x, COOP_NOW);
+        coop_go(NULL, must_find_one, NULL);
+        if (i % 4 == 0)
+            coop_yield();
+        coop_send(late, &x, COOP_NOW);  /* from here on this one is ready... */
+        coop_recv(early, &x, COOP_NOW); /* ...and that one perhaps no more */
+        CHECK(coop_recv(verdicts, &found, COOP_FOREVER) == 1 && found);
+        coop_chan_unref(early);
+        coop_chan_unref(late);
+    }
+    coop_chan_unref(verdicts);
     return 0;
 }

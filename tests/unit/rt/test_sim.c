@@ -156,3 +156,43 @@ Test(sim, a_ticker_counts_the_hours_of_a_day, .timeout = 20)
 {
     cr_assert_eq(simulate(tick_for_a_day, NULL, 0), 0);
 }
+
+static int sleep_over_a_shift(__attribute__((unused)) void *arg)
+{
+    coop_nsec start = coop_now();
+
+    fake_shift_realtime(1000 * HOUR);
+    CHECK(coop_now() == start || coop_now() - start < HOUR);
+    CHECK(coop_sleep_until(coop_after(start, HOUR)) == 0);
+    CHECK(coop_now() >= start + HOUR && coop_now() < start + 2 * HOUR);
+    return 0;
+}
+
+Test(sim, setting_the_wall_clock_moves_no_deadline, .timeout = 20)
+{
+    cr_assert_eq(simulate(sleep_over_a_shift, NULL, 1), 0);
+}
+
+static int reuse_a_pid(__attribute__((unused)) void *arg)
+{
+    struct coop_child c;
+    pid_t pid;
+
+    coop_child_spawn_begin();
+    pid = fake_spawn(0);
+    CHECK(coop_child_watch(&c, pid, NULL, 0) == 0);
+    coop_child_spawn_end();
+    fake_exit(pid, 0);
+    CHECK(coop_child_wait(&c, coop_after(coop_now(), HOUR)) == 0);
+    fake_next_pid(pid);
+    CHECK(fake_spawn(0) == pid); /* a stranger under the old number */
+    CHECK(coop_child_kill(&c, SIGKILL) == -ESRCH);
+    CHECK(fake_is_alive(pid) && fake_last_signal(pid) == 0);
+    fake_exit(pid, 0);
+    return 0;
+}
+
+Test(sim, a_reused_pid_is_never_signalled, .timeout = 20)
+{
+    cr_assert_eq(simulate(reuse_a_pid, NULL, 1), 0);
+}

@@ -365,3 +365,82 @@ Test(once, recursion_is_detected, .signal = SIGABRT)
 {
     coop_main(NULL, recursive, NULL);
 }
+
+static int note_read(void *arg)
+{
+    CHECK(coop_rwlock_rdlock(&rw, COOP_FOREVER) == 0);
+    order[order_count++] = (int)(intptr_t)arg;
+    coop_yield();
+    coop_rwlock_unlock(&rw);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(rwlock, waiting_readers_go_in_between_two_writers)
+{
+    struct coop_scope scope;
+
+    CHECK(coop_rwlock_wrlock(&rw, COOP_NOW) == 0);
+    coop_scope_init(&scope, "waiters", 0);
+    coop_go(&scope, note_read, (void *)7);
+    settle();
+    coop_go(&scope, note_read, (void *)8);
+    settle();
+    coop_go(&scope, write_it, NULL);
+    settle();
+    coop_rwlock_unlock(&rw);
+    CHECK(coop_scope_wait(&scope) == 0);
+    CHECK(order[0] == 7 && order[1] == 8 && order[2] == 1);
+    return 0;
+}
+
+static int wait_cond_cancelled(__attribute__((unused)) void *arg)
+{
+    coop_mutex_lock(&mutex);
+    CHECK(coop_cond_wait(&cond, &mutex, COOP_FOREVER) == -ECANCELED);
+    CHECK(!coop_mutex_trylock(&mutex)); /* ours again */
+    coop_mutex_unlock(&mutex);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(cond, wait_locks_again_after_cancelling_and_a_broadcast_is_not_stored)
+{
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "cancelled", 0);
+    coop_go(&scope, wait_cond_cancelled, NULL);
+    settle();
+    CHECK(coop_scope_end(&scope) == -ECANCELED);
+    CHECK(coop_mutex_trylock(&mutex));
+    coop_cond_broadcast(&cond);
+    CHECK(coop_cond_wait(&cond, &mutex, in_ms(2)) == -ETIMEDOUT);
+    coop_mutex_unlock(&mutex);
+    return 0;
+}
+
+static int baton;
+
+static int pass_baton(void *arg)
+{
+    int me = (int)(intptr_t)arg;
+
+    for (int i = 0; i < 10000; i++) {
+        coop_mutex_lock(&mutex);
+        while (baton != me)
+            CHECK(coop_cond_wait(&cond, &mutex, in_ms(10000)) == 0);
+        baton = 1 - me;
+        coop_cond_signal(&cond);
+        coop_mutex_unlock(&mutex);
+    }
+    return 0;
+}
+
+CORO_TEST(cond, unlock_and_park_are_one_step)
+{
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "baton", 0);
+    coop_go(&scope, pass_baton, (void *)0);
+    coop_go(&scope, pass_baton, (void *)1);
+    CHECK(coop_scope_wait(&scope) == 0);
+    return 0;
+}
