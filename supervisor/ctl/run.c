@@ -75,6 +75,8 @@ static void run_status(struct run *run)
         return;
     if (options->json)
         print_array(services);
+    else if (json_array_size(services) == 0)
+        puts("coopd has no services");
     else if (options->count == 0)
         show_services(services, wall_now(), stdout, run->screen);
     json_array_foreach(services, i, service)

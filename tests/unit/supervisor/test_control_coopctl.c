@@ -266,7 +266,7 @@ Test(coopctl, a_coopd_that_does_not_answer_is_not_waited_for_for_ever)
 {
     kill(fake.pid, SIGSTOP);
     expect("--timeout 100ms status", 124, "", "did not answer in time");
-    expect("--timeout 100ms shutdown", 124, "", "");
+    expect("--timeout 100ms tree web", 124, "", "did not answer in time");
     kill(fake.pid, SIGCONT);
 }
 

@@ -43,8 +43,10 @@ Test(verbs, changing_needs_more_right_than_looking)
 static int check(const char *verb, const char *json, struct ctl_args *ret_args,
                  const char **ret_bad)
 {
-    json_t *parameters = json_loads(json, 0, NULL); /* kept: names point into it */
+    static json_t *parameters; /* kept until the next call: names point into it */
 
+    json_decref(parameters);
+    parameters = json_loads(json, 0, NULL);
     cr_assert(parameters, "%s", json);
     return ctl_args_check(ctl_verb_find(verb), parameters, ret_args, ret_bad);
 }
