@@ -48,6 +48,7 @@ enum plan_op_kind {
 #define PLAN_MNT_TRY       0x01u /* missing src or dst: skip                      */
 #define PLAN_MNT_RECURSIVE 0x02u
 #define PLAN_MNT_KEEP      0x04u /* SELF, MASK, SETATTR: dst must exist already; never made */
+#define PLAN_MNT_AUTO      0x10u /* nobody asked for it: skip when there is no place for it */
 #define PLAN_MNT_FILE      0x08u /* the target is made as a file, not a directory   */
 
 struct plan_op {

@@ -210,26 +210,33 @@ static bool mentions(const struct launch_spec *spec, const char *dst)
     return false;
 }
 
+/* The host's whole tree brings the host's /proc and /sys along, and to an id of 0 those are handles on
+ * the kernel, capabilities or not; and its devices, which do not work here. */
+static void furnish_bound_root(struct files *f, const struct launch_mount *root)
+{
+    uint32_t first = f->count;
+
+    if (!mentions(f->spec, "/proc") && f->plan->clone_flags & CLONE_NEWPID)
+        add_proc(f, LAUNCH_GUARD_ROOT, "/proc");
+    if (!mentions(f->spec, "/dev") && !(root->flags & LAUNCH_MOUNT_DEVICES))
+        add_dev(f, LAUNCH_GUARD_ROOT, "/dev");
+    if (!mentions(f->spec, "/sys"))
+        add_cover(f, PLAN_OP_SELF, LAUNCH_GUARD_KERNEL, "/sys", MOUNT_ATTR_RDONLY, 0, true);
+    while (first < f->count)
+        f->ops[first++].flags |= PLAN_MNT_AUTO;
+}
+
 static void add_empty_root(struct files *f)
 {
     const struct launch_mounts *mounts = &f->spec->mounts;
-    bool bound = mounts->count > 0 && is_root_bind(&mounts->items[0]);
 
     f->plan->flags |= PLAN_NEW_ROOT | (f->spec->root_read_only ? PLAN_ROOT_READ_ONLY : 0u);
     for (size_t i = 0; i < mounts->count; i++) {
         add_mount(f, &mounts->items[i]);
-        if (i > 0 || !bound)
+        if (i > 0 || !is_root_bind(&mounts->items[0]))
             continue;
-        /* The host's whole tree brings the host's /proc along, and to an id of 0 that is a handle
-         * on the kernel, capabilities or not; and its devices, which do not work here. */
         f->plan->flags |= PLAN_ROOT_BIND;
-        if (!mentions(f->spec, "/proc") && f->plan->clone_flags & CLONE_NEWPID)
-            add_proc(f, LAUNCH_GUARD_ROOT, "/proc");
-        if (!mentions(f->spec, "/dev") && !(mounts->items[0].flags & LAUNCH_MOUNT_DEVICES))
-            add_dev(f, LAUNCH_GUARD_ROOT, "/dev");
-        if (!mentions(f->spec, "/sys"))
-            add_cover(f, PLAN_OP_SETATTR, LAUNCH_GUARD_KERNEL, "/sys", MOUNT_ATTR_RDONLY, 0,
-                      true);
+        furnish_bound_root(f, &mounts->items[0]);
     }
 }
 

@@ -308,6 +308,12 @@ static op_fn *const op_table[] = {
 
 /* ---- the steps ---- */
 
+/* What the compiler adds to a bound root (its own /proc) is for roots that have the place. */
+static bool is_superfluous(const struct plan_op *op, int r)
+{
+    return op->flags & PLAN_MNT_AUTO && (tree_is_missing(r) || r == -EROFS);
+}
+
 int step_private_view(struct child *c)
 {
     const unsigned long slave = 1ul << 19 | 1ul << 14; /* MS_SLAVE | MS_REC */
@@ -360,7 +366,7 @@ int step_mounts(struct child *c)
     for (uint32_t i = first; i < c->plan->ops.count; i++) {
         c->call = c->path = NULL;
         r = op_table[ops[i].kind](c, &ops[i]);
-        if (r < 0 && !recipe_may_lose(c, ops[i].guard, r))
+        if (r < 0 && !is_superfluous(&ops[i], r) && !recipe_may_lose(c, ops[i].guard, r))
             return r;
     }
     raw1(SYS_umask, mask);
