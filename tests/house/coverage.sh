@@ -12,7 +12,7 @@ cd "$root/tests"
 find unit attack stress fuzz -name '*.c' 2>/dev/null | xargs -r cat |
     tr '\n' ' ' | grep -oE '(Test|[A-Z]+_TEST[A-Z_]*)\([a-z0-9_]+, *[a-z0-9_]+' |
     sed 's/.*(//; s/, */./' >"$names"
-find . -name CMakeLists.txt | xargs -r awk -f "$here/ctest_names.awk" >>"$names"
+find . -path ./house -prune -o -name CMakeLists.txt -print | xargs -r awk -f "$here/ctest_names.awk" >>"$names"
 (cd scenario 2>/dev/null && find . -name '*.scn' | sed 's|^\./||') >>"$names" || true
 # path#word: the word must stand in that file, as a name of its own.
 cut -f 3 "$map" | tr ',' '\n' | grep '#' | sort -u | while IFS='#' read -r file word; do
