@@ -56,9 +56,9 @@ static bool survivors(const struct arena *arena)
 }
 
 /* Starts an attacker that stays, and waits until it says so. */
-static pid_t start_stayer(const struct arena *arena)
+static pid_t start_stayer(const struct arena *arena, const char *attack)
 {
-    struct visit visit = {.attack = "stay"};
+    struct visit visit = {.attack = attack};
     char line[64];
     int ends[2];
     pid_t pid;
@@ -77,7 +77,7 @@ static pid_t start_stayer(const struct arena *arena)
 /* The payload ignores everything and has cleared its parent-death signal. */
 static bool kill_launcher(const struct arena *arena)
 {
-    pid_t pid = start_stayer(arena);
+    pid_t pid = start_stayer(arena, "stay");
 
     CHECK(arena_processes(arena) > 0);
     kill(pid, SIGKILL);
@@ -101,6 +101,19 @@ static bool kill_anywhere(const struct arena *arena)
         (void)arena_wait(pid, 10);
     }
     CHECK(arena_empties(arena, 10));
+    return true;
+}
+
+/* ---- two at once ---- */
+
+static bool two_sandboxes(const struct arena *arena)
+{
+    const struct visit second = {.attack = "find-traces"};
+    pid_t first = start_stayer(arena, "leave-traces");
+
+    CHECK(arena_run(arena, &second) == 0);
+    kill(first, SIGKILL);
+    CHECK(arena_wait(first, 10) == 128 + SIGKILL);
     return true;
 }
 
@@ -225,6 +238,7 @@ static const struct {
     {"missing-cwd", missing_cwd},
     {"planted-link", planted_link},
     {"terminal", terminal},
+    {"two-sandboxes", two_sandboxes},
 };
 
 static bool run_as(case_fn *run, uid_t uid)

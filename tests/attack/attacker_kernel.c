@@ -297,6 +297,54 @@ static void reach_ipc(void)
         refuse_open("/dev/shm/coop-attack", O_RDONLY);
 }
 
+/* ---- two sandboxes side by side ---- */
+
+#define TRACE_KEY 0x63000001
+
+static const char *const trace_files[] = {"/tmp/coop-trace", "/dev/shm/coop-trace",
+                                          "/var/tmp/coop-trace", "/run/coop-trace"};
+
+static int trace_socket(struct sockaddr_un *ret_name, socklen_t *ret_length)
+{
+    static const char name[] = "coop-trace";
+
+    *ret_name = (struct sockaddr_un){.sun_family = AF_UNIX};
+    memcpy(ret_name->sun_path + 1, name, sizeof name - 1);
+    *ret_length = (socklen_t)(sizeof(sa_family_t) + sizeof name);
+    return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+/* Leaves something in every place that could be shared by mistake, and stays. */
+static void leave_traces(void)
+{
+    struct sockaddr_un name;
+    socklen_t length;
+    int fd = trace_socket(&name, &length);
+
+    (void)bind(fd, (struct sockaddr *)&name, length);
+    (void)listen(fd, 1);
+    for (size_t i = 0; i < sizeof trace_files / sizeof *trace_files; i++)
+        (void)open(trace_files[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    (void)shmget(TRACE_KEY, 4096, IPC_CREAT | 0666);
+    door(0, "traces are left");
+    (void)!write(STDOUT_FILENO, "ready\n", 6);
+    for (;;)
+        pause();
+}
+
+/* Run in another sandbox of the same kind, meanwhile. */
+static void find_traces(void)
+{
+    struct sockaddr_un name;
+    socklen_t length;
+    int fd = trace_socket(&name, &length);
+
+    shut(connect(fd, (struct sockaddr *)&name, length), "the other's abstract socket", 0);
+    for (size_t i = 0; i < sizeof trace_files / sizeof *trace_files; i++)
+        refuse_open(trace_files[i], O_RDONLY);
+    shut(shmget(TRACE_KEY, 0, 0), "the other's shared memory", 0);
+}
+
 static void reach_keyring(void)
 {
     filtered(syscall(SYS_keyctl, 0 /* GET_KEYRING_ID */, -3, 0), "the session keyring");
@@ -318,5 +366,7 @@ const struct attack attacks_on_kernel[] = {
     {"reach-network", reach_network},
     {"reach-ipc", reach_ipc},
     {"reach-keyring", reach_keyring},
+    {"leave-traces", leave_traces},
+    {"find-traces", find_traces},
     {NULL, NULL},
 };

@@ -1,6 +1,7 @@
 /*
  * test_spawn_child.c - launch_spawn: what the parent learns of its child, and what stays behind
  */
+#include "launcher/cgroup.h"
 #include "spawn_plans.h"
 #include "support/child.h"
 #include "support/places.h"
@@ -368,6 +369,42 @@ Test(spawn_child, where_clone3_is_refused_clone_does_it)
 
     for (size_t i = 0; i < 2; i++)
         cr_assert_eq(in_child(without_clone3, &answers[i], said), 0, "%s", said);
+}
+
+static void join_by_hand(int report, void *arg)
+{
+    struct launch_plan *light = plan_for(NULL, ARGV(SPAWN_PROBE_PATH, "wait"));
+    struct launch_io io = LAUNCH_IO_NULL;
+    struct launch_cgroups groups;
+    struct launch_child child;
+    struct coop_err err = {0};
+    char path[LAUNCH_CGROUP_PATH];
+    pid_t pids[4] = {0};
+
+    (void)arg;
+    if (launch_cgroups_open(&groups, &err) < 0)
+        _exit(77);
+    CHILD_CHECK(report, launch_cgroup_make(&groups, "by hand", path, &err) == 0);
+    io.cgroup = launch_cgroup_enter(&groups, path);
+    refuse_clone3(report, ENOSYS);
+    CHILD_CHECK(report, launch_spawn(light, &io, &child, &err) == 0);
+    CHILD_CHECK(report, launch_cgroup_pids(&groups, path, pids, 4) == 1);
+    CHILD_CHECK(report, pids[0] == child.pid);
+    CHILD_CHECK(report, launch_cgroup_kill(&groups, path) == 0);
+    CHILD_CHECK(report, wait_for(child.pid) == -SIGKILL);
+    CHILD_CHECK(report, launch_cgroup_remove(&groups, path) == 0);
+    launch_cgroups_close(&groups);
+    launch_plan_free(light);
+}
+
+Test(spawn_child, without_clone3_it_joins_its_cgroup_by_itself)
+{
+    char said[CHILD_TEXT];
+    int code = in_child(join_by_hand, NULL, said);
+
+    if (code == 77)
+        cr_skip_test("no cgroup v2 hierarchy that may be divided");
+    cr_assert_eq(code, 0, "%s", said);
 }
 
 /* ---- many ---- */
