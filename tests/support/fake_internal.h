@@ -112,6 +112,9 @@ struct proc {
 
 uint64_t fake_chance(void);
 
+/* As fake_at(); with 'owned', 'arg' is freed afterwards, also if the time never comes. */
+void fake_plan(coop_nsec when, void (*fn)(void *arg), void *arg, bool owned);
+
 /* Lets the next planned thing happen, if it is due by 'limit': the clock jumps there. */
 bool fake_step(coop_nsec limit);
 

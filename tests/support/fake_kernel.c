@@ -24,6 +24,7 @@ struct planned {
     coop_nsec when;
     void (*fn)(void *arg);
     void *arg;
+    bool owned; /* 'arg' is freed with this */
 };
 
 static coop_nsec now, wall_shift;
@@ -51,6 +52,13 @@ _Noreturn void fake_give_up(const char *why)
     abort();
 }
 
+static void forget(struct planned *planned)
+{
+    if (planned->owned)
+        free(planned->arg);
+    free(planned);
+}
+
 bool fake_step(coop_nsec limit)
 {
     struct planned *next = plan;
@@ -61,8 +69,22 @@ bool fake_step(coop_nsec limit)
     if (next->when > now)
         now = next->when;
     next->fn(next->arg);
-    free(next);
+    forget(next);
     return true;
+}
+
+void fake_plan(coop_nsec when, void (*fn)(void *arg), void *arg, bool owned)
+{
+    struct planned *mine = malloc(sizeof *mine), **at = &plan;
+
+    if (!mine)
+        abort();
+    *mine =
+        (struct planned){.when = when < now ? now : when, .fn = fn, .arg = arg, .owned = owned};
+    while (*at && (*at)->when <= mine->when)
+        at = &(*at)->next;
+    mine->next = *at;
+    *at = mine;
 }
 
 static bool unstick(void)
@@ -130,7 +152,7 @@ static void reset(void)
     while (plan) {
         struct planned *next = plan->next;
 
-        free(plan);
+        forget(plan);
         plan = next;
     }
     fake_procs_reset();
@@ -163,15 +185,7 @@ coop_nsec fake_now(void)
 
 void fake_at(coop_nsec when, void (*fn)(void *arg), void *arg)
 {
-    struct planned *mine = malloc(sizeof *mine), **at = &plan;
-
-    if (!mine)
-        abort();
-    *mine = (struct planned){.when = when < now ? now : when, .fn = fn, .arg = arg};
-    while (*at && (*at)->when <= mine->when)
-        at = &(*at)->next;
-    mine->next = *at;
-    *at = mine;
+    fake_plan(when, fn, arg, false);
 }
 
 void fake_advance(coop_nsec delay)

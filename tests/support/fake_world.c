@@ -29,10 +29,9 @@ static struct proc *must_have(pid_t pid)
 
 static void end_planned(void *arg)
 {
-    struct ending *ending = arg;
+    const struct ending *ending = arg;
 
     fake_proc_end(ending->pid, ending->code, ending->status);
-    free(ending);
 }
 
 static void plan_end(pid_t pid, coop_nsec when, int code, int status)
@@ -42,7 +41,7 @@ static void plan_end(pid_t pid, coop_nsec when, int code, int status)
     if (!ending)
         abort();
     *ending = (struct ending){pid, code, status};
-    fake_at(when, end_planned, ending);
+    fake_plan(when, end_planned, ending, true);
 }
 
 /* ---- the public calls ---- */
