@@ -80,9 +80,9 @@ static int enlist(struct desc *d)
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
     int r = 0;
 
-    event.data.u64 = (uint64_t)d->generation << 32 | (uint32_t)d->fd;
     coop__lock(&d->lock);
     if (!d->registered) {
+        event.data.u64 = (uint64_t)d->generation << 32 | (uint32_t)d->fd;
         r = sys_epoll_ctl(coop__rt.epoll_fd, EPOLL_CTL_ADD, d->fd, &event);
         if (r == -EEXIST) /* a number that was closed behind our back and came again */
             r = sys_epoll_ctl(coop__rt.epoll_fd, EPOLL_CTL_MOD, d->fd, &event);
