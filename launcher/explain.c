@@ -51,9 +51,9 @@ static void explain_op(const struct launch_plan *p, const struct plan_op *op, FI
         [PLAN_OP_MASK] = "hide",       [PLAN_OP_SETATTR] = "change",
         [PLAN_OP_SELF] = "cover",
     };
-    const char *src = plan_str(p, op->src);
+    const char *src = plan_str(p, op->src), *dst = plan_str(p, op->dst);
 
-    fprintf(out, "    %-8s%s", words[op->kind], plan_str(p, op->dst));
+    fprintf(out, "    %-8s%s", words[op->kind], dst ? dst : "");
     if (src)
         fprintf(out, " %s %s", op->kind == PLAN_OP_SYMLINK ? "->" : "from", src);
     if (op->kind != PLAN_OP_SYMLINK && op->kind != PLAN_OP_COPY && op->kind != PLAN_OP_DIR)
