@@ -49,6 +49,7 @@
 #define LAUNCH_MAX_MOUNTS 1024        /* operations of one plan                       */
 #define LAUNCH_MAX_BLOB   (32u << 20) /* bytes of one plan, argv and env included     */
 #define LAUNCH_MAX_DATA   (8u << 20)  /* bytes of one file given by descriptor        */
+#define LAUNCH_MAX_GROUPS 256         /* supplementary groups                         */
 #define LAUNCH_MAX_FDS    32          /* descriptors handed down besides 0, 1 and 2   */
 
 /* ---- what can be protected ------------------------------------------------------------- */

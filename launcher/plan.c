@@ -137,22 +137,19 @@ static int compile_identity(const struct launch_spec *spec, const struct launch_
     uint32_t gid = spec->gid == LAUNCH_NO_ID ? host->gid : spec->gid;
     bool changes = uid != host->uid || gid != host->gid;
 
+    if (changes && host->uid != 0) {
+        (void)coop_fail(err, COOP_E_DENIED, "an ordinary user (%u:%u) cannot become %u:%u",
+                        host->uid, host->gid, uid, gid);
+        return coop_hint(err, "start as root, or leave out User= and Group=");
+    }
     if (plan->flags & PLAN_MAP_IDS) {
-        if (changes)
-            return coop_fail(err, COOP_E_MISSING,
-                             "User= and Group= cannot be combined with PrivateUsers= yet: a "
-                             "single id is mapped, the caller's (%u:%u)",
-                             host->uid, host->gid),
-                   coop_hint(err, "leave out User= and Group=, or set PrivateUsers=no");
+        if (changes || (spec->set_groups && host->uid == 0))
+            plan->flags |= PLAN_BORROW_IDS;
         plan->map_outside_uid = uid;
         plan->map_outside_gid = gid;
         plan->map_inside_uid = spec->inside_uid == LAUNCH_NO_ID ? uid : spec->inside_uid;
         plan->map_inside_gid = spec->inside_gid == LAUNCH_NO_ID ? gid : spec->inside_gid;
-    } else if (changes || spec->set_groups) {
-        if (host->uid != 0)
-            return coop_fail(err, COOP_E_DENIED, "an ordinary user (%u:%u) cannot become %u:%u",
-                             host->uid, host->gid, uid, gid),
-                   coop_hint(err, "start as root, or leave out User= and Group=");
+    } else if (changes || (spec->set_groups && host->uid == 0)) {
         plan->flags |= PLAN_SET_IDS | PLAN_SET_GROUPS;
     }
     plan->uid = uid;
@@ -380,7 +377,7 @@ uint32_t launch_plan_lost(const struct launch_plan *plan)
 
 bool launch_plan_is_light(const struct launch_plan *plan)
 {
-    return !(plan->flags & (PLAN_REAPER | PLAN_SET_IDS | PLAN_SET_GROUPS));
+    return !(plan->flags & (PLAN_REAPER | PLAN_SET_IDS | PLAN_SET_GROUPS | PLAN_BORROW_IDS));
 }
 
 bool launch_plan_has_reaper(const struct launch_plan *plan)

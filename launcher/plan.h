@@ -87,6 +87,7 @@ struct plan_limit {
 #define PLAN_PRIVATE_VIEW   0x10000u /* mounts change: cut propagation first       */
 #define PLAN_NO_NESTING     0x20000u /* max_user_namespaces = 0 inside             */
 #define PLAN_CWD_OPTIONAL   0x40000u
+#define PLAN_BORROW_IDS     0x100000u /* born with the ids of map_outside_* (borrow.h) */
 #define PLAN_SUBREAPER                                                                         \
     0x80000u /* with PLAN_REAPER and no PID namespace: INIT_TREE, and
                                         PR_SET_CHILD_SUBREAPER before the fork            */

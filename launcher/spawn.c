@@ -18,6 +18,7 @@
 #include "launcher/launch.h"
 
 #include "base/scope.h"
+#include "launcher/borrow.h"
 #include "launcher/clone.h"
 #include "launcher/recipe.h"
 #include "launcher/spawn.h"
@@ -55,9 +56,14 @@ static int clone_here(struct spawn_order *order, struct spawn_result *ret_result
         .run = child_main,
         .arg = order,
     };
+    struct borrowed own;
     int pidfd = -1;
-    pid_t pid = clone_child(&clone_order, &pidfd);
+    pid_t pid = borrow_ids(order->plan, &own);
 
+    if (pid >= 0) {
+        pid = clone_child(&clone_order, &pidfd);
+        return_ids(&own);
+    }
     if (pid < 0)
         return spawn_explain_clone(-pid, order->plan, order->io, err);
     *ret_result = (struct spawn_result){.pid = pid, .pidfd = pidfd};

@@ -8,6 +8,7 @@
  * It runs with the caller's power, so nobody may look into it: not dumpable.  All signals are
  * blocked for good (a Ctrl-C at coopd's terminal is coopd's business); it ends with its socket.
  */
+#include "launcher/borrow.h"
 #include "launcher/clone.h"
 #include "launcher/init.h"
 #include "launcher/recipe.h"
@@ -126,6 +127,7 @@ static void child_main(void *arg, int join)
 static pid_t serve(struct job *job, int *ret_pidfd)
 {
     struct clone_order order = {.for_parent = true, .run = child_main, .arg = job};
+    struct borrowed own;
     int r = sort_fds(job);
 
     if (r >= 0)
@@ -134,7 +136,12 @@ static pid_t serve(struct job *job, int *ret_pidfd)
         return r;
     order.namespaces = job->plan->clone_flags;
     order.cgroup = job->io.cgroup;
-    return clone_child(&order, ret_pidfd);
+    r = borrow_ids(job->plan, &own);
+    if (r < 0)
+        return r;
+    r = clone_child(&order, ret_pidfd);
+    return_ids(&own);
+    return r;
 }
 
 static int reply(int socket, pid_t pid, int pidfd)

@@ -156,6 +156,9 @@ static int check_groups(const struct launch_spec *spec, struct coop_err *err)
 {
     long long id;
 
+    if (spec->groups.count > LAUNCH_MAX_GROUPS)
+        return coop_fail(err, COOP_E_LIMIT, "more than %d supplementary groups",
+                         LAUNCH_MAX_GROUPS);
     for (size_t i = 0; i < spec->groups.count; i++)
         if (str_to_int(spec->groups.items[i], 0, UINT32_MAX - 1, &id) < 0)
             return coop_fail(err, COOP_E_RANGE, "supplementary group '%s' is not an id",

@@ -34,6 +34,17 @@ static int write_map(struct child *c, const char *path, uint32_t inside, uint32_
     return step_write_file(c, path, line, n + 2);
 }
 
+/* Born with borrowed effective ids, we still have root's as real and saved ones. */
+static int shed_ids(struct child *c)
+{
+    uint32_t uid = c->plan->map_inside_uid, gid = c->plan->map_inside_gid;
+    long r = raw3(SYS_setresgid, gid, gid, gid);
+
+    if (r < 0)
+        return step_fail(c, r, "setresgid", NULL);
+    return step_fail(c, raw3(SYS_setresuid, uid, uid, uid), "setresuid", NULL);
+}
+
 int step_user_maps(struct child *c)
 {
     const struct launch_plan *plan = c->plan;
@@ -50,6 +61,8 @@ int step_user_maps(struct child *c)
         r = write_map(c, "/proc/self/gid_map", plan->map_inside_gid, plan->map_outside_gid);
     if (r >= 0)
         r = write_map(c, "/proc/self/uid_map", plan->map_inside_uid, plan->map_outside_uid);
+    if (r >= 0 && plan->flags & PLAN_BORROW_IDS)
+        r = shed_ids(c);
     if (dumpable != 1)
         raw2(SYS_prctl, PR_SET_DUMPABLE, 0);
     return r;

@@ -210,11 +210,18 @@ Test(plan, ordinary_user_cannot_become_somebody_else)
     refused(&user_host, "cannot become");
 }
 
-Test(plan, user_and_user_namespace_do_not_mix_yet)
+Test(plan, another_user_in_a_user_namespace_is_born_with_its_ids)
 {
     spec.uid = 33;
+    spec.gid = 34;
     set("PrivateUsers", "yes");
-    refused(&root_host, "PrivateUsers");
+    compile(&root_host);
+    cr_assert(plan->flags & PLAN_BORROW_IDS);
+    cr_assert(!(plan->flags & PLAN_SET_IDS), "inside there is nothing left to become");
+    cr_assert_eq(plan->map_outside_uid, 33u);
+    cr_assert_eq(plan->map_inside_gid, 34u);
+    cr_assert(!launch_plan_is_light(plan));
+    refused(&user_host, "cannot become");
 }
 
 Test(plan, command_with_a_slash_is_taken_as_it_stands)

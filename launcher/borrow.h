@@ -1,0 +1,36 @@
+#ifndef LAUNCHER_BORROW_H
+#define LAUNCHER_BORROW_H
+
+#include "launcher/plan.h"
+
+/*
+ * borrow.h - cloning in the name of another user; private to the spawning side
+ *
+ *     struct borrowed own;
+ *     int r = borrow_ids(plan, &own);
+ *     if (r >= 0) {
+ *         pid = clone_child(...);
+ *         return_ids(&own);
+ *     }
+ *
+ * A user namespace belongs to the effective ids it was made with, and only an owner's own id can be
+ * mapped into it by the child itself.  So for User= together with PrivateUsers= root takes that
+ * user's effective ids and groups for the length of one clone.  Real and saved ids stay root's: no
+ * process of that user may signal us meanwhile, and the way back is open.  The child sheds them as
+ * soon as its map is written (step user-maps).
+ *
+ * Threads   The ids of the calling thread only (raw calls; libc would change all threads').
+ * Limits    With borrowed ids the child cannot be born in a cgroup that only root may enter.
+ */
+struct borrowed {
+    bool active;
+    uint32_t euid, egid;
+    int group_count;
+    uint32_t groups[LAUNCH_MAX_GROUPS];
+};
+
+/* 0 at once when the plan borrows nothing; or -errno, and nothing has changed. */
+int borrow_ids(const struct launch_plan *plan, struct borrowed *ret_own);
+void return_ids(const struct borrowed *own);
+
+#endif
