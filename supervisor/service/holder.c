@@ -2,14 +2,15 @@
  * holder.c - reaching, counting and ending the processes of one life
  *
  *                       own PID namespace   cgroup leaf            subreaper
- *     main has ended    top's end           top's end              main's pidfd
+ *     main has ended    top's end           top's end              exit note in a pipe
  *     how it ended      exit note           top's wait status      exit note
  *     nothing is left   top's end           cgroup.events          top's end
  *     ask               relayed to main     each process           relayed to main, then to all
  *     kill              SIGKILL to top      cgroup.kill            launch_tree_kill     
  *
  * In a namespace "top's end" is exact: the kernel lets PID 1 be reaped only when everything
- * inside is dead.
+ * inside is dead.  A subreaper lives on after main, so its note is the news: main's own pidfd
+ * would tell a moment too early, before the reaper has written how it ended.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,10 +52,27 @@ static bool cgroup_is_empty(const struct machine *machine, const char *path)
     return fd < 0 || launch_cgroup_populated(fd) <= 0;
 }
 
+/* Takes the note out of its pipe, if it has come. */
+static void take_note(struct holder *holder)
+{
+    struct launch_exit_note note;
+
+    if (holder->watch_fd < 0)
+        return;
+    if (sys_read(holder->watch_fd, &note, sizeof note) != (ssize_t)sizeof note ||
+        note.magic != LAUNCH_EXIT_MAGIC)
+        return; /* not yet; or the reaper was killed, and then its own end follows */
+    holder->noted = holder->main_gone = true;
+    holder->note_status = note.status;
+    stop_watch(holder);
+}
+
 static void news(struct spawn *spawn, struct holder *holder, int kind_top,
                  const struct coop_msg *msg)
 {
     if (msg->kind == kind_top) {
+        if (holder->owner == OWNER_REAPER)
+            take_note(holder);
         holder->main_gone = true;
         if (holder->owner == OWNER_CGROUP)
             holder->empty = cgroup_is_empty(machine_of(spawn), holder->cgroup);
@@ -68,8 +86,7 @@ static void news(struct spawn *spawn, struct holder *holder, int kind_top,
         return;
     coop_fdwatch_take(&holder->watch);
     if (holder->owner == OWNER_REAPER) {
-        holder->main_gone = true;
-        stop_watch(holder);
+        take_note(holder);
     } else if (launch_cgroup_populated(holder->watch_fd) <= 0) {
         holder->empty = true;
         stop_watch(holder);
@@ -131,6 +148,10 @@ static void learn_end(struct spawn *spawn, const struct svc_spec *spec, struct h
     const struct coop_exit *end = &holder->child.exit;
     struct launch_exit_note note;
 
+    if (holder->noted) {
+        from_wait_status(holder->note_status, ret_ending);
+        return;
+    }
     if (holder->notes && read_note(machine_of(spawn), spec->name, &note)) {
         from_wait_status(note.status, ret_ending);
         return;

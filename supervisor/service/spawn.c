@@ -35,6 +35,7 @@ struct launch {
     struct launch_io io;
     char cgroup[LAUNCH_CGROUP_PATH];
     int note_fd, cgroup_fd;
+    int note_end; /* where a subreaper's note comes out */
     enum svc_owner owner;
 };
 
@@ -97,6 +98,21 @@ static int compile(struct launch *l, struct coop_err *err)
     return failed;
 }
 
+/* A subreaper lives on after main: its note must wake us, so it comes through a pipe. */
+static int open_note_pipe(struct launch *l, struct coop_err *err)
+{
+    int ends[2];
+    int r = sys_pipe2(ends, O_CLOEXEC | O_NONBLOCK);
+
+    if (r < 0)
+        return coop_fail_sys(err, r, "pipe for the exit note");
+    l->note_end = ends[0];
+    l->io.exit_note = l->note_fd = ends[1];
+    return 0;
+}
+
+/* A reaper in a namespace ends with main: its note may be read at leisure, also by a later
+ * coopd. */
 static int open_note(struct launch *l, struct coop_err *err)
 {
     char path[600];
@@ -128,7 +144,8 @@ static int open_io(struct launch *l, struct coop_err *err)
 {
     l->io = (struct launch_io)LAUNCH_IO_NULL;
     memcpy(l->io.stdio, l->order->stdio, sizeof l->io.stdio);
-    if (launch_plan_has_reaper(l->plan) && open_note(l, err) < 0)
+    if (launch_plan_has_reaper(l->plan) &&
+        (l->owner == OWNER_REAPER ? open_note_pipe(l, err) : open_note(l, err)) < 0)
         return -1;
     return l->owner == OWNER_CGROUP ? enter_cgroup(l, err) : 0;
 }
@@ -191,17 +208,19 @@ static int watch(struct launch *l, const struct launch_child *child, struct hold
     holder->top_pid = child->pid;
     holder->main_pid = child->main_pid;
     holder->lost = child->lost | launch_plan_lost(l->plan);
-    holder->notes = l->note_fd >= 0;
+    holder->notes = l->note_fd >= 0 && l->owner != OWNER_REAPER;
     if (l->owner == OWNER_CGROUP)
         holder->cgroup = strdup(l->cgroup);
     if (l->owner != OWNER_REAPER)
         return 0;
-    holder->watch_fd = sys_pidfd_open(child->main_pid, 0);
-    if (holder->watch_fd == -ESRCH) /* gone already: its end comes with top's */
-        return 0;
-    if (holder->watch_fd >= 0)
-        coop_fdwatch_start(&holder->watch, holder->watch_fd, COOP_IN, order->actor,
+    r = coop_fdwatch_start(&holder->watch, l->note_end, COOP_IN, order->actor,
                            order->kind_watch);
+    if (r < 0) {
+        log_warn("service", "%s: its end will be seen late: %s", order->spec->name,
+                 coop_strerror(r));
+        return 0;
+    }
+    holder->watch_fd = fd_take(&l->note_end);
     return 0;
 }
 
@@ -239,6 +258,7 @@ int machine_launch(struct spawn *spawn, const struct spawn_order *order, struct 
     struct launch l = {.machine = (struct machine *)(void *)spawn,
                        .order = order,
                        .note_fd = -1,
+                       .note_end = -1,
                        .cgroup_fd = -1};
     int failed;
 
@@ -248,6 +268,8 @@ int machine_launch(struct spawn *spawn, const struct spawn_order *order, struct 
         compile(&l, err) < 0 || open_io(&l, err) < 0 || spawn_and_watch(&l, holder, err) < 0;
     if (l.note_fd >= 0)
         sys_close(l.note_fd);
+    if (l.note_end >= 0)
+        sys_close(l.note_end);
     if (l.cgroup_fd >= 0)
         sys_close(l.cgroup_fd);
     if (failed && l.cgroup[0])

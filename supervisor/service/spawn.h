@@ -38,10 +38,12 @@ struct holder {
     pid_t top_pid, main_pid;   /* host PIDs; 0: none                                        */
     bool main_gone;            /* its end is known: learn_end() tells how                   */
     bool empty;                /* no process is left                                        */
-    bool notes;                /* a reaper writes down how main ended                       */
+    bool notes;                /* a reaper writes into a file how main ended                */
+    bool noted;                /* ... or into watch_fd (subreaper), and it has come:        */
+    int note_status;           /* main's wait status                                        */
     uint32_t lost;             /* preferred protections that are not in force               */
     struct coop_child child;   /* top                                                       */
-    struct coop_fdwatch watch; /* main's pidfd (subreaper) or cgroup.events (cgroup)      */
+    struct coop_fdwatch watch; /* the note's pipe (subreaper) or cgroup.events (cgroup)  */
     int watch_fd;              /* -1: none                                                */
     char *cgroup;              /* the leaf's path                                         */
 };
