@@ -254,6 +254,7 @@ static void serve(struct daemon *daemon)
             coop_go(NULL, reload_once, daemon);
             break;
         case SIGQUIT: coop_dump(STDERR_FILENO); break;
+        case SIGUSR1: control_reopen(daemon->control); break;
         case SIGTERM:
         case SIGINT:
             log_info("coopd", "%s from process %d: stopping all services",

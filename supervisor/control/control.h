@@ -14,7 +14,7 @@
  * The caller holds the lock of the socket (`<socket>.lock`), so a socket file found there is
  * stale and control_start replaces it.  The FIFO `control.fifo` is made beside it.
  *
- * Threads   Both in a coroutine. control_stop waits until no session is left (each is given a
+ * Threads   All in a coroutine. control_stop waits until no session is left (each is given a
  *           moment to take its last reply), removes socket and FIFO, and accepts NULL.
  */
 
@@ -23,6 +23,10 @@ struct daemon;
 
 int control_start(struct control **ret_control, struct daemon *daemon, const char *socket_path,
                   struct coop_err *err);
+/* Makes socket and FIFO anew at their paths, where somebody may have removed them.  Clients that
+ * are connected stay.  Does not wait; the log says what came of it. */
+void control_reopen(struct control *control);
+
 void control_stop(struct control *control);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/sys.h"
 #include "control/lines.h"
 #include "coop/io.h"
+#include "coop/select.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,12 +59,17 @@ static int open_fifo(const char *path, int *ret_fd, struct coop_err *err)
 
 int ctl_fifo_open(struct control *control, struct coop_err *err)
 {
+    int fd = -1;
+
     if (make_fifo(control->fifo_path, err) < 0)
         return -1;
-    if (open_fifo(control->fifo_path, &control->fifo_fd, err) < 0) {
+    if (open_fifo(control->fifo_path, &fd, err) < 0) {
         sys_unlinkat(AT_FDCWD, control->fifo_path, 0);
         return -1;
     }
+    if (control->fifo_fd >= 0)
+        coop_fd_close(control->fifo_fd);
+    control->fifo_fd = fd;
     return 0;
 }
 
@@ -81,25 +87,46 @@ static void obey_lines(struct control *control, struct line_cutter *cutter)
     }
 }
 
-/* One read. 0, or -errno when the room closes. */
-static int read_fifo(struct control *control, struct line_cutter *cutter)
+static void drop_tail(struct line_cutter *cutter)
+{
+    log_warn("control", "fifo: a line without an end was thrown away");
+    line_drop_tail(cutter);
+}
+
+/* Until somebody writes, or the patience for a line's end is over. False: the room closes. */
+static bool wait_for_writers(struct control *control, struct line_cutter *cutter)
 {
     bool tail = line_tail(cutter) > 0;
-    coop_nsec deadline = tail ? coop_after(coop_now(), TAIL_PATIENCE) : COOP_FOREVER;
+    struct coop_case cases[] = {
+        COOP_FD(control->fifo_fd, COOP_IN),
+        COOP_RECV(control->stop, NULL),
+        COOP_RECV(control->reopen_fifo, NULL),
+    };
+    int r = coop_select(cases, COOP_COUNT(cases),
+                        tail ? coop_after(coop_now(), TAIL_PATIENCE) : COOP_FOREVER);
+    struct coop_err err;
+
+    if (r == -ETIMEDOUT)
+        drop_tail(cutter);
+    else if (r == 2 && ctl_fifo_open(control, &err) < 0)
+        log_err(LOG_LEVEL_ERROR, "control", &err);
+    return r == 0 || r == 2 || r == -ETIMEDOUT;
+}
+
+/* One read. False when the room closes. */
+static bool read_fifo(struct control *control, struct line_cutter *cutter)
+{
     size_t room;
     char *to = line_room(cutter, &room);
-    ssize_t n = coop_read(control->fifo_fd, to, room, deadline);
+    ssize_t n = coop_read(control->fifo_fd, to, room, COOP_NOW);
 
-    if (n == -ETIMEDOUT) {
-        log_warn("control", "fifo: a line without an end was thrown away");
-        line_drop_tail(cutter);
-        return 0;
-    }
+    if (n == -EAGAIN)
+        return wait_for_writers(control, cutter);
     if (n < 0)
-        return (int)n;
+        return false;
     line_filled(cutter, (size_t)n);
     obey_lines(control, cutter);
-    return 0;
+    return coop_yield() == 0;
 }
 
 int ctl_fifo_life(void *arg)
@@ -107,9 +134,8 @@ int ctl_fifo_life(void *arg)
     struct control *control = arg;
     struct line_cutter *cutter = calloc(1, sizeof *cutter);
 
-    while (cutter && read_fifo(control, cutter) == 0)
-        if (coop_yield() < 0)
-            break;
+    while (cutter && read_fifo(control, cutter))
+        ;
     free(cutter);
     return 0;
 }

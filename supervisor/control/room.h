@@ -53,7 +53,7 @@ enum {
 struct control {
     struct daemon *daemon;
     char socket_path[CTL_PATH_MAX], fifo_path[CTL_PATH_MAX];
-    int listen_fd, fifo_fd;
+    int listen_fd, fifo_fd; /* each belongs to the coroutine that reads it */
     int spare_fd; /* given up to accept, and turn away, one more when descriptors run out */
     uid_t uid;    /* coopd's own: may do everything, as root may */
     dev_t socket_dev;
@@ -66,8 +66,9 @@ struct control {
 
     struct coop_scope *scope; /* of all coroutines of the room; in control_life's frame  */
     struct coop_chan *stop;   /* closed: no new calls, say the last words                */
-    struct coop_wg talking;   /* sessions                                                */
-    struct coop_wg alive;     /* control_life runs                                       */
+    struct coop_chan *reopen_socket, *reopen_fifo; /* a value each: make it anew         */
+    struct coop_wg talking; /* sessions                                                */
+    struct coop_wg alive;   /* control_life runs                                       */
 };
 
 struct session {

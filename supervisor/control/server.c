@@ -26,6 +26,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "coop/io.h"
+#include "coop/select.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,7 +83,7 @@ static int bind_and_rename(struct control *control, int fd, const char *born,
     return 0;
 }
 
-/* On success control->listen_fd listens at the socket's path. */
+/* On success control->listen_fd listens at the socket's path; an earlier one is closed. */
 static int open_socket(struct control *control, struct coop_err *err)
 {
     char born[CTL_PATH_MAX];
@@ -96,6 +97,8 @@ static int open_socket(struct control *control, struct coop_err *err)
         sys_unlinkat(AT_FDCWD, born, 0);
         return -1;
     }
+    if (control->listen_fd >= 0)
+        coop_fd_close(control->listen_fd);
     control->listen_fd = fd_take(&fd);
     return 0;
 }
@@ -262,23 +265,45 @@ static bool is_shortage(int r)
 /* What concerns one connection only, or passes. */
 static bool is_harmless(int r)
 {
-    return r == -ECONNABORTED || r == -EPROTO || r == -EPERM || r == -EINTR || r == -EAGAIN;
+    return r == -ECONNABORTED || r == -EPROTO || r == -EPERM || r == -EINTR;
+}
+
+/* Until somebody knocks. False when the room closes. */
+static bool wait_at_the_door(struct control *control)
+{
+    struct coop_case cases[] = {
+        COOP_FD(control->listen_fd, COOP_IN),
+        COOP_RECV(control->stop, NULL),
+        COOP_RECV(control->reopen_socket, NULL),
+    };
+    int r = coop_select(cases, COOP_COUNT(cases), COOP_FOREVER);
+    struct coop_err err;
+
+    if (r == 2 && open_socket(control, &err) < 0)
+        log_err(LOG_LEVEL_ERROR, "control", &err);
+    else if (r == 2)
+        log_info("control", "the socket '%s' was made anew", control->socket_path);
+    return r == 0 || r == 2;
 }
 
 static int accept_life(void *arg)
 {
     struct control *control = arg;
+    bool open = true;
 
-    for (;;) {
-        int fd = coop_accept(control->listen_fd, NULL, NULL, COOP_FOREVER);
+    while (open) {
+        int fd = coop_accept(control->listen_fd, NULL, NULL, COOP_NOW);
 
         if (fd >= 0)
             admit(control, fd);
         else if (is_shortage(fd))
             drop_one(control);
-        else if (!is_harmless(fd))
-            return 0; /* -EBADF, -ECANCELED: the room closes */
+        else if (fd == -EAGAIN)
+            open = wait_at_the_door(control);
+        else
+            open = is_harmless(fd);
     }
+    return 0;
 }
 
 /* ---- life ---- */
@@ -308,8 +333,6 @@ static int control_life(void *arg)
         log_error("control", "no memory for the coroutines of socket and FIFO");
     coop_recv(control->stop, NULL, COOP_FOREVER);
 
-    coop_fd_close(control->listen_fd);
-    control->listen_fd = -1;
     say_goodbye(control);
     coop_scope_end(&scope);
     coop_wg_done(&control->alive);
@@ -319,7 +342,7 @@ static int control_life(void *arg)
 static void control_free(struct control *control)
 {
     if (control->listen_fd >= 0) {
-        sys_close(control->listen_fd);
+        coop_fd_close(control->listen_fd);
         remove_socket(control);
     }
     if (control->fifo_fd >= 0) {
@@ -329,6 +352,8 @@ static void control_free(struct control *control)
     if (control->spare_fd >= 0)
         sys_close(control->spare_fd);
     coop_chan_unref(control->stop);
+    coop_chan_unref(control->reopen_socket);
+    coop_chan_unref(control->reopen_fifo);
     free(control);
 }
 
@@ -344,9 +369,12 @@ int control_start(struct control **ret_control, struct daemon *daemon, const cha
         .daemon = daemon, .listen_fd = -1, .fifo_fd = -1, .spare_fd = -1, .uid = geteuid()};
     list_init(&control->sessions);
     control->stop = coop_chan_new(0, 0);
+    control->reopen_socket = coop_chan_new(0, 1);
+    control->reopen_fifo = coop_chan_new(0, 1);
     control->spare_fd = sys_eventfd(0, EFD_CLOEXEC);
-    if (!control->stop || control->spare_fd < 0) {
-        int r = control->stop ? control->spare_fd : -ENOMEM;
+    if (!control->stop || !control->reopen_socket || !control->reopen_fifo ||
+        control->spare_fd < 0) {
+        int r = control->spare_fd < 0 ? control->spare_fd : -ENOMEM;
 
         control_free(control);
         return coop_fail_sys(err, r, "control");
@@ -375,6 +403,12 @@ void control_stop(struct control *control)
         return;
     coop_close(control->stop);
     coop_wg_wait(&control->alive);
-    remove_socket(control);
     control_free(control);
+}
+
+void control_reopen(struct control *control)
+{
+    /* Full: it is asked for already. */
+    coop_send(control->reopen_socket, NULL, COOP_NOW);
+    coop_send(control->reopen_fifo, NULL, COOP_NOW);
 }

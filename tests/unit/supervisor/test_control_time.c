@@ -21,6 +21,15 @@
 #define SEC  COOP_NSEC_PER_SEC
 #define PATH "/run/control.sock"
 
+static struct control *room; /* for scenes that ask something of it */
+
+static bool is_there(const char *path)
+{
+    struct stat about;
+
+    return sys_fstatat(AT_FDCWD, path, &about, 0) == 0;
+}
+
 static int connect_client(void)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = PATH};
@@ -57,6 +66,7 @@ static int open_and_play(void *scene)
     struct coop_err err = {0};
 
     cr_assert_eq(control_start(&control, NULL, PATH, &err), 0, "%s", err.text);
+    room = control;
     play();
     control_stop(control);
     return 0;
@@ -163,6 +173,30 @@ Test(control_time, who_takes_no_answers_for_ten_seconds_is_cut_off)
     in_the_room(never_reads);
 }
 
+static void lose_the_files(void)
+{
+    int before = connect_client(), after;
+    char text[1024];
+
+    sys_unlinkat(AT_FDCWD, PATH, 0);
+    sys_unlinkat(AT_FDCWD, "/run/control.fifo", 0);
+    control_reopen(room);
+    coop_sleep_until(coop_after(coop_now(), SEC));
+    cr_expect(is_there(PATH) && is_there("/run/control.fifo"));
+    after = connect_client();
+    say(after, "{}\n");
+    cr_assert_gt(coop_read(after, text, sizeof text, COOP_FOREVER), 0);
+    say(before, "{}\n");
+    cr_assert_gt(coop_read(before, text, sizeof text, COOP_FOREVER), 0);
+    coop_fd_close(before);
+    coop_fd_close(after);
+}
+
+Test(control_time, socket_and_fifo_are_made_anew_and_clients_stay)
+{
+    in_the_room(lose_the_files);
+}
+
 static void stay_connected(void)
 {
     connect_client();
@@ -186,13 +220,6 @@ Test(control_time, the_room_closes_although_somebody_is_still_connected)
 /* ---- failures ---- */
 
 static unsigned failing_call;
-
-static bool is_there(const char *path)
-{
-    struct stat about;
-
-    return sys_fstatat(AT_FDCWD, path, &about, 0) == 0;
-}
 
 /* Opening fails as a whole, or not at all; both leave nothing behind. */
 static int open_with_failure(void *arg)
