@@ -129,6 +129,7 @@ test_full() {
     check "the demo comes up, heals and goes" demo_check
     check "lint: shell scripts" lint_shell
     check "lint: formatting" lint_format
+    check "lint: static checks" lint_tidy
 }
 
 summary() {

@@ -310,9 +310,10 @@ CORO_TEST_ON_ONE(select, a_null_channel_is_never_ready_and_macros_evaluate_once)
 {
     struct coop_chan *ch[2] = {coop_chan_new(sizeof(int), 1), coop_chan_new(sizeof(int), 1)};
     int x[2] = {1, 2}, i = 0, k = 0;
-    struct coop_case cases[] = {COOP_RECV(NULL, &x[0]), COOP_SEND(NULL, &x[0]),
-                                COOP_SEND(ch[i++], &x[k++]), COOP_RECV(ch[i++], &x[k++])};
+    struct coop_case cases[4] = {COOP_RECV(NULL, &x[0]), COOP_SEND(NULL, &x[0])};
 
+    cases[2] = COOP_SEND(ch[i++], &x[k++]);
+    cases[3] = COOP_RECV(ch[i++], &x[k++]);
     CHECK(i == 2 && k == 2);
     for (int n = 0; n < 100; n++) {
         CHECK(coop_select(cases, 4, COOP_NOW) == 2);
