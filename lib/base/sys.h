@@ -96,6 +96,9 @@
       (int ep, struct epoll_event *ret_events, int max, const struct timespec *timeout,        \
        const sigset_t *mask),                                                                  \
       (ep, ret_events, max, timeout, mask))                                                    \
+    X(int, epoll_pwait,                                                                        \
+      (int ep, struct epoll_event *ret_events, int max, int timeout_ms, const sigset_t *mask), \
+      (ep, ret_events, max, timeout_ms, mask))                                                 \
     X(int, ppoll,                                                                              \
       (struct pollfd * fds, nfds_t count, const struct timespec *timeout,                      \
        const sigset_t *mask),                                                                  \

@@ -36,6 +36,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
@@ -207,6 +208,20 @@ static void drain_kicks(void)
     coop__signals_look();
 }
 
+/* epoll_pwait2, and where that is not to be had (old filters, valgrind) milliseconds, rounded up. */
+static int wait_for_events(struct epoll_event *events, const struct timespec *limit)
+{
+    int n = sys_epoll_pwait2(coop__rt.epoll_fd, events, EVENTS, limit, NULL), ms = -1;
+
+    if (likely(n != -ENOSYS && n != -EPERM))
+        return n;
+    if (limit && limit->tv_sec > INT_MAX / 2000)
+        ms = INT_MAX;
+    else if (limit)
+        ms = (int)(limit->tv_sec * 1000 + (limit->tv_nsec + 999999) / 1000000);
+    return sys_epoll_pwait(coop__rt.epoll_fd, events, EVENTS, ms, NULL);
+}
+
 int coop__poll(coop_nsec until, bool sleeper)
 {
     struct epoll_event events[EVENTS];
@@ -222,7 +237,7 @@ int coop__poll(coop_nsec until, bool sleeper)
         wait.tv_sec = delay / COOP_NSEC_PER_SEC;
         wait.tv_nsec = delay % COOP_NSEC_PER_SEC;
     }
-    n = sys_epoll_pwait2(coop__rt.epoll_fd, events, EVENTS, limit, NULL);
+    n = wait_for_events(events, limit);
     atomic_fetch_add_explicit(&coop__rt.polls, 1, memory_order_relaxed);
     for (int i = 0; i < n; i++) {
         if (events[i].data.u64 != KICK)

@@ -286,10 +286,14 @@ bool coop__work_in_sight(void)
 
 static void sleep_in_poller(struct worker *w)
 {
-    coop_nsec first = coop__timers_first();
+    coop_nsec first = coop__timers_first(), again;
 
     atomic_store(&coop__rt.poll_until, first);
-    first = coop__timers_first(); /* one may have come before it could see that we sleep */
+    /* One may have come before it could see that we sleep.  But never sleep longer than what
+     * poll_until says: who sets a timer later than that relies on our waking up then. */
+    again = coop__timers_first();
+    if (again < first)
+        first = again;
     if (coop__work_in_sight() || coop__rt.poller_handed)
         first = COOP_NOW;
     else
