@@ -44,6 +44,12 @@ static inline plan_off blob_text(struct blob *b, const char *text)
     }
 }
 
+/* A string that was appended; NULL for offset 0, and after an error. */
+static inline const char *blob_str(const struct blob *b, plan_off off)
+{
+    return off && off < b->bytes.len ? b->bytes.data + off : NULL;
+}
+
 /* plan_files.c: turns the file-system part of the spec into plan->ops (and root flags). */
 int plan_compile_files(const struct launch_spec *spec, struct launch_plan *plan, struct blob *b,
                        struct coop_err *err);

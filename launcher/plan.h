@@ -50,11 +50,18 @@ enum plan_op_kind {
 #define PLAN_MNT_KEEP      0x04u /* SELF, MASK, SETATTR: dst must exist already; never made */
 #define PLAN_MNT_AUTO      0x10u /* nobody asked for it: skip when there is no place for it */
 #define PLAN_MNT_FILE      0x08u /* the target is made as a file, not a directory   */
+#define PLAN_MNT_EARLY                                                                         \
+    0x20u /* BIND: an earlier operation hides src, so its tree is taken
+                                    before the first of them; 'data' is its place in line */
+
+#define PLAN_EARLY_MAX 64                 /* descriptors open at once for PLAN_MNT_EARLY     */
+#define PLAN_NO_GUARD  LAUNCH_GUARD_COUNT /* no protection but what the program needs: fatal */
 
 struct plan_op {
     uint16_t kind;
     uint16_t flags;
-    uint32_t guard; /* enum launch_guard: whose protection is lost if this is refused */
+    uint32_t guard; /* enum launch_guard: whose protection is lost if this is refused, or
+                       PLAN_NO_GUARD */
     plan_off src, dst;
     uint64_t attr_set, attr_clear; /* MOUNT_ATTR_*                       */
     uint32_t perms;

@@ -38,7 +38,7 @@ struct files {
     bool full;
 };
 
-static struct plan_op *add(struct files *f, enum plan_op_kind kind, enum launch_guard guard,
+static struct plan_op *add(struct files *f, enum plan_op_kind kind, uint32_t guard,
                            const char *src, const char *dst)
 {
     struct plan_op *op = &f->ops[f->count];
@@ -57,7 +57,7 @@ static struct plan_op *add(struct files *f, enum plan_op_kind kind, enum launch_
     return op;
 }
 
-static void add_tmpfs(struct files *f, enum launch_guard guard, const char *dst, uint32_t perms,
+static void add_tmpfs(struct files *f, uint32_t guard, const char *dst, uint32_t perms,
                       uint64_t size)
 {
     struct plan_op *op = add(f, PLAN_OP_TMPFS, guard, NULL, dst);
@@ -355,12 +355,12 @@ static void add_path_item(struct files *f, const struct path_item *item)
         break;
     case KEY_BIND:
     case KEY_BIND_RO:
-        op = add(f, PLAN_OP_BIND, LAUNCH_GUARD_PATHS, item->src, item->dst);
+        op = add(f, PLAN_OP_BIND, PLAN_NO_GUARD, item->src, item->dst);
         op->attr_set = item->key == KEY_BIND_RO ? MOUNT_ATTR_RDONLY : 0;
         op->flags = item->optional ? PLAN_MNT_TRY : 0;
         break;
     case KEY_TEMPORARY:
-        add_tmpfs(f, LAUNCH_GUARD_PATHS, item->dst, item->perms, item->size);
+        add_tmpfs(f, PLAN_NO_GUARD, item->dst, item->perms, item->size);
         if (item->read_only)
             f->ops[f->count - 1].attr_set |= MOUNT_ATTR_RDONLY;
         break;
@@ -422,6 +422,39 @@ static int add_path_keys(struct files *f, struct coop_err *err)
     return r;
 }
 
+/* ---- sources that something earlier would hide ---- */
+
+static bool lies_below(const char *path, const char *dir)
+{
+    size_t length = dir ? strlen(dir) : 0;
+
+    return length > 0 && strncmp(path, dir, length) == 0 &&
+           (path[length] == '/' || path[length] == '\0');
+}
+
+/* Only over the host's root: an empty one is furnished while the host's stays as it was. */
+static int mark_early_sources(struct files *f, struct coop_err *err)
+{
+    uint32_t early = 0;
+
+    for (uint32_t i = 0; i < f->count; i++) {
+        const char *src = blob_str(f->blob, f->ops[i].src);
+        bool hidden = false;
+
+        for (uint32_t j = 0; f->ops[i].kind == PLAN_OP_BIND && src && j < i && !hidden; j++)
+            hidden = lies_below(src, blob_str(f->blob, f->ops[j].dst));
+        if (!hidden)
+            continue;
+        if (early == PLAN_EARLY_MAX)
+            return coop_fail(err, COOP_E_LIMIT,
+                             "'%s': more than %d paths that are bound from below a covered one",
+                             src, PLAN_EARLY_MAX);
+        f->ops[i].flags |= PLAN_MNT_EARLY;
+        f->ops[i].data = early++;
+    }
+    return 0;
+}
+
 /* ---- the public call ---- */
 
 int plan_compile_files(const struct launch_spec *spec, struct launch_plan *plan, struct blob *b,
@@ -443,6 +476,8 @@ int plan_compile_files(const struct launch_spec *spec, struct launch_plan *plan,
     if (f.full)
         return coop_fail(err, COOP_E_LIMIT, "more than %d file-system operations",
                          LAUNCH_MAX_MOUNTS - 1);
+    if (spec->root == LAUNCH_ROOT_HOST && mark_early_sources(&f, err) < 0)
+        return -1;
     plan->ops = (struct plan_vec){blob_add(b, ops, f.count * sizeof *ops), f.count};
     return 0;
 }

@@ -40,9 +40,11 @@ static bool ops_ok(const struct launch_plan *plan)
     const struct plan_op *ops = plan_at(plan, plan->ops.at);
 
     for (uint32_t i = 0; i < plan->ops.count; i++) {
-        if (ops[i].kind >= PLAN_OP_KINDS || ops[i].guard >= LAUNCH_GUARD_COUNT)
+        if (ops[i].kind >= PLAN_OP_KINDS || ops[i].guard > PLAN_NO_GUARD)
             return false;
         if (!ops[i].dst || !text_ok(plan, ops[i].dst) || !text_ok(plan, ops[i].src))
+            return false;
+        if (ops[i].flags & PLAN_MNT_EARLY && ops[i].data >= PLAN_EARLY_MAX)
             return false;
         if (ops[i].kind == PLAN_OP_FILE &&
             (ops[i].data < sizeof *plan || ops[i].data > plan->size ||

@@ -38,10 +38,11 @@ struct launch_report {
 
 struct child {
     const struct launch_plan *plan;
-    struct launch_io io;       /* numbers change as fds are moved out of the way */
-    int report;                /* our end of the report channel, close-on-exec   */
-    int root;                  /* the new root while it is being built, or -1    */
-    uint64_t own_dev[OWN_MAX]; /* file systems that this launch has made  */
+    struct launch_io io;        /* numbers change as fds are moved out of the way */
+    int report;                 /* our end of the report channel, close-on-exec   */
+    int root;                   /* the new root while it is being built, or -1    */
+    long early[PLAN_EARLY_MAX]; /* trees taken before the first mount, or -errno */
+    uint64_t own_dev[OWN_MAX];  /* file systems that this launch has made  */
     unsigned own_count;
     uint16_t step;    /* index of the step that runs                    */
     const char *call; /* what failed, for the record                    */

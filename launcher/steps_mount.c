@@ -53,9 +53,9 @@ static int attach_at(struct child *c, const struct plan_op *op, long tree)
 
 typedef int op_fn(struct child *c, const struct plan_op *op);
 
-static int bind_tree(struct child *c, const struct plan_op *op, long dir, const char *path)
+static int bind_tree(struct child *c, const struct plan_op *op, long tree, const char *path)
 {
-    long tree = tree_copy(dir, path), r;
+    long r;
 
     if (tree < 0 && tree_is_missing(tree) && op->flags & PLAN_MNT_TRY)
         return 0;
@@ -72,7 +72,10 @@ static int bind_tree(struct child *c, const struct plan_op *op, long dir, const 
 
 static int op_bind(struct child *c, const struct plan_op *op)
 {
-    return bind_tree(c, op, AT_FDCWD, plan_str(c->plan, op->src));
+    const char *src = plan_str(c->plan, op->src);
+
+    return bind_tree(
+        c, op, op->flags & PLAN_MNT_EARLY ? c->early[op->data] : tree_copy(AT_FDCWD, src), src);
 }
 
 static int op_tmpfs(struct child *c, const struct plan_op *op)
@@ -249,10 +252,12 @@ static int op_mask(struct child *c, const struct plan_op *op)
         return step_fail(c, r, "openat2", dst);
     }
     if (S_ISDIR(st.st_mode)) {
+        unsigned own = c->own_count;
+
         tree = tree_make_tmpfs(c, 0, 4096,
                                MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                                    MOUNT_ATTR_NOEXEC);
-        c->own_count--; /* nothing is ever made in there */
+        c->own_count = own; /* nothing is ever made in there */
     } else {
         /* A device node where device nodes do not work: opening it fails, for root as well. */
         tree = tree_copy(AT_FDCWD, "/dev/null");
@@ -291,7 +296,7 @@ static int op_self(struct child *c, const struct plan_op *op)
         return 0;
     if (target < 0)
         return step_fail(c, target, "openat2", dst);
-    r = bind_tree(c, op, target, "");
+    r = bind_tree(c, op, tree_copy(target, ""), "");
     tree_close(target);
     return r;
 }
@@ -323,6 +328,17 @@ int step_private_view(struct child *c)
     return step_fail(c, raw5(SYS_mount, 0, "/", 0, slave, 0), "mount", "/");
 }
 
+/* PrivateTmp= and its like lie over what BindPaths= may name (a folder below /tmp), so such sources
+ * are taken while the view is still the caller's. */
+static void take_early_sources(struct child *c)
+{
+    const struct plan_op *ops = plan_at(c->plan, c->plan->ops.at);
+
+    for (uint32_t i = 0; i < c->plan->ops.count; i++)
+        if (ops[i].flags & PLAN_MNT_EARLY)
+            c->early[ops[i].data] = tree_copy(AT_FDCWD, plan_str(c->plan, ops[i].src));
+}
+
 /* The new root is mounted over "/"; we stay in the old one until pivot-root. */
 int step_new_root(struct child *c)
 {
@@ -332,6 +348,7 @@ int step_new_root(struct child *c)
     if (c->plan->ops.count == 0 && !(c->plan->flags & PLAN_NEW_ROOT))
         return 0;
     if (!(c->plan->flags & PLAN_NEW_ROOT)) {
+        take_early_sources(c);
         root = raw4(SYS_openat, AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
         c->root = root < 0 ? -1 : (int)root;
         return step_fail(c, root, "openat", "/");
