@@ -17,6 +17,7 @@
 void coop__check_deadlock(coop_nsec first_timer)
 {
     bool asleep;
+    int off = 0;
 
     if (first_timer != COOP_FOREVER || coop__rt.foreign_wakes || coop__rt.outside ||
         coop__rt.blocked || coop__rt.over || coop__rt.alive == 0)
@@ -24,9 +25,10 @@ void coop__check_deadlock(coop_nsec first_timer)
     coop__lock(&coop__rt.lock);
     asleep = !coop__rt.poller_handed && !coop__rt.blocked && !coop__rt.outside &&
              !coop__work_in_sight();
+    /* A processor that is on its way to a worker is in no list, but not running yet. */
     for (int i = 0; i < coop__rt.procs_made; i++)
-        asleep = asleep && (coop__rt.procs[i].status == PROC_IDLE ||
-                            coop__rt.procs[i].status == PROC_OFF);
+        off += coop__rt.procs[i].status == PROC_OFF;
+    asleep = asleep && coop__rt.idle_procs_count + off == coop__rt.procs_made;
     coop__unlock(&coop__rt.lock);
     if (!asleep || coop__timers_first() != COOP_FOREVER)
         return;

@@ -10,7 +10,7 @@
 /*
  * stress.h - plain programs that try to break the runtime
  *
- * Not Criterion: it does not start under the thread sanitizer.  Each program takes an optional number: how many
+ * Not Criterion: it does not start under the thread sanitizer.  Each program takes an optional number (or COOP_STRESS in the environment): how many
  * times more work than in the quick run.  Exit 0: held; 1: broke, with a line that says how.
  */
 #define HOLDS(what)                                                                            \
@@ -24,7 +24,8 @@
 
 static inline int times_more(int argc, char **argv)
 {
-    int n = argc > 1 ? atoi(argv[1]) : 1;
+    const char *more = argc > 1 ? argv[1] : getenv("COOP_STRESS");
+    int n = more ? atoi(more) : 1;
 
     return n > 0 ? n : 1;
 }
