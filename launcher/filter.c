@@ -7,9 +7,17 @@
 
 #include "filter_default.inc" /* from filter_gen, in the build tree */
 
-int filter_get(bool restrict_namespaces, const struct sock_filter **ret_code, size_t *ret_count)
+void filter_get(enum filter_kind kind, const struct sock_filter **ret_code, size_t *ret_count)
 {
-    *ret_code = restrict_namespaces ? filter_default : filter_nesting;
-    *ret_count = restrict_namespaces ? COOP_COUNT(filter_default) : COOP_COUNT(filter_nesting);
-    return 0;
+    static const struct {
+        const struct sock_filter *code;
+        size_t count;
+    } all[FILTER_KINDS] = {
+        [FILTER_CLOSED] = {filter_closed, COOP_COUNT(filter_closed)},
+        [FILTER_NESTING] = {filter_nesting, COOP_COUNT(filter_nesting)},
+        [FILTER_NO_NESTING] = {filter_no_nesting, COOP_COUNT(filter_no_nesting)},
+    };
+
+    *ret_code = all[kind].code;
+    *ret_count = all[kind].count;
 }

@@ -2,7 +2,6 @@
 #define LAUNCHER_FILTER_H
 
 #include <linux/filter.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -23,13 +22,19 @@
  * compares the answer for each number with tests/golden.
  */
 
-/* The compiled bytes for this machine; static, never freed. 0, or -1 when there are none. */
-int filter_get(bool restrict_namespaces, const struct sock_filter **ret_code,
-               size_t *ret_count);
+enum filter_kind {
+    FILTER_CLOSED,     /* the default filter, and no further namespaces                   */
+    FILTER_NESTING,    /* the default filter; clone and unshare may make namespaces       */
+    FILTER_NO_NESTING, /* RestrictNamespaces alone: everything else of this ABI is allowed */
+    FILTER_KINDS
+};
 
-/* Compiles with libseccomp into a malloc'ed array: what filter_gen and the unit test call. Returns
- * 0 or -errno. */
-int filter_compile(bool restrict_namespaces, struct sock_filter **ret_code, size_t *ret_count);
+/* The compiled bytes for this machine; static, never freed. */
+void filter_get(enum filter_kind kind, const struct sock_filter **ret_code, size_t *ret_count);
+
+/* Compiles with libseccomp into a malloc'ed array: what filter_gen and the unit test call.
+ * Returns 0 or -errno. */
+int filter_compile(enum filter_kind kind, struct sock_filter **ret_code, size_t *ret_count);
 
 enum filter_answer { FILTER_ALLOW, FILTER_REFUSE, FILTER_ABSENT };
 

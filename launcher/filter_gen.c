@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int print_filter(const char *name, bool restrict_namespaces)
+static int print_filter(const char *name, enum filter_kind kind)
 {
     struct sock_filter *code;
     size_t count;
-    int r = filter_compile(restrict_namespaces, &code, &count);
+    int r = filter_compile(kind, &code, &count);
 
     if (r < 0)
         return r;
@@ -29,7 +29,9 @@ static int print_filter(const char *name, bool restrict_namespaces)
 int main(void)
 {
     printf("/* written by filter_gen from launcher/seccomp_profile.c */\n\n");
-    if (print_filter("filter_default", true) < 0 || print_filter("filter_nesting", false) < 0) {
+    if (print_filter("filter_closed", FILTER_CLOSED) < 0 ||
+        print_filter("filter_nesting", FILTER_NESTING) < 0 ||
+        print_filter("filter_no_nesting", FILTER_NO_NESTING) < 0) {
         fprintf(stderr, "filter_gen: libseccomp could not compile the default filter\n");
         return EXIT_FAILURE;
     }

@@ -240,12 +240,24 @@ static void compile_limits(const struct launch_spec *spec, struct launch_plan *p
     plan->oom_score = spec->oom_score.value;
 }
 
-static int compile_power(const struct launch_spec *spec, struct launch_plan *plan,
-                         struct blob *b, struct coop_err *err)
+static void compile_filter(const struct launch_spec *spec, struct launch_plan *plan,
+                           struct blob *b)
 {
+    enum filter_kind kind = spec->restrict_namespaces ? FILTER_CLOSED : FILTER_NESTING;
     const struct sock_filter *code;
     size_t count;
 
+    if (spec->filter == LAUNCH_FILTER_NONE && !spec->restrict_namespaces)
+        return;
+    if (spec->filter == LAUNCH_FILTER_NONE)
+        kind = FILTER_NO_NESTING;
+    filter_get(kind, &code, &count);
+    plan->filter = (struct plan_vec){blob_add(b, code, count * sizeof *code), (uint32_t)count};
+}
+
+static void compile_power(const struct launch_spec *spec, struct launch_plan *plan,
+                          struct blob *b)
+{
     plan->cap_keep = ~spec->cap_dropped;
     plan->cap_ambient = spec->cap_ambient;
     /* Born in a user namespace the child has every capability in there: never hand them on
@@ -254,14 +266,9 @@ static int compile_power(const struct launch_spec *spec, struct launch_plan *pla
         plan->flags |= PLAN_DROP_BOUNDING;
     if (spec->cap_dropped || spec->cap_ambient)
         plan->flags |= PLAN_SET_CAPS;
-    if (spec->no_new_privs || spec->filter != LAUNCH_FILTER_NONE)
+    compile_filter(spec, plan, b);
+    if (spec->no_new_privs || plan->filter.count > 0)
         plan->flags |= PLAN_NO_NEW_PRIVS; /* without it only CAP_SYS_ADMIN may load a filter */
-    if (spec->filter == LAUNCH_FILTER_NONE)
-        return 0;
-    if (filter_get(spec->restrict_namespaces, &code, &count) < 0)
-        return coop_fail(err, COOP_E_MISSING, "SystemCallFilter: no filter for this machine");
-    plan->filter = (struct plan_vec){blob_add(b, code, count * sizeof *code), (uint32_t)count};
-    return 0;
 }
 
 static void compile_life(const struct launch_spec *spec, struct launch_plan *plan,
@@ -324,8 +331,7 @@ static int compile_into(const struct launch_spec *spec, const struct launch_host
     if (has(plan, LAUNCH_GUARD_MOUNTS) && plan_compile_files(spec, plan, b, err) < 0)
         return -1;
     compile_limits(spec, plan, b);
-    if (compile_power(spec, plan, b, err) < 0)
-        return -1;
+    compile_power(spec, plan, b);
     compile_life(spec, plan, b);
     return 0;
 }

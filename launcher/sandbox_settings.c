@@ -45,7 +45,7 @@ static const struct setting rows[] = {
     {"Sandbox", "PrivateCgroup", BOOL(private_cgroup),
      .help = "Own view of the cgroup tree, with the own cgroup as its root."},
     {"Sandbox", "RestrictNamespaces", BOOL(restrict_namespaces),
-     .help = "Refuse to make further namespaces inside."},
+     .help = "Refuse to make or join further namespaces inside, and all calls of other ABIs."},
     {"Sandbox", "AsPid1", BOOL(as_pid_1), .flag = "as-pid-1",
      .help = "With PrivatePIDs: the program itself is PID 1; no reaper runs above it."},
 
@@ -79,7 +79,7 @@ static const struct setting rows[] = {
 
     /* power */
     {"Sandbox", "NoNewPrivileges", BOOL(no_new_privs),
-     .help = "Set-id programs and file capabilities give nothing. Implied by SystemCallFilter."},
+     .help = "Set-id programs and file capabilities give nothing. Implied by SystemCallFilter and RestrictNamespaces."},
     {"Sandbox", "CapabilityBoundingSet", &kind_caps_keep, FIELD(cap_dropped),
      .help = "Capabilities the program can have at most; with '~' in front: cannot have. 'none' leaves none."},
     {"Sandbox", "AmbientCapabilities", &kind_caps, FIELD(cap_ambient),

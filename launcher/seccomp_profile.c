@@ -21,6 +21,7 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,12 +163,10 @@ static enum filter_answer answer_for(unsigned number, bool *ret_known)
     return answer;
 }
 
-static int fill_tree(scmp_filter_ctx tree)
+static int fill_default(scmp_filter_ctx tree)
 {
-    int r = seccomp_attr_set(tree, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+    int r = 0;
 
-    if (r >= 0)
-        r = seccomp_attr_set(tree, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* binary tree */
     for (unsigned number = 0; number <= LAST_NUMBER && r >= 0; number++) {
         bool known;
         enum filter_answer answer = answer_for(number, &known);
@@ -176,6 +175,25 @@ static int fill_tree(scmp_filter_ctx tree)
             r = add_rule(tree, answer, (int)number);
     }
     return r;
+}
+
+/* Everything may be called but what makes or joins namespaces behind the prefix's back. */
+static int fill_no_nesting(scmp_filter_ctx tree)
+{
+    int r = seccomp_rule_add(tree, SCMP_ACT_ERRNO(ENOSYS), __NR_clone3, 0);
+
+    return r < 0 ? r : seccomp_rule_add(tree, SCMP_ACT_ERRNO(EPERM), __NR_setns, 0);
+}
+
+static int fill_tree(scmp_filter_ctx tree, enum filter_kind kind)
+{
+    int r = seccomp_attr_set(tree, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+
+    if (r >= 0)
+        r = seccomp_attr_set(tree, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* binary tree */
+    if (r < 0)
+        return r;
+    return kind == FILTER_NO_NESTING ? fill_no_nesting(tree) : fill_default(tree);
 }
 
 /* libseccomp writes to a descriptor: a memfd, read back into memory. */
@@ -272,7 +290,12 @@ static size_t emit_call(struct sock_filter *out, const struct argument_rule *rul
 
 #define PREFIX_MAX (1 + 5 * COOP_COUNT(rules))
 
-static size_t emit_prefix(struct sock_filter *out, bool restrict_namespaces)
+static bool has_rule(enum filter_kind kind, const struct argument_rule *rule)
+{
+    return rule->nesting ? kind != FILTER_NESTING : kind != FILTER_NO_NESTING;
+}
+
+static size_t emit_prefix(struct sock_filter *out, enum filter_kind kind)
 {
     size_t n = 0, next;
 
@@ -280,7 +303,7 @@ static size_t emit_prefix(struct sock_filter *out, bool restrict_namespaces)
     for (size_t i = 0; i < COOP_COUNT(rules); i = next) {
         for (next = i + 1; next < COOP_COUNT(rules) && rules[next].number == rules[i].number;)
             next++;
-        if (!rules[i].nesting || restrict_namespaces)
+        if (has_rule(kind, &rules[i]))
             n += emit_call(out + n, &rules[i], next - i);
     }
     return n;
@@ -288,13 +311,14 @@ static size_t emit_prefix(struct sock_filter *out, bool restrict_namespaces)
 
 /* ---- the whole ---- */
 
-int filter_compile(bool restrict_namespaces, struct sock_filter **ret_code, size_t *ret_count)
+int filter_compile(enum filter_kind kind, struct sock_filter **ret_code, size_t *ret_count)
 {
-    scmp_filter_ctx tree = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+    scmp_filter_ctx tree =
+        seccomp_init(kind == FILTER_NO_NESTING ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(ENOSYS));
     struct sock_filter prefix[PREFIX_MAX], *whole;
     SCOPED_FREE struct sock_filter *rest = NULL;
-    size_t before = emit_prefix(prefix, restrict_namespaces), after = 0;
-    int r = tree ? fill_tree(tree) : -ENOMEM;
+    size_t before = emit_prefix(prefix, kind), after = 0;
+    int r = tree ? fill_tree(tree, kind) : -ENOMEM;
 
     if (r >= 0)
         r = export_tree(tree, &rest, &after);

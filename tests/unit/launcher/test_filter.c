@@ -64,7 +64,7 @@ static uint32_t run(const struct sock_filter *code, size_t count,
     return 0;
 }
 
-static uint32_t ask(bool restricted, uint32_t arch, uint32_t nr, unsigned which,
+static uint32_t ask(enum filter_kind kind, uint32_t arch, uint32_t nr, unsigned which,
                     uint64_t argument)
 {
     struct seccomp_data data = {.nr = (int)nr, .arch = arch};
@@ -72,13 +72,13 @@ static uint32_t ask(bool restricted, uint32_t arch, uint32_t nr, unsigned which,
     size_t count;
 
     data.args[which] = argument;
-    cr_assert_eq(filter_get(restricted, &code, &count), 0);
+    filter_get(kind, &code, &count);
     return run(code, count, &data);
 }
 
 static uint32_t native(uint32_t nr, unsigned which, uint64_t argument)
 {
-    return ask(true, NATIVE, nr, which, argument);
+    return ask(FILTER_CLOSED, NATIVE, nr, which, argument);
 }
 
 #define ALLOWED       SECCOMP_RET_ALLOW
@@ -86,13 +86,13 @@ static uint32_t native(uint32_t nr, unsigned which, uint64_t argument)
 
 Test(filter, built_in_bytes_are_what_libseccomp_compiles)
 {
-    for (int restricted = 0; restricted < 2; restricted++) {
+    for (int kind = 0; kind < FILTER_KINDS; kind++) {
         const struct sock_filter *built;
         struct sock_filter *fresh;
         size_t built_count, fresh_count;
 
-        filter_get(restricted, &built, &built_count);
-        cr_assert_eq(filter_compile(restricted, &fresh, &fresh_count), 0);
+        filter_get((enum filter_kind)kind, &built, &built_count);
+        cr_assert_eq(filter_compile((enum filter_kind)kind, &fresh, &fresh_count), 0);
         cr_assert_eq(built_count, fresh_count);
         cr_assert_arr_eq(built, fresh, built_count * sizeof *built);
         free(fresh);
@@ -167,7 +167,8 @@ Test(filter, numbers_nobody_knows_are_absent)
 Test(filter, no_call_of_another_abi_is_allowed)
 {
     for (uint32_t nr = 0; nr < 1024; nr++) {
-        uint32_t foreign = ask(true, FOREIGN, nr, 0, 0), x32 = native(nr | X32_BIT, 0, 0);
+        uint32_t foreign = ask(FILTER_CLOSED, FOREIGN, nr, 0, 0),
+                 x32 = native(nr | X32_BIT, 0, 0);
 
         cr_assert_eq(foreign & SECCOMP_RET_ACTION_FULL, SECCOMP_RET_ERRNO, "foreign %u", nr);
         cr_assert_eq(x32 & SECCOMP_RET_ACTION_FULL, SECCOMP_RET_ERRNO, "x32 %u", nr);
@@ -195,7 +196,7 @@ Test(filter, namespaces_are_refused_by_each_flag)
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         cr_assert_eq(native(__NR_clone, 0, kinds[i] | 17), REFUSED(EPERM));
         cr_assert_eq(native(__NR_unshare, 0, kinds[i]), REFUSED(EPERM));
-        cr_assert_eq(ask(false, NATIVE, __NR_clone, 0, kinds[i]), ALLOWED);
+        cr_assert_eq(ask(FILTER_NESTING, NATIVE, __NR_clone, 0, kinds[i]), ALLOWED);
     }
     cr_assert_eq(native(__NR_unshare, 0, CLONE_NEWTIME), REFUSED(EPERM));
     cr_assert_eq(native(__NR_clone, 0, 0x3d0f00), ALLOWED, "a thread");
@@ -263,4 +264,17 @@ Test(filter, calls_with_power_over_the_kernel_are_refused)
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
         cr_assert_eq(native(refused[i], 0, 0), REFUSED(EPERM), "call %u", refused[i]);
     cr_assert_eq(native(__NR_io_uring_setup, 0, 0), REFUSED(ENOSYS));
+}
+
+Test(filter, namespaces_alone_can_be_refused)
+{
+    cr_assert_eq(ask(FILTER_NO_NESTING, NATIVE, __NR_unshare, 0, CLONE_NEWNET), REFUSED(EPERM));
+    cr_assert_eq(ask(FILTER_NO_NESTING, NATIVE, __NR_clone, 0, CLONE_NEWUSER), REFUSED(EPERM));
+    cr_assert_eq(ask(FILTER_NO_NESTING, NATIVE, __NR_clone, 0, 0x01200011), ALLOWED);
+    cr_assert_eq(ask(FILTER_NO_NESTING, NATIVE, __NR_clone3, 0, 0), REFUSED(ENOSYS));
+    cr_assert_eq(ask(FILTER_NO_NESTING, NATIVE, __NR_setns, 0, 0), REFUSED(EPERM));
+    cr_assert_eq(ask(FILTER_NO_NESTING, NATIVE, __NR_mount, 0, 0), ALLOWED);
+    cr_assert_eq(ask(FILTER_NO_NESTING, NATIVE, __NR_ioctl, 1, TIOCSTI), ALLOWED);
+    cr_assert_eq(ask(FILTER_NO_NESTING, NATIVE, 1000, 0, 0), ALLOWED);
+    cr_assert_eq(ask(FILTER_NO_NESTING, FOREIGN, 310, 0, 0), REFUSED(ENOSYS));
 }

@@ -178,6 +178,14 @@ Test(plan, filter_implies_no_new_privileges)
     cr_assert_gt(plan->filter.count, 100u);
 }
 
+Test(plan, restricted_namespaces_bring_a_filter_of_their_own)
+{
+    set("RestrictNamespaces", "yes");
+    compile(&root_host);
+    cr_assert(plan->filter.count > 5 && plan->filter.count < 50);
+    cr_assert(plan->flags & PLAN_NO_NEW_PRIVS);
+}
+
 Test(plan, preferred_and_refused_is_left_out_and_named)
 {
     struct launch_host host = user_host;
