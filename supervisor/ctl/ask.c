@@ -168,16 +168,21 @@ json_t *only_service(const char *name)
 
 json_t *last_lines(struct run *run, const char *name, int count)
 {
-    json_t *parameters = one_service(name), *lines = NULL;
+    json_t *parameters = one_service(name), *lines = json_array();
     struct varlink_reply reply;
     struct coop_err err;
+    bool more = true;
 
     json_object_set_new(parameters, "lines", json_integer(count));
-    if (ctl_client_call(run->client, CTL_INTERFACE ".Logs", parameters, false, &err) < 0 ||
-        ctl_client_next(run->client, &reply, answer_deadline(run), &err) < 0)
-        return NULL;
-    if (!reply.error)
-        lines = json_incref(json_object_get(reply.parameters, "lines"));
-    varlink_reply_done(&reply);
+    if (ctl_client_call(run->client, CTL_INTERFACE ".Logs", parameters, true, &err) < 0)
+        return lines;
+    while (more && ctl_client_next(run->client, &reply, answer_deadline(run), &err) == 0) {
+        json_t *some = json_object_get(reply.parameters, "lines");
+
+        more = reply.continues;
+        if (json_is_array(some))
+            json_array_extend(lines, some);
+        varlink_reply_done(&reply);
+    }
     return lines;
 }

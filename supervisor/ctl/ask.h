@@ -39,7 +39,7 @@ coop_nsec answer_deadline(const struct run *run);
 int collect(struct run *run, const struct ctl_verb *verb, json_t *parameters,
             const char *member, json_t *to);
 
-/* The last lines of a log; NULL when there are none to be had, which is no error. */
+/* The last lines of a log; none when there are none to be had, which is no error. */
 json_t *last_lines(struct run *run, const char *name, int count);
 
 /* The names of the command line as the parameter 'services'; none for none and for "all". */
