@@ -1,0 +1,290 @@
+/*
+ * fake_services.c - a spawn seam over the fake kernel (see fake_services.h)
+ */
+#include "fake_services.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "config/service_settings.h"
+#include "support/fake_kernel.h"
+
+enum { SERVICES_MAX = 1100 };
+
+struct life {
+    char name[SVC_NAME_MAX + 1];
+    unsigned births;
+    pid_t pid;
+};
+
+static struct {
+    struct svc_world world;
+    struct spawn spawn;
+    struct svc *svcs[SERVICES_MAX];
+    struct svc_spec *specs[SERVICES_MAX];
+    struct life lives[SERVICES_MAX];
+    unsigned count, most_alive;
+    void (*on_birth)(const char *service, pid_t pid);
+    int (*body)(void *);
+    void *arg;
+} stage;
+
+static struct life *life_of(const char *name)
+{
+    for (unsigned i = 0; i < stage.count; i++)
+        if (strcmp(stage.lives[i].name, name) == 0)
+            return &stage.lives[i];
+    abort(); /* a test that names a service it did not add */
+}
+
+/* ---- the seam ---- */
+
+static int launch(struct spawn *spawn, const struct spawn_order *order, struct holder *holder,
+                  struct coop_err *err)
+{
+    struct life *life = life_of(order->spec->name);
+    bool twice = life->pid && fake_is_alive(life->pid);
+    pid_t pid;
+
+    (void)spawn;
+    holder_init(holder);
+    if (strcmp(order->spec->execs.items[order->command].argv.items[0], "missing") == 0)
+        return coop_fail(err, COOP_E_CHILD, "step 'exec': no such program");
+    coop_child_spawn_begin();
+    pid = fake_spawn(0);
+    if (stage.on_birth)
+        stage.on_birth(order->spec->name, pid);
+    coop_child_watch(&holder->child, pid, order->actor, order->kind_top);
+    coop_child_spawn_end();
+    life->births++;
+    life->pid = pid;
+    if (twice)
+        stage.most_alive = 2;
+    else if (stage.most_alive == 0)
+        stage.most_alive = 1;
+    holder->owner = OWNER_DIRECT;
+    holder->top_pid = holder->main_pid = pid;
+    holder->empty = holder->main_gone = false;
+    return 0;
+}
+
+static void news(struct spawn *spawn, struct holder *holder, int kind_top,
+                 const struct coop_msg *msg)
+{
+    (void)spawn;
+    if (msg->kind == kind_top)
+        holder->main_gone = holder->empty = true;
+}
+
+static void learn_end(struct spawn *spawn, const struct svc_spec *spec, struct holder *holder,
+                      struct ending *ret_ending)
+{
+    const struct coop_exit *end = &holder->child.exit;
+
+    (void)spawn;
+    (void)spec;
+    ret_ending->kind = end->code == CLD_EXITED ? EXIT_CODE : EXIT_SIGNAL;
+    ret_ending->value = end->status;
+}
+
+static int send_signal(struct spawn *spawn, struct holder *holder, int signo)
+{
+    (void)spawn;
+    return coop_child_kill(&holder->child, signo);
+}
+
+static int kill_all(struct spawn *spawn, struct holder *holder)
+{
+    (void)spawn;
+    return coop_child_kill(&holder->child, SIGKILL);
+}
+
+static void watch_rest(struct spawn *spawn, struct holder *holder, struct coop_actor *actor,
+                       int kind)
+{
+    (void)spawn;
+    (void)holder;
+    (void)actor;
+    (void)kind;
+}
+
+static void clear(struct spawn *spawn, const struct svc_spec *spec, struct holder *holder)
+{
+    (void)spawn;
+    (void)spec;
+    holder_init(holder);
+}
+
+static const struct spawn_ops ops = {
+    .launch = launch,
+    .news = news,
+    .learn_end = learn_end,
+    .signal = send_signal,
+    .signal_main = send_signal,
+    .kill = kill_all,
+    .watch_rest = watch_rest,
+    .clear = clear,
+};
+
+/* ---- making services ---- */
+
+static void apply(struct svc_spec *spec, const char *line)
+{
+    const char *equal = strchr(line, '=');
+    struct coop_err err = {0};
+    char key[64];
+
+    str_format(key, sizeof key, "%.*s", (int)(equal - line), line);
+    if (setting_apply(setting_find(&service_settings, NULL, key), spec, equal + 1, &err) < 0)
+        cr_expect_fail("%s: %s", line, err.text);
+}
+
+struct svc *play_add(const char *name, ...)
+{
+    struct svc_spec *spec = svc_spec_new();
+    const char *line;
+    va_list lines;
+
+    spec->name = strdup(name);
+    spec->file = strdup("play.ini");
+    settings_defaults(&service_settings, spec, NULL);
+    va_start(lines, name);
+    while ((line = va_arg(lines, const char *)))
+        apply(spec, line);
+    va_end(lines);
+    if (spec->execs.count == 0)
+        apply(spec, "ExecStart=program");
+    str_copy(stage.lives[stage.count].name, SVC_NAME_MAX, name);
+    stage.specs[stage.count] = spec;
+    stage.svcs[stage.count] = svc_new(&stage.world, spec);
+    return stage.svcs[stage.count++];
+}
+
+void play_link(void)
+{
+    struct coop_err err = {0};
+    struct graph graph;
+
+    if (graph_build(&graph, stage.specs, stage.count, &err) < 0) {
+        cr_expect_fail("%s", err.text);
+        return;
+    }
+    for (unsigned i = 0; i < stage.count; i++) {
+        struct svc_links *links = svc_links_new(graph.nodes[i].count);
+        unsigned k = 0;
+
+        graph_for_each (link, &graph, i) {
+            links->at[k].peer = svc_ref(stage.svcs[link->to]);
+            links->at[k++].is = link->is;
+        }
+        svc_change(stage.svcs[i], NULL, links);
+    }
+    graph_done(&graph);
+}
+
+void play_on_birth(void (*fn)(const char *service, pid_t pid))
+{
+    stage.on_birth = fn;
+}
+
+/* ---- acting ---- */
+
+void play_say(struct svc *svc, enum svc_command_kind kind)
+{
+    svc_command(svc, &(struct svc_command){.kind = kind});
+}
+
+enum svc_result play_ask(struct svc *svc, enum svc_command_kind kind, coop_nsec patience)
+{
+    struct coop_chan *replies = coop_chan_new(sizeof(struct svc_reply), 1);
+    struct svc_reply answer = {.result = SVC_BUSY};
+
+    svc_command(svc, &(struct svc_command){.kind = kind, .reply = replies});
+    if (coop_recv(replies, &answer, coop_after(coop_now(), patience)) != 1)
+        answer.result = SVC_BUSY;
+    coop_chan_unref(replies);
+    return answer.result;
+}
+
+struct svc_view play_view(const char *name)
+{
+    struct svc_view view = {0};
+
+    board_find(stage.world.board, name, &view);
+    return view;
+}
+
+bool play_until(const char *name, enum svc_state state)
+{
+    struct bus_sub *sub = bus_subscribe(stage.world.bus);
+    coop_nsec deadline = coop_after(coop_now(), 3600 * SEC);
+    struct event event;
+    uint64_t lost;
+    bool reached;
+
+    while (!(reached = svc_place_state(play_view(name).place) == state))
+        if (bus_next(sub, &event, &lost, deadline) != 1)
+            break;
+    bus_unsubscribe(sub);
+    return reached;
+}
+
+pid_t play_pid(const char *name)
+{
+    return life_of(name)->pid;
+}
+
+unsigned play_births(const char *name)
+{
+    return life_of(name)->births;
+}
+
+unsigned play_most_alive(void)
+{
+    return stage.most_alive;
+}
+
+/* ---- the frame ---- */
+
+static int act(void *arg)
+{
+    int r;
+
+    (void)arg;
+    stage.world.board = board_new();
+    stage.world.bus = bus_new();
+    stage.world.spawn = &stage.spawn;
+    r = stage.body(stage.arg);
+    for (unsigned i = 0; i < stage.count; i++)
+        svc_change(stage.svcs[i], NULL, svc_links_new(0));
+    for (unsigned i = 0; i < stage.count; i++) {
+        svc_discard(stage.svcs[i]);
+        svc_unref(stage.svcs[i]);
+        svc_spec_unref(stage.specs[i]);
+    }
+    cr_expect_eq(coop_wg_wait_until(&stage.world.alive, coop_after(coop_now(), SEC)), 0,
+                 "a service was not freed");
+    board_free(stage.world.board);
+    bus_free(stage.world.bus);
+    return r;
+}
+
+void play(uint64_t seed, int (*body)(void *), void *arg)
+{
+    const struct coop_options options = {.name = "play", .procs = 1, .sim = true, .seed = seed};
+
+    memset(&stage, 0, sizeof stage);
+    stage.spawn.ops = &ops;
+    stage.body = body;
+    stage.arg = arg;
+    log_set_fd(-1);
+    fake_kernel_install(seed);
+    cr_expect_eq(coop_main(&options, act, NULL), 0);
+    cr_expect_eq(fake_zombies(), 0);
+    fake_kernel_remove();
+}
