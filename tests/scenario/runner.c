@@ -208,6 +208,8 @@ int main(int argc, char **argv)
     }
     code = tell(&s, play(&s, &world));
     world_close(&world);
+    if (s.last)
+        words_forget(&s, s.last); /* `raw` is on no list */
     while (s.procs)
         words_forget(&s, s.procs);
     keep_all_free();
