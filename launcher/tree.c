@@ -13,6 +13,7 @@
 #define PATH_CEILING    4096
 #define BYTES_PER_INODE 4096
 #define SPARE_INODES    256
+#define LOOKUP_TRIES    10000 /* each takes about a microsecond */
 
 void tree_close(long fd)
 {
@@ -71,8 +72,12 @@ long target_open(struct child *c, const char *path, int flags)
         .flags = (uint64_t)(unsigned)(flags | O_PATH | O_CLOEXEC),
         .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
     };
-    long r = raw4(SYS_openat2, c->root, path, &how, sizeof how);
+    long r = -EAGAIN;
 
+    /* A ".." (in a symlink on the way) is refused while anybody on this machine renames or mounts:
+     * the kernel cannot tell whether it was led outside, and asks to try again. */
+    for (int i = 0; i < LOOKUP_TRIES && r == -EAGAIN; i++)
+        r = raw4(SYS_openat2, c->root, path, &how, sizeof how);
     return r == -ENOSYS ? walk_in_root(c->root, path) : r;
 }
 
