@@ -158,10 +158,13 @@ int main(int argc, char **argv)
     struct init_reaper reaper;
     uint64_t old_mask;
 
-    (void)argc;
     parse(&opt, argv);
-    if (!opt.command)
+    if (!opt.command) {
+        /* A reaper is a copy of its spawner: in a process list it shall show as what it is. */
+        launch_reaper_forgets(argv[0],
+                              (size_t)(argv[argc - 1] - argv[0]) + strlen(argv[argc - 1]));
         return spawner_serve(opt.spawner_fd);
+    }
     if (opt.note_fd >= 0)
         (void)fcntl(opt.note_fd, F_SETFD, FD_CLOEXEC);
     if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
