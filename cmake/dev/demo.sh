@@ -88,7 +88,7 @@ demo_start() {
     echo "$COOPD" >"$DEMO/coopd.pid"
     wait_log "$READY_LINE" 1 && ctl start $SERVICES >&2 || {
         tail -n 20 "$DEMO_LOG" >&2
-        die "coopd did not bring the demo up; its last words are above, all of them in build/demo/coopd.log"
+        die "coopd did not bring the demo up; its last words are above, all of them in build/demo/coopd.log (./dev status looks closer, ./dev stop ends it)"
     }
     note "coopd is PID $COOPD, its log is build/demo/coopd.log"
 }
