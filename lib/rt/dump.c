@@ -12,6 +12,7 @@
 #include "rt/stack.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static const char *const reasons[WAIT_REASONS] = {
@@ -114,4 +115,13 @@ void coop_stats_get(struct coop_stats *ret_stats)
         ret_stats->steals += coop__rt.procs[i].steals;
     }
     coop__stacks_stats(&ret_stats->stacks, &ret_stats->slabs, &ret_stats->guards);
+}
+
+_Noreturn void coop__misuse(const char *what)
+{
+    struct coro *g = coop__self();
+
+    dprintf(STDERR_FILENO, "coop: %s (coroutine %llu '%s')\n", what,
+            (unsigned long long)(g ? g->id : 0), g && g->name ? g->name : "");
+    abort();
 }

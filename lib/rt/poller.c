@@ -32,7 +32,6 @@
 #include "base/sys.h"
 #include "rt/park.h"
 #include "rt/reaper.h"
-#include "rt/waitable.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -301,78 +300,6 @@ int coop__desc_wait(struct desc *d, int dir, uint32_t turn, coop_nsec deadline)
     }
     r = wait_here(d, dir, g, deadline);
     return r > 0 ? 0 : r;
-}
-
-/* An edge that coop_fd_wait() has not reported yet, in one of the directions of 'events'. */
-static unsigned untold(struct desc *d, unsigned events)
-{
-    unsigned seen = 0;
-
-    for (int dir = DIR_IN; dir <= DIR_OUT; dir++) {
-        unsigned bit = dir == DIR_IN ? COOP_IN : COOP_OUT;
-
-        if ((events & bit) && d->taken[dir] != d->turn[dir]) {
-            d->taken[dir] = d->turn[dir];
-            seen |= bit;
-        }
-    }
-    return seen ? seen | d->sticky : 0;
-}
-
-static int register_and_look(int fd, struct desc **ret_desc)
-{
-    bool known = coop__desc_find(fd) != NULL;
-    int r = coop__desc_open(fd, ret_desc);
-
-    if (r == 0 && !known)
-        coop__poll(COOP_NOW, false); /* epoll tells the state at registration as a first edge */
-    return r;
-}
-
-int coop__desc_look(int fd, unsigned events, struct desc **ret_desc)
-{
-    struct desc *d;
-    int r = register_and_look(fd, &d);
-
-    if (r < 0)
-        return r;
-    coop__lock(&d->lock);
-    r = d->registered ? (int)untold(d, events) : -EBADF;
-    coop__unlock(&d->lock);
-    *ret_desc = d;
-    return r;
-}
-
-int coop__desc_stand(struct desc *d, unsigned events, struct waiter *w)
-{
-    int r;
-
-    coop__lock(&d->lock);
-    r = d->registered ? (int)untold(d, events) : -EBADF;
-    if (r == 0) {
-        w->need = events;
-        coop__waitq_push(&d->selecting, w);
-    }
-    coop__unlock(&d->lock);
-    return r;
-}
-
-void coop__desc_leave(struct desc *d, struct waiter *w)
-{
-    coop__lock(&d->lock);
-    coop__waitq_remove(&d->selecting, w);
-    coop__unlock(&d->lock);
-}
-
-int coop_fd_wait(int fd, unsigned events, coop_nsec deadline)
-{
-    struct coop_case only = COOP_FD(fd, events);
-    int r;
-
-    if (!(events & (COOP_IN | COOP_OUT)))
-        return -EINVAL;
-    r = coop_select(&only, 1, deadline);
-    return r < 0 ? r : only.result;
 }
 
 /* ---- closing ---- */

@@ -54,9 +54,7 @@
 #include "rt/switch.h"
 #include "rt/timer.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include <time.h>
 
 struct runtime coop__rt;
 
@@ -80,15 +78,6 @@ struct coro *coop__self(void)
     struct worker *w = coop__worker();
 
     return w && w->current != &w->root ? w->current : NULL;
-}
-
-_Noreturn void coop__misuse(const char *what)
-{
-    struct coro *g = coop__self();
-
-    dprintf(STDERR_FILENO, "coop: %s (coroutine %llu '%s')\n", what,
-            (unsigned long long)(g ? g->id : 0), g && g->name ? g->name : "");
-    abort();
 }
 
 /* ---- picking ---- */
@@ -329,6 +318,24 @@ static bool return_from_poller(struct worker *w)
     return p != NULL;
 }
 
+/* Waits to be woken. False: retired instead, after a long time among too many. */
+static bool await_call(struct worker *w)
+{
+    bool surplus = coop__rt.idle_workers_count > IDLE_WORKERS_KEPT && w->id != 0;
+    coop_nsec life = coop__idle_worker_life, end = surplus ? sys_now() + life : COOP_FOREVER;
+    struct timespec delay = {life / COOP_NSEC_PER_SEC, life % COOP_NSEC_PER_SEC};
+
+    while (!__atomic_load_n(&w->wake, __ATOMIC_SEQ_CST)) {
+        coop__futex_wait(&w->wake, 0, surplus ? &delay : NULL);
+        if (!surplus || __atomic_load_n(&w->wake, __ATOMIC_SEQ_CST) || sys_now() < end)
+            continue;
+        if (coop__worker_retire(w))
+            return false;
+        surplus = false; /* somebody has called in this very moment */
+    }
+    return true;
+}
+
 bool coop__worker_sleep(struct worker *w)
 {
     coop__lock(&coop__rt.lock);
@@ -340,8 +347,8 @@ bool coop__worker_sleep(struct worker *w)
     coop__rt.idle_workers = w;
     atomic_fetch_add(&coop__rt.idle_workers_count, 1);
     coop__unlock(&coop__rt.lock);
-    while (!__atomic_load_n(&w->wake, __ATOMIC_SEQ_CST))
-        coop__futex_wait(&w->wake, 0, NULL);
+    if (!await_call(w))
+        return false;
     __atomic_store_n(&w->wake, 0, __ATOMIC_SEQ_CST);
     if (!w->handed)
         return false;

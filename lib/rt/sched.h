@@ -30,6 +30,7 @@ enum {
     NEXT_IN_A_ROW = 8,     /* picks of the slot before the ring gets one  */
     STACKS_PER_PROC = 128, /* free stacks a processor keeps               */
     WORKERS_MAX = 10000,
+    IDLE_WORKERS_KEPT = 16, /* more than these retire when idle for long */
 };
 
 #define MONITOR_DELAY (10 * COOP_NSEC_PER_MSEC) /* how long a busy processor goes unwatched */
@@ -235,10 +236,20 @@ void coop__wake_everybody(void);
 
 /* ---- worker.c ---- */
 
+/* The struct of a worker, in the list of all. */
+struct worker *coop__worker_alloc(void);
+/* What each thread does first and last: alternate signal stack, bounds for the sanitizers. */
+void coop__note_own_stack(struct worker *w);
+void coop__signal_stack_start(struct worker *w);
+void coop__signal_stack_end(struct worker *w);
 /* A new thread for 'p', under the runtime's lock; false: refused (the caller keeps p). */
 bool coop__worker_new(struct proc *p, bool spinning);
 /* A thread of ours with all signals blocked: 0 or -errno. */
 int coop__thread_new(pthread_t *ret_thread, void *(*fn)(void *), void *arg);
+/* Takes an idle worker that nobody has called out of use: its thread may end. False: it was called. */
+bool coop__worker_retire(struct worker *w);
+/* How long a surplus worker stays idle before it retires; for tests, too. */
+extern _Atomic(coop_nsec) coop__idle_worker_life;
 /* For tests: thread creation fails while it is true. */
 extern _Atomic(bool) coop__refuse_threads;
 

@@ -122,6 +122,29 @@ CORO_TEST(blocking, refused_threads_are_survived)
     return 0;
 }
 
+CORO_TEST(blocking, surplus_workers_retire_when_idle)
+{
+    struct coop_scope scope;
+    struct coop_stats s;
+    coop_nsec deadline = in_ms(10000);
+    int done = 0;
+
+    coop__idle_worker_life = 5 * COOP_NSEC_PER_MSEC;
+    for (int round = 0; round < 3; round++) {
+        coop_scope_init(&scope, "blockers", 0);
+        for (int i = 0; i < 60; i++)
+            coop_go(&scope, block_often, &done);
+        CHECK(coop_scope_wait(&scope) == 0);
+        do {
+            coop_sleep_until(in_ms(5));
+            coop_stats_get(&s);
+            CHECK(coop_now() < deadline);
+        } while (s.workers > IDLE_WORKERS_KEPT + 3);
+    }
+    CHECK(done == 180);
+    return 0;
+}
+
 static int answer(void *arg)
 {
     block_for(2);
