@@ -180,7 +180,27 @@ static int apply_timeout_both(struct builder *b, const struct raw_key *key,
     return setting_apply(stop, b->spec, key->value, err);
 }
 
-static int no_row(struct builder *b, const struct raw_key *key, struct coop_err *err)
+/* The nearest of all keys that may stand here, to be suggested. */
+static int unknown_key(const struct raw_key *key, const char *section, struct coop_err *err)
+{
+    const struct setting_table *tables[] = {&service_settings, &launch_settings};
+    const char *names[512];
+    const char *near;
+    size_t count = 0;
+
+    for (size_t t = 0; t < COOP_COUNT(tables); t++)
+        settings_for_each (row, tables[t])
+            if (count + 1 < COOP_COUNT(names) &&
+                (!key->section || tables[t] == &launch_settings ||
+                 strcmp(row->section, section) == 0))
+                names[count++] = row->key;
+    names[count] = NULL;
+    near = str_nearest(key->key, names);
+    return coop_fail(err, COOP_E_UNKNOWN, "%s: no such key in [%s]%s%s%s", key->key, section,
+                     near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
+static int no_row(const struct raw_key *key, struct coop_err *err)
 {
     const char *section = key->section ? key->section : "Service";
 
@@ -196,7 +216,7 @@ static int no_row(struct builder *b, const struct raw_key *key, struct coop_err 
         return coop_hint(err, "take the line out if the service can do without it");
     case UNIT_KEY_UNKNOWN: break;
     }
-    return settings_apply(&service_settings, b->spec, section, key->key, key->value, err);
+    return unknown_key(key, section, err);
 }
 
 static int apply_key(struct builder *b, const struct raw_key *key, struct coop_err *err)
@@ -218,7 +238,7 @@ static int apply_key(struct builder *b, const struct raw_key *key, struct coop_e
         if (row)
             return apply_row(b, row, &b->spec->launch, key->value, err);
     }
-    return no_row(b, key, err);
+    return no_row(key, err);
 }
 
 static void apply_keys(struct builder *b)

@@ -27,7 +27,7 @@ static void exec_done(struct exec_spec *exec)
 
 static int refuse_prefix(char prefix, struct coop_err *err)
 {
-    coop_fail(err, COOP_E_MISSING, "ExecStart: the prefix '%c' is not supported yet", prefix);
+    coop_fail(err, COOP_E_MISSING, "the prefix '%c' is not supported yet", prefix);
     return coop_hint(err, "coopd drops privileges for the whole service; '-', '@' and ':' are "
                           "supported");
 }
@@ -36,10 +36,10 @@ static int refuse_prefix(char prefix, struct coop_err *err)
 static int split_argv0(struct exec_spec *exec, struct coop_err *err)
 {
     if (exec->argv.count < 2)
-        return coop_fail(err, COOP_E_SYNTAX, "ExecStart: '@' needs a second word, the name");
+        return coop_fail(err, COOP_E_SYNTAX, "'@' needs a second word, the name");
     exec->argv0 = strdup(exec->argv.items[1]);
     if (!exec->argv0)
-        return coop_fail(err, COOP_E_LIMIT, "ExecStart: no memory");
+        return coop_fail(err, COOP_E_LIMIT, "no memory");
     strlist_remove(&exec->argv, 1);
     return 0;
 }
@@ -47,10 +47,10 @@ static int split_argv0(struct exec_spec *exec, struct coop_err *err)
 static int check_words(const struct exec_spec *exec, struct coop_err *err)
 {
     if (exec->argv.count == 0 || exec->argv.items[0][0] == '\0')
-        return coop_fail(err, COOP_E_SYNTAX, "ExecStart: there is no command");
+        return coop_fail(err, COOP_E_SYNTAX, "there is no command");
     for (size_t i = 0; i < exec->argv.count; i++)
         if (strcmp(exec->argv.items[i], ";") == 0) {
-            coop_fail(err, COOP_E_MISSING, "ExecStart: ';' between commands is not supported");
+            coop_fail(err, COOP_E_MISSING, "';' between commands is not supported");
             return coop_hint(err, "write one ExecStart= line for each command");
         }
     return 0;
@@ -73,7 +73,7 @@ static int parse_exec(const char *text, struct exec_spec *exec, struct coop_err 
             break;
     }
     if (words_split(text, &exec->argv, err) < 0)
-        return coop_while(err, "ExecStart");
+        return -1;
     if (check_words(exec, err) < 0)
         return -1;
     return named ? split_argv0(exec, err) : 0;
@@ -94,7 +94,7 @@ static int exec_parse(const struct setting *row, const char *text, void *field,
     grown = realloc(list->items, (list->count + 1) * sizeof *grown);
     if (!grown) {
         exec_done(&exec);
-        return coop_fail(err, COOP_E_LIMIT, "ExecStart: no memory");
+        return coop_fail(err, COOP_E_LIMIT, "no memory");
     }
     list->items = grown;
     list->items[list->count++] = exec;
@@ -182,6 +182,7 @@ static int type_parse(const struct setting *row, const char *text, void *field,
     static const char *const later[] = {"forking", "dbus", "idle", "notify-reload", NULL};
     int *type = field;
 
+    (void)row;
     if (strcmp(text, "exec") == 0) { /* what simple does here: exec has succeeded */
         *type = TYPE_SIMPLE;
         return 0;
@@ -193,13 +194,12 @@ static int type_parse(const struct setting *row, const char *text, void *field,
         }
     for (int i = 0; later[i]; i++)
         if (strcmp(text, later[i]) == 0) {
-            coop_fail(err, COOP_E_MISSING, "Type=%s is not supported yet", text);
+            coop_fail(err, COOP_E_MISSING, "not supported yet");
             return coop_hint(err, i == 0 ? "let the program stay in the foreground and use "
                                            "Type=simple or Type=notify"
                                          : "use simple, oneshot or notify");
         }
-    return coop_fail(err, COOP_E_RANGE, "%s=%s: not one of simple, exec, oneshot, notify",
-                     row->key, text);
+    return coop_fail(err, COOP_E_RANGE, "not one of simple, exec, oneshot, notify");
 }
 
 static void type_render(const struct setting *row, const void *field, struct buf *out)
@@ -228,17 +228,16 @@ static const struct output_word {
     {"append:", OUTPUT_APPEND}, {"truncate:", OUTPUT_TRUNCATE},
 };
 
-static int output_take_path(const struct setting *row, const char *path,
-                            struct output_spec *out, enum output_kind kind,
+static int output_take_path(const char *path, struct output_spec *out, enum output_kind kind,
                             struct coop_err *err)
 {
     char *copy;
 
     if (path[0] != '/')
-        return coop_fail(err, COOP_E_RANGE, "%s: '%s' is not an absolute path", row->key, path);
+        return coop_fail(err, COOP_E_RANGE, "'%s' is not an absolute path", path);
     copy = strdup(path);
     if (!copy)
-        return coop_fail(err, COOP_E_LIMIT, "%s: no memory", row->key);
+        return coop_fail(err, COOP_E_LIMIT, "no memory");
     free(out->path);
     *out = (struct output_spec){.kind = kind, .path = copy};
     return 0;
@@ -249,19 +248,20 @@ static int output_parse(const struct setting *row, const char *text, void *field
 {
     struct output_spec *out = field;
 
+    (void)row;
     for (size_t i = 0; i < COOP_COUNT(output_words); i++) {
         const char *word = output_words[i].word;
         size_t len = strlen(word);
 
         if (word[len - 1] == ':' && strncmp(text, word, len) == 0)
-            return output_take_path(row, text + len, out, output_words[i].kind, err);
+            return output_take_path(text + len, out, output_words[i].kind, err);
         if (strcmp(text, word) == 0) {
             free(out->path);
             *out = (struct output_spec){.kind = output_words[i].kind};
             return 0;
         }
     }
-    coop_fail(err, COOP_E_RANGE, "%s=%s: not supported", row->key, text);
+    coop_fail(err, COOP_E_RANGE, "not supported");
     return coop_hint(err, "use log (or journal), null, inherit, file:PATH, append:PATH or "
                           "truncate:PATH");
 }

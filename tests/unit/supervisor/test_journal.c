@@ -1,0 +1,124 @@
+/*
+ * What a journal tells after its coopd was killed, whole, torn and damaged.
+ */
+#include "journal.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "service/notify.h"
+
+static char dir[] = "/tmp/coop-journal-XXXXXX";
+static char text[65536];
+static size_t size;
+static char found[4096];
+static int survivors;
+
+static void on_survivor(void *arg, const struct survivor *survivor)
+{
+    (void)arg;
+    survivors++;
+    strcat(found, survivor->name);
+    strcat(found, " ");
+}
+
+static size_t replay(size_t length)
+{
+    pid_t coopd;
+
+    found[0] = '\0';
+    survivors = 0;
+    return journal_replay(text, length, "", on_survivor, NULL, &coopd);
+}
+
+/* a and c run, b has ended. */
+static void write_journal(void)
+{
+    struct holder holder;
+    struct journal *journal;
+    char path[128];
+    FILE *file;
+
+    log_set_fd(-1);
+    cr_assert_not_null(mkdtemp(dir));
+    cr_assert_eq(journal_open(&journal, dir, NULL), 0);
+    holder_init(&holder);
+    holder.owner = OWNER_PIDNS;
+    holder.top_pid = holder.main_pid = getpid();
+    journal_run(journal, "a", &holder);
+    journal_run(journal, "b", &holder);
+    journal_run(journal, "c", &holder);
+    journal_end(journal, "b");
+    journal_close(journal);
+    snprintf(path, sizeof path, "%s/journal", dir);
+    file = fopen(path, "re");
+    size = fread(text, 1, sizeof text, file);
+    fclose(file);
+    unlink(path);
+    rmdir(dir);
+}
+
+TestSuite(journal, .init = write_journal);
+
+Test(journal, survivors_are_runs_without_an_end)
+{
+    cr_expect_eq(replay(size), 0);
+    cr_expect_eq(survivors, 2);
+    cr_expect(strstr(found, "a ") && strstr(found, "c "));
+}
+
+Test(journal, a_torn_last_line_is_told_and_does_no_harm)
+{
+    for (size_t cut = 0; cut <= size; cut++) {
+        size_t damaged = replay(cut);
+
+        cr_expect(damaged <= 1, "cut at %zu", cut);
+        cr_expect(survivors <= 3);
+    }
+}
+
+Test(journal, no_changed_byte_is_believed)
+{
+    for (size_t i = 0; i < size; i++) {
+        char was = text[i];
+        size_t damaged;
+
+        text[i] = (char)(was ^ 1);
+        damaged = replay(size);
+        cr_expect(damaged >= 1 || was == '\n', "byte %zu", i);
+        text[i] = was;
+    }
+}
+
+Test(journal, the_start_time_of_a_process_is_its_second_name)
+{
+    cr_expect(journal_start_ticks(getpid()) > 0);
+    cr_expect_eq(journal_start_ticks(0x7ffffff0), 0);
+}
+
+static struct notify_message parse(const char *datagram)
+{
+    struct notify_message message = {0};
+
+    notify_parse(datagram, strlen(datagram), &message);
+    return message;
+}
+
+Test(notify, lines_are_facts_and_nonsense_is_none)
+{
+    struct notify_message m = parse("READY=1\nSTATUS=serving\nMAINPID=42\n");
+
+    cr_expect(m.ready && m.has_status && !m.stopping && !m.reloading);
+    cr_expect_str_eq(m.status, "serving");
+    cr_expect_eq(m.main_pid, 42);
+    m = parse("STOPPING=1\nRELOADING=1");
+    cr_expect(m.stopping && m.reloading && !m.ready);
+    m = parse("READY=0\nREADY=11\nready=1\n\n\n=\nMAINPID=-3\nMAINPID=x");
+    cr_expect(!m.ready && m.main_pid == 0);
+    m = parse("");
+    cr_expect(!m.ready);
+}
