@@ -127,9 +127,15 @@ static void tell_started(struct svc *svc)
     bus_publish(svc->world->bus, &event);
     log_info("service", "%s: process %d runs %s", svc->view.name, svc->holder.main_pid,
              svc->spec->execs.items[svc->command].argv.items[0]);
-    if (svc->world->journal)
-        journal_run(svc->world->journal, svc->view.name, &svc->holder);
     tell_lost(svc);
+}
+
+static void write_down(void *arg, const struct holder *holder)
+{
+    struct svc *svc = arg;
+
+    if (svc->world->journal)
+        journal_run(svc->world->journal, svc->view.name, holder);
 }
 
 static int try_launch(struct svc *svc, struct coop_err *err)
@@ -140,7 +146,9 @@ static int try_launch(struct svc *svc, struct coop_err *err)
                                 .stdio = {-1, -1, -1},
                                 .actor = &svc->actor,
                                 .kind_top = MSG_TOP,
-                                .kind_watch = MSG_WATCH};
+                                .kind_watch = MSG_WATCH,
+                                .born = write_down,
+                                .born_arg = svc};
     int failed = open_stdio(svc, &order, err) < 0 || open_notify(svc, &order, err) < 0 ||
                  spawn->ops->launch(spawn, &order, &svc->holder, err) < 0;
 
@@ -157,6 +165,8 @@ enum svc_event svc_launch(struct svc *svc, char *ret_detail, size_t size)
         enum svc_event event;
 
         svc->ending.unborn = true;
+        if (svc->world->journal)
+            journal_end(svc->world->journal, svc->view.name);
         coop_while(&err, "%s", svc->view.name);
         log_err(LOG_LEVEL_ERROR, "service", &err);
         str_copy(ret_detail, size, err.text + strlen(svc->view.name) + 2);

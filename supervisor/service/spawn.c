@@ -6,6 +6,12 @@
  * through the spawner, because a plain fork of a threaded coopd would copy its page tables and
  * could deadlock in the child.  Either way the child is coopd's own.
  *
+ * THE GATE.  A coopd that is killed between a clone and the journal's line about it would leave
+ * a process that its successor does not know.  What the spawner makes waits at a gate, set up
+ * but not executed, until the line is written; if coopd dies before, the gate's pipe ends and so
+ * does the process.  A light one has no gate (it shares our memory until exec), but a cgroup,
+ * which is found by coopd's PID.
+ *
  * WHO HOLDS.  A PID namespace holds by itself.  Otherwise the program is born in a cgroup leaf
  * of its service; where no cgroup is to be had, the plan gets a subreaper above the program.
  *
@@ -15,6 +21,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -165,37 +172,6 @@ static int spawn_light(struct launch *l, struct launch_child *child, struct coop
     return r;
 }
 
-/* A spawner that died (somebody killed it) is replaced once. */
-static int ask_spawner(struct launch *l, struct launch_child *child, struct coop_err *err)
-{
-    struct machine *machine = l->machine;
-
-    for (int try = 0;; try++) {
-        if (!machine->spawner &&
-            launch_spawner_start(&machine->spawner, machine->helper, err) < 0)
-            return -1;
-        *err = (struct coop_err){0};
-        if (launch_spawner_spawn(machine->spawner, l->plan, &l->io, child, err) == 0)
-            return 0;
-        if (try > 0 || (err->sys != EPIPE && err->sys != ECONNRESET))
-            return -1;
-        launch_spawner_stop(machine->spawner);
-        machine->spawner = NULL;
-    }
-}
-
-static int spawn_heavy(struct launch *l, struct launch_child *child, struct coop_err *err)
-{
-    int r;
-
-    coop_mutex_lock(&l->machine->spawner_lock);
-    coop_block_begin();
-    r = ask_spawner(l, child, err);
-    coop_block_end();
-    coop_mutex_unlock(&l->machine->spawner_lock);
-    return r;
-}
-
 static int watch(struct launch *l, const struct launch_child *child, struct holder *holder,
                  struct coop_err *err)
 {
@@ -224,22 +200,122 @@ static int watch(struct launch *l, const struct launch_child *child, struct hold
     return 0;
 }
 
-static int spawn_and_watch(struct launch *l, struct holder *holder, struct coop_err *err)
+/* A spawner that died (somebody killed it) is replaced once. */
+static int start_attempt(struct launch *l, struct launch_attempt **ret_attempt,
+                         struct coop_err *err)
+{
+    struct machine *machine = l->machine;
+
+    for (int try = 0;; try++) {
+        if (!machine->spawner &&
+            launch_spawner_start(&machine->spawner, machine->helper, err) < 0)
+            return -1;
+        *err = (struct coop_err){0};
+        if (launch_attempt_start(ret_attempt, machine->spawner, l->plan, &l->io, err) == 0)
+            return 0;
+        if (try > 0 || (err->sys != EPIPE && err->sys != ECONNRESET))
+            return -1;
+        launch_spawner_stop(machine->spawner);
+        machine->spawner = NULL;
+    }
+}
+
+static int ask_spawner(struct launch *l, struct launch_attempt **ret_attempt,
+                       struct coop_err *err)
+{
+    int r;
+
+    coop_mutex_lock(&l->machine->spawner_lock);
+    coop_block_begin();
+    r = start_attempt(l, ret_attempt, err);
+    coop_block_end();
+    coop_mutex_unlock(&l->machine->spawner_lock);
+    return r;
+}
+
+/* The attempt's next answer: it waits at the gate, or it runs. */
+static int answer(struct launch_attempt *attempt, struct launch_child *child,
+                  struct coop_err *err)
+{
+    struct pollfd news = {.fd = launch_attempt_fd(attempt), .events = POLLIN};
+    int r;
+
+    coop_block_begin();
+    while ((r = launch_attempt_step(attempt, child, err)) == 0)
+        sys_ppoll(&news, 1, NULL, NULL);
+    coop_block_end();
+    return r < 0 ? -1 : 0;
+}
+
+static int tell_born(struct launch *l, const struct launch_child *child, struct holder *holder,
+                     struct coop_err *err)
+{
+    if (watch(l, child, holder, err) < 0)
+        return -1;
+    if (l->order->born)
+        l->order->born(l->order->born_arg, holder);
+    return 0;
+}
+
+static int launch_light(struct launch *l, struct holder *holder, struct coop_err *err)
 {
     struct launch_child child = {.pidfd = -1};
+    int r = spawn_light(l, &child, err);
+
+    if (r == 0)
+        r = tell_born(l, &child, holder, err);
+    if (child.pidfd >= 0)
+        sys_close(child.pidfd);
+    return r;
+}
+
+/* It was born, but it will not run: it ends by itself, and nobody shall wait for it. */
+static void disown(struct launch *l, struct holder *holder)
+{
+    struct spawn *spawn = &l->machine->spawn;
+
+    if (holder->top_pid != 0)
+        coop_child_forget(&holder->child);
+    spawn->ops->clear(spawn, l->order->spec, holder);
+}
+
+static int launch_heavy(struct launch *l, struct holder *holder, struct coop_err *err)
+{
+    struct launch_attempt *attempt = NULL;
+    struct launch_child child = {.pidfd = -1};
+    int gate[2];
+    int r = sys_pipe2(gate, O_CLOEXEC);
+
+    if (r < 0)
+        return coop_fail_sys(err, r, "pipe for the gate");
+    l->io.gate = gate[0];
+    r = ask_spawner(l, &attempt, err);
+    sys_close(gate[0]);
+    if (r == 0)
+        r = answer(attempt, &child, err);
+    if (r == 0)
+        r = tell_born(l, &child, holder, err);
+    child.pidfd = -1; /* the attempt's, until it has answered twice */
+    if (r == 0)
+        sys_write(gate[1], "!", 1);
+    sys_close(gate[1]); /* without that byte it ends */
+    if (r == 0 && (r = answer(attempt, &child, err)) < 0)
+        disown(l, holder);
+    launch_attempt_free(attempt);
+    if (child.pidfd >= 0)
+        sys_close(child.pidfd);
+    return r;
+}
+
+static int spawn_and_watch(struct launch *l, struct holder *holder, struct coop_err *err)
+{
     struct coop_err why = {0};
     int r;
 
     coop_child_spawn_begin();
-    if (launch_plan_is_light(l->plan))
-        r = spawn_light(l, &child, &why);
-    else
-        r = spawn_heavy(l, &child, &why);
-    if (r == 0)
-        r = watch(l, &child, holder, &why);
+    r = launch_plan_is_light(l->plan) ? launch_light(l, holder, &why)
+                                      : launch_heavy(l, holder, &why);
     coop_child_spawn_end();
-    if (child.pidfd >= 0)
-        sys_close(child.pidfd);
     if (r < 0 && err)
         *err = why;
     return r;

@@ -56,6 +56,10 @@ struct spawn_order {
     const char *notify; /* the notify socket's address ($NOTIFY_SOCKET), or NULL         */
     struct coop_actor *actor;
     int kind_top, kind_watch; /* kinds of the messages that bring news                   */
+    /* Told as soon as its identity is known and, where that can be, before it executes anything.
+     * A launch may still fail afterwards. NULL: nobody wants to know. */
+    void (*born)(void *arg, const struct holder *holder);
+    void *born_arg;
 };
 
 struct spawn_ops {
