@@ -1,7 +1,9 @@
 /*
  * daemon_places.c - the directories coopd lives in, and the lock that keeps a second one out
  *
- *     <socket>.lock       flock; held while coopd lives, by no child ever (close-on-exec)
+ *     <socket>.lock       a record lock (fcntl): it belongs to the process, so the kernel drops it with
+ *                         coopd.  A flock would live on in a child that was being cloned when coopd was
+ *                         killed, and the next coopd would take it for a living one's.
  *     <socket>.d/         ours alone, but for passage
  *     <socket>.d/log/     one FIFO per service
  *     <socket>.d/notify/  one socket per service that has one; others may pass, not list
@@ -12,18 +14,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/scope.h"
 #include "base/str.h"
 #include "base/sys.h"
-#include "coop/coro.h"
-
-#define LOCK_PATIENCE   (2 * COOP_NSEC_PER_SEC)
-#define LOCK_LOOK_AGAIN (5 * COOP_NSEC_PER_MSEC)
 
 /* Makes a directory and what is missing above it. An existing one keeps its mode. */
 static int make_dirs(const char *path, mode_t mode, struct coop_err *err)
@@ -46,34 +41,10 @@ static int make_dirs(const char *path, mode_t mode, struct coop_err *err)
     return 0;
 }
 
-/* Does somebody listen there? */
-static bool answers(const char *socket_path)
-{
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    SCOPED_FD fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    return fd >= 0 && str_copy(to.sun_path, sizeof to.sun_path, socket_path) >= 0 &&
-           sys_connect(fd, (const struct sockaddr *)&to, sizeof to) >= 0;
-}
-
-/* A coopd that was killed in the middle of a clone leaves a child that holds whatever coopd held,
- * this lock too, until its exec a moment later.  So a lock is waited for while nobody answers;
- * the kernel has no event for that. */
-static int lock_or_wait(int fd, const char *socket_path)
-{
-    coop_nsec deadline = coop_after(coop_now(), LOCK_PATIENCE);
-    int r;
-
-    while ((r = sys_flock(fd, LOCK_EX | LOCK_NB)) == -EWOULDBLOCK && !answers(socket_path) &&
-           coop_now() < deadline)
-        if (coop_sleep_until(coop_after(coop_now(), LOCK_LOOK_AGAIN)) < 0)
-            break;
-    return r;
-}
-
 static int take_lock(struct daemon *daemon, struct coop_err *err)
 {
     char path[600];
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     SCOPED_FD fd = -1;
     int r;
 
@@ -81,10 +52,12 @@ static int take_lock(struct daemon *daemon, struct coop_err *err)
     fd = sys_openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return coop_fail_sys(err, fd, "lock '%s'", path);
-    r = lock_or_wait(fd, daemon->options->socket);
-    if (r == -EWOULDBLOCK) {
-        coop_fail(err, COOP_E_BUSY, "another coopd runs with the socket '%s'",
-                  daemon->options->socket);
+    r = sys_fcntl_lock(fd, F_SETLK, &lock);
+    if (r == -EAGAIN || r == -EACCES) {
+        lock.l_pid = 0;
+        (void)sys_fcntl_lock(fd, F_GETLK, &lock); /* whose; only for the message */
+        coop_fail(err, COOP_E_BUSY, "another coopd (process %d) runs with the socket '%s'",
+                  (int)lock.l_pid, daemon->options->socket);
         return coop_hint(err, "talk to it with coopctl --socket, or choose another --socket");
     }
     if (r < 0)

@@ -26,6 +26,11 @@ static int fcntl_int(int fd, int cmd, int arg)
     return fcntl(fd, cmd, arg);
 }
 
+static int fcntl_lock(int fd, int cmd, struct flock *lock)
+{
+    return fcntl(fd, cmd, lock);
+}
+
 /* ---- one function per row ---- */
 
 #define X(type, name, params, args)                                                            \

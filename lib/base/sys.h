@@ -1,6 +1,7 @@
 #ifndef COOP_BASE_SYS_H
 #define COOP_BASE_SYS_H
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -66,7 +67,7 @@
       (dir, path, ret_stat, flags))                                                            \
     X(int, fchmod, (int fd, mode_t mode), (fd, mode))                                          \
     X(int, fchown, (int fd, uid_t uid, gid_t gid), (fd, uid, gid))                             \
-    X(int, flock, (int fd, int operation), (fd, operation))                                    \
+    X(int, fcntl_lock, (int fd, int cmd, struct flock *lock), (fd, cmd, lock))                 \
     X(int, fchmodat, (int dir, const char *path, mode_t mode, int flags),                      \
       (dir, path, mode, flags))                                                                \
     X(ssize_t, getdents64, (int fd, void *ret_buf, size_t size), (fd, ret_buf, size))          \

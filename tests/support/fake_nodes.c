@@ -366,20 +366,20 @@ int fake_sys_fchown(int fd, uid_t owner, gid_t group)
     return fake_file(fd) ? 0 : -EBADF;
 }
 
-/* A lock belongs to the open file description, and goes with it. */
-int fake_sys_flock(int fd, int op)
+/* One process: a record lock of it meets nobody else's; another open file stands for another. */
+int fake_sys_fcntl_lock(int fd, int cmd, struct flock *lock)
 {
     struct file *file = fake_file(fd);
 
     if (!file || !file->node)
         return -EBADF;
-    if (op & LOCK_UN) {
+    if (lock->l_type == F_UNLCK) {
         if (file->node->locked_by == file)
             file->node->locked_by = NULL;
         return 0;
     }
     if (file->node->locked_by && file->node->locked_by != file)
-        return op & LOCK_NB ? -EWOULDBLOCK : -EDEADLK;
+        return cmd == F_SETLKW ? -EDEADLK : -EAGAIN;
     file->node->locked_by = file;
     return 0;
 }
