@@ -9,12 +9,20 @@
 #include "daemon.h"
 #include "events/board.h"
 
+/* Not written out: a native section prefers all of 'service', a systemd unit has none. */
+static const char *profile_of(const struct svc_spec *spec)
+{
+    if (spec->sandbox)
+        return spec->sandbox;
+    return spec->launch.prefer ? "service" : "none";
+}
+
 /* 'hint' as daemon_spec() has it. */
 static int tell(struct ctl_call *call, const struct svc_view *view, size_t *hint)
 {
     struct svc_spec *spec = daemon_spec(call->control->daemon, view->name, hint);
     json_t *service = ctl_service_json(view, coop_now(), spec ? spec->description : NULL,
-                                       spec ? spec->sandbox : NULL);
+                                       spec ? profile_of(spec) : NULL);
 
     svc_spec_unref(spec);
     return ctl_stream(call, json_pack("{s:o}", "service", service));
