@@ -5,11 +5,12 @@
 # allowed.tsv names them with a reason.  An allowed one that is noticed after all fails it as
 # well: the list can only shrink.
 #
-#   cmake -DWHAT=recipe|edges -DSOURCE=DIR -DBIN=DIR -DRUNNER=PROGRAM -DSCRIPTS=a.scn;b.scn
+#   cmake -DWHAT=recipe|edges|lives -DSOURCE=DIR -DBIN=DIR -DRUNNER=PROGRAM -DSCRIPTS=a.scn;b.scn
 #         [-DPROGRAMS=test1;test2] [-DEVERY=N] -P bite.cmake
 #
 #   WHAT=recipe   COOP_SKIP_STEP=<name>, every row of launcher/recipe.c
 #   WHAT=edges    COOP_SKIP_EDGE=<number>, every row of supervisor/service/fsm.c
+#   WHAT=lives    the same in a running coopd
 #   SCRIPTS       scenarios, played against the programs in BIN
 #   PROGRAMS      plain tests
 #   EVERY         only every N-th mutant: the sample for the quick run
@@ -30,7 +31,7 @@ if(WHAT STREQUAL "recipe")
     list(APPEND names ${name})
     list(APPEND labels "step '${name}'")
   endforeach()
-elseif(WHAT STREQUAL "edges")
+elseif(WHAT STREQUAL "edges" OR WHAT STREQUAL "lives")
   set(variable COOP_SKIP_EDGE)
   file(STRINGS ${SOURCE}/supervisor/service/fsm.c rows REGEX "^ *{AT_[A-Z_]+, *EV_")
   foreach(row IN LISTS rows)
@@ -96,6 +97,7 @@ endif()
 set(bad 0)
 set(tried 0)
 math(EXPR last "${count} - 1")
+set(ENV{COOP_SCN_HURRY} 1)
 foreach(i RANGE 0 ${last} ${EVERY})
   list(GET names ${i} name)
   list(GET labels ${i} label)

@@ -21,7 +21,7 @@
 #include "words.h"
 #include "world.h"
 
-enum { EXPECT_SECONDS = 10, LOOK_AGAIN_MSEC = 50 };
+enum { EXPECT_SECONDS = 10, HURRY_SECONDS = 3, LOOK_AGAIN_MSEC = 50 };
 
 struct observation {
     const char *word;
@@ -379,7 +379,8 @@ static const char *baseline_of(const struct proc *p, const char *wanted, const c
 int word_expect(struct scn *s, struct args *a)
 {
     const char *within = args_option(a, "-within");
-    coop_nsec deadline = words_deadline(s, within, EXPECT_SECONDS * COOP_NSEC_PER_SEC);
+    coop_nsec deadline = words_deadline(
+        s, within, (s->hurry ? HURRY_SECONDS : EXPECT_SECONDS) * COOP_NSEC_PER_SEC);
     const bool negate = strcmp(a->argv[0], "not") == 0;
     struct text seen = {0};
     struct proc *p;

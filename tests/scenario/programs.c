@@ -15,7 +15,7 @@
 #include "words.h"
 #include "world.h"
 
-enum { CALL_SECONDS = 60, ENV_MAX = 40, ARGV_MAX = 80 };
+enum { CALL_SECONDS = 60, HURRY_SECONDS = 6, ENV_MAX = 40, ARGV_MAX = 80 };
 
 /* ---- helpers, also of words.c ---- */
 
@@ -38,7 +38,8 @@ coop_nsec words_deadline(const struct scn *s, const char *word, coop_nsec fallba
 
 coop_nsec words_call_deadline(const struct scn *s)
 {
-    return words_deadline(s, NULL, CALL_SECONDS * COOP_NSEC_PER_SEC);
+    return words_deadline(s, NULL,
+                          (s->hurry ? HURRY_SECONDS : CALL_SECONDS) * COOP_NSEC_PER_SEC);
 }
 
 char *words_path(const struct scn *s, const char *path)

@@ -194,7 +194,10 @@ int main(int argc, char **argv)
     struct coop_err err = {0};
     struct script script = {0};
     struct world world;
-    struct scn s = {.script = &script, .world = &world, .slow = slow ? atoi(slow) : 1};
+    struct scn s = {.script = &script,
+                    .world = &world,
+                    .slow = slow ? atoi(slow) : 1,
+                    .hurry = getenv("COOP_SCN_HURRY")};
     int code;
 
     if (argc != 4 || strcmp(argv[1], "-bin") != 0 || s.slow < 1) {

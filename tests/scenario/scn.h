@@ -71,6 +71,7 @@ struct scn {
     struct variable *vars;
     bool as_user;   /* inside an `as user` statement */
     coop_nsec slow; /* COOP_SCN_SLOW: every deadline is that many times longer */
+    bool hurry;     /* COOP_SCN_HURRY: a failure is expected, so find it soon */
     char why[2048]; /* the unmet expectation, or the reason of a skip */
 };
 
