@@ -41,11 +41,15 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    char command[64];
+    static const char *const names[] = {"a.ini", "b.ini", "web.service", "env"};
 
-    snprintf(command, sizeof command, "rm -r %s", dir);
-    if (system(command) != 0)
-        cr_expect_fail("cannot remove %s", dir);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[128];
+
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        unlink(path);
+    }
+    cr_expect_eq(rmdir(dir), 0);
 }
 
 TestSuite(config, .init = set_up, .fini = tear_down);
