@@ -12,10 +12,10 @@ packages_of() {
         build) echo "$build" ;;
         demo) echo "$build $demo" ;;
         lint) echo "$build $lint" ;;
-        test) echo "$build libcriterion-dev" ;;
-        full) echo "$build $demo $lint bubblewrap" ;;
+        test) echo "$build libcriterion-dev procps" ;;
+        full) echo "$build $demo $lint procps bubblewrap" ;;
         bench) echo "$build bubblewrap" ;;
-        vm) echo "$build libcriterion-dev qemu-system-x86 cpio busybox-static" ;;
+        vm) echo "$build libcriterion-dev procps qemu-system-x86 cpio busybox-static" ;;
         *) die "there is no package group '$1'" "build, demo, test, bench and vm exist" ;;
     esac
 }

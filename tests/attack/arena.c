@@ -58,14 +58,14 @@ static void write_file(const char *path, const char *text, uid_t uid, gid_t gid,
     close(fd);
 }
 
-static void copy_program(const char *to, mode_t mode)
+static void copy_program(const char *from, const char *to, mode_t mode)
 {
-    int in = open(ATTACKER_PATH, O_RDONLY | O_CLOEXEC);
+    int in = open(from, O_RDONLY | O_CLOEXEC);
     int out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
     char bytes[65536];
     ssize_t got;
 
-    must(in, ATTACKER_PATH);
+    must(in, from);
     must(out, to);
     while ((got = read(in, bytes, sizeof bytes)) > 0)
         must(write(out, bytes, (size_t)got), to);
@@ -92,6 +92,7 @@ static void make_files(struct arena *arena)
     name(arena->home, "%s/home", arena->dir);
     name(arena->work, "%s/work", arena->dir);
     name(arena->secret, "%s/home/secret", arena->dir);
+    name(arena->coop_run, "%s/coop-run", arena->dir);
     name(arena->attacker, "%s/work/attacker", arena->dir);
     name(arena->suid, "%s/work/suid", arena->dir);
     name(arena->fcaps, "%s/work/fcaps", arena->dir);
@@ -103,9 +104,10 @@ static void make_files(struct arena *arena)
     must(chown(arena->work, uid, uid), "chown");
     write_file(arena->secret, "the secret\n", uid, uid, 0600);
     write_file(arena->group_file, "the group's\n", NOBODY_ELSE, ARENA_GROUP, 0640);
-    copy_program(arena->attacker, 0755);
-    copy_program(arena->suid, 04755);
-    copy_program(arena->fcaps, 0755);
+    copy_program(COOP_RUN_PATH, arena->coop_run, 0755);
+    copy_program(ATTACKER_PATH, arena->attacker, 0755);
+    copy_program(ATTACKER_PATH, arena->suid, 04755);
+    copy_program(ATTACKER_PATH, arena->fcaps, 0755);
     give_capability(arena->fcaps);
     must(mknod(arena->node, S_IFCHR | 0666, makedev(1, 3)), "mknod");
     must(chmod(arena->node, 0666), "chmod");

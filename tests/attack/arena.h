@@ -29,6 +29,7 @@ struct arena {
     uid_t uid; /* who calls coop-run */
     char dir[ARENA_PATH], home[ARENA_PATH], work[ARENA_PATH], secret[ARENA_PATH];
     char attacker[ARENA_PATH], suid[ARENA_PATH], fcaps[ARENA_PATH], node[ARENA_PATH];
+    char coop_run[ARENA_PATH]; /* a copy: the tree may lie where the ordinary user cannot go */
     char group_file[ARENA_PATH];
     char core_pattern[256], hostname[128];
     pid_t victim;

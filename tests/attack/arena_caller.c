@@ -112,7 +112,7 @@ static void tell(const struct arena *arena, const struct visit *visit, struct fa
 _Noreturn static void become_coop_run(const struct arena *arena, const struct visit *visit)
 {
     struct facts facts = {.count = 0};
-    const char *argv[MAX_ARGS] = {COOP_RUN_PATH};
+    const char *argv[MAX_ARGS] = {arena->coop_run};
     int n = 1;
 
     for (const char *const *o = visit->options; o && *o; o++)
@@ -133,8 +133,8 @@ _Noreturn static void become_coop_run(const struct arena *arena, const struct vi
         for (int i = 0; i < facts.count; i++)
             argv[n++] = facts.text[i];
     }
-    execv(COOP_RUN_PATH, (char *const *)(void *)argv);
-    must(-1, COOP_RUN_PATH);
+    execv(arena->coop_run, (char *const *)(void *)argv);
+    must(-1, arena->coop_run);
     abort();
 }
 
