@@ -50,6 +50,8 @@ enum plan_op_kind {
 #define PLAN_MNT_KEEP      0x04u /* SELF, MASK, SETATTR: dst must exist already; never made */
 #define PLAN_MNT_AUTO      0x10u /* nobody asked for it: skip when there is no place for it */
 #define PLAN_MNT_FILE      0x08u /* the target is made as a file, not a directory   */
+#define PLAN_MNT_HOLD      0x40u /* PROC, BIND: what follows with _HELD lies inside it  */
+#define PLAN_MNT_HELD      0x80u /* SELF, MASK: the last name of dst, in what is held   */
 #define PLAN_MNT_EARLY                                                                         \
     0x20u /* BIND: an earlier operation hides src, so its tree is taken
                                     before the first of them; 'data' is its place in line */

@@ -80,34 +80,64 @@ static void add_cover(struct files *f, enum plan_op_kind kind, enum launch_guard
 /* ---- /proc and /dev ---- */
 
 /* Without capabilities an id of 0 may still write the host's sysctls: the files' owner decides. */
-static const char *const proc_read_only[] = {"sys", "sysrq-trigger", "irq", "bus",
-                                             "fs",  "acpi",          "scsi"};
-static const char *const proc_hidden[] = {"kcore",      "keys",         "key-users",
-                                          "timer_list", "kallsyms",     "sched_debug",
-                                          "config.gz",  "latency_stats"};
+static const struct proc_cover {
+    const char *name;
+    enum plan_op_kind kind; /* SELF: read-only, MASK: hidden                       */
+    bool only_root;         /* its mode keeps everybody else out: saves them a mount */
+} proc_covers[] = {
+    /* clang-format off */
+    {"sys",           PLAN_OP_SELF, false}, {"sysrq-trigger", PLAN_OP_SELF, false},
+    {"irq",           PLAN_OP_SELF, false}, {"bus",           PLAN_OP_SELF, false},
+    {"fs",            PLAN_OP_SELF, false}, {"acpi",          PLAN_OP_SELF, false},
+    {"scsi",          PLAN_OP_SELF, false}, {"asound",        PLAN_OP_SELF, true},
+    {"driver",        PLAN_OP_SELF, true},  {"dynamic_debug", PLAN_OP_SELF, true},
+    {"mtrr",          PLAN_OP_SELF, true},  {"apm",           PLAN_OP_SELF, true},
+    {"kcore",         PLAN_OP_MASK, false}, {"keys",          PLAN_OP_MASK, false},
+    {"key-users",     PLAN_OP_MASK, false}, {"timer_list",    PLAN_OP_MASK, false},
+    {"kallsyms",      PLAN_OP_MASK, false}, {"sched_debug",   PLAN_OP_MASK, false},
+    {"config.gz",     PLAN_OP_MASK, false}, {"latency_stats", PLAN_OP_MASK, false},
+    {"kpagecgroup",   PLAN_OP_MASK, true},  {"kpagecount",    PLAN_OP_MASK, true},
+    {"kpageflags",    PLAN_OP_MASK, true},  {"pagetypeinfo",  PLAN_OP_MASK, true},
+    {"slabinfo",      PLAN_OP_MASK, true},  {"vmallocinfo",   PLAN_OP_MASK, true},
+    {"vmcore",        PLAN_OP_MASK, true},
+    /* clang-format on */
+};
 
-static void add_proc_covers(struct files *f, const char *at)
+static bool is_root_outside(const struct launch_plan *plan)
+{
+    return (plan->flags & PLAN_MAP_IDS ? plan->map_outside_uid : plan->uid) == 0;
+}
+
+/* 'flags': PLAN_MNT_HELD after an operation with PLAN_MNT_HOLD. A path would be resolved again for
+ * each cover, and whoever owns the directory could turn it elsewhere in between. */
+static void add_proc_covers(struct files *f, const char *at, uint16_t flags)
 {
     char path[4200];
 
-    for (size_t i = 0; i < COOP_COUNT(proc_read_only); i++) {
-        str_format(path, sizeof path, "%s/%s", at, proc_read_only[i]);
-        add_cover(f, PLAN_OP_SELF, LAUNCH_GUARD_KERNEL, path, MOUNT_ATTR_RDONLY, 0, true);
-    }
-    for (size_t i = 0; i < COOP_COUNT(proc_hidden); i++) {
-        str_format(path, sizeof path, "%s/%s", at, proc_hidden[i]);
-        add_cover(f, PLAN_OP_MASK, LAUNCH_GUARD_KERNEL, path, 0, 0, true);
+    for (size_t i = 0; i < COOP_COUNT(proc_covers); i++) {
+        const struct proc_cover *cover = &proc_covers[i];
+
+        if (cover->only_root && !is_root_outside(f->plan))
+            continue;
+        str_format(path, sizeof path, "%s/%s", at, cover->name);
+        add_cover(f, cover->kind, LAUNCH_GUARD_KERNEL, path,
+                  cover->kind == PLAN_OP_SELF ? MOUNT_ATTR_RDONLY : 0, 0, true);
+        f->ops[f->count - 1].flags |= flags;
     }
 }
 
 static void add_proc(struct files *f, enum launch_guard guard, const char *at)
 {
+    struct plan_op *op;
+
     /* Mounting one needs a PID namespace of ours; without it the host's is what there is. */
     if (f->plan->clone_flags & CLONE_NEWPID)
-        add(f, PLAN_OP_PROC, guard, NULL, at)->attr_set = ATTR_PROC;
+        op = add(f, PLAN_OP_PROC, guard, NULL, at);
     else
-        add(f, PLAN_OP_BIND, guard, "/proc", at)->attr_set = ATTR_PROC;
-    add_proc_covers(f, at);
+        op = add(f, PLAN_OP_BIND, guard, "/proc", at);
+    op->attr_set = ATTR_PROC;
+    op->flags |= PLAN_MNT_HOLD;
+    add_proc_covers(f, at, PLAN_MNT_HELD);
 }
 
 static void add_dev(struct files *f, enum launch_guard guard, const char *at)
@@ -305,7 +335,7 @@ static void add_protections(struct files *f)
     if (own_proc && !mentions(f->spec, "/proc"))
         add(f, PLAN_OP_PROC, LAUNCH_GUARD_PIDS, NULL, "/proc")->attr_set = ATTR_PROC;
     if (f->spec->protect_kernel && f->spec->root == LAUNCH_ROOT_HOST) {
-        add_proc_covers(f, "/proc");
+        add_proc_covers(f, "/proc", 0);
         add_read_only(f, LAUNCH_GUARD_KERNEL, "/sys");
     }
 }

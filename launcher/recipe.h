@@ -42,6 +42,7 @@ struct child {
     int report;                 /* our end of the report channel, close-on-exec   */
     int root;                   /* the new root while it is being built, or -1    */
     long early[PLAN_EARLY_MAX]; /* trees taken before the first mount, or -errno */
+    long held;                  /* the mount that PLAN_MNT_HELD targets are in, or negative */
     uint64_t own_dev[OWN_MAX];  /* file systems that this launch has made  */
     unsigned own_count;
     uint16_t step;    /* index of the step that runs                    */

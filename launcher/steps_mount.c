@@ -32,6 +32,25 @@
 
 /* ---- helpers ---- */
 
+/* Keeps a mount for those that lie inside it. */
+static void hold(struct child *c, const struct plan_op *op, long tree)
+{
+    if (!(op->flags & PLAN_MNT_HOLD))
+        return;
+    tree_close(c->held);
+    c->held = tree < 0 ? -1 : raw3(SYS_fcntl, tree, F_DUPFD_CLOEXEC, 0);
+}
+
+/* What a cover lies over. Inside a held mount nobody can turn the way there. */
+static long cover_target(struct child *c, const struct plan_op *op)
+{
+    const char *dst = plan_str(c->plan, op->dst);
+
+    if (op->flags & PLAN_MNT_HELD && c->held >= 0)
+        return raw4(SYS_openat, c->held, target_name(dst), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+    return target_open(c, dst, 0);
+}
+
 static int attach_at(struct child *c, const struct plan_op *op, long tree)
 {
     const char *dst = plan_str(c->plan, op->dst);
@@ -46,6 +65,7 @@ static int attach_at(struct child *c, const struct plan_op *op, long tree)
         return step_fail(c, target, "openat2", dst);
     r = tree_attach(tree, target);
     tree_close(target);
+    hold(c, op, r < 0 ? r : tree);
     return step_fail(c, r, "move_mount", dst);
 }
 
@@ -241,7 +261,7 @@ static int op_copy(struct child *c, const struct plan_op *op)
 static int op_mask(struct child *c, const struct plan_op *op)
 {
     const char *dst = plan_str(c->plan, op->dst);
-    long target = target_open(c, dst, 0), tree, r;
+    long target = cover_target(c, op), tree, r;
     struct stat st;
 
     if (tree_is_missing(target))
@@ -286,19 +306,28 @@ static int op_setattr(struct child *c, const struct plan_op *op)
     return step_fail(c, r, "mount_setattr", dst);
 }
 
+/* What is there, mounted on itself. The way there is gone once: a second time it may lead elsewhere,
+ * and the cover would lie there. */
 static int op_self(struct child *c, const struct plan_op *op)
 {
     const char *dst = plan_str(c->plan, op->dst);
-    long target = target_open(c, dst, 0);
-    int r;
+    long r, tree, target = cover_target(c, op);
 
     if (tree_is_missing(target) && op->flags & PLAN_MNT_TRY)
         return 0;
     if (target < 0)
         return step_fail(c, target, "openat2", dst);
-    r = bind_tree(c, op, tree_copy(target, ""), "");
+    tree = tree_copy(target, "");
+    if (tree < 0) {
+        tree_close(target);
+        return step_fail(c, tree, "open_tree", dst);
+    }
+    r = tree_set_attributes(tree, op->attr_set, op->attr_clear, true);
+    c->call = r < 0 ? "mount_setattr" : "move_mount";
+    r = r < 0 ? r : tree_attach(tree, target);
+    tree_close(tree);
     tree_close(target);
-    return r;
+    return step_fail(c, r, c->call, dst);
 }
 
 static op_fn *const op_table[] = {
@@ -382,6 +411,7 @@ int step_mounts(struct child *c)
 
     for (uint32_t i = first; i < c->plan->ops.count; i++) {
         c->call = c->path = NULL;
+        hold(c, &ops[i], -1);
         r = op_table[ops[i].kind](c, &ops[i]);
         if (r < 0 && !is_superfluous(&ops[i], r) && !recipe_may_lose(c, ops[i].guard, r))
             return r;

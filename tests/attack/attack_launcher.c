@@ -16,12 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
+#define TURN_ROUNDS 100
 #define KILL_ROUNDS 100 /* per caller: the corpus asks for 200 random points */
 
 #define CHECK(condition)                                                                       \
@@ -193,6 +195,75 @@ static bool planted_link(const struct arena *arena)
     return true;
 }
 
+/* ---- a root that turns ---- */
+
+/* Turns dir/proc to and fro, until it is killed. */
+static pid_t start_turning(const char *dir)
+{
+    pid_t pid = fork();
+    int root;
+
+    if (pid < 0)
+        abort(); /* a -1 that went on to kill(2) would mean everybody */
+    if (pid > 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (renameat2(root, "proc", root, "turn", RENAME_EXCHANGE) == 0)
+        continue;
+    _exit(1);
+}
+
+static void make_turning_root(const struct arena *arena, char *ret_root, size_t size)
+{
+    static const char *const folders[] = {"", "/p1", "/p2", "/dev", "/sys"};
+    char path[512];
+
+    snprintf(ret_root, size, "%s/root", arena->work);
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        snprintf(path, sizeof path, "%s%s", ret_root, folders[i]);
+        if (mkdir(path, 0755) < 0)
+            abort();
+    }
+    snprintf(path, sizeof path, "%s/proc", ret_root);
+    if (symlink("p1", path) < 0)
+        abort();
+    snprintf(path, sizeof path, "%s/turn", ret_root);
+    if (symlink("p2", path) < 0)
+        abort();
+    snprintf(path, sizeof path, "%s/attacker", ret_root);
+    if (link(arena->attacker, path) < 0)
+        abort();
+}
+
+/* Whoever owns the folder that is bound as root turns its /proc between two places while /proc is
+ * mounted and covered: no cover may end up in the other place. */
+static bool turning_root(const struct arena *arena)
+{
+    char root[256], pid_ns[64] = "host_pid=", mount_ns[64] = "host_mnt=";
+    const char *const options[] = {"--ro-bind", root, "/", NULL};
+    const char *const command[] = {"/attacker", "write-turned-files", pid_ns, mount_ns, NULL};
+    const struct visit visit = {.options = options, .command = command};
+    int open_doors = 0, tried = 0;
+    pid_t turner;
+
+    CHECK(readlink("/proc/self/ns/pid", pid_ns + 9, sizeof pid_ns - 10) > 0);
+    CHECK(readlink("/proc/self/ns/mnt", mount_ns + 9, sizeof mount_ns - 10) > 0);
+    make_turning_root(arena, root, sizeof root);
+    turner = start_turning(root);
+    for (int round = 0; round < TURN_ROUNDS; round++) {
+        int code = arena_run(arena, &visit);
+
+        open_doors += code == 1;
+        tried += code == 0;
+    }
+    kill(turner, SIGKILL);
+    CHECK(arena_wait(turner, 10) == 128 + SIGKILL);
+    CHECK(open_doors == 0);
+    CHECK(tried > 0);
+    return true;
+}
+
 /* ---- terminal ---- */
 
 static int open_terminal(int *ret_inner)
@@ -237,6 +308,7 @@ static const struct {
     {"option-injection", option_injection},
     {"missing-cwd", missing_cwd},
     {"planted-link", planted_link},
+    {"turning-root", turning_root},
     {"terminal", terminal},
     {"two-sandboxes", two_sandboxes},
 };

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <linux/mount.h>
 #include <stdint.h>
@@ -188,6 +189,43 @@ static void write_kernel_files(void)
 
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         refuse_open(files[i], O_WRONLY);
+}
+
+/* The two places between which somebody turned /proc while this sandbox was made. */
+static void write_turned_files(void)
+{
+    refuse_open("/p1/sys/kernel/core_pattern", O_WRONLY);
+    refuse_open("/p2/sys/kernel/core_pattern", O_WRONLY);
+    refuse_open("/p1/sysrq-trigger", O_WRONLY);
+    refuse_open("/p2/sysrq-trigger", O_WRONLY);
+}
+
+/* What is root's alone in /proc is a handle on the kernel for whoever has root's id, with or without
+ * capabilities.  Not looked at: the folders of processes, what everybody may read or write, and
+ * whether /proc/sys can be read. */
+static int try_root_file(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    const char *top = path + strlen("/proc/");
+    char byte;
+    int fd;
+
+    (void)at;
+    if (kind != FTW_F || (*top >= '0' && *top <= '9') || strstr(path, "self/"))
+        return 0;
+    if (st->st_mode & 0222 && !(st->st_mode & 0002))
+        refuse_open(path, O_WRONLY | O_NONBLOCK);
+    if (st->st_mode & 0444 && !(st->st_mode & 0004) && strncmp(top, "sys/", 4) != 0) {
+        fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        door(fd >= 0 && read(fd, &byte, 1) > 0, "'%s' can be read", path);
+        if (fd >= 0)
+            close(fd);
+    }
+    return 0;
+}
+
+static void root_kernel_files(void)
+{
+    door(nftw("/proc", try_root_file, 16, FTW_PHYS) != 0, "/proc cannot be walked");
 }
 
 static void read_kernel_files(void)
@@ -377,6 +415,8 @@ const struct attack attacks_on_files[] = {
     {"self-exe", self_exe},
     {"write-kernel-files", write_kernel_files},
     {"read-kernel-files", read_kernel_files},
+    {"root-kernel-files", root_kernel_files},
+    {"write-turned-files", write_turned_files},
     {"mount-table", mount_table},
     {"mount-calls", mount_calls},
     {"write-system", write_system},
