@@ -121,12 +121,15 @@ static int start_in(struct run_options *o, const char *prefix, const char *dir,
     return str_format(o->spec.cwd, size, "%s%s", prefix, dir);
 }
 
+/* What is shown is the folder that we are in.  Its path was looked at a moment ago, and by now
+ * something else may have that name: a link to a home, say. */
 static int show_read_only(struct run_options *o, char *cwd, struct coop_err *err)
 {
+    static char here[] = ".";
     const struct launch_mount mount = {
         .kind = LAUNCH_MOUNT_BIND,
         .flags = LAUNCH_MOUNT_RO,
-        .src = cwd,
+        .src = here,
         .dst = cwd,
         .guard = LAUNCH_GUARD_ROOT,
     };

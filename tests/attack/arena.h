@@ -52,6 +52,7 @@ struct visit {
     const char *const *command; /* instead of the attacker, NULL-terminated, or NULL */
     int tty;                    /* becomes 0-2 and the controlling terminal, or 0 */
     int out;                    /* becomes 1, or 0                                 */
+    int cwd;                    /* where coop-run starts, or 0: arena.work          */
 };
 
 void arena_open(struct arena *arena, uid_t uid);

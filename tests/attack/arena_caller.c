@@ -154,7 +154,7 @@ pid_t arena_start(const struct arena *arena, const struct visit *visit)
     must(pid, "fork");
     if (pid > 0)
         return pid;
-    must(chdir(arena->work), arena->work);
+    must(visit->cwd ? fchdir(visit->cwd) : chdir(arena->work), arena->work);
     null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     dup2(null, 0);
     if (visit->tty)

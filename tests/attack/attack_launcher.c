@@ -195,10 +195,10 @@ static bool planted_link(const struct arena *arena)
     return true;
 }
 
-/* ---- a root that turns ---- */
+/* ---- paths that turn ---- */
 
-/* Turns dir/proc to and fro, until it is killed. */
-static pid_t start_turning(const char *dir)
+/* Turns dir/name and dir/turn to and fro, until it is killed. */
+static pid_t start_turning(const char *dir, const char *name)
 {
     pid_t pid = fork();
     int root;
@@ -209,7 +209,7 @@ static pid_t start_turning(const char *dir)
         return pid;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (renameat2(root, "proc", root, "turn", RENAME_EXCHANGE) == 0)
+    while (renameat2(root, name, root, "turn", RENAME_EXCHANGE) == 0)
         continue;
     _exit(1);
 }
@@ -250,7 +250,7 @@ static bool turning_root(const struct arena *arena)
     CHECK(readlink("/proc/self/ns/pid", pid_ns + 9, sizeof pid_ns - 10) > 0);
     CHECK(readlink("/proc/self/ns/mnt", mount_ns + 9, sizeof mount_ns - 10) > 0);
     make_turning_root(arena, root, sizeof root);
-    turner = start_turning(root);
+    turner = start_turning(root, "proc");
     for (int round = 0; round < TURN_ROUNDS; round++) {
         int code = arena_run(arena, &visit);
 
@@ -261,6 +261,36 @@ static bool turning_root(const struct arena *arena)
     CHECK(arena_wait(turner, 10) == 128 + SIGKILL);
     CHECK(open_doors == 0);
     CHECK(tried > 0);
+    return true;
+}
+
+/* The folder that we start in changes names with a link to the home, which is not to be seen: what
+ * is shown must be the folder that we are in, not what has its name a moment later. */
+static bool turning_cwd(const struct arena *arena)
+{
+    static const char *const command[] = {"/usr/bin/test", "-e", "secret", NULL};
+    struct visit visit = {.command = command};
+    char here[256], link[256];
+    int seen = 0, started = 0;
+    pid_t turner;
+
+    snprintf(here, sizeof here, "%s/here", arena->dir);
+    snprintf(link, sizeof link, "%s/turn", arena->dir);
+    CHECK(mkdir(here, 0755) == 0 && symlink("home", link) == 0);
+    visit.cwd = open(here, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK(visit.cwd > 0);
+    turner = start_turning(arena->dir, "here");
+    for (int round = 0; round < TURN_ROUNDS; round++) {
+        int code = arena_run(arena, &visit);
+
+        seen += code == 0;
+        started += code == 1;
+    }
+    kill(turner, SIGKILL);
+    CHECK(arena_wait(turner, 10) == 128 + SIGKILL);
+    close(visit.cwd);
+    CHECK(seen == 0);
+    CHECK(started > 0);
     return true;
 }
 
@@ -309,6 +339,7 @@ static const struct {
     {"missing-cwd", missing_cwd},
     {"planted-link", planted_link},
     {"turning-root", turning_root},
+    {"turning-cwd", turning_cwd},
     {"terminal", terminal},
     {"two-sandboxes", two_sandboxes},
 };
