@@ -70,7 +70,7 @@ const struct svc_edge svc_edges[] = {
     {AT_START_TREE, EV_TIMEOUT,     AT_STOP_KILL,  DO_KILL_TREE,   "a command left processes that do not end"},
     {AT_START_TREE, EV_WANT_DOWN,   AT_STOP_TREE,  DO_CLEAN_TREE,    "asked to stop while starting"},
 
-    {AT_UP,         EV_RELOADING,   AT_RELOADING,  DO_NOTHING,     "said that it is reloading"},
+    {AT_UP,         EV_RELOADING,   AT_RELOADING,  DO_ARM_RELOAD,  "said that it is reloading"},
     {AT_UP,         EV_REMAINS,     AT_UP_EXITED,  DO_NOTHING,     "finished, counts as up"},
     {AT_UP,         EV_MAIN_GONE,   AT_STOP_TREE,  DO_CLEAN_TREE,  "main process ended"},
     {AT_UP,         EV_LEAVING,     AT_STOP_MAIN,  DO_ARM_STOP,    "said that it is stopping"},

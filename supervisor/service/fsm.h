@@ -97,6 +97,7 @@ enum svc_act {
     DO_NOTHING,
     DO_CHECK_DEPS, /* pull what it requires and wants, then look whether they are up   */
     DO_SPAWN,      /* launch the next command, arm TimeoutStartSec                      */
+    DO_ARM_RELOAD, /* arm TimeoutStartSec: a reload that is never confirmed ends there  */
     DO_SETTLE,     /* it is up: disarm the timer, tell those who wait for it            */
     DO_ORDER,      /* ask those who must stop first, then look whether they have        */
     DO_SIG_STOP,   /* KillSignal to the tree, arm TimeoutStopSec                        */

@@ -247,6 +247,7 @@ static enum svc_event perform(struct svc *svc, enum svc_act act, char *detail, s
     case DO_NOTHING: return NO_EVENT;
     case DO_CHECK_DEPS: return check_dependencies(svc, detail, size);
     case DO_SPAWN: return svc_launch(svc, detail, size);
+    case DO_ARM_RELOAD: svc_set_deadline(svc, in(svc->spec->start_timeout)); return NO_EVENT;
     case DO_SETTLE: return NO_EVENT;
     case DO_ORDER: svc->stop_asked = true; return svc_check_order(svc);
     case DO_SIG_STOP: return signal_stop(svc);
@@ -279,8 +280,8 @@ void svc_feed(struct svc *svc, enum svc_event on, const char *detail)
             complain(svc, on);
             return;
         }
-        if (on == EV_TIMEOUT && edge->from != AT_BACKOFF)
-            svc->ending.timed_out = true;
+        if (on == EV_TIMEOUT && svc_place_state(edge->to) == ST_STOPPING)
+            svc->ending.timed_out = true; /* a late reload or a backoff is no such end */
         if (on == EV_TIMEOUT && edge->from == AT_BACKOFF)
             svc->view.restarts++;
         move(svc, edge, text);
