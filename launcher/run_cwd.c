@@ -25,12 +25,19 @@ static void file_close(FILE **file)
         fclose(*file);
 }
 
-static void add_home(struct strlist *homes, const char *home)
+static void add_place(struct strlist *homes, const char *plain)
 {
-    SCOPED_FREE char *plain = mount_path_plain(home);
-
     if (plain && strcmp(plain, "/") != 0 && !strlist_has(homes, plain))
         strlist_add(homes, plain);
+}
+
+/* By both of its names: getcwd() knows no links, and /home is one on many machines. */
+static void add_home(struct strlist *homes, const char *home)
+{
+    SCOPED_FREE char *plain = mount_path_plain(home), *real = realpath(home, NULL);
+
+    add_place(homes, plain);
+    add_place(homes, real);
 }
 
 /* Homes of people: those in /home, of root, of whoever calls, and of login accounts in passwd.
@@ -107,6 +114,19 @@ const char *run_cwd_refused(const char *cwd, const struct strlist *homes)
     return NULL;
 }
 
+/* Where /home is a link, the homes in it that passwd does not list have another name, too. */
+static const char *refused(const char *cwd, const struct strlist *homes)
+{
+    SCOPED_FREE char *real = realpath("/home", NULL);
+    const char *why = run_cwd_refused(cwd, homes);
+    char as_home[4200];
+
+    if (why || !real || !is_at_or_below(cwd, real) || strcmp(real, "/home") == 0)
+        return why;
+    str_format(as_home, sizeof as_home, "/home%s", cwd + strlen(real));
+    return run_cwd_refused(as_home, homes);
+}
+
 /* ---- the public call ---- */
 
 static int start_in(struct run_options *o, const char *prefix, const char *dir,
@@ -154,7 +174,7 @@ int run_choose_cwd(struct run_options *options, struct coop_err *err)
     if (options->own_files || options->spec.root == LAUNCH_ROOT_HOST)
         return start_in(options, "-", cwd, err);
     collect_homes(&homes);
-    why = run_cwd_refused(cwd, &homes);
+    why = refused(cwd, &homes);
     if (!why)
         return show_read_only(options, cwd, err);
     if (strcmp(cwd, "/") == 0)

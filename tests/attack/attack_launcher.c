@@ -294,6 +294,23 @@ static bool turning_cwd(const struct arena *arena)
     return true;
 }
 
+/* HOME leads over a link to where the home really is, and there coop-run is started: the kernel
+ * calls the place by another name than passwd does, and yet it is a home. */
+static bool home_by_link(const struct arena *arena)
+{
+    static const char *const command[] = {"/usr/bin/test", "-e", "secret", NULL};
+    struct visit visit = {.command = command};
+    char real[256];
+
+    snprintf(real, sizeof real, "%s/real-home", arena->dir);
+    CHECK(rename(arena->home, real) == 0 && symlink("real-home", arena->home) == 0);
+    visit.cwd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK(visit.cwd > 0);
+    CHECK(arena_run(arena, &visit) == 1);
+    close(visit.cwd);
+    return true;
+}
+
 /* ---- terminal ---- */
 
 static int open_terminal(int *ret_inner)
@@ -340,6 +357,7 @@ static const struct {
     {"planted-link", planted_link},
     {"turning-root", turning_root},
     {"turning-cwd", turning_cwd},
+    {"home-by-link", home_by_link},
     {"terminal", terminal},
     {"two-sandboxes", two_sandboxes},
 };
