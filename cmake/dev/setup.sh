@@ -8,14 +8,15 @@
 packages_of() {
     local build="gcc libc6-dev cmake ninja-build pkg-config libcap-dev libseccomp-dev libinih-dev libjansson-dev"
     local demo="nginx redis-server curl" lint="libcriterion-dev clang clang-format clang-tidy"
+    local vm="qemu-system-x86 cpio busybox-static"
     case $1 in
         build) echo "$build" ;;
         demo) echo "$build $demo" ;;
         lint) echo "$build $lint" ;;
         test) echo "$build libcriterion-dev procps" ;;
-        full) echo "$build $demo $lint procps bubblewrap" ;;
+        full) echo "$build $demo $lint $vm procps bubblewrap" ;;
         bench) echo "$build bubblewrap" ;;
-        vm) echo "$build libcriterion-dev procps qemu-system-x86 cpio busybox-static" ;;
+        vm) echo "$build libcriterion-dev procps $vm" ;;
         *) die "there is no package group '$1'" "build, demo, test, bench and vm exist" ;;
     esac
 }

@@ -10,6 +10,7 @@ PASSED=0 FAILED=0 SKIPPED=0
 FAILURES=() SKIPS=()
 LABELS_quick='^quick$'
 LABELS_full='^(quick|full)$'
+LABELS_vm='^vm$' # small virtual machines with older kernels: see tests/vm/boot.sh
 
 test_words() {
     local word
@@ -122,6 +123,7 @@ build_and_test() {
 
 test_full() {
     build_and_test dev -L "$LABELS_full"
+    ctest_in dev -L "$LABELS_vm"
     build_and_test asan -R '^unit\.' -L "$LABELS_full"
     build_and_test tsan -R '^stress\.' -L "$LABELS_full"
     check "clang builds everything without a warning" build_preset clang

@@ -15,7 +15,11 @@
 # wrong call; 77 when something needed is not installed.
 set -euo pipefail
 
-die() { echo "vm: $2" >&2; exit "$1"; }
+die() { # STATUS SENTENCE; 77 is what skips a test, and then the reason goes first
+  [ "$1" != 77 ] || echo "SKIP: $2"
+  [ "$1" = 77 ] || echo "vm: $2" >&2
+  exit "$1"
+}
 
 # ---- options ---------------------------------------------------------------------------------
 cache=${VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/coop-vm}
