@@ -274,6 +274,14 @@ static int is_config_file(const struct dirent *entry)
            (str_ends_with(entry->d_name, ".ini") || str_ends_with(entry->d_name, ".service"));
 }
 
+/* A link to /dev/null is systemd's way to say: as if it were not there. */
+static bool is_masked(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISCHR(st.st_mode);
+}
+
 static int read_dir(struct raw_config *raw, const char *path, raw_complain *complain, void *arg)
 {
     struct dirent **found = NULL;
@@ -289,7 +297,8 @@ static int read_dir(struct raw_config *raw, const char *path, raw_complain *comp
     for (int i = 0; i < count; i++) {
         SCOPED_FREE char *file = NULL;
 
-        if (i < FILES_MAX && asprintf(&file, "%s/%s", path, found[i]->d_name) > 0)
+        if (i < FILES_MAX && asprintf(&file, "%s/%s", path, found[i]->d_name) > 0 &&
+            !is_masked(file))
             errors += read_file(raw, file, complain, arg);
         free(found[i]);
     }

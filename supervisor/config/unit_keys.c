@@ -14,20 +14,10 @@
 #include "base/str.h"
 
 static const char *const harmless[] = {
-    "Documentation",
-    "SourcePath",
-    "DefaultDependencies",
-    "CollectMode",
-    "Alias",
-    "Also",
-    "DefaultInstance",
-    "SyslogIdentifier",
-    "SyslogFacility",
-    "SyslogLevel",
-    "SyslogLevelPrefix",
-    "Slice",
-    "GuessMainPID",
-    "FileDescriptorName",
+    "Documentation",  "SourcePath",  "DefaultDependencies", "CollectMode",
+    "Alias",          "Also",        "DefaultInstance",     "SyslogIdentifier",
+    "SyslogFacility", "SyslogLevel", "SyslogLevelPrefix",   "Slice",
+    "GuessMainPID",   "PIDFile",     "FileDescriptorName",
 };
 
 /* Refused: they mean something. Sorted as in systemd's manuals. */
@@ -91,7 +81,7 @@ static const char *const missing[] = {
     "USBFunctionStrings",
     "OOMPolicy",
     "OpenFile",
-    "PIDFile",
+
     "BusName",
     "RestartKillSignal",
     "SendSIGHUP",
