@@ -97,8 +97,9 @@ static bool pump(struct output *out)
         if (n <= 0)
             return false;
         if (moved == 0) {
-            file = sys_openat(AT_FDCWD, out->file,
-                              O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+            file = sys_openat(
+                AT_FDCWD, out->file,
+                O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
         }
         write_all(out, file, chunk, (size_t)n);
         moved += (size_t)n;
@@ -223,17 +224,25 @@ int output_child_fd(struct output *output, struct coop_err *err)
     return fd;
 }
 
+/* Opened without waiting: the folder may be the service's own, and a FIFO put there in the log's
+ * place would hold us until somebody reads from it. The program's end waits as usual. */
 int output_file_fd(const struct output_spec *where, struct coop_err *err)
 {
     int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY;
-    int fd;
+    int fd, r;
 
     if (where->kind == OUTPUT_APPEND)
         flags |= O_APPEND;
     else if (where->kind == OUTPUT_TRUNCATE)
         flags |= O_TRUNC;
-    fd = sys_openat(AT_FDCWD, where->path, flags, 0644);
-    return fd < 0 ? coop_fail_sys(err, fd, "output file '%s'", where->path) : fd;
+    fd = sys_openat(AT_FDCWD, where->path, flags | O_NONBLOCK, 0644);
+    if (fd < 0)
+        return coop_fail_sys(err, fd, "output file '%s'", where->path);
+    r = sys_fcntl_int(fd, F_SETFL, flags & O_APPEND);
+    if (r >= 0)
+        return fd;
+    sys_close(fd);
+    return coop_fail_sys(err, r, "output file '%s'", where->path);
 }
 
 void output_close(struct output *output)
