@@ -329,7 +329,7 @@ static void stop_services(struct daemon *daemon)
     struct event event = {.kind = EVENT_SHUTDOWN};
     struct coop_chan *replies;
 
-    atomic_store(&daemon->closing, true);
+    atomic_store(&daemon->world.closing, true);
     bus_publish(daemon->world.bus, &event);
     replies = coop_chan_new(sizeof(struct svc_reply), daemon->services.count + 1);
     wait_all(daemon, replies, stop_all(daemon, replies));
@@ -370,7 +370,7 @@ int daemon_run(const struct options *options, struct config *config, struct coop
     daemon->started_wall = now.tv_sec * COOP_NSEC_PER_SEC + now.tv_nsec;
     daemon->options = options;
     daemon->config = config;
-    daemon->lock_fd = -1;
+    daemon->lock_fd = daemon->state_lock_fd = -1;
     log_set_level((enum log_level)config->coopd.log_level);
 
     r = open_all(daemon, err);

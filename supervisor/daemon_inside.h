@@ -33,10 +33,9 @@ struct daemon {
     struct journal *journal;
     struct control *control;
     struct coop_chan *asks; /* of int: signal numbers, ASK_SHUTDOWN */
-    int lock_fd;
+    int lock_fd, state_lock_fd;
     char run_dir[512];
     int64_t started_wall;
-    atomic_bool closing;
     atomic_ulong reloads;
 };
 

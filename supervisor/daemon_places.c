@@ -4,6 +4,7 @@
  *     <socket>.lock       a record lock (fcntl): it belongs to the process, so the kernel drops it with
  *                         coopd.  A flock would live on in a child that was being cloned when coopd was
  *                         killed, and the next coopd would take it for a living one's.
+ *     <state>/lock        the same: what the journal names is ours to end, and nobody else's
  *     <socket>.d/         ours alone, but for passage
  *     <socket>.d/log/     one FIFO per service
  *     <socket>.d/notify/  one socket per service that has one; others may pass, not list
@@ -41,29 +42,64 @@ static int make_dirs(const char *path, mode_t mode, struct coop_err *err)
     return 0;
 }
 
-static int take_lock(struct daemon *daemon, struct coop_err *err)
+/* 1: it is ours now; 0: *ret_holder has it (0 or -1 when that process is nobody we can see). */
+static int take_lock(const char *path, int *ret_fd, pid_t *ret_holder, struct coop_err *err)
 {
-    char path[600];
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    SCOPED_FD fd = -1;
+    SCOPED_FD fd = sys_openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     int r;
 
-    str_format(path, sizeof path, "%s.lock", daemon->options->socket);
-    fd = sys_openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return coop_fail_sys(err, fd, "lock '%s'", path);
     r = sys_fcntl_lock(fd, F_SETLK, &lock);
     if (r == -EAGAIN || r == -EACCES) {
-        lock.l_pid = 0;
+        lock.l_pid = -1;
         (void)sys_fcntl_lock(fd, F_GETLK, &lock); /* whose; only for the message */
-        coop_fail(err, COOP_E_BUSY, "another coopd (process %d) runs with the socket '%s'",
-                  (int)lock.l_pid, daemon->options->socket);
-        return coop_hint(err, "talk to it with coopctl --socket, or choose another --socket");
+        *ret_holder = lock.l_pid;
+        return 0;
     }
     if (r < 0)
         return coop_fail_sys(err, r, "lock '%s'", path);
-    daemon->lock_fd = fd_take(&fd);
-    return 0;
+    *ret_fd = fd_take(&fd);
+    return 1;
+}
+
+static void unlock(int *fd)
+{
+    if (*fd >= 0)
+        sys_close(*fd);
+    *fd = -1;
+}
+
+static int lock_socket(struct daemon *daemon, struct coop_err *err)
+{
+    char path[600];
+    pid_t holder;
+    int r;
+
+    str_format(path, sizeof path, "%s.lock", daemon->options->socket);
+    r = take_lock(path, &daemon->lock_fd, &holder, err);
+    if (r != 0)
+        return r < 0 ? -1 : 0;
+    coop_fail(err, COOP_E_BUSY, "another coopd (process %d) runs with the socket '%s'", holder,
+              daemon->options->socket);
+    return coop_hint(err, "talk to it with coopctl --socket, or choose another --socket");
+}
+
+/* Without it a second coopd would end the first one's services as left behind by a dead coopd. */
+static int lock_state(struct daemon *daemon, struct coop_err *err)
+{
+    char path[600];
+    pid_t holder;
+    int r;
+
+    str_format(path, sizeof path, "%s/lock", daemon->options->state_dir);
+    r = take_lock(path, &daemon->state_lock_fd, &holder, err);
+    if (r != 0)
+        return r < 0 ? -1 : 0;
+    coop_fail(err, COOP_E_BUSY, "another coopd (process %d) runs with the state directory '%s'",
+              holder, daemon->options->state_dir);
+    return coop_hint(err, "every coopd needs one of its own: choose another --state-dir");
 }
 
 static int make_socket_dir(struct daemon *daemon, struct coop_err *err)
@@ -100,7 +136,8 @@ int daemon_open_places(struct daemon *daemon, struct coop_err *err)
 {
     if (make_dirs(daemon->options->state_dir, 0700, err) < 0 ||
         make_dirs(daemon->options->log_dir, 0700, err) < 0 ||
-        make_socket_dir(daemon, err) < 0 || take_lock(daemon, err) < 0)
+        make_socket_dir(daemon, err) < 0 || lock_socket(daemon, err) < 0 ||
+        lock_state(daemon, err) < 0)
         return -1;
     return make_run_dir(daemon, err);
 }
@@ -114,7 +151,6 @@ void daemon_close_places(struct daemon *daemon)
         str_format(path, sizeof path, "%s%s", daemon->run_dir, parts[i]);
         sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
     }
-    if (daemon->lock_fd >= 0)
-        sys_close(daemon->lock_fd);
-    daemon->lock_fd = -1;
+    unlock(&daemon->state_lock_fd);
+    unlock(&daemon->lock_fd);
 }

@@ -254,7 +254,7 @@ static int reload_locked(struct daemon *daemon, struct reload_report *report,
     struct plan plan = {0};
     int r;
 
-    if (atomic_load(&daemon->closing))
+    if (atomic_load(&daemon->world.closing))
         return coop_fail(err, COOP_E_BUSY, "coopd is stopping");
     r = load_again(daemon, &plan.config, err);
     if (r == 0)

@@ -131,8 +131,20 @@ static void want_up(struct svc *svc)
     svc_feed(svc, EV_WANT_UP, NULL);
 }
 
+/* The stop of everything has been posted, or is about to be: a start behind it would leave a
+ * process that nobody ends. */
+static bool refuses_start(struct svc *svc, const struct svc_command *command)
+{
+    if (!atomic_load(&svc->world->closing))
+        return false;
+    reply(svc, command->reply, command->tag, SVC_CANCELED, "coopd is stopping");
+    return true;
+}
+
 static void start(struct svc *svc, const struct svc_command *command)
 {
+    if (refuses_start(svc, command))
+        return;
     add_waiter(svc, command, false);
     want_up(svc);
     svc_publish(svc);
@@ -159,6 +171,8 @@ static void stop(struct svc *svc, const struct svc_command *command)
 
 static void restart(struct svc *svc, const struct svc_command *command)
 {
+    if (refuses_start(svc, command))
+        return;
     add_waiter(svc, command, false);
     if (!svc_is_running(svc)) {
         if (svc_place_state(svc->view.place) == ST_STOPPING) {
@@ -224,7 +238,7 @@ void svc_on_pull(struct svc *svc)
     bool rests = state == ST_DOWN || state == ST_FAILED ||
                  (state == ST_DONE && svc->spec->type != TYPE_ONESHOT);
 
-    if (svc->view.wanted_up && !rests)
+    if ((svc->view.wanted_up && !rests) || atomic_load(&svc->world->closing))
         return;
     svc->view.wanted_up = true;
     if (rests)

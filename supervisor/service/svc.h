@@ -34,6 +34,7 @@ struct svc_world {
     const char *run_dir;     /* NULL: no outputs and no notify sockets (unit tests) */
     const char *log_dir;
     struct coop_wg alive; /* services not freed yet */
+    atomic_bool closing;  /* coopd is stopping: nothing is started any more */
 };
 
 /* Its neighbours in the graph. Holds a reference on each. */
