@@ -8,6 +8,7 @@
 #include "launcher/plan.h"
 
 #include <errno.h>
+#include <linux/bpf_common.h>
 #include <string.h>
 
 static bool vec_ok(const struct launch_plan *plan, struct plan_vec vec, size_t item,
@@ -35,14 +36,24 @@ static bool texts_ok(const struct launch_plan *plan, struct plan_vec vec)
     return true;
 }
 
+static bool needs_source(const struct plan_op *op)
+{
+    return op->kind == PLAN_OP_BIND || op->kind == PLAN_OP_SYMLINK ||
+           op->kind == PLAN_OP_COPY || op->kind == PLAN_OP_MIRROR || op->flags & PLAN_MNT_EARLY;
+}
+
 static bool ops_ok(const struct launch_plan *plan)
 {
     const struct plan_op *ops = plan_at(plan, plan->ops.at);
 
+    if (plan->flags & PLAN_ROOT_BIND && (plan->ops.count == 0 || !ops[0].src))
+        return false;
     for (uint32_t i = 0; i < plan->ops.count; i++) {
         if (ops[i].kind >= PLAN_OP_KINDS || ops[i].guard > PLAN_NO_GUARD)
             return false;
         if (!ops[i].dst || !text_ok(plan, ops[i].dst) || !text_ok(plan, ops[i].src))
+            return false;
+        if (needs_source(&ops[i]) && !ops[i].src)
             return false;
         if (ops[i].flags & PLAN_MNT_EARLY && ops[i].data >= PLAN_EARLY_MAX)
             return false;
@@ -51,6 +62,38 @@ static bool ops_ok(const struct launch_plan *plan)
              ops[i].size > plan->size - ops[i].data))
             return false;
     }
+    return true;
+}
+
+static bool limits_ok(const struct launch_plan *plan)
+{
+    const struct plan_limit *limits = plan_at(plan, plan->limits.at);
+
+    for (uint32_t i = 0; i < plan->limits.count; i++)
+        if (limits[i].which >= LAUNCH_LIMITS || !text_ok(plan, limits[i].name))
+            return false;
+    return true;
+}
+
+/* plan_bind() writes to the slots, after all this has been looked at: nothing else may be there. */
+static bool slots_ok(const struct launch_plan *plan, struct plan_vec slots)
+{
+    const struct {
+        struct plan_vec vec;
+        size_t item;
+    } rest[] = {
+        {plan->groups, sizeof(uint32_t)},           {plan->argv_off, sizeof(plan_off)},
+        {plan->env_off, sizeof(plan_off)},          {plan->exec_paths, sizeof(plan_off)},
+        {plan->ops, sizeof(struct plan_op)},        {plan->limits, sizeof(struct plan_limit)},
+        {plan->filter, sizeof(struct sock_filter)},
+    };
+    uint64_t end = slots.at + (slots.count + UINT64_C(1)) * sizeof(char *);
+
+    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
+        if (rest[i].vec.count > 0 &&
+            slots.at < rest[i].vec.at + rest[i].vec.count * rest[i].item &&
+            rest[i].vec.at < end)
+            return false;
     return true;
 }
 
@@ -72,10 +115,13 @@ int plan_verify(const void *block, size_t size)
          vec_ok(plan, plan->limits, sizeof(struct plan_limit), 0) &&
          vec_ok(plan, plan->filter, sizeof(struct sock_filter), 0) &&
          plan->argv.count == plan->argv_off.count && plan->env.count == plan->env_off.count &&
-         plan->argv.count > 0;
+         plan->argv.count > 0 && plan->filter.count <= BPF_MAXINSNS &&
+         plan->groups.count <= LAUNCH_MAX_GROUPS && slots_ok(plan, plan->argv) &&
+         slots_ok(plan, plan->env);
     ok = ok && text_ok(plan, plan->program) && text_ok(plan, plan->cwd) &&
          text_ok(plan, plan->hostname) && texts_ok(plan, plan->argv_off) &&
-         texts_ok(plan, plan->env_off) && texts_ok(plan, plan->exec_paths) && ops_ok(plan);
+         texts_ok(plan, plan->env_off) && texts_ok(plan, plan->exec_paths) && ops_ok(plan) &&
+         limits_ok(plan);
     return ok ? 0 : -EINVAL;
 }
 

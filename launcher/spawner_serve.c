@@ -16,10 +16,12 @@
 #include "launcher/spawner.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* One request, taken apart. */
@@ -99,11 +101,17 @@ static int sort_fds(struct job *job)
 /* A private, writable view of the sealed bytes: plan_bind() fills in this address. */
 static int map_plan(struct job *job)
 {
+    const int sealed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
     size_t size = job->request.plan_size;
+    struct stat st;
     void *at;
 
     if (size > LAUNCH_MAX_BLOB)
         return -EFBIG;
+    /* Bytes that are not there, or go away while we look, would be a SIGBUS. */
+    if ((fcntl(job->fds[0], F_GET_SEALS) & sealed) != sealed || fstat(job->fds[0], &st) < 0 ||
+        st.st_size != (off_t)size)
+        return -EPROTO;
     at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, job->fds[0], 0);
     if (at == MAP_FAILED)
         return -errno;

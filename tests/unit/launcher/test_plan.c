@@ -290,6 +290,7 @@ Test(plan, damaged_blocks_are_not_plans)
     compile(&user_host);
     launch_plan_bytes(plan, &size);
     bad = malloc(size);
+    cr_assert_eq(plan_verify(plan, size), 0);
     cr_assert_eq(plan_verify(plan, size - 1), -EINVAL);
     cr_assert_eq(plan_verify(plan, 4), -EINVAL);
 #define DAMAGE(field, value)                                                                   \
@@ -306,7 +307,41 @@ Test(plan, damaged_blocks_are_not_plans)
     DAMAGE(argv.count, plan->argv.count + 1);
     DAMAGE(cwd, (uint32_t)size);
     DAMAGE(program, 1);
+    DAMAGE(filter.count, BPF_MAXINSNS + 1);
+    DAMAGE(groups.count, LAUNCH_MAX_GROUPS + 1);
+    DAMAGE(argv.at, plan->ops.at); /* the pointers would be written over the operations */
+    DAMAGE(env.at, plan->argv_off.at);
+    DAMAGE(env.at, plan->filter.at + 4);
 #undef DAMAGE
+    free(bad);
+}
+
+Test(plan, damaged_operations_and_limits_are_not_plans)
+{
+    size_t size;
+    struct launch_plan *bad;
+    union {
+        const void *from;
+        struct plan_op *ops;
+        struct plan_limit *limits;
+    } at;
+
+    profile("default");
+    set("LimitNOFILE", "100");
+    compile(&user_host);
+    launch_plan_bytes(plan, &size);
+    bad = malloc(size);
+    memcpy(bad, plan, size);
+    at.from = plan_at(bad, bad->ops.at);
+    at.ops[0].src = 0; /* a bind of nothing */
+    cr_assert_eq(plan_verify(bad, size), -EINVAL);
+    memcpy(bad, plan, size);
+    at.from = plan_at(bad, bad->limits.at);
+    at.limits[0].name = (plan_off)size;
+    cr_assert_eq(plan_verify(bad, size), -EINVAL);
+    memcpy(bad, plan, size);
+    at.limits[0].which = LAUNCH_LIMITS;
+    cr_assert_eq(plan_verify(bad, size), -EINVAL);
     free(bad);
 }
 

@@ -1,6 +1,7 @@
 /*
  * test_spawn_spawner.c - the spawner: children by its hand that are ours all the same
  */
+#include "launcher/spawner.h"
 #include "spawn_plans.h"
 #include "support/child.h"
 #include "support/places.h"
@@ -9,7 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 static struct launch_spawner *start(void)
@@ -158,6 +159,57 @@ Test(spawn_spawner, a_helper_that_is_not_coop_init_is_an_error)
     cr_assert_eq(launch_spawner_start(&spawner, "/nonexistent/coop-init", &err), -1);
     cr_assert_not_null(strstr(err.text, "/nonexistent/coop-init"), "%s", err.text);
     cr_assert_eq(waitpid(-1, NULL, WNOHANG | __WALL), -1, "no child, no zombie");
+}
+
+/* Sends one descriptor as plan and as report, and takes the answer. */
+static int32_t ask(int socket, int plan, uint64_t size)
+{
+    struct spawner_request request = {.magic = SPAWNER_MAGIC,
+                                      .slots = 1u << SPAWNER_PLAN | 1u << SPAWNER_REPORT,
+                                      .plan_size = size};
+    struct spawner_reply reply = {.pid = 1};
+    union spawner_control control = {.bytes = {0}};
+    const int fds[] = {plan, plan};
+    struct iovec iov = {.iov_base = &request, .iov_len = sizeof request};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = CMSG_SPACE(sizeof fds)};
+
+    control.align.cmsg_level = SOL_SOCKET;
+    control.align.cmsg_type = SCM_RIGHTS;
+    control.align.cmsg_len = CMSG_LEN(sizeof fds);
+    memcpy(CMSG_DATA(&control.align), fds, sizeof fds);
+    cr_assert_eq(sendmsg(socket, &msg, MSG_NOSIGNAL), (ssize_t)sizeof request);
+    cr_assert_eq(recv(socket, &reply, sizeof reply, 0), (ssize_t)sizeof reply,
+                 "the spawner has died");
+    return reply.pid;
+}
+
+Test(spawn_spawner, a_plan_that_is_not_all_there_is_an_error_not_its_end)
+{
+    int pair[2], plan = memfd_create("short", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    struct spawner_reply hello;
+    char number[16];
+    pid_t pid;
+
+    cr_assert_eq(ftruncate(plan, 100), 0);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    pid = fork();
+    if (pid == 0) {
+        snprintf(number, sizeof number, "%d", pair[1]);
+        fcntl(pair[1], F_SETFD, 0);
+        execl(COOP_INIT_PATH, "coop-init", "--spawner", number, NULL);
+        _exit(99);
+    }
+    close(pair[1]);
+    cr_assert_eq(recv(pair[0], &hello, sizeof hello, 0), (ssize_t)sizeof hello);
+    cr_assert_eq(ask(pair[0], plan, 1 << 20), -EPROTO);
+    cr_assert_eq(ask(pair[0], plan, 100), -EPROTO); /* and not sealed */
+    cr_assert_eq(ask(pair[0], plan, 0), -EPROTO);
+    close(pair[0]);
+    cr_assert_eq(wait_for(pid), 0);
+    close(plan);
 }
 
 Test(spawn_spawner, two_hundred_spawns_leave_both_sides_as_they_were, .timeout = 50)
