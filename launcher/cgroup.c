@@ -79,8 +79,20 @@ int launch_cgroup_escape(const char *name, char *ret_text, size_t size)
 
 /* ---- one leaf ---- */
 
+/* "coop-<pid>/<leaf>" and nothing else.  Paths come back from a journal: a damaged one, "." say,
+ * must never mean the group that the whole machine is in. */
+static bool is_leaf(const char *path)
+{
+    size_t tree = path && strncmp(path, "coop-", 5) == 0 ? strspn(path + 5, "0123456789") : 0;
+    const char *leaf = tree > 0 && path[5 + tree] == '/' ? path + 5 + tree + 1 : "";
+
+    return *leaf && *leaf != '.' && !strchr(leaf, '/');
+}
+
 int launch_cgroup_enter(const struct launch_cgroups *groups, const char *path)
 {
+    if (!is_leaf(path))
+        return -EINVAL;
     return sys_openat(groups->parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 }
 
@@ -134,7 +146,7 @@ int launch_cgroup_make(const struct launch_cgroups *groups, const char *name,
 
 int launch_cgroup_watch(const struct launch_cgroups *groups, const char *path)
 {
-    return watch_leaf(groups->parent, path);
+    return is_leaf(path) ? watch_leaf(groups->parent, path) : -EINVAL;
 }
 
 /* ---- walking what is below ---- */
@@ -230,16 +242,6 @@ static int remove_group(struct visitor *visitor, int above, const char *name)
 
 /* ---- the calls on a leaf and all below it ---- */
 
-/* "coop-<pid>/<leaf>" and nothing else.  Paths come back from a journal: a damaged one, "." say,
- * must never mean the group that the whole machine is in. */
-static bool is_leaf(const char *path)
-{
-    size_t tree = strncmp(path, "coop-", 5) == 0 ? strspn(path + 5, "0123456789") : 0;
-    const char *leaf = path + 5 + tree + 1;
-
-    return tree > 0 && path[5 + tree] == '/' && *leaf && *leaf != '.' && !strchr(leaf, '/');
-}
-
 int launch_cgroup_signal(const struct launch_cgroups *groups, const char *path, int sig)
 {
     struct visitor visitor = {.group = visit_procs, .sig = sig};
@@ -253,7 +255,8 @@ ssize_t launch_cgroup_pids(const struct launch_cgroups *groups, const char *path
                            pid_t *ret_pids, size_t max)
 {
     struct visitor visitor = {.group = visit_procs, .pids = ret_pids, .max = max};
-    int r = visit(&visitor, groups->parent, path, LAUNCH_CGROUP_DEPTH);
+    int r =
+        is_leaf(path) ? visit(&visitor, groups->parent, path, LAUNCH_CGROUP_DEPTH) : -EINVAL;
 
     return r < 0 ? r : (ssize_t)visitor.count;
 }
@@ -333,6 +336,8 @@ int launch_cgroup_adopt(const struct launch_cgroups *groups, const char *path)
     char tree[LAUNCH_CGROUP_PATH];
     SCOPED_FD dir = -1;
 
+    if (!is_leaf(path))
+        return -EINVAL;
     (void)snprintf(tree, sizeof tree, "%.*s", (int)strcspn(path, "/"), path);
     dir = sys_openat(groups->parent, tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (dir < 0)

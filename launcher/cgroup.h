@@ -37,7 +37,7 @@
  * it), so launch_cgroups_leftover() tells dead coopds' trees from living ones whatever has
  * become of the PID in the name.
  *
- * Errors    Kill, signal and remove refuse (-EINVAL) a path that is not "coop-<pid>/<leaf>".
+ * Errors    All that take a path refuse (-EINVAL) one that is not "coop-<pid>/<leaf>".
  *           0 (or a count) or -errno; where 'err' is given, -1 and an error.
  * Threads   A struct launch_cgroups is read-only between open and close; the calls are blocking
  *           file operations on a file system without a disk.

@@ -199,12 +199,13 @@ static void walk_tree(int sig, const char *pid, int depth)
         (void)walk_threads(sig, pid, depth);
 }
 
-/* Signals everything below us, as far as it can be seen. */
-static void signal_tree(const struct init_reaper *reaper, int sig)
+/* Signals everything below us, as far as it can be seen.  A main that has been reaped is not below us
+ * any more: by now its number may be anybody's. */
+static void signal_tree(const struct init_reaper *reaper, int sig, bool main_lives)
 {
     if (getpid() == 1)
         (void)kill(-1, sig);
-    else if (walk_threads(sig, "self", WALK_DEPTH) < 0)
+    else if (walk_threads(sig, "self", WALK_DEPTH) < 0 && main_lives)
         (void)kill(reaper->main, sig);
 }
 
@@ -314,13 +315,13 @@ static void pass_on(const struct init_reaper *reaper, int sig, siginfo_t *info, 
                     bool main_lives)
 {
     if (ending)
-        signal_tree(reaper, SIGKILL);
+        signal_tree(reaper, SIGKILL, main_lives);
     else if (sig == SIGCHLD && info->si_code > 0)
         return; /* the kernel's own, for us */
     else if (main_lives)
         relay(reaper, sig, info);
     else
-        signal_tree(reaper, sig);
+        signal_tree(reaper, sig, main_lives);
 }
 
 int init_reap(const struct init_reaper *reaper)
@@ -358,7 +359,7 @@ int init_exit_code(int wait_status)
     return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 }
 
-int launch_tree_kill(pid_t reaper)
+static siginfo_t end_tree(void)
 {
     siginfo_t info;
 
@@ -368,7 +369,21 @@ int launch_tree_kill(pid_t reaper)
     info.si_pid = getpid();
     info.si_uid = getuid();
     info.si_value.sival_int = INIT_END_TREE;
+    return info;
+}
+
+int launch_tree_kill(pid_t reaper)
+{
+    siginfo_t info = end_tree();
+
     return syscall(SYS_rt_sigqueueinfo, reaper, LAST_SIGNAL, &info) < 0 ? -errno : 0;
+}
+
+int launch_tree_kill_fd(int pidfd)
+{
+    siginfo_t info = end_tree();
+
+    return syscall(SYS_pidfd_send_signal, pidfd, LAST_SIGNAL, &info, 0) < 0 ? -errno : 0;
 }
 
 /* ---- the recipe's step ---- */

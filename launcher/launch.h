@@ -406,5 +406,7 @@ void launch_attempt_free(struct launch_attempt *attempt);
 /* Asks a subreaper (coop-init -s) to kill everything below it; its own end then means that all are
  * gone. 0 or -errno. */
 int launch_tree_kill(pid_t subreaper);
+/* The same for one that is not our child, whose number may be another's by now. */
+int launch_tree_kill_fd(int pidfd);
 
 #endif

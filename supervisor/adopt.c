@@ -47,7 +47,8 @@ static int open_survivor(const struct survivor *s)
 
     if (fd < 0)
         return -1;
-    if (journal_start_ticks(s->top_pid) == s->start_ticks)
+    /* 0 is "could not be read", then or now: that proves nothing. */
+    if (s->start_ticks != 0 && journal_start_ticks(s->top_pid) == s->start_ticks)
         return fd;
     sys_close(fd);
     return -1;
@@ -66,7 +67,7 @@ static void end(const struct survivor *s, int fd, const struct machine *machine)
     if (s->owner == OWNER_CGROUP && machine->has_cgroups)
         launch_cgroup_kill(&machine->cgroups, s->cgroup);
     if (s->owner == OWNER_REAPER)
-        launch_tree_kill(s->top_pid);
+        launch_tree_kill_fd(fd);
     else
         sys_pidfd_send_signal(fd, SIGKILL, NULL, 0);
 }

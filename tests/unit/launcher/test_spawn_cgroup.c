@@ -162,6 +162,11 @@ Test(spawn_cgroup, a_damaged_path_never_means_the_whole_machine)
         cr_assert_eq(launch_cgroup_signal(&nowhere, paths[i], 0), -EINVAL, "'%s'", paths[i]);
         cr_assert_eq(launch_cgroup_kill(&nowhere, paths[i]), -EINVAL, "'%s'", paths[i]);
         cr_assert_eq(launch_cgroup_remove(&nowhere, paths[i]), -EINVAL, "'%s'", paths[i]);
+        cr_assert_eq(launch_cgroup_enter(&nowhere, paths[i]), -EINVAL, "'%s'", paths[i]);
+        cr_assert_eq(launch_cgroup_watch(&nowhere, paths[i]), -EINVAL, "'%s'", paths[i]);
+        cr_assert_eq(launch_cgroup_pids(&nowhere, paths[i], NULL, 0), -EINVAL, "'%s'",
+                     paths[i]);
+        cr_assert_eq(launch_cgroup_adopt(&nowhere, paths[i]), -EINVAL, "'%s'", paths[i]);
     }
 }
 

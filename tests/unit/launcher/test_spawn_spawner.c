@@ -1,6 +1,7 @@
 /*
  * test_spawn_spawner.c - the spawner: children by its hand that are ours all the same
  */
+#include "launcher/plan.h"
 #include "launcher/spawner.h"
 #include "spawn_plans.h"
 #include "support/child.h"
@@ -188,12 +189,15 @@ static int32_t ask(int socket, int plan, uint64_t size)
 
 Test(spawn_spawner, a_plan_that_is_not_all_there_is_an_error_not_its_end)
 {
+    const struct launch_plan head = {
+        .magic = PLAN_MAGIC, .version = PLAN_VERSION, .size = 1u << 20};
     int pair[2], plan = memfd_create("short", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     struct spawner_reply hello;
     char number[16];
     pid_t pid;
 
-    cr_assert_eq(ftruncate(plan, 100), 0);
+    /* It looks like a plan as far as it goes, which is one page of the many it speaks of. */
+    cr_assert_eq(pwrite(plan, &head, sizeof head, 0), (ssize_t)sizeof head);
     cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     pid = fork();
     if (pid == 0) {
@@ -205,7 +209,7 @@ Test(spawn_spawner, a_plan_that_is_not_all_there_is_an_error_not_its_end)
     close(pair[1]);
     cr_assert_eq(recv(pair[0], &hello, sizeof hello, 0), (ssize_t)sizeof hello);
     cr_assert_eq(ask(pair[0], plan, 1 << 20), -EPROTO);
-    cr_assert_eq(ask(pair[0], plan, 100), -EPROTO); /* and not sealed */
+    cr_assert_eq(ask(pair[0], plan, sizeof head), -EPROTO); /* and not sealed */
     cr_assert_eq(ask(pair[0], plan, 0), -EPROTO);
     close(pair[0]);
     cr_assert_eq(wait_for(pid), 0);
