@@ -115,7 +115,7 @@ static const struct setting rows[] = {
     {"Sandbox", "NewSession", BOOL(new_session),
      .help = "Own session, without the caller's terminal."},
     {"Sandbox", "DieWithParent", BOOL(die_with_parent),
-     .help = "End with the process that launched it."},
+     .help = "End with the process that launched it. A program without a reaper above it (AsPid1, or no PrivatePIDs) can undo that."},
     {"Sandbox", "ScrubEnvironment", BOOL(scrub_environment),
      .help = "Keep variables whose names look like secrets out of an inherited environment."},
 
