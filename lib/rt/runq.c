@@ -131,6 +131,11 @@ bool coop__runq_is_empty(struct proc *p)
     return atomic_load(&p->head) == atomic_load(&p->tail) && !atomic_load(&p->next);
 }
 
+bool coop__runq_has_room(struct proc *p)
+{
+    return atomic_load(&p->tail) - atomic_load(&p->head) + 1 < RING;
+}
+
 struct coro *coop__runq_get_nth(struct proc *p, uint64_t k)
 {
     struct coro *slot = atomic_exchange(&p->next, NULL);

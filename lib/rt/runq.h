@@ -19,6 +19,8 @@ struct coro *coop__runq_get(struct proc *p);
  * victim's slot when its ring is empty. */
 struct coro *coop__runq_steal(struct proc *p, struct proc *victim, bool slot);
 bool coop__runq_is_empty(struct proc *p);
+/* Does one more go in without shedding?  (The slot counts: its coroutine may be pushed out.) */
+bool coop__runq_has_room(struct proc *p);
 /* The simulation's pick: the k-th of the ring (k modulo length). */
 struct coro *coop__runq_get_nth(struct proc *p, uint64_t k);
 

@@ -134,7 +134,7 @@ static struct coro *pick_seeded(struct worker *w)
     p->urgent_run = 0;
     if (p->tick % TIMERS_EVERY == 0)
         look_around(w, p);
-    while (coop__rt.global_count && (g = coop__global_share(p, RING / 2)))
+    while (coop__rt.global_count && coop__runq_has_room(p) && (g = coop__global_share(p, 0)))
         coop__runq_put(p, g, false);
     return coop__runq_get_nth(p, coop__random(w));
 }
@@ -249,15 +249,16 @@ static struct coro *steal(struct worker *w)
 
             if (victim == w->proc)
                 continue;
-            if (round == 3)
+            if (round == 3) {
                 fire_timers(w, victim);
+                if ((g = coop__runq_get(w->proc)))
+                    return g; /* what they made ready is ours: the ring is not empty any more */
+            }
             if ((g = coop__runq_steal(w->proc, victim, round == 3))) {
                 atomic_fetch_add_explicit(&w->proc->steals, 1, memory_order_relaxed);
                 return g;
             }
         }
-        if ((g = coop__runq_get(w->proc)))
-            return g; /* another's timer fired into ours */
         coop__pause();
     }
     return NULL;
