@@ -477,13 +477,28 @@ Test(service, stopping_what_others_require_takes_them_along_first)
         play(seed, stop_the_root, NULL);
 }
 
+enum { LONG = 1000 };
+
+static unsigned births;
+static bool in_order;
+
+/* s0, s1, s2 ... and no other way round. */
+static void count_birth(const char *service, pid_t pid)
+{
+    char expected[16];
+
+    (void)pid;
+    snprintf(expected, sizeof expected, "s%u", births++);
+    in_order = in_order && strcmp(service, expected) == 0;
+}
+
 static int deep(void *arg)
 {
     struct svc *first = play_add("s0", NULL), *last = first;
     coop_nsec before;
 
     (void)arg;
-    for (int i = 1; i < 200; i++) {
+    for (int i = 1; i < LONG; i++) {
         char name[16], requires[32], after[32];
 
         snprintf(name, sizeof name, "s%d", i);
@@ -492,17 +507,54 @@ static int deep(void *arg)
         last = play_add(name, requires, after, NULL);
     }
     play_link();
+    births = 0;
+    in_order = true;
+    play_on_birth(count_birth);
     before = coop_now();
     cr_expect_eq(play_ask(last, CMD_START, PATIENCE), SVC_OK);
+    cr_expect_eq(births, LONG);
+    cr_expect(in_order);
     cr_expect_eq(play_ask(first, CMD_STOP, PATIENCE), SVC_OK);
-    cr_expect_eq(play_view("s199").place, AT_DOWN);
+    cr_expect_eq(play_view("s999").place, AT_DOWN);
     cr_expect(coop_now() - before < SEC, "no timer is involved");
     return 0;
 }
 
-Test(service, a_long_chain_starts_and_stops)
+Test(service, a_chain_of_a_thousand_starts_in_order_and_stops)
 {
     play(1, deep, NULL);
+}
+
+static int wide(void *arg)
+{
+    struct svc *top = play_add("top", NULL);
+
+    (void)arg;
+    for (int i = 0; i < LONG; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "s%d", i);
+        play_add(name, "RequiredBy=top", "Before=top", NULL);
+    }
+    play_link();
+    births = 0;
+    play_on_birth(count_birth);
+    cr_expect_eq(play_ask(top, CMD_START, PATIENCE), SVC_OK);
+    cr_expect_eq(births, LONG + 1);
+    cr_expect_eq(play_births("top"), 1);
+    for (int i = 0; i < LONG; i += 333) {
+        char name[16];
+
+        snprintf(name, sizeof name, "s%d", i);
+        cr_expect(play_view(name).up_since <= play_view("top").up_since);
+    }
+    cr_expect_eq(play_ask(top, CMD_STOP, PATIENCE), SVC_OK);
+    return 0;
+}
+
+Test(service, what_waits_for_a_thousand_starts_after_the_last_of_them)
+{
+    play(1, wide, NULL);
 }
 
 static int boot(void *arg)
