@@ -267,43 +267,92 @@ void launch_explain(const struct launch_plan *plan, FILE *out)
 
 /* ---- a failed step ---- */
 
+/* An empty root in which nobody has put any programs: the usual surprise of a first --bind. */
+static bool has_no_programs(const struct launch_plan *plan)
+{
+    const struct plan_op *ops = plan_at(plan, plan->ops.at);
+
+    if (!(plan->flags & PLAN_NEW_ROOT) || plan->flags & PLAN_ROOT_BIND)
+        return false;
+    for (uint32_t i = 0; i < plan->ops.count; i++) {
+        const char *dst = plan_str(plan, ops[i].dst);
+
+        if (dst && (str_starts_with(dst, "/usr") || str_starts_with(dst, "/bin")))
+            return false;
+    }
+    return true;
+}
+
+static void hint_for_exec(const struct launch_report *report, const struct launch_plan *plan,
+                          struct coop_err *err)
+{
+    bool by_name = !memchr(report->path, '/', sizeof report->path);
+
+    if (report->sys == ENOENT && has_no_programs(plan))
+        coop_hint(err, "the root is empty but for what the options put there, and no /usr is: "
+                       "add it (--ro-bind /usr /usr ...), or say --bind-paths=SRC[:DST], which "
+                       "leaves the rest of the profile's files in place");
+    else if (report->sys == ENOENT && by_name)
+        coop_hint(err, "it is in no directory of PATH%s",
+                  plan->flags & PLAN_NEW_ROOT ? " inside the sandbox" : "; is it installed?");
+    else if (report->sys == ENOENT)
+        coop_hint(err, "%s",
+                  plan->flags & PLAN_NEW_ROOT
+                      ? "it must exist inside the sandbox, and so must its interpreter"
+                      : "is it installed, and is its interpreter?");
+    else if (report->sys == ENOEXEC)
+        coop_hint(err, "a script needs a first line such as #!/bin/sh; a binary must be made "
+                       "for this machine");
+    else
+        coop_hint(err, "it must be a program that this user may execute");
+}
+
+static void hint_for_mounts(const struct launch_report *report, struct coop_err *err)
+{
+    if (report->sys == EROFS)
+        coop_hint(err,
+                  "mount points are made only in the sandbox's own directories, never in "
+                  "the host's files: make '%s' first, or put a tmpfs above it (--tmpfs, "
+                  "TemporaryFileSystem=, ProtectHome=tmpfs)",
+                  report->path);
+    else
+        coop_hint(err,
+                  "'%s' does not exist; the -try form of an option, or a '-' before the path "
+                  "of a key, skips what is missing",
+                  report->path);
+}
+
 static void hint_for(const struct launch_report *report, const struct launch_plan *plan,
                      struct coop_err *err)
 {
     const char *step = recipe_step_name(report->step);
+    bool exec = strcmp(step, "exec") == 0, mounts = strcmp(step, "mounts") == 0;
 
     if (strcmp(step, "user-maps") == 0)
         coop_hint(err, "user namespaces are restricted here: look at "
                        "kernel.apparmor_restrict_unprivileged_userns, "
                        "kernel.unprivileged_userns_clone and user.max_user_namespaces");
-    else if (strcmp(step, "mounts") == 0 && report->sys == EROFS)
-        coop_hint(err,
-                  "mount points are made only in the sandbox's own directories, never in "
-                  "the host's files: make '%s' first, or put a --tmpfs above it",
-                  report->path);
-    else if (strcmp(step, "mounts") == 0 && report->sys == ENOENT)
-        coop_hint(err, "'%s' does not exist; the -try form of an option skips what is missing",
-                  report->path);
-    else if (strcmp(step, "mounts") == 0 && strcmp(report->call, "fsmount") == 0)
+    else if (mounts && (report->sys == EROFS || report->sys == ENOENT))
+        hint_for_mounts(report, err);
+    else if (mounts && strcmp(report->call, "fsmount") == 0)
         coop_hint(err,
                   "parts of the host's /proc are covered, probably by a container: then the "
                   "kernel refuses a fresh one");
-    else if (strcmp(step, "exec") == 0 && report->sys == ENOENT)
-        coop_hint(err, "%s",
-                  plan->flags & PLAN_NEW_ROOT
-                      ? "it must exist inside the sandbox, and so must its interpreter"
-                      : "is it installed, and is its interpreter?");
+    else if (exec && (report->sys == ENOENT || report->sys == ENOEXEC))
+        hint_for_exec(report, plan, err);
+    else if (strcmp(step, "cwd") == 0 && report->sys == ENOENT)
+        coop_hint(err, "it must exist inside the sandbox; a '-' before it starts in / instead");
     else if (report->sys == EISDIR)
         coop_hint(err,
                   "through the descriptor of a directory the program could leave its root: "
                   "redirect 0, 1 and 2 from and to files, pipes or terminals");
     else if (report->sys == ENOSYS)
         coop_hint(err, "this kernel lacks the call, or a filter around us hides it");
-    else if (report->sys == EPERM || (report->sys == EACCES && strcmp(step, "exec") != 0))
+    else if (report->sys == EPERM || (report->sys == EACCES && !exec))
         coop_hint(err, "the kernel refuses it: for lack of a right, or by a security module or "
                        "container around us; Prefer= names what may be missing");
-    else if (strcmp(step, "exec") == 0)
-        coop_hint(err, "it must be a program that this user may execute");
+    else if (exec)
+        hint_for_exec(report, plan, err);
 }
 
 int recipe_explain_failure(const struct launch_report *report, const struct launch_plan *plan,
