@@ -31,14 +31,14 @@ static void print_problem(void *arg, const struct coop_err *err)
     (void)arg;
     fprintf(stderr, "%s\n", err->text);
     if (err->hint[0])
-        fprintf(stderr, "hint:  %s\n", err->hint);
+        fprintf(stderr, "hint: %s\n", err->hint);
 }
 
 static int report(const char *while_doing, const struct coop_err *err)
 {
     fprintf(stderr, "coopd: %s: %s\n", while_doing, err->text);
     if (err->hint[0])
-        fprintf(stderr, "hint:  %s\n", err->hint);
+        fprintf(stderr, "hint: %s\n", err->hint);
     return EXIT_FAILURE;
 }
 
@@ -80,7 +80,8 @@ static int run(const struct options *options)
         return EXIT_FAILURE; /* every problem has been printed */
     if (!options->check)
         return supervise(options, config);
-    printf("%zu services, no errors\n", config->count);
+    config_check_programs(config, print_problem, NULL);
+    printf("%zu service%s, no errors\n", config->count, config->count == 1 ? "" : "s");
     config_free(config);
     return EXIT_SUCCESS;
 }

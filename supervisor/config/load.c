@@ -6,8 +6,10 @@
  */
 #include "config/load.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/scope.h"
@@ -107,6 +109,38 @@ static void check_graph(struct config *config, struct loading *loading)
         on_problem(loading, &err);
     } else {
         graph_unknown(config->specs, config->count, warn_unknown, loading);
+    }
+}
+
+/* ---- programs ---- */
+
+/* Is what the host has at a path also what the service finds there? */
+static bool sees_the_host(const struct launch_spec *launch)
+{
+    return launch->root == LAUNCH_ROOT_HOST && launch->mounts.count == 0 &&
+           launch->bind.count == 0 && launch->bind_read_only.count == 0 &&
+           launch->temporary.count == 0;
+}
+
+static void check_program(const struct svc_spec *spec, const char *program,
+                          raw_complain *complain, void *arg)
+{
+    struct coop_err err = {0};
+
+    if (program[0] != '/' || strchr(program, '$') || access(program, X_OK) == 0)
+        return;
+    coop_fail(&err, COOP_OK, "%s:%u: warning: ExecStart=%s: %s", spec->file, spec->line,
+              program, errno == ENOENT ? "there is no such program" : coop_strerror(errno));
+    complain(arg, &err);
+}
+
+void config_check_programs(const struct config *config, raw_complain *complain, void *arg)
+{
+    for (size_t i = 0; i < config->count; i++) {
+        const struct svc_spec *spec = config->specs[i];
+
+        for (size_t k = 0; k < spec->execs.count && sees_the_host(&spec->launch); k++)
+            check_program(spec, spec->execs.items[k].argv.items[0], complain, arg);
     }
 }
 

@@ -38,4 +38,7 @@ int config_load(struct config **ret_config, char *const *paths, size_t count,
                 raw_complain *complain, void *arg, struct coop_err *err);
 void config_free(struct config *config); /* accepts NULL */
 
+/* Warns of programs that are not there. No error: they may be installed before the start. */
+void config_check_programs(const struct config *config, raw_complain *complain, void *arg);
+
 #endif

@@ -294,6 +294,11 @@ static int read_dir(struct raw_config *raw, const char *path, raw_complain *comp
         complain(arg, &err);
         return 1;
     }
+    if (count == 0) {
+        coop_fail(&err, COOP_OK, "%s: warning: no file NAME.ini or NAME.service is in there",
+                  path);
+        complain(arg, &err);
+    }
     for (int i = 0; i < count; i++) {
         SCOPED_FREE char *file = NULL;
 
