@@ -62,6 +62,7 @@ int machine_open(struct machine *machine, const char *state_dir, struct coop_err
 
     *machine = (struct machine){.spawn.ops = &machine_ops};
     coop_sem_init(&machine->light, MACHINE_LIGHT_MAX);
+    coop_sem_init(&machine->turns, MACHINE_TURNS_MAX);
     if (find_helper(machine, err) < 0)
         return -1;
     if (str_format(machine->notes, sizeof machine->notes, "%s/exit", state_dir) < 0)

@@ -19,9 +19,10 @@
  * others by the spawner, a small single-threaded helper, one at a time.
  *
  * Threads   machine_open and machine_close in the daemon's coroutine; the rest through the ops.
- * Limits    MACHINE_LIGHT_MAX light launches at the same time: the governor on start storms.
+ * Limits    MACHINE_TURNS_MAX launches at the same time, MACHINE_LIGHT_MAX light ones among them: the
+ *           governor on start storms, and the ceiling for the descriptors of launches under way.
  */
-enum { MACHINE_LIGHT_MAX = 4 };
+enum { MACHINE_LIGHT_MAX = 4, MACHINE_TURNS_MAX = 16 };
 
 struct machine {
     struct spawn spawn; /* first: the ops get this pointer */
@@ -30,7 +31,7 @@ struct machine {
     bool has_cgroups;
     struct launch_spawner *spawner;
     struct coop_mutex spawner_lock;
-    struct coop_sem light;
+    struct coop_sem turns, light;
     char helper[512]; /* path of coop-init */
     char notes[512];  /* directory of exit notes: <state-dir>/exit */
 };

@@ -321,6 +321,19 @@ static int spawn_and_watch(struct launch *l, struct holder *holder, struct coop_
     return r;
 }
 
+/* A launch under way holds half a dozen descriptors: of a thousand services that start at once
+ * only a few hold them at the same time. */
+static int in_turn(struct launch *l, struct holder *holder, struct coop_err *err)
+{
+    int r = coop_sem_acquire(&l->machine->turns, 1, COOP_FOREVER);
+
+    if (r < 0)
+        return coop_fail_sys(err, r, "waiting for a turn");
+    r = open_io(l, err) < 0 ? -1 : spawn_and_watch(l, holder, err);
+    coop_sem_release(&l->machine->turns, 1);
+    return r;
+}
+
 /* ---- the public calls ---- */
 
 void holder_init(struct holder *holder)
@@ -340,8 +353,7 @@ int machine_launch(struct spawn *spawn, const struct spawn_order *order, struct 
 
     holder_init(holder);
     launch_spec_init(&l.spec);
-    failed =
-        compile(&l, err) < 0 || open_io(&l, err) < 0 || spawn_and_watch(&l, holder, err) < 0;
+    failed = compile(&l, err) < 0 || in_turn(&l, holder, err) < 0;
     if (l.note_fd >= 0)
         sys_close(l.note_fd);
     if (l.note_end >= 0)
