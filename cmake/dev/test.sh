@@ -122,6 +122,7 @@ build_and_test() {
 }
 
 test_full() {
+    export LSAN_OPTIONS=suppressions=$ROOT/tests/lsan.supp:print_suppressions=0
     build_and_test dev -L "$LABELS_full"
     ctest_in dev -L "$LABELS_vm"
     build_and_test asan -R '^unit\.' -L "$LABELS_full"
