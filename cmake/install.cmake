@@ -8,11 +8,10 @@ file(RELATIVE_PATH COOP_PC_TO_PREFIX
 configure_file(cmake/libcoop.pc.in libcoop.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/libcoop.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-# The unit in configs/ is a valid one for a distribution's prefix; others get their own paths.
-file(READ configs/coopd.service COOPD_SERVICE)
-string(REPLACE "/usr/bin/" "${CMAKE_INSTALL_FULL_BINDIR}/" COOPD_SERVICE "${COOPD_SERVICE}")
-file(CONFIGURE OUTPUT coopd.service CONTENT "${COOPD_SERVICE}" @ONLY)
-install(FILES ${CMAKE_BINARY_DIR}/coopd.service DESTINATION lib/systemd/system)
+# The unit in configs/ is a valid one for a distribution's prefix; others get their own paths.  Which
+# prefix it is, only `cmake --install --prefix` knows.
+install(CODE "set(source \"${CMAKE_SOURCE_DIR}\")\nset(bin \"${CMAKE_INSTALL_BINDIR}\")")
+install(SCRIPT cmake/install_unit.cmake)
 install(FILES configs/hello.ini configs/web-and-worker.ini configs/locked-down.ini
               configs/oneshot-chain.ini configs/logging-pair.ini
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)

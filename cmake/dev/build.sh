@@ -38,7 +38,8 @@ check_install() {
         [ -n "$(find "$prefix/share/man" -name "$program.[0-9]")" ] ||
             { note "missing after install: the man page of $program" && return 1; }
     done
-    [ -f "$prefix/lib/systemd/system/coopd.service" ] || { note "missing: coopd.service" && return 1; }
+    grep -q "^ExecStart=$ROOT/$prefix/bin/coopd " "$prefix/lib/systemd/system/coopd.service" ||
+        { note "missing, or with another prefix in it: coopd.service" && return 1; }
     link_a_stranger "$ROOT/$prefix"
 }
 
