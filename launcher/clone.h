@@ -25,9 +25,9 @@
  * Signals   All are blocked in the calling thread around the clone; the child starts with all
  *           blocked and with default handlers (what was ignored stays ignored).
  * Errors    -errno; of clone(2) when both calls failed.
- * Threads   From any thread.  pthread_atfork() handlers do not run.  Under sanitizers
- * share_memory is not honoured: their runtime does not survive it. Limits    The child of
- * share_memory has CLONE_STACK bytes of stack.
+ * Threads   From any thread.  pthread_atfork() handlers do not run.
+ * Limits    The child of share_memory has CLONE_STACK bytes of stack.  Under sanitizers
+ *           share_memory is not honoured: their runtime does not survive it.
  */
 
 #define CLONE_STACK (128u << 10)

@@ -23,8 +23,8 @@ const struct mount_word *mount_word_find(const char *word);
 /* All of them, for help texts; ends with word == NULL. */
 const struct mount_word *mount_words(void);
 
-/* Appends the operation to the spec. 'b' is NULL for words with one argument. 'perms' and 'size' may
- * be NULL. */
+/* Appends the operation to the spec. 'b' is NULL for words with one argument. 'perms' and
+ * 'size' may be NULL. */
 int mount_word_apply(struct launch_spec *spec, const struct mount_word *word, const char *a,
                      const char *b, const mode_t *perms, const uint64_t *size,
                      struct coop_err *err);

@@ -3,8 +3,8 @@
  *
  * Two kinds of view come out of here:
  *
- *   an empty root   spec->mounts in their order, as bubblewrap does it; the first may be a bind of a
- *                   whole tree to "/" and then is the root itself.
+ *   an empty root   spec->mounts in their order, as bubblewrap does it; the first may be a bind
+ *                   of a whole tree to "/" and then is the root itself.
  *   the host's root systemd's keys laid over it: ProtectSystem, ProtectHome, PrivateTmp, ...
  *
  * The path keys (ReadOnlyPaths and its sisters, BindPaths, TemporaryFileSystem) come after both,
@@ -240,8 +240,8 @@ static bool mentions(const struct launch_spec *spec, const char *dst)
     return false;
 }
 
-/* The host's whole tree brings the host's /proc and /sys along, and to an id of 0 those are handles on
- * the kernel, capabilities or not; and its devices, which do not work here. */
+/* The host's whole tree brings the host's /proc and /sys along, and to an id of 0 those are
+ * handles on the kernel, capabilities or not; and its devices, which do not work here. */
 static void furnish_bound_root(struct files *f, const struct launch_mount *root)
 {
     uint32_t first = f->count;

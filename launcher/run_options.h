@@ -7,8 +7,8 @@
  * run_options.h - coop-run's command line; private to coop-run
  *
  * Three families, in one namespace of flags: bubblewrap's spellings (order kept, later ones win),
- * one flag per row of sandbox_settings.c, and a few of our own.  Any file-system flag starts from an
- * empty root, as in bubblewrap; everything else of the profile stays.
+ * one flag per row of sandbox_settings.c, and a few of our own.  Any file-system flag starts
+ * from an empty root, as in bubblewrap; everything else of the profile stays.
  */
 struct run_options {
     struct launch_spec spec; /* profile, flags, command, environment: ready to compile  */

@@ -95,7 +95,8 @@ int step_stdio(struct child *c)
     return 0;
 }
 
-/* What must live until exec: the report, the gate, and the pipe that tells whether the parent does. */
+/* What must live until exec: the report, the gate, and the pipe that tells whether the parent
+ * does. */
 int step_close_fds(struct child *c)
 {
     int *kept[] = {&c->report, &c->io.gate, &c->io.liveness};

@@ -306,8 +306,8 @@ static int op_setattr(struct child *c, const struct plan_op *op)
     return step_fail(c, r, "mount_setattr", dst);
 }
 
-/* What is there, mounted on itself. The way there is gone once: a second time it may lead elsewhere,
- * and the cover would lie there. */
+/* What is there, mounted on itself. The way there is gone once: a second time it may lead
+ * elsewhere, and the cover would lie there. */
 static int op_self(struct child *c, const struct plan_op *op)
 {
     const char *dst = plan_str(c->plan, op->dst);

@@ -1,9 +1,10 @@
 /*
  * daemon_places.c - the directories coopd lives in, and the lock that keeps a second one out
  *
- *     <socket>.lock       a record lock (fcntl): it belongs to the process, so the kernel drops it with
- *                         coopd.  A flock would live on in a child that was being cloned when coopd was
- *                         killed, and the next coopd would take it for a living one's.
+ *     <socket>.lock       a record lock (fcntl): it belongs to the process, so the kernel drops
+ *                         it with coopd.  A flock would live on in a child that was being
+ *                         cloned when coopd was killed, and the next coopd would take it for a
+ *                         living one's.
  *     <state>/lock        the same: what the journal names is ours to end, and nobody else's
  *     <socket>.d/         ours alone, but for passage
  *     <socket>.d/log/     one FIFO per service

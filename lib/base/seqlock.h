@@ -26,9 +26,10 @@
  *
  * Time      Publishing: one pass over the words.  Copying: the same, again while a write is
  *           under way; SEQ_TRIES bounds a reader whose writer was killed in the middle of a
- *           write. Memory Works in shared memory: no pointers, and zeroed memory is a valid,
- *           never written lock. Limits One writer.  The payload holds no pointers that readers
- *           follow.
+ *           write.
+ * Memory    Works in shared memory: no pointers, and zeroed memory is a valid, never written
+ *           lock.
+ * Limits    One writer.  The payload holds no pointers that readers follow.
  */
 #define SEQ_TRIES 100000
 

@@ -200,9 +200,9 @@ static void write_turned_files(void)
     refuse_open("/p2/sysrq-trigger", O_WRONLY);
 }
 
-/* What is root's alone in /proc is a handle on the kernel for whoever has root's id, with or without
- * capabilities.  Not looked at: the folders of processes, what everybody may read or write, and
- * whether /proc/sys can be read. */
+/* What is root's alone in /proc is a handle on the kernel for whoever has root's id, with or
+ * without capabilities.  Not looked at: the folders of processes, what everybody may read or
+ * write, and whether /proc/sys can be read. */
 static int try_root_file(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
     const char *top = path + strlen("/proc/");

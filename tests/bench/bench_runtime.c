@@ -1,8 +1,8 @@
 /*
  * bench_runtime.c - what a switch, a hop, a birth and a select cost
  *
- * Nanoseconds per operation on one processor and on two.  There is no other program to compare with yet:
- * the peer is the goal that the runtime has set itself (lib/README.md).
+ * Nanoseconds per operation on one processor and on two.  There is no other program to compare
+ * with yet: the peer is the goal that the runtime has set itself (lib/README.md).
  */
 #include "bench/bench.h"
 #include "coop/coop.h"

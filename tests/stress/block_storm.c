@@ -1,8 +1,9 @@
 /*
  * block_storm.c - processors handed from worker to worker, and descriptors under load
  *
- * Coroutines in eager and optimistic brackets of all lengths, offloads, and pairs that talk over sockets, all at
- * once: processors are handed off, retaken and taken back while the poller works.
+ * Coroutines in eager and optimistic brackets of all lengths, offloads, and pairs that talk
+ * over sockets, all at once: processors are handed off, retaken and taken back while the poller
+ * works.
  */
 #include "stress/stress.h"
 

@@ -1,9 +1,10 @@
 /*
  * cancel_storm.c - cancelling, deadlines and wake-ups that arrive in the same instant
  *
- * Coroutines wait in every way there is, each with a deadline close to the moment when a partner wakes them and
- * their scope is cancelled.  Whoever wins, the coroutine goes on exactly once, and no queue keeps a
- * waiter of a frame that is gone.  Actors get timers set and stopped in the same way.
+ * Coroutines wait in every way there is, each with a deadline close to the moment when a
+ * partner wakes them and their scope is cancelled.  Whoever wins, the coroutine goes on exactly
+ * once, and no queue keeps a waiter of a frame that is gone.  Actors get timers set and stopped
+ * in the same way.
  */
 #include "stress/stress.h"
 

@@ -1,14 +1,15 @@
 /*
  * lost_wakeup.c - the one race of sched.c: making work against falling asleep
  *
- * Part 1: a foreign thread posts to an actor again and again, each time just when the workers fall asleep.
- * A lost wake-up leaves the message lying till somebody else wakes a worker; here nobody does, so the
- * foreign thread sees that its deadline has passed.
+ * Part 1: a foreign thread posts to an actor again and again, each time just when the workers
+ * fall asleep. A lost wake-up leaves the message lying till somebody else wakes a worker; here
+ * nobody does, so the foreign thread sees that its deadline has passed.
  *
- * Part 2: a coroutine starts another one and then computes until that has run, without ever giving up
- * its processor: only a woken second worker can help.
+ * Part 2: a coroutine starts another one and then computes until that has run, without ever
+ * giving up its processor: only a woken second worker can help.
  *
- * The same source is built a second time with COOP_MUTANT_NO_FENCE (tests/mutation): then it must fail.
+ * The same source is built a second time with COOP_MUTANT_NO_FENCE (tests/mutation): then it
+ * must fail.
  */
 #include "stress/stress.h"
 

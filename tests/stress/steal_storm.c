@@ -1,8 +1,8 @@
 /*
  * steal_storm.c - bursts of short coroutines on four processors: every one runs, once
  *
- * Bursts overflow the rings, so that owners, thieves and the global queue meet; a tree of scopes grows and
- * falls; processors come and go meanwhile.
+ * Bursts overflow the rings, so that owners, thieves and the global queue meet; a tree of
+ * scopes grows and falls; processors come and go meanwhile.
  */
 #include "stress/stress.h"
 

@@ -10,8 +10,9 @@
 /*
  * stress.h - plain programs that try to break the runtime
  *
- * Not Criterion: it does not start under the thread sanitizer.  Each program takes an optional number (or COOP_STRESS in the environment): how many
- * times more work than in the quick run.  Exit 0: held; 1: broke, with a line that says how.
+ * Not Criterion: it does not start under the thread sanitizer.  Each program takes an optional
+ * number (or COOP_STRESS in the environment): how many times more work than in the quick run.
+ * Exit 0: held; 1: broke, with a line that says how.
  */
 #define HOLDS(what)                                                                            \
     do {                                                                                       \

@@ -147,7 +147,8 @@ struct coop_fdwatch {
     struct coop_fdwatch *next;
 };
 
-/* 0, -EEXIST (this watch is in use), or what epoll says. A watch must be zeroed before its first use. */
+/* 0, -EEXIST (this watch is in use), or what epoll says. A watch must be zeroed before its
+ * first use. */
 int coop_fdwatch_start(struct coop_fdwatch *w, int fd, unsigned want, struct coop_actor *actor,
                        int kind);
 
