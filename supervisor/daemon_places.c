@@ -75,7 +75,7 @@ static void unlock(int *fd)
 static int lock_socket(struct daemon *daemon, struct coop_err *err)
 {
     char path[600];
-    pid_t holder;
+    pid_t holder = 0;
     int r;
 
     str_format(path, sizeof path, "%s.lock", daemon->options->socket);
@@ -91,7 +91,7 @@ static int lock_socket(struct daemon *daemon, struct coop_err *err)
 static int lock_state(struct daemon *daemon, struct coop_err *err)
 {
     char path[600];
-    pid_t holder;
+    pid_t holder = 0;
     int r;
 
     str_format(path, sizeof path, "%s/lock", daemon->options->state_dir);

@@ -12,9 +12,8 @@
  *
  *     struct entry { struct seqlock lock; SEQ_WORDS(view, struct svc_view); };
  *
- *     seq_publish(&e->lock, e->view, &mine, sizeof mine);     the writer, and only it
- *     seq_copy(&e->lock, e->view, &copy, sizeof copy);        a reader, in any thread or
- * process
+ *     seq_publish(&e->lock, e->view, &mine, sizeof mine);     // the writer, and only it
+ *     seq_copy(&e->lock, e->view, &copy, sizeof copy);        // a reader: any thread, process
  *
  * The writer never waits.  A reader that meets a write in progress tries again.
  *

@@ -32,17 +32,16 @@
  *     };
  *     const struct setting_table web_table = {web_settings, COOP_COUNT(web_settings)};
  *
- *     struct web_spec spec = {0};                           zeroed memory is a valid "unset"
- * spec settings_defaults(&web_table, &spec, err);            every fallback, by the same
- * parsers settings_apply(&web_table, &spec, "Service", "MemoryMax", "64M", err);
- *     settings_flag(&web_table, &spec, argc, argv, &i, err);        --memory-max=64M
+ *     struct web_spec spec = {0};                      // zeroed memory is a valid, unset spec
+ *     settings_defaults(&web_table, &spec, err);       // every fallback, by the same parsers
+ *     settings_apply(&web_table, &spec, "Service", "MemoryMax", "64M", err);
+ *     settings_flag(&web_table, &spec, argc, argv, &i, err);           // --memory-max=64M
  *     settings_done(&web_table, &spec);
  *
  * A KEY AND ITS FLAG.  `MemoryMax` is `--memory-max`: a dash before a capital that follows a
  * small letter or a digit, and before the last capital of a run that goes on in small letters;
  * a run stays one word: LimitNOFILE --limit-nofile, NoNewPrivileges --no-new-privileges,
- * OOMScoreAdjust
- * --oom-score-adjust, CPUQuota --cpu-quota.  Where the rule reads badly (UMask) the row gives
+ * OOMScoreAdjust --oom-score-adjust, CPUQuota --cpu-quota.  Where the rule reads badly (UMask) the row gives
  * its own 'flag'; "" means the key has none.
  *
  * REPEATED KEYS.  Of a single value the last one counts; a list grows.  An empty value puts a

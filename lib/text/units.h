@@ -11,16 +11,15 @@
  *     "90"  "1min 30s"  "500ms"  "infinity"     durations, systemd's spelling; a bare number is
  *                                               seconds, a fraction is allowed ("1.5h")
  *     "64K" "10M" "1.5G" "infinity"             sizes, powers of 1024
- *     "2026-11-23T03:23:45Z"                    points in time, RFC 3339, UTC when we write
- * them
+ *     "2026-11-23T03:23:45Z"                    points in time, RFC 3339, written in UTC
  *
  * Units of time: ns us (or the micro sign) ms s sec second(s) m min minute(s) h hr hour(s)
  * d day(s) w week(s).  Units of size: B K M G T P, also with B or iB behind; case does not
  * count.
  *
  * Errors    0, -EINVAL (does not parse) or -ERANGE (too large).  Nothing is ever negative.
- * Memory    The renderers write into an array of UNITS_TEXT bytes and return it. Rendering and
- *           parsing again gives the same value.
+ * Memory    The renderers write into an array of UNITS_TEXT bytes and return it.  Rendering
+ *           and parsing again gives the same value.
  */
 #define UNITS_TEXT     64
 #define UNITS_INFINITY INT64_MAX

@@ -8,8 +8,9 @@ extern "C" {
 /*
  * block.h - calls that block the thread, and what becomes of the others meanwhile
  *
- *     coop_block_begin();                  // this will block: the processor goes to another
- * worker rc = waitid(P_PID, ...); coop_block_end();
+ *     coop_block_begin();                  // this will block: the processor goes
+ *     rc = waitid(P_PID, ...);             // to another worker
+ *     coop_block_end();
  *
  *     coop_syscall_begin();                // this is probably short: the processor is
  *     n = pread(fd, buf, size, 0);         // taken away only when it is not

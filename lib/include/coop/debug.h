@@ -15,8 +15,9 @@ extern "C" {
  *
  *     coop_dump(STDERR_FILENO);
  *
- *     coroutine 7 web-session: waiting 12.031s in recv on 0x55d0c0 (deadline in 4.2s), since
- * main coroutine 9 actor redis: running on worker 2
+ *     12 coroutines on 2 processors (1 idle), 4 workers (2 idle, 1 blocked)
+ *     coroutine 7 web-session: waiting in recv on 0x55d0c0 for 12.031s, deadline in 4.200s
+ *     coroutine 9 redis (daemon): running
  *
  * Threads   Any.  The dump is a snapshot: coroutines run on while it is taken.
  * Limits    coop_dump() writes with write(2) and allocates nothing.
