@@ -7,7 +7,7 @@
 
 MODE=quick
 PASSED=0 FAILED=0 SKIPPED=0
-FAILURES=() SKIPS=()
+FAILURES=() SKIPS=() UNSTEADY=()
 LABELS_quick='^quick$'
 LABELS_full='^(quick|full)$'
 LABELS_vm='^vm$' # small virtual machines with older kernels: see tests/vm/boot.sh
@@ -90,6 +90,19 @@ results() {
         END { finish() }' "$1"
 }
 
+# second_look PRESET TEST: a test has failed.  Here that is that.  The build server is a machine that
+# others load, too: there the test runs once more, alone, and when it passes it is told apart, as
+# unsteady: a race or a deadline to be found, not a change to be refused.
+second_look() {
+    if [ "${CI:-}" = true ] && ctest --test-dir "build/$1" --output-on-failure --timeout 300 \
+        -R "^${2//./\\.}\$" </dev/null >&2; then
+        passed
+        UNSTEADY+=("$1: $2")
+    else
+        failed "$1: $2"
+    fi
+}
+
 # ctest_in PRESET CTEST-ARGUMENT...: run and count.
 ctest_in() {
     local preset=$1 junit=build/ctest-$1.xml verdict rest
@@ -103,7 +116,7 @@ ctest_in() {
     while read -r verdict rest; do
         case $verdict in
             pass) passed ;;
-            fail) failed "$preset: ${rest%:}" ;;
+            fail) second_look "$preset" "${rest%:}" ;;
             skip) skipped "$rest" ;;
         esac
     done < <(results "$junit")
@@ -140,6 +153,10 @@ summary() {
     title "skipped, and why"
     [ ${#SKIPS[@]} -gt 0 ] || note "nothing"
     for line in ${SKIPS[@]+"${SKIPS[@]}"}; do note "$line"; done
+    if [ ${#UNSTEADY[@]} -gt 0 ]; then
+        title "UNSTEADY: failed beside others, passed alone; find the race"
+        for line in "${UNSTEADY[@]}"; do note "$line"; done
+    fi
     if [ ${#FAILURES[@]} -gt 0 ]; then
         title "failed"
         for line in "${FAILURES[@]}"; do note "$line"; done
