@@ -192,11 +192,14 @@ int launch_spec_check(const struct launch_spec *spec, struct coop_err *err)
 
 /* ---- environment ---- */
 
-/* Words that mark a variable as a secret, as whole parts of its name between underscores. */
-static const char *const secret_parts[] = {"SECRET",      "SECRETS", "TOKEN",      "TOKENS",
-                                           "PASSWORD",    "PASSWD",  "PASSPHRASE", "CREDENTIAL",
-                                           "CREDENTIALS", "APIKEY",  "KEY",        "KEYS",
-                                           "AUTH",        "COOKIE",  "PRIVATE",    "PWORD"};
+#define LONG_WORD 5 /* letters; shorter words end too many others */
+
+/* Words that mark a variable as a secret, as whole parts of its name between underscores; the long
+ * ones also as the end of a part: DBPASSWORD, authToken, but not MONKEY. */
+static const char *const secret_parts[] = {
+    "SECRET",     "SECRETS",    "TOKEN",       "TOKENS", "PASSWORD", "PASSWD",
+    "PASSPHRASE", "CREDENTIAL", "CREDENTIALS", "APIKEY", "KEY",      "KEYS",
+    "AUTH",       "COOKIE",     "PRIVATE",     "PWORD",  "PASS",     "DSN"};
 /* Names that lead to a socket or a file through which the caller can be acted for. */
 static const char *const secret_names[] = {"SSH_AUTH_SOCK",
                                            "SSH_AGENT_PID",
@@ -218,8 +221,20 @@ static const char *const secret_names[] = {"SSH_AUTH_SOCK",
                                            "DATABASE_URL",
                                            "PGPASSFILE",
                                            "NETRC",
-                                           "PGPASSWORD",
+                                           "SSHPASS",
                                            "MYSQL_PWD"};
+
+static bool is_secret(const char *part, size_t length)
+{
+    for (size_t i = 0; i < COOP_COUNT(secret_parts); i++) {
+        size_t word = strlen(secret_parts[i]);
+        bool fits = word >= LONG_WORD ? length >= word : length == word;
+
+        if (fits && strncasecmp(secret_parts[i], part + length - word, word) == 0)
+            return true;
+    }
+    return false;
+}
 
 bool launch_scrubs(const char *name, size_t length)
 {
@@ -231,10 +246,8 @@ bool launch_scrubs(const char *name, size_t length)
 
         while (start + part < length && name[start + part] != '_')
             part++;
-        for (size_t i = 0; i < COOP_COUNT(secret_parts); i++)
-            if (strlen(secret_parts[i]) == part &&
-                strncasecmp(secret_parts[i], name + start, part) == 0)
-                return true;
+        if (is_secret(name + start, part))
+            return true;
         start += part + 1;
     }
     return false;

@@ -214,10 +214,15 @@ Test(spec, environment_loses_what_looks_like_a_secret)
                                          "npm_config_auth",
                                          "DBUS_SESSION_BUS_ADDRESS",
                                          "XAUTHORITY",
-                                         "TOKEN"};
-    static const char *const harmless[] = {"PATH",   "HOME",     "LANG",   "KEYBOARD",
-                                           "MONKEY", "TERM",     "AUTHOR", "TOKENIZER_PATH",
-                                           "PWD",    "COLORTERM"};
+                                         "TOKEN",
+                                         "DB_PASS",
+                                         "SSHPASS",
+                                         "DBPASSWORD",
+                                         "authToken",
+                                         "SENTRY_DSN"};
+    static const char *const harmless[] = {"PATH",   "HOME",      "LANG",    "KEYBOARD",
+                                           "MONKEY", "TERM",      "AUTHOR",  "TOKENIZER_PATH",
+                                           "PWD",    "COLORTERM", "COMPASS", "PASSENGER_ROOT"};
 
     for (size_t i = 0; i < sizeof secret / sizeof secret[0]; i++)
         cr_assert(launch_scrubs(secret[i], strlen(secret[i])), "%s", secret[i]);
