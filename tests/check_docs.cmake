@@ -2,10 +2,10 @@
 #
 #     cmake -DROOT=<source tree> -P tests/check_docs.cmake
 #
-# Prose rots first where it names a file that has moved.  In every README, what stands between
-# backticks and looks like a path of this tree, and every relative link, must be there: seen from
-# the root or from the README's own folder.  Paths below build/ and etc/ are made, not kept.
-file(GLOB pages ${ROOT}/README.md ${ROOT}/*/README.md ${ROOT}/*/*/README.md)
+# Prose rots first where it names a file that has moved.  In every README and in docs/, what stands
+# between backticks and looks like a path of this tree, and every relative link, must be there: seen
+# from the root or from the page's own folder.  Paths below build/ and etc/ are made, not kept.
+file(GLOB pages ${ROOT}/docs/*.md ${ROOT}/README.md ${ROOT}/*/README.md ${ROOT}/*/*/README.md)
 set(failed 0)
 foreach(page ${pages})
   file(READ ${page} text)

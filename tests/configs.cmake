@@ -11,3 +11,15 @@ endif()
 add_test(NAME house.docs COMMAND ${CMAKE_COMMAND} -DROOT=${CMAKE_SOURCE_DIR}
                                  -P ${CMAKE_CURRENT_SOURCE_DIR}/check_docs.cmake)
 set_tests_properties(house.docs PROPERTIES TIMEOUT 30 LABELS quick)
+
+# A manual page and its program's --help name the same options.
+foreach(page launcher/coop-run.1 launcher/coop-init.1 supervisor/coopctl.1 supervisor/coopd.8)
+  get_filename_component(program ${page} NAME_WE)
+  if(TARGET ${program})
+    add_test(NAME house.manual.${program}
+             COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:${program}>
+                     -DPAGE=${CMAKE_SOURCE_DIR}/${page}
+                     -P ${CMAKE_CURRENT_SOURCE_DIR}/check_manual.cmake)
+    set_tests_properties(house.manual.${program} PROPERTIES TIMEOUT 30 LABELS quick)
+  endif()
+endforeach()
