@@ -27,11 +27,13 @@
 #include "launcher/init.h"
 
 #include "launcher/recipe.h"
+#include "launcher/steps.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -388,11 +390,24 @@ int launch_tree_kill_fd(int pidfd)
 
 /* ---- the recipe's step ---- */
 
+/* Root's programs with CAP_SYS_PTRACE over the user namespace that we come from, which may write to
+ * our memory although we are not dumpable. */
+static bool may_be_entered(const struct launch_plan *plan)
+{
+    const uint64_t ptrace = UINT64_C(1) << CAP_SYS_PTRACE;
+
+    if (plan->clone_flags & CLONE_NEWUSER)
+        return false;
+    return plan->cap_ambient & ptrace || (plan->uid == 0 && plan->cap_keep & ptrace);
+}
+
 /* PID 1 needs nothing any more but to signal main and to write one note.  It may no longer be
  * looked into by what it guards, and of all power it keeps CAP_KILL, and that only when main
- * gets another uid than its own. */
-static void become_powerless(const struct launch_plan *plan)
+ * gets another uid than its own.  Who gets in all the same finds main's own walls: no exec gives
+ * the power back, and the filter is main's. */
+static void become_powerless(struct child *c)
 {
+    const struct launch_plan *plan = c->plan;
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct sets[2];
 
@@ -403,9 +418,13 @@ static void become_powerless(const struct launch_plan *plan)
     (void)prctl(PR_SET_DUMPABLE, 0);
     (void)prctl(PR_SET_NAME, "coop-reaper");
     recipe_forget();
+    if (plan->flags & PLAN_NO_NEW_PRIVS)
+        (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (may_be_entered(plan))
+        (void)step_seccomp(c); /* where the kernel refuses, main's step says so */
 }
 
-_Noreturn static void reap_for(const struct child *c, pid_t main_pid)
+_Noreturn static void reap_for(struct child *c, pid_t main_pid)
 {
     const struct init_reaper reaper = {
         .main = main_pid,
@@ -416,7 +435,7 @@ _Noreturn static void reap_for(const struct child *c, pid_t main_pid)
 
     /* The log stays open here, too: what the tree wrote last is not lost with its writers. */
     init_let_go((int[]){c->io.stdio[1], c->io.stdio[2], reaper.note_fd, reaper.life_fd}, 4);
-    become_powerless(c->plan);
+    become_powerless(c);
     _exit(init_exit_code(init_reap(&reaper)));
 }
 

@@ -377,3 +377,18 @@ Test(run, tmpfs_ends_at_its_bytes_and_at_its_files)
     SAYS("65536\n");
     SAYS("ends");
 }
+
+/* Root with CAP_SYS_PTRACE may write to PID 1's memory and so become it: then PID 1 must be no way to
+ * more power than the command has. */
+Test(run, who_enters_the_reaper_gains_nothing)
+{
+    if (geteuid() != 0)
+        cr_skip_test("needs root");
+    cr_assert_eq(RUN("grep", "-E", "NoNewPrivs|CapPrm", "/proc/1/status"), 0, "%s", output);
+    SAYS("NoNewPrivs:\t1");
+    SAYS("CapPrm:\t0000000000000000");
+    cr_assert_eq(RUN("--profile", "service", "cat", "/proc/1/status"), 0, "%s", output);
+    SAYS("NoNewPrivs:\t1");
+    SAYS("CapPrm:\t0000000000000000");
+    SAYS("Seccomp:\t2");
+}
