@@ -131,6 +131,25 @@ static int splice(struct strlist *words, const char *fd, struct coop_err *err)
     return r;
 }
 
+/* Each option must find its arguments among the spliced words: the last one would swallow the '--' of
+ * the command line otherwise, and the command's words were options. */
+static int check_spliced(const struct strlist *words, size_t at, struct coop_err *err)
+{
+    for (size_t length; at < words->count; at += length) {
+        const char *word = words->items[at];
+
+        if (word[0] != '-' || word[1] != '-' || !word[2])
+            return 0; /* no option: walk_words() judges it */
+        length = flag_length(word);
+        if (length == 0)
+            return 0;
+        if (at + length > words->count)
+            return coop_fail(err, COOP_E_SYNTAX, "--args: %s needs %zu argument%s", word,
+                             length - 1, length == 2 ? "" : "s");
+    }
+    return 0;
+}
+
 static int collect_words(struct run_options *o, int argc, char *const *argv,
                          struct coop_err *err)
 {
@@ -143,7 +162,10 @@ static int collect_words(struct run_options *o, int argc, char *const *argv,
         if (skip == 0 && in_options && (word[0] != '-' || !word[1] || strcmp(word, "--") == 0))
             in_options = false;
         if (skip == 0 && in_options && strcmp(word, "--args") == 0 && i + 1 < argc) {
-            if (splice(&o->words, argv[++i], err) < 0)
+            size_t before = o->words.count;
+
+            if (splice(&o->words, argv[++i], err) < 0 ||
+                check_spliced(&o->words, before, err) < 0)
                 return -1;
             continue;
         }

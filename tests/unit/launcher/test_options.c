@@ -153,6 +153,22 @@ Test(options, args_come_from_a_descriptor)
     cr_assert_str_eq(options.spec.argv.items[0], "true");
 }
 
+/* Else it would swallow the "--", and what comes after would be options. */
+Test(options, last_of_the_args_does_not_reach_for_the_command)
+{
+    static const char bytes[] = "--unsetenv\0A\0--hostname";
+    int pipe_ends[2];
+    char fd[16];
+
+    cr_assert_eq(pipe(pipe_ends), 0);
+    cr_assert_eq(write(pipe_ends[1], bytes, sizeof bytes), (ssize_t)sizeof bytes);
+    close(pipe_ends[1]);
+    snprintf(fd, sizeof fd, "%d", pipe_ends[0]);
+    REFUSE("--args", fd, "--", "--share-net", "true");
+    cr_assert(strstr(err.text, "--hostname needs 1 argument"), "%s", err.text);
+    close(pipe_ends[0]);
+}
+
 Test(options, file_takes_its_contents_from_a_descriptor)
 {
     int pipe_ends[2];
