@@ -37,6 +37,8 @@
 #include "daemon_inside.h"
 #include "journal.h"
 
+#define LAST_WORDS_PATIENCE (5 * COOP_NSEC_PER_SEC)
+
 /* ---- what control asks ---- */
 
 struct board *daemon_board(struct daemon *daemon)
@@ -343,6 +345,7 @@ static void close_all(struct daemon *daemon)
     control_stop(daemon->control);
     if (daemon->world.board)
         let_go_of_services(daemon);
+    output_wait_all(coop_after(coop_now(), LAST_WORDS_PATIENCE));
     if (daemon->asks)
         coop_signal_stop(daemon->asks);
     coop_chan_unref(daemon->asks);

@@ -30,6 +30,7 @@
 #include "coop/actor.h"
 #include "coop/block.h"
 #include "coop/io.h"
+#include "coop/sync.h"
 
 enum { OUTPUT_CHUNK = 16 * 1024, OUTPUT_BURST = 1024 * 1024, OUTPUT_PATH = 512 };
 enum { MSG_READABLE = 1, MSG_CLOSE };
@@ -107,6 +108,9 @@ static bool pump(struct output *out)
     return true;
 }
 
+/* Outputs close by themselves, after their service: who ends the process waits for them. */
+static struct coop_wg open_ones;
+
 static void free_output(struct output *out)
 {
     free(out->fifo);
@@ -122,6 +126,7 @@ static void shut(struct output *out)
     sys_unlinkat(AT_FDCWD, out->fifo, 0);
     coop_actor_done(&out->actor);
     free_output(out);
+    coop_wg_done(&open_ones);
 }
 
 static void handle(struct coop_actor *actor, struct coop_msg *msg)
@@ -211,6 +216,7 @@ int output_open(struct output **output, const char *run_dir, const char *log_dir
         free_output(out);
         return coop_fail_sys(err, r, "output FIFO of '%s'", name);
     }
+    coop_wg_add(&open_ones, 1);
     *output = out;
     return 0;
 }
@@ -249,4 +255,9 @@ void output_close(struct output *output)
 {
     if (output)
         coop_post(&output->actor, &output->close_me);
+}
+
+int output_wait_all(coop_nsec deadline)
+{
+    return coop_wg_wait_until(&open_ones, deadline);
 }

@@ -39,6 +39,10 @@ int output_file_fd(const struct output_spec *where, struct coop_err *err);
 /* Reads what is left, removes the FIFO, frees. Accepts NULL. */
 void output_close(struct output *output);
 
+/* Waits until all that were closed have taken what was left: 0 or -ETIMEDOUT. A process that ends
+ * before would lose the last words of its services. */
+int output_wait_all(coop_nsec deadline);
+
 /* Drops counted over all services, for tests and `coopctl daemon`. */
 unsigned long output_dropped(void);
 
