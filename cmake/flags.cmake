@@ -1,5 +1,5 @@
 # Compiler flags, as two interface targets:
-#   coop_warnings   HOUSE rules, for everything we compile
+#   coop_warnings   the rules of docs/style.md, for everything we compile
 #   coop_flags      warnings + language + instrumentation, for everything but static helpers
 # A static program (coop-init) takes coop_warnings only: sanitizers cannot be linked into it.
 

@@ -358,7 +358,7 @@ void launch_reaper_forgets(void *at, size_t size);
 struct launch_spawner; /* opaque */
 
 /* Starts it. 'helper' is the path of coop-init; NULL: where launch_helper_open() finds it.  Call it
- * from a thread that never ends (DESIGN 5: PDEATHSIG follows the thread). */
+ * from a thread that never ends (PDEATHSIG follows the thread). */
 int launch_spawner_start(struct launch_spawner **ret_spawner, const char *helper,
                          struct coop_err *err);
 /* As launch_spawn(). Blocks (bracket it in a coroutine). One caller at a time. */

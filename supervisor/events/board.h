@@ -35,7 +35,7 @@ enum {
     SVC_NAME_MAX = 79, /* bytes in a service's name                                       */
 };
 
-/* How the processes of a service are held together (DESIGN 5, "Tree"). */
+/* How the processes of a service are held together (docs/design.md, chapter 5). */
 enum svc_owner {
     OWNER_NONE,   /* nothing runs                                                      */
     OWNER_PIDNS,  /* own PID namespace: top_pid is its reaper, PID 1 inside            */
