@@ -449,6 +449,11 @@ int step_split(struct child *c)
     if (c->plan->flags & PLAN_SUBREAPER && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return -errno;
     init_default_signals();
+    /* Out of our launcher's terminal and group, too, or we would pass on what is not meant for us;
+     * the program makes a session of its own at "session". */
+    c->call = "setsid";
+    if (c->plan->flags & PLAN_SESSION && setsid() < 0)
+        return -errno;
     pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
     if (pid > 0)
         reap_for(c, (pid_t)pid);

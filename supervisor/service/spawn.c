@@ -84,6 +84,9 @@ static void choose_owner(struct launch *l)
     else
         l->owner = OWNER_REAPER;
     l->spec.subreaper = l->owner == OWNER_REAPER;
+    /* In coopd's own group a Ctrl-C would reach every service at once, and a service's kill(0)
+     * would reach coopd and all the others. */
+    l->spec.new_session = true;
 }
 
 static int compile(struct launch *l, struct coop_err *err)
