@@ -9,17 +9,21 @@
  *   retakes   a processor whose worker has been in an optimistic bracket for a whole round
  *   wakes     another worker when work waits in the queue of one that computes on
  *   polls     descriptors when nobody has for 10 ms
- *   trims     free stacks, when all have gone to rest
+ *   fires     timers that are late: their processor's worker computes on, or it has none any more
+ *   trims     free stacks, once, a second after all have gone to rest with many of them
  */
 #include "base/sys.h"
 #include "rt/poller.h"
 #include "rt/runq.h"
 #include "rt/sched.h"
 #include "rt/stack.h"
+#include "rt/timer.h"
 
 #include <errno.h>
 
-#define SHORTEST (20 * COOP_NSEC_PER_USEC)
+#define SHORTEST   (20 * COOP_NSEC_PER_USEC)
+#define LATE       COOP_NSEC_PER_MSEC
+#define TRIM_DELAY COOP_NSEC_PER_SEC
 
 static struct {
     uint64_t switches[PROCS_MAX]; /* at the last look */
@@ -46,7 +50,7 @@ void coop__monitor_disarm(void)
     if (!coop__rt.monitor_runs || !coop__rt.monitor_armed)
         return;
     atomic_store(&coop__rt.monitor_armed, 0);
-    set_timer(0);
+    set_timer(coop__stacks_to_trim() ? TRIM_DELAY : 0);
 }
 
 /* An optimistic bracket begins: a round of 10 ms is too long for it. */
@@ -72,6 +76,7 @@ static bool retake(struct proc *p)
         p->seen_syscalls = entered;
         return true;
     }
+    RT_DELAY();
     if (atomic_compare_exchange_strong(&p->status, &expected, PROC_IDLE))
         coop__hand_off(p);
     return true;
@@ -81,8 +86,9 @@ static void wake_for(struct proc *p)
 {
     uint64_t now = atomic_load_explicit(&p->switches, memory_order_relaxed);
 
-    if (atomic_load(&p->status) == PROC_RUNNING && now == last.switches[p->id] &&
-        !coop__runq_is_empty(p))
+    /* The slot alone may be one half of a pair that talks; what stands in the ring has waited. */
+    if (atomic_load(&p->status) == PROC_RUNNING && !coop__runq_is_empty(p) &&
+        (now == last.switches[p->id] || atomic_load(&p->head) != atomic_load(&p->tail)))
         coop__wake_one();
     last.switches[p->id] = now;
 }
@@ -98,6 +104,16 @@ static void poll_late(void)
     coop__poll(COOP_NOW, false);
 }
 
+static void fire_late(void)
+{
+    if (atomic_load(&coop__rt.poll_until) || coop__timers_first() > sys_now() - LATE)
+        return;
+    /* A timer in our hands is in no heap, its coroutine in no queue: no deadlock for all that. */
+    atomic_fetch_add(&coop__rt.outside, 1);
+    coop__timers_run_all();
+    atomic_fetch_sub(&coop__rt.outside, 1);
+}
+
 /* True: a bracket is in use, look again soon. */
 static bool look(void)
 {
@@ -108,7 +124,21 @@ static bool look(void)
         wake_for(&coop__rt.procs[i]);
     }
     poll_late();
+    fire_late();
     return brackets;
+}
+
+/* True: there is nothing to watch, and whoever begins to work arms us again. */
+static bool all_at_rest(void)
+{
+    bool rest;
+
+    coop__lock(&coop__rt.lock);
+    rest = coop__rt.idle_procs_count == coop__rt.procs_count;
+    if (rest)
+        atomic_store(&coop__rt.monitor_armed, 0);
+    coop__unlock(&coop__rt.lock);
+    return rest;
 }
 
 static void *monitor_main(void *arg)
@@ -122,7 +152,7 @@ static void *monitor_main(void *arg)
             continue;
         if (coop__rt.over)
             break;
-        if (coop__rt.idle_procs_count == coop__rt.procs_count && !coop__rt.blocked) {
+        if (all_at_rest()) {
             coop__stacks_trim();
             continue;
         }

@@ -52,7 +52,8 @@ enum {
     WAIT_CLAIMED_PARKED,
     WAIT_FIRED,
     WAIT_STATE = 7,
-    WAIT_CANCELLABLE = 8, /* flag beside the state */
+    WAIT_CANCELLABLE = 8, /* flag beside the state       */
+    WAIT_TURN = 16,       /* above: counts the waits     */
 };
 
 enum coro_state { CORO_FREE, CORO_READY, CORO_RUNNING, CORO_WAITING };
@@ -86,6 +87,7 @@ struct coro {
     size_t stack_size;
     void *fake_stack, *tsan_fiber; /* the sanitizers' views of it (switch.h) */
     unsigned valgrind_id;
+    bool canary; /* at the low end of its stack, instead of a guard */
 };
 
 /* One entry in a queue of waiters; on the waiting coroutine's stack. */
@@ -203,6 +205,15 @@ struct coro *coop__self(void);
 
 /* Says what was misused, and aborts. */
 _Noreturn void coop__misuse(const char *what);
+
+/* Compiled with COOP_CHAOS (tests/stress) the thread loses its CPU now and then in the places where a
+ * race would be: nothing in a library that ships. */
+#ifdef COOP_CHAOS
+void coop__chaos(void);
+#define RT_DELAY() coop__chaos()
+#else
+#define RT_DELAY() (void)0
+#endif
 
 /* ---- sched.c ---- */
 

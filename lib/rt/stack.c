@@ -53,7 +53,8 @@ enum guard { GUARD_MADVISE, GUARD_MPROTECT, GUARD_CANARY };
 
 static struct {
     uint32_t lock;
-    enum guard guard;
+    enum guard guard; /* of the slots made from now on */
+    unsigned mprotect_most;
     size_t size;
     unsigned per_slab;
     char *slabs[SLABS_MAX];
@@ -65,6 +66,8 @@ static struct {
 
 /* ---- guards ---- */
 
+_Atomic(unsigned) coop__old_guards;
+
 static enum guard probe_guard(void)
 {
     void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -72,7 +75,7 @@ static enum guard probe_guard(void)
 
     if (page == MAP_FAILED)
         return GUARD_CANARY;
-    if (madvise(page, PAGE, MADV_GUARD_INSTALL) == 0)
+    if (!coop__old_guards && madvise(page, PAGE, MADV_GUARD_INSTALL) == 0)
         best = GUARD_MADVISE;
     munmap(page, PAGE);
     return best;
@@ -82,7 +85,7 @@ static void install_guard(char *low, unsigned nth)
 {
     if (stacks.guard == GUARD_MADVISE && madvise(low, PAGE, MADV_GUARD_INSTALL) == 0)
         return;
-    if (nth < GUARDS_BY_MPROTECT && mprotect(low, PAGE, PROT_NONE) == 0)
+    if (nth < stacks.mprotect_most && mprotect(low, PAGE, PROT_NONE) == 0)
         return;
     stacks.guard = GUARD_CANARY;
 }
@@ -91,7 +94,7 @@ void coop__stack_check(const struct coro *g)
 {
     uint64_t word;
 
-    if (likely(stacks.guard != GUARD_CANARY))
+    if (likely(!g->canary)) /* a stack keeps the guard it was made with */
         return;
     memcpy(&word, g->stack_low, sizeof word);
     if (word != CANARY)
@@ -133,7 +136,8 @@ static struct coro *new_slot(void)
     g->stack_low = low + PAGE;
     g->stack_size = (size_t)((char *)g - g->stack_low);
     g->valgrind_id = VALGRIND_STACK_REGISTER(g->stack_low, (char *)g);
-    if (stacks.guard == GUARD_CANARY)
+    g->canary = stacks.guard == GUARD_CANARY;
+    if (g->canary)
         memcpy(g->stack_low, &(uint64_t){CANARY}, sizeof(uint64_t));
 #if RT_TSAN
     g->tsan_fiber = __tsan_create_fiber(0);
@@ -211,12 +215,17 @@ void coop__stack_put(struct worker *w, struct coro *g)
     coop__unlock(&stacks.lock);
 }
 
+bool coop__stacks_to_trim(void)
+{
+    return stacks.free_count > stacks.trimmed + TRIM_KEEP;
+}
+
 void coop__stacks_trim(void)
 {
     struct coro *g;
     unsigned rank = 0;
 
-    if (stacks.free_count <= stacks.trimmed + TRIM_KEEP)
+    if (!coop__stacks_to_trim())
         return;
     coop__lock(&stacks.lock);
     for (g = stacks.free; g; g = g->next, rank++) {
@@ -224,7 +233,7 @@ void coop__stacks_trim(void)
             continue;
         /* All but the page of the coroutine itself. */
         madvise(g->stack_low, g->stack_size & ~(size_t)(PAGE - 1), MADV_DONTNEED);
-        if (stacks.guard == GUARD_CANARY)
+        if (g->canary)
             memcpy(g->stack_low, &(uint64_t){CANARY}, sizeof(uint64_t));
     }
     if (stacks.free_count > TRIM_KEEP)
@@ -283,6 +292,7 @@ void coop__stacks_start(size_t size)
     memset(&stacks, 0, sizeof stacks);
     stacks.size = rounded;
     stacks.per_slab = (unsigned)(SLAB_BYTES / rounded);
+    stacks.mprotect_most = coop__old_guards ? coop__old_guards : GUARDS_BY_MPROTECT;
     stacks.guard = probe_guard();
 }
 

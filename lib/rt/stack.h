@@ -12,6 +12,8 @@
 
 /* Prepares for stacks of 'size' bytes (0: the default); probes what kind of guard the kernel has. */
 void coop__stacks_start(size_t size);
+/* For tests: if not 0, no guards by madvise, and so many by mprotect, as before Linux 6.13. */
+extern _Atomic(unsigned) coop__old_guards;
 /* Unmaps everything. */
 void coop__stacks_end(void);
 
@@ -21,6 +23,9 @@ void coop__stack_put(struct worker *w, struct coro *g);
 
 /* Gives the memory (not the addresses) of free stacks back to the kernel. */
 void coop__stacks_trim(void);
+
+/* Whether that is worth while. */
+bool coop__stacks_to_trim(void);
 
 /* Aborts with a message when the canary of a guardless stack was overwritten. */
 void coop__stack_check(const struct coro *g);

@@ -1,6 +1,7 @@
 /* Stacks: guards, alignment, floating point across a switch. */
 #include "rt_test.h"
 
+#include "rt/stack.h"
 #include "rt/switch.h"
 
 #include <signal.h>
@@ -86,6 +87,74 @@ CORO_TEST_WITH(stack, their_size_can_be_chosen, .procs = 2, .stack_size = 300 * 
     CHECK(coop_scope_wait(&scope) == 0);
     return 0;
 }
+
+static int wait_for_close(void *ch)
+{
+    CHECK(coop_recv(ch, NULL, COOP_FOREVER) == 0);
+    return 0;
+}
+
+static int pass_the_limit(__attribute__((unused)) void *arg)
+{
+    struct coop_chan *ch = coop_chan_new(0, 0);
+    struct coop_scope scope;
+    struct coop_stats s;
+
+    coop_scope_init(&scope, "many", 0);
+    for (int i = 0; i < 100; i++)
+        CHECK(coop_go(&scope, wait_for_close, ch) == 0);
+    coop_stats_get(&s);
+    CHECK(strcmp(s.guards, "canary") == 0);
+    coop_close(ch);
+    CHECK(coop_scope_wait(&scope) == 0);
+    coop_chan_unref(ch);
+    return 0;
+}
+
+/* Those from before the limit have a guard and no canary: their end must not look for one. */
+Test(stack, on_old_kernels_guards_and_canaries_live_side_by_side, .timeout = 20)
+{
+    coop__old_guards = 50;
+    cr_assert_eq(coop_main(NULL, pass_the_limit, NULL), 0);
+}
+
+#if !RT_ASAN && !RT_TSAN
+static int touch(__attribute__((unused)) void *arg)
+{
+    volatile char frame[24 * 1024];
+
+    for (size_t i = 0; i < sizeof frame; i += 4096)
+        frame[i] = 1;
+    coop_yield();
+    return frame[0] - 1;
+}
+
+static long resident_kib(void)
+{
+    long pages = 0, all;
+    FILE *f = fopen("/proc/self/statm", "re");
+
+    CHECK(f && fscanf(f, "%ld %ld", &all, &pages) == 2);
+    fclose(f);
+    return pages * 4;
+}
+
+CORO_TEST(stack, their_memory_goes_back_when_all_is_quiet)
+{
+    coop_nsec deadline = soon();
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "burst", 0);
+    for (int i = 0; i < 4000; i++)
+        CHECK(coop_go(&scope, touch, NULL) == 0);
+    CHECK(coop_scope_wait(&scope) == 0);
+    while (resident_kib() > 40 * 1024) { /* the burst took a hundred MiB */
+        CHECK(coop_now() < deadline);
+        coop_sleep_until(in_ms(1500));
+    }
+    return 0;
+}
+#endif
 
 CORO_TEST(stack, the_kind_of_guard_is_told)
 {
