@@ -65,12 +65,14 @@ static int work(void *arg)
         struct coop_msg *m;
 
         if (!a->batch && !take_batch(a)) {
+            RT_DELAY();
             if (go_to_rest(a))
                 return 0;
             continue;
         }
         m = a->batch;
         a->batch = m->next;
+        RT_DELAY();
         if (!(__atomic_exchange_n(&m->state, 0, __ATOMIC_ACQ_REL) & MSG_WANTED))
             continue;
         a->handler(a, m);
@@ -107,8 +109,11 @@ static void start(struct coop_actor *a)
         starve(a);
         return;
     }
-    coop__scope_join(&coop__rt.daemon_scope, g);
-    coop__ready(g);
+    RT_DELAY();
+    if (coop__scope_join(&coop__rt.daemon_scope, g) < 0)
+        coop__coro_drop(g); /* the end has begun meanwhile */
+    else
+        coop__ready(g);
 }
 
 static struct coop_actor *starved_take(void)
@@ -185,6 +190,7 @@ void coop_post(struct coop_actor *a, struct coop_msg *msg)
 
     if (__atomic_fetch_or(&msg->state, MSG_QUEUED | MSG_WANTED, __ATOMIC_ACQ_REL) & MSG_QUEUED)
         return;
+    RT_DELAY();
     top = __atomic_load_n(&a->inbox, __ATOMIC_ACQUIRE);
     do {
         if (top == DONE) {

@@ -66,6 +66,7 @@ static void get_proc_back(struct worker *w)
     int expected = PROC_SYSCALL;
 
     w->left = NULL;
+    RT_DELAY();
     if (p && atomic_compare_exchange_strong(&p->status, &expected, PROC_RUNNING)) {
         w->proc = p;
         came_back(w);
@@ -95,6 +96,7 @@ void coop_block_begin(void)
     p = w->left;
     w->left = NULL;
     atomic_store(&p->status, PROC_IDLE);
+    RT_DELAY();
     coop__hand_off(p);
 }
 

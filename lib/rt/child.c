@@ -323,8 +323,9 @@ int coop_child_wait(struct coop_child *c, coop_nsec deadline)
     if ((r = coop__may_wait(g)) < 0)
         return r;
     coop__wait_begin(g, true);
+    RT_DELAY();
     if (!coop__child_enqueue(c, &w)) {
-        coop__wait_abandon(g);
+        coop__wait_withdraw(g);
         return coop_child_ended(c) ? 0 : -ECHILD;
     }
     r = coop__wait(g, WAIT_FOR_CHILD, c, deadline);

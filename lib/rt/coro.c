@@ -34,7 +34,6 @@ struct coro *coop__coro_new(const char *name, unsigned flags, int (*fn)(void *),
     g->local = NULL;
     g->actor = NULL;
     g->timer = (struct coop_timer_node){0};
-    atomic_store_explicit(&g->wait, WAIT_NONE, memory_order_relaxed);
     atomic_store_explicit(&g->cancel, 0, memory_order_relaxed);
     atomic_store_explicit(&g->name, name ? name : "", memory_order_relaxed);
     atomic_store_explicit(
@@ -56,6 +55,11 @@ static void bury(struct worker *w, struct coro *g)
     if (unlikely(coop__rt.starved_count) && coop__actor_feed(g))
         return;
     coop__stack_put(w, g);
+}
+
+void coop__coro_drop(struct coro *g)
+{
+    bury(coop__worker(), g);
 }
 
 _Noreturn void coop__born(struct worker *w, struct coro *g)
@@ -105,7 +109,7 @@ int coop_go_with(struct coop_scope *scope, const struct coop_attr *attr, int (*f
     }
     r = coop__scope_join(scope, g);
     if (r < 0) {
-        bury(w, g);
+        coop__coro_drop(g);
         return r;
     }
     if (g->flags & COOP_URGENT) {
@@ -162,11 +166,13 @@ int coop_sleep_until(coop_nsec deadline)
         return -EPERM;
     if (deadline <= 0)
         return coop_yield();
-    r = coop__may_wait(g);
-    if (r < 0)
-        return r;
-    coop__wait_begin(g, true);
-    r = coop__wait(g, WAIT_FOR_TIME, NULL, deadline);
+    do {
+        r = coop__may_wait(g);
+        if (r < 0)
+            return r;
+        coop__wait_begin(g, true);
+        r = coop__wait(g, WAIT_FOR_TIME, NULL, deadline);
+    } while (r == -ETIMEDOUT && g->shield_on && sys_now() < deadline);
     return r == -ETIMEDOUT ? 0 : r;
 }
 

@@ -10,6 +10,9 @@
 /* A coroutine that is not in any queue yet; NULL: out of memory. Any thread. */
 struct coro *coop__coro_new(const char *name, unsigned flags, int (*fn)(void *), void *arg);
 
+/* Takes one back that nobody knows of. Any thread. */
+void coop__coro_drop(struct coro *g);
+
 /* Yields, cancelled or not. */
 void coop__let_others(void);
 

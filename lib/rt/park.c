@@ -28,6 +28,8 @@
  * CANCELLING
  *   The canceller writes cancel and then looks at the word; the sleeper writes the word and
  *   then, in commit, looks at cancel.  One of them sees the other.
+ *   When commit has published PARKED the coroutine may be woken, end, and be born again as another one,
+ *   before the look at cancel: so the word counts the waits, and commit claims only the one it has parked.
  *
  * WHAT WE DID NOT DO
  *   Park with the object's lock held and unlock from the next stack (Go, our prototype): fast, but
@@ -42,6 +44,8 @@
 
 /* ---- the word ---- */
 
+#define TURNS (~(WAIT_TURN - 1U)) /* WAIT_NONE is 0: what is left is the count */
+
 /* 'flags' must be set in the word, at the moment of the claim: the wait that a canceller has seen may be
  * over, and the next one may be one that cannot be cancelled. */
 static bool claim(struct coro *g, uint32_t flags)
@@ -49,14 +53,14 @@ static bool claim(struct coro *g, uint32_t flags)
     uint32_t word = atomic_load(&g->wait);
 
     for (;;) {
-        uint32_t state = word & WAIT_STATE, claimed;
+        uint32_t state = word & WAIT_STATE, claimed = word & TURNS;
 
         if ((word & flags) != flags)
             return false;
         if (state == WAIT_ARMED)
-            claimed = WAIT_CLAIMED;
+            claimed |= WAIT_CLAIMED;
         else if (state == WAIT_PARKED)
-            claimed = WAIT_CLAIMED_PARKED;
+            claimed |= WAIT_CLAIMED_PARKED;
         else
             return false;
         if (atomic_compare_exchange_weak(&g->wait, &word, claimed))
@@ -72,15 +76,17 @@ bool coop__wait_claim(struct coro *g)
 /* True: it has left its stack, and must be put into a run queue. */
 static bool fired_parked(struct coro *g)
 {
-    uint32_t word = atomic_load_explicit(&g->wait, memory_order_relaxed);
+    uint32_t word = atomic_load_explicit(&g->wait, memory_order_acquire);
 
-    if (word != WAIT_CLAIMED_PARKED)
-        word = atomic_exchange(&g->wait, WAIT_FIRED);
-    return word == WAIT_CLAIMED_PARKED;
+    /* Claimed by us: only commit may still change it, to CLAIMED_PARKED. */
+    if ((word & WAIT_STATE) != WAIT_CLAIMED_PARKED)
+        word = atomic_exchange(&g->wait, (word & TURNS) | WAIT_FIRED);
+    return (word & WAIT_STATE) == WAIT_CLAIMED_PARKED;
 }
 
 void coop__wait_fire(struct coro *g)
 {
+    RT_DELAY();
     if (fired_parked(g))
         coop__ready(g);
 }
@@ -100,35 +106,48 @@ void coop__wait_cancel(struct coro *g, int why)
 {
     if (!claim(g, WAIT_CANCELLABLE))
         return;
+    RT_DELAY();
     g->wake_result = why;
     coop__wait_fire(g);
 }
 
+#define CANCELLABLE_PARKED (WAIT_CANCELLABLE | WAIT_PARKED)
+
 /* Runs when g's stack has been left. */
 static void commit(struct worker *w, struct coro *g)
 {
-    uint32_t word = atomic_load(&g->wait);
+    uint32_t word = atomic_load(&g->wait), parked;
     int why;
 
     (void)w;
     for (;;) {
-        uint32_t state = word & WAIT_STATE, parked;
+        uint32_t state = word & WAIT_STATE;
 
         if (state == WAIT_FIRED) {
             coop__ready(g);
             return;
         }
-        parked = state == WAIT_ARMED ? (word & WAIT_CANCELLABLE) | WAIT_PARKED
-                                     : (uint32_t)WAIT_CLAIMED_PARKED;
+        parked = (word & ~(uint32_t)WAIT_STATE) |
+                 (state == WAIT_ARMED ? WAIT_PARKED : WAIT_CLAIMED_PARKED);
         if (atomic_compare_exchange_weak(&g->wait, &word, parked))
             break;
     }
+    RT_DELAY();
     why = atomic_load(&g->cancel);
-    if (unlikely(why))
-        coop__wait_cancel(g, why);
+    if (unlikely(why) && (parked & (WAIT_STATE | WAIT_CANCELLABLE)) == CANCELLABLE_PARKED &&
+        atomic_compare_exchange_strong(&g->wait, &parked,
+                                       parked + (WAIT_CLAIMED_PARKED - WAIT_PARKED))) {
+        g->wake_result = why;
+        coop__wait_fire(g);
+    }
 }
 
 /* ---- the sleeper's side ---- */
+
+static bool is_shielded(const struct coro *g)
+{
+    return g->shield_on && sys_now() < g->shield_deadline;
+}
 
 int coop__may_wait(struct coro *g)
 {
@@ -136,23 +155,26 @@ int coop__may_wait(struct coro *g)
 
     if (likely(!why))
         return 0;
-    if (g->shield_on && sys_now() < g->shield_deadline)
-        return 0;
-    return why;
+    return is_shielded(g) ? 0 : why;
 }
 
 void coop__wait_begin(struct coro *g, bool cancellable)
 {
+    uint32_t turn = atomic_load_explicit(&g->wait, memory_order_relaxed) & TURNS;
+
     g->wake_result = 0;
     g->woken_by = NULL;
     atomic_store_explicit(&g->wait,
-                          WAIT_ARMED | (cancellable && !g->shield_on ? WAIT_CANCELLABLE : 0U),
+                          (turn + WAIT_TURN) | WAIT_ARMED |
+                              (cancellable && !is_shielded(g) ? WAIT_CANCELLABLE : 0U),
                           memory_order_release);
 }
 
 void coop__wait_abandon(struct coro *g)
 {
-    atomic_store_explicit(&g->wait, WAIT_NONE, memory_order_relaxed);
+    atomic_store_explicit(&g->wait,
+                          atomic_load_explicit(&g->wait, memory_order_relaxed) & TURNS,
+                          memory_order_relaxed);
 }
 
 static void time_is_up(struct coop_timer_node *node)
@@ -161,6 +183,7 @@ static void time_is_up(struct coop_timer_node *node)
 
     if (!coop__wait_claim(g))
         return;
+    RT_DELAY();
     g->wake_result = -ETIMEDOUT;
     coop__wait_fire(g);
 }
@@ -173,7 +196,9 @@ int coop__wait(struct coro *g, enum wait_reason reason, const void *object, coop
 
     if (unlikely(!w->proc))
         coop__misuse("waiting inside a blocking bracket");
-    if (g->shield_on && g->shield_deadline < deadline) {
+    /* What was begun under a shield is not cancellable: its deadline stands for that. */
+    if (g->shield_on && g->shield_deadline < deadline &&
+        !(atomic_load_explicit(&g->wait, memory_order_relaxed) & WAIT_CANCELLABLE)) {
         deadline = g->shield_deadline;
         timed = true;
     }
@@ -183,7 +208,8 @@ int coop__wait(struct coro *g, enum wait_reason reason, const void *object, coop
     atomic_store_explicit(&g->since, w->proc->clock, memory_order_relaxed);
     if (timed)
         coop__timer_add(&g->timer, deadline, time_is_up);
-    if (atomic_load_explicit(&g->wait, memory_order_acquire) != WAIT_FIRED) {
+    RT_DELAY();
+    if ((atomic_load_explicit(&g->wait, memory_order_acquire) & WAIT_STATE) != WAIT_FIRED) {
         atomic_store_explicit(&g->state, CORO_WAITING, memory_order_relaxed);
         coop__leave(w, g, commit);
     }
@@ -197,6 +223,14 @@ int coop__wait(struct coro *g, enum wait_reason reason, const void *object, coop
             return why;
     }
     return g->wake_result;
+}
+
+void coop__wait_withdraw(struct coro *g)
+{
+    if (coop__wait_claim(g))
+        coop__wait_abandon(g);
+    else /* a canceller knows every coroutine of its scope: its wake-up is on the way */
+        coop__wait(g, WAIT_FOR_NOTHING, NULL, COOP_FOREVER);
 }
 
 /* ---- queues of waiters, under the lock of what they wait for ---- */

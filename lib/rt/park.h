@@ -26,8 +26,10 @@
 int coop__may_wait(struct coro *g);
 
 void coop__wait_begin(struct coro *g, bool cancellable);
-/* The wait is not needed after all; only when nobody can know of it yet, or the wait was claimed by oneself. */
+/* The wait is not needed after all; only when it is not cancellable and stands in no queue, or is over. */
 void coop__wait_abandon(struct coro *g);
+/* The same when it may have been claimed: waits for who did, if so. */
+void coop__wait_withdraw(struct coro *g);
 /* Parks until fired. 0 when a waker did it, else -ETIMEDOUT or why the coroutine is cancelled. */
 int coop__wait(struct coro *g, enum wait_reason reason, const void *object, coop_nsec deadline);
 

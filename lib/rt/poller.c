@@ -180,6 +180,7 @@ static void edge(uint64_t data, uint32_t events)
 
     if (!d)
         return;
+    RT_DELAY();
     coop__lock(&d->lock);
     if (d->registered && d->generation == (uint32_t)(data >> 32)) {
         d->sticky |= seen & (COOP_HUP | COOP_ERR);
@@ -241,8 +242,10 @@ int coop__poll(coop_nsec until, bool sleeper)
     for (int i = 0; i < n; i++) {
         if (events[i].data.u64 != KICK)
             edge(events[i].data.u64, events[i].events);
-        else if (sleeper) /* others leave it to the one that is meant */
+        else if (sleeper)
             drain_kicks();
+        else /* the kick is left to the one that is meant, a signal is for anybody */
+            coop__signals_look();
     }
     return n;
 }

@@ -125,6 +125,7 @@ static void start_worker(struct proc *p, bool spinning)
         w->spinning = spinning;
         w->handed = p;
         coop__unlock(&coop__rt.lock);
+        RT_DELAY();
         __atomic_store_n(&w->wake, 1, __ATOMIC_SEQ_CST);
         coop__futex_wake(&w->wake);
         return;
@@ -134,6 +135,7 @@ static void start_worker(struct proc *p, bool spinning)
         w->handed = p;
         coop__rt.poller_handed = true;
         coop__unlock(&coop__rt.lock);
+        RT_DELAY();
         coop__poll_kick();
         return;
     }
@@ -223,6 +225,7 @@ void coop__inject(struct worker *w)
     struct coro *g;
     bool several = w->batch.head && w->batch.head->next;
 
+    RT_DELAY();
     w->collecting = false;
     while ((g = queue_get(&w->batch))) {
         if (w->proc && !(g->flags & COOP_URGENT))
@@ -240,6 +243,7 @@ void coop__hand_off(struct proc *p)
 {
     bool idle_is_fine;
 
+    RT_DELAY();
     if (!coop__runq_is_empty(p) || coop__rt.global_count || coop__rt.urgent_count) {
         start_worker(p, false);
         return;

@@ -66,6 +66,7 @@ static struct coro *ring_get(struct proc *p)
         if (head == atomic_load_explicit(&p->tail, memory_order_relaxed))
             return NULL;
         g = atomic_load_explicit(&p->ring[head % RING], memory_order_relaxed);
+        RT_DELAY();
         if (atomic_compare_exchange_weak_explicit(&p->head, &head, head + 1,
                                                   memory_order_acq_rel, memory_order_acquire))
             return g;
@@ -112,6 +113,7 @@ struct coro *coop__runq_steal(struct proc *p, struct proc *victim, bool slot)
             g = atomic_load_explicit(&victim->ring[(head + i) % RING], memory_order_relaxed);
             atomic_store_explicit(&p->ring[(tail + i) % RING], g, memory_order_relaxed);
         }
+        RT_DELAY();
         if (!atomic_compare_exchange_strong(&victim->head, &head, head + n))
             continue;
         /* The oldest runs now; the others keep their order. */

@@ -279,6 +279,7 @@ static void sleep_in_poller(struct worker *w)
     coop_nsec first = coop__timers_first(), again;
 
     atomic_store(&coop__rt.poll_until, first);
+    RT_DELAY();
     /* One may have come before it could see that we sleep.  But never sleep longer than what
      * poll_until says: who sets a timer later than that relies on our waking up then. */
     again = coop__timers_first();
@@ -290,6 +291,7 @@ static void sleep_in_poller(struct worker *w)
         coop__check_deadlock(first);
     w->collecting = true;
     coop__poll(first, true);
+    RT_DELAY();
     atomic_store(&coop__rt.poll_until, 0);
     coop__timers_run_all();
 }
@@ -377,6 +379,7 @@ static bool rest(struct worker *w)
         coop__rt.poller = w;
     coop__unlock(&coop__rt.lock);
     coop__full_fence();
+    RT_DELAY();
     if (seat) {
         sleep_in_poller(w);
         if (return_from_poller(w))

@@ -74,6 +74,7 @@ void coop__scope_leave(struct coro *g, int result)
         scope->waiter = NULL;
     }
     coop__unlock(&scope->lock);
+    RT_DELAY();
     if (owner)
         coop__wait_fire(owner);
 }

@@ -256,7 +256,7 @@ static int park_and_tell(struct selection *s)
         s->cases[w->index].result = w->result;
         return w->index;
     }
-    if (r == -ETIMEDOUT && s->timer >= 0) {
+    if (r == -ETIMEDOUT && s->timer >= 0 && sys_now() >= s->deadline) { /* not a shield's end */
         s->cases[s->timer].result = 0;
         return s->timer;
     }
@@ -287,6 +287,7 @@ static int select_slowly(struct coop_case *cases, int count, coop_nsec deadline,
     if (i >= 0)
         return i;
     note_timers(&s);
+    RT_DELAY();
     stand_elsewhere(&s);
     return park_and_tell(&s);
 }

@@ -34,7 +34,7 @@ static struct {
     sigset_t old_mask;
     struct sigaction old_actions[SIGNALS + 1];
     int fd;
-    bool open;
+    _Atomic(bool) open;
     struct coop_actor actor;
     struct coop_fdwatch watch;
     struct coop_msg stray_msg;
@@ -101,15 +101,17 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
 static void on_stray(int signo)
 {
     uint64_t one = 1;
+    int kept = errno; /* of the code that we interrupt */
 
     atomic_fetch_or(&stray, COOP_SIGNAL(signo));
-    if (sys_write(coop__rt.kick_fd, &one, sizeof one) < 0)
-        return;
+    sys_write(coop__rt.kick_fd, &one, sizeof one);
+    errno = kept;
 }
 
 void coop__signals_look(void)
 {
-    if (unlikely(atomic_load_explicit(&stray, memory_order_relaxed)) && signals.open)
+    if (unlikely(atomic_load_explicit(&stray, memory_order_relaxed)) &&
+        atomic_load(&signals.open))
         coop_post(&signals.actor, &signals.stray_msg);
 }
 

@@ -110,6 +110,7 @@ void coop__timer_add(struct coop_timer_node *node, coop_nsec when,
     sift_up(p, p->heap_size++, node);
     publish_first(p);
     coop__unlock(&p->timer_lock);
+    RT_DELAY();
     until = atomic_load(&coop__rt.poll_until);
     if (unlikely(until && when < until))
         coop__poll_kick();
@@ -150,6 +151,7 @@ void coop__timers_run(struct proc *p)
             sift_up(p, p->heap_size++, node);
             publish_first(p);
         }
+        RT_DELAY();
         node->fire(node);
     }
     coop__unlock(&p->timer_lock);

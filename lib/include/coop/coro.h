@@ -115,8 +115,8 @@ int coop_sleep_until(coop_nsec deadline);
 int coop_cancelled(void);
 
 /* Between these the caller may wait although it is cancelled, but no longer than 'deadline':
- * then calls return the reason again.  They nest; an inner shield cannot outlast an outer one.
- */
+ * then calls return the reason again, or -ETIMEDOUT when there is none (coop_sleep_until goes on).
+ * They nest; an inner shield cannot outlast an outer one. */
 struct coop_shield {
     coop_nsec outer_deadline;
     int outer_on;
