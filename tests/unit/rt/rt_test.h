@@ -2,6 +2,7 @@
 #define TESTS_UNIT_RT_TEST_H
 
 #include "coop/coop.h"
+#include "coop/debug.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -50,12 +51,30 @@ static inline void settle(void)
         coop_yield();
 }
 
-/* Waits till a counter that others move has a value: a bound, not a plan. */
+/* The deadline of what must happen: a bound, not a plan.  The slowest machine may take its time. */
+static inline coop_nsec soon(void)
+{
+    return in_ms(40000);
+}
+
+/* Waits till a counter that others move has a value. */
 static inline void await(const int *counter, int value)
 {
-    coop_nsec deadline = in_ms(10000);
+    coop_nsec deadline = soon();
 
     while (__atomic_load_n(counter, __ATOMIC_ACQUIRE) != value) {
+        CHECK(coop_now() < deadline);
+        coop_yield();
+    }
+}
+
+/* Waits till nobody but the caller is there: handlers that were running have ended. */
+static inline void await_rest(void)
+{
+    coop_nsec deadline = soon();
+    struct coop_stats s;
+
+    for (coop_stats_get(&s); s.coroutines > 1; coop_stats_get(&s)) {
         CHECK(coop_now() < deadline);
         coop_yield();
     }

@@ -126,7 +126,7 @@ CORO_TEST(blocking, surplus_workers_retire_when_idle)
 {
     struct coop_scope scope;
     struct coop_stats s;
-    coop_nsec deadline = in_ms(10000);
+    coop_nsec deadline = soon();
     int done = 0;
 
     coop__idle_worker_life = 5 * COOP_NSEC_PER_MSEC;

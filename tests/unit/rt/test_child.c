@@ -47,7 +47,7 @@ CORO_TEST(child, an_end_before_the_announcement_is_not_lost)
         coop_yield();
         CHECK(coop_child_watch(&c, pid, NULL, 0) == 0);
         coop_child_spawn_end();
-        CHECK(coop_child_wait(&c, in_ms(5000)) == 0);
+        CHECK(coop_child_wait(&c, soon()) == 0);
         CHECK(c.exit.pid == pid && c.exit.code == CLD_EXITED && c.exit.status == i);
         CHECK(coop_child_kill(&c, SIGKILL) == -ESRCH);
     }
@@ -66,7 +66,7 @@ CORO_TEST(child, a_signal_that_killed_it_is_told)
     CHECK(coop_child_wait(&c, COOP_NOW) == -EAGAIN);
     CHECK(coop_child_wait(&c, in_ms(3)) == -ETIMEDOUT);
     CHECK(coop_child_kill(&c, SIGTERM) == 0);
-    CHECK(coop_child_wait(&c, in_ms(5000)) == 0);
+    CHECK(coop_child_wait(&c, soon()) == 0);
     CHECK(c.exit.code == CLD_KILLED && c.exit.status == SIGTERM);
     close(gate[0]);
     close(gate[1]);
@@ -140,7 +140,7 @@ CORO_TEST(child, unknown_ones_are_reaped_but_not_inside_a_spawn_bracket)
     CHECK(orphans == 1);
     CHECK(coop_child_watch(&c, pid, NULL, 0) == 0);
     coop_child_spawn_end();
-    CHECK(coop_child_wait(&c, in_ms(1000)) == 0 && c.exit.status == 7);
+    CHECK(coop_child_wait(&c, soon()) == 0 && c.exit.status == 7);
     coop_child_spawn_begin();
     fork_and_exit(2); /* nobody announces this one */
     coop_sleep_until(in_ms(5));
@@ -173,7 +173,7 @@ CORO_TEST_WITH(signals, arrive_as_values_and_as_messages, .procs = 2,
         int sent = i % 2 ? SIGUSR1 : SIGTERM;
 
         CHECK(kill(getpid(), sent) == 0);
-        CHECK(coop_recv(ch, &signo, in_ms(5000)) == 1 && signo == sent);
+        CHECK(coop_recv(ch, &signo, soon()) == 1 && signo == sent);
     }
     CHECK(coop_signal_sender(SIGUSR1) == getpid() || coop_signal_sender(SIGUSR1) == 0);
     coop_signal_stop(ch);

@@ -30,7 +30,7 @@ CORO_TEST(io, several_readers_of_one_descriptor_are_all_served)
     for (int i = 0; i < 4; i++)
         coop_go(&scope, read_some, NULL);
     for (int i = 0; i < 20000; i++)
-        CHECK(coop_write_all(fds[1], "0123456789abcdef", 16, in_ms(5000)) == 16);
+        CHECK(coop_write_all(fds[1], "0123456789abcdef", 16, soon()) == 16);
     coop_fd_close(fds[1]);
     CHECK(coop_scope_wait(&scope) == 0 && total == 320000);
     coop_fd_close(fds[0]);
@@ -63,7 +63,7 @@ CORO_TEST(io, close_wakes_waiters_and_the_number_can_be_used_again)
         CHECK(pipe2(again, O_CLOEXEC | O_NONBLOCK) == 0 && again[0] == fds[0]);
         CHECK(coop_read(again[0], &c, 1, in_ms(1)) == -ETIMEDOUT);
         CHECK(write(again[1], "x", 1) == 1);
-        CHECK(coop_read(again[0], &c, 1, in_ms(5000)) == 1);
+        CHECK(coop_read(again[0], &c, 1, soon()) == 1);
         coop_fd_close(again[0]);
         coop_fd_close(again[1]);
         coop_fd_close(fds[1]);
@@ -79,10 +79,10 @@ CORO_TEST_ON_ONE(io, a_hang_up_with_unread_data_delivers_the_data_first)
     CHECK(coop_read(fds[0], buf, 1, in_ms(1)) == -ETIMEDOUT);
     CHECK(write(fds[1], "last words", 10) == 10);
     close(fds[1]); /* data and hang-up in one edge */
-    CHECK(coop_fd_wait(fds[0], COOP_IN, in_ms(1000)) & COOP_IN);
-    CHECK(coop_read(fds[0], buf, 4, in_ms(1000)) == 4);
-    CHECK(coop_read(fds[0], buf, 16, in_ms(1000)) == 6);
-    CHECK(coop_read(fds[0], buf, 16, in_ms(1000)) == 0);
+    CHECK(coop_fd_wait(fds[0], COOP_IN, soon()) & COOP_IN);
+    CHECK(coop_read(fds[0], buf, 4, soon()) == 4);
+    CHECK(coop_read(fds[0], buf, 16, soon()) == 6);
+    CHECK(coop_read(fds[0], buf, 16, soon()) == 0);
     coop_fd_close(fds[0]);
     return 0;
 }
@@ -92,7 +92,7 @@ static int wait_out(__attribute__((unused)) void *arg)
     char block[4096] = {0};
     ssize_t n;
 
-    while ((n = coop_write(fds[1], block, sizeof block, in_ms(5000))) > 0)
+    while ((n = coop_write(fds[1], block, sizeof block, soon())) > 0)
         ;
     read_result = (int)n;
     return 0;
@@ -124,7 +124,7 @@ CORO_TEST_ON_ONE(io, deadlines_and_polls)
     CHECK(coop_read(fds[0], &c, 1, deadline) == -ETIMEDOUT && coop_now() >= deadline);
     CHECK(coop_fd_wait(fds[0], COOP_IN, COOP_NOW) == -EAGAIN);
     CHECK(write(fds[1], "x", 1) == 1);
-    CHECK(coop_fd_wait(fds[0], COOP_IN, in_ms(1000)) == COOP_IN);
+    CHECK(coop_fd_wait(fds[0], COOP_IN, soon()) == COOP_IN);
     CHECK(coop_fd_wait(-1, COOP_IN, COOP_NOW) == -EBADF);
     coop_fd_close(fds[0]);
     close(fds[1]);
@@ -138,12 +138,12 @@ static int serve(void *arg)
     int listener = *(int *)arg;
 
     for (int i = 0; i < 50; i++) {
-        int fd = coop_accept(listener, NULL, NULL, in_ms(5000));
+        int fd = coop_accept(listener, NULL, NULL, soon());
         char buf[8];
 
         CHECK(fd >= 0);
-        CHECK(coop_read(fd, buf, sizeof buf, in_ms(5000)) == 4);
-        CHECK(coop_write_all(fd, buf, 4, in_ms(5000)) == 4);
+        CHECK(coop_read(fd, buf, sizeof buf, soon()) == 4);
+        CHECK(coop_write_all(fd, buf, 4, soon()) == 4);
         coop_fd_close(fd);
     }
     return 0;
@@ -167,9 +167,9 @@ CORO_TEST(io, accept_and_connect)
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         char buf[8];
 
-        CHECK(coop_connect(fd, (struct sockaddr *)&address, len, in_ms(5000)) == 0);
-        CHECK(coop_write_all(fd, "ping", 4, in_ms(5000)) == 4);
-        CHECK(coop_read(fd, buf, sizeof buf, in_ms(5000)) == 4 && memcmp(buf, "ping", 4) == 0);
+        CHECK(coop_connect(fd, (struct sockaddr *)&address, len, soon()) == 0);
+        CHECK(coop_write_all(fd, "ping", 4, soon()) == 4);
+        CHECK(coop_read(fd, buf, sizeof buf, soon()) == 4 && memcmp(buf, "ping", 4) == 0);
         coop_fd_close(fd);
     }
     CHECK(coop_scope_wait(&scope) == 0);

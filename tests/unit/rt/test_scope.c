@@ -1,12 +1,14 @@
 /* Scopes and cancelling. */
 #include "rt_test.h"
 
-static int ended;
+static int began, ended;
 
 static int sleep_long(__attribute__((unused)) void *arg)
 {
-    int r = coop_sleep_until(COOP_FOREVER);
+    int r;
 
+    __atomic_fetch_add(&began, 1, __ATOMIC_RELEASE);
+    r = coop_sleep_until(COOP_FOREVER);
     __atomic_fetch_add(&ended, 1, __ATOMIC_RELAXED);
     return r;
 }
@@ -82,8 +84,10 @@ static int clean_up(__attribute__((unused)) void *arg)
     coop_nsec end;
 
     CHECK(coop_sleep_until(COOP_FOREVER) == -ECANCELED);
-    coop_shield_begin(&outer, end = in_ms(30));
+    coop_shield_begin(&outer, COOP_FOREVER);
     CHECK(coop_sleep_until(in_ms(2)) == 0);
+    coop_shield_end(&outer);
+    coop_shield_begin(&outer, end = in_ms(5));
     coop_shield_begin(&inner, COOP_FOREVER); /* cannot outlast the outer one */
     CHECK(coop_sleep_until(COOP_FOREVER) == -ECANCELED && coop_now() >= end);
     coop_shield_end(&inner);
@@ -105,6 +109,34 @@ CORO_TEST_ON_ONE(scope, a_shield_gives_cleanup_a_bounded_time)
     return 0;
 }
 
+static int sleep_longer_than_the_shield(__attribute__((unused)) void *arg)
+{
+    struct coop_chan *ch = coop_chan_new(0, 0);
+    struct coop_shield shield;
+    coop_nsec end = in_ms(5), later = in_ms(10);
+    struct coop_case cases[] = {COOP_RECV(ch, NULL), COOP_TIMER(COOP_FOREVER - 1)};
+
+    coop_shield_begin(&shield, end);
+    CHECK(coop_select(cases, 2, later) == -ETIMEDOUT && coop_now() >= end);
+    CHECK(coop_sleep_until(later) == 0 && coop_now() >= later);
+    levels++;
+    CHECK(coop_sleep_until(COOP_FOREVER) == -ECANCELED); /* over: cancelled like any other */
+    coop_shield_end(&shield);
+    coop_chan_unref(ch);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(scope, a_shield_that_is_over_makes_no_sleep_short)
+{
+    struct coop_scope s;
+
+    coop_scope_init(&s, "over", 0);
+    coop_go(&s, sleep_longer_than_the_shield, NULL);
+    await(&levels, 1);
+    coop_scope_end(&s);
+    return 0;
+}
+
 static int nest(void *arg)
 {
     int depth = (int)(intptr_t)arg;
@@ -122,7 +154,7 @@ CORO_TEST(scope, cancelling_reaches_the_scopes_inside)
 
     coop_scope_init(&s, "tree", 0);
     coop_go(&s, nest, (void *)3);
-    coop_sleep_until(in_ms(5));
+    await(&began, 81);
     coop_scope_cancel(&s, -ESHUTDOWN);
     CHECK(coop_scope_wait(&s) == -ESHUTDOWN);
     CHECK(ended == 81);
@@ -161,7 +193,7 @@ CORO_TEST(scope, a_cancelled_waiter_cancels_its_scope_and_still_waits)
     target = &s;
     coop_scope_init(&s, "outer", 0);
     coop_go(&s, wait_for_inner, NULL);
-    coop_sleep_until(in_ms(2));
+    await(&began, 1);
     coop_scope_cancel(&s, 0);
     CHECK(coop_scope_wait(&s) == -ECANCELED && ended == 1);
     return 0;

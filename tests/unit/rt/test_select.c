@@ -66,12 +66,14 @@ CORO_TEST_ON_ONE(select, a_timer_case_fires_like_any_other)
 {
     int x;
     struct coop_case cases[] = {COOP_RECV(NULL, &x), COOP_TIMER(in_ms(3)),
-                                COOP_TIMER(in_ms(900))};
+                                COOP_TIMER(in_ms(100000))};
 
     CHECK(coop_select(cases, 3, COOP_FOREVER) == 1);
     CHECK(coop_now() >= cases[1].when);
     return 0;
 }
+
+static coop_nsec patience;
 
 static int echo_select(void *arg)
 {
@@ -80,7 +82,7 @@ static int echo_select(void *arg)
     struct coop_case cases[] = {COOP_RECV(ch, &in), COOP_SEND(ch, &out)};
 
     /* Both ends of one channel: it must not meet itself. */
-    return coop_select(cases, 2, in_ms(20)) == -ETIMEDOUT ? 0 : 1;
+    return coop_select(cases, 2, patience) == -ETIMEDOUT ? 0 : 1;
 }
 
 CORO_TEST_ON_ONE(select, both_ends_of_one_channel_do_not_meet)
@@ -88,10 +90,11 @@ CORO_TEST_ON_ONE(select, both_ends_of_one_channel_do_not_meet)
     struct coop_chan *ch = coop_chan_new(sizeof(int), 0);
     struct coop_scope scope;
 
+    patience = in_ms(20);
     coop_scope_init(&scope, "self", 0);
     coop_go(&scope, echo_select, ch);
     CHECK(coop_scope_wait(&scope) == 0);
-    /* Two of them do. */
+    patience = soon(); /* two of them do */
     coop_scope_init(&scope, "pair", 0);
     coop_go(&scope, echo_select, ch);
     coop_go(&scope, echo_select, ch);
@@ -222,7 +225,7 @@ CORO_TEST(select, exactly_one_case_happens_and_nothing_is_lost)
 
     coop_go(NULL, feed, ch);
     while (open) {
-        int i = coop_select(cases, 2, in_ms(5000));
+        int i = coop_select(cases, 2, soon());
 
         CHECK(i >= 0);
         if (cases[i].result == 1) {
@@ -275,8 +278,8 @@ CORO_TEST(select, waits_for_descriptors_children_channels_and_time_at_once)
     coop_child_spawn_end();
     while (!seen_child || !seen_fd) {
         struct coop_case cases[] = {COOP_RECV(ch, &x), COOP_FD(fds[0], COOP_IN),
-                                    COOP_CHILD(&child), COOP_TIMER(in_ms(5000))};
-        int i = coop_select(cases, seen_child ? 2 : 4, in_ms(6000));
+                                    COOP_CHILD(&child), COOP_TIMER(soon())};
+        int i = coop_select(cases, seen_child ? 2 : 4, soon());
 
         CHECK(i == 1 || i == 2);
         seen_fd |= i == 1 && (cases[1].result & COOP_IN);

@@ -111,7 +111,7 @@ CORO_TEST(mutex, a_waiter_is_not_starved_by_a_loop_of_lock_and_unlock)
 {
     coop_go(NULL, hog, NULL);
     for (int i = 0; i < 20; i++) {
-        CHECK(coop_mutex_lock_until(&mutex, in_ms(2000)) == 0);
+        CHECK(coop_mutex_lock_until(&mutex, soon()) == 0);
         coop_mutex_unlock(&mutex);
         coop_yield();
     }
@@ -426,7 +426,7 @@ static int pass_baton(void *arg)
     for (int i = 0; i < 10000; i++) {
         coop_mutex_lock(&mutex);
         while (baton != me)
-            CHECK(coop_cond_wait(&cond, &mutex, in_ms(10000)) == 0);
+            CHECK(coop_cond_wait(&cond, &mutex, soon()) == 0);
         baton = 1 - me;
         coop_cond_signal(&cond);
         coop_mutex_unlock(&mutex);
