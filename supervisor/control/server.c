@@ -10,7 +10,9 @@
  *
  * WHO MAY.  The kernel's socket mode is the first gate, the peer's uid (SO_PEERCRED, fixed by
  * the kernel at connect) the second: root and coopd's own user may do everything, others
- * nothing.
+ * nothing.  The third: a peer in a user or PID namespace below coopd's own is somebody's sandbox;
+ * there the uid says whose it is, not what it may do, so it may do nothing.  A peer that we see no
+ * PID of is outside of our PID namespace (the host's root, above a container) and is judged by uid.
  *
  * NO ROOM.  At CTL_CLIENTS_MAX the client that has said nothing for longest is sent away, so
  * that a crowd that only holds connections open cannot lock a caller out; when all stay at work
@@ -199,9 +201,47 @@ static void turn_away(int fd)
     coop_fd_close(fd);
 }
 
+/* Whether 'pid' is in the same namespace of this kind as we are; -errno when we may not look. */
+static int shares_namespace(pid_t pid, const char *kind)
+{
+    struct stat ours, theirs;
+    char path[48];
+    int r;
+
+    str_format(path, sizeof path, "/proc/self/ns/%s", kind);
+    r = sys_fstatat(AT_FDCWD, path, &ours, 0);
+    if (r < 0)
+        return r == -ENOENT; /* a kernel, or a /proc, without namespaces: nobody can be boxed */
+    str_format(path, sizeof path, "/proc/%d/ns/%s", (int)pid, kind);
+    r = sys_fstatat(AT_FDCWD, path, &theirs, 0);
+    return r < 0 ? r : ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
+}
+
+/* A peer that we may not look at is boxed, too: hiding (not being dumpable) must not help.  Only the
+ * real root is beyond an ordinary user's looking. */
+static bool is_boxed(const struct control *control, const struct ucred *peer)
+{
+    int user, pid;
+
+    if (peer->pid == 0)
+        return false;
+    user = shares_namespace(peer->pid, "user");
+    pid = shares_namespace(peer->pid, "pid");
+    if (user == -EACCES && peer->uid == 0 && control->uid != 0)
+        return false;
+    return user != 1 || pid != 1;
+}
+
 static enum ctl_right right_of(const struct control *control, const struct ucred *peer)
 {
-    return peer->uid == 0 || peer->uid == control->uid ? CTL_RIGHT_ADMIN : CTL_RIGHT_NONE;
+    if (peer->uid != 0 && peer->uid != control->uid)
+        return CTL_RIGHT_NONE;
+    if (!is_boxed(control, peer))
+        return CTL_RIGHT_ADMIN;
+    log_warn("control",
+             "client pid %d uid %u is in a namespace of its own: it has no rights here",
+             peer->pid, (unsigned)peer->uid);
+    return CTL_RIGHT_NONE;
 }
 
 /* Takes 'fd' over in any case. */

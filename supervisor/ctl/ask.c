@@ -64,6 +64,7 @@ static int explain(struct run *run, const struct varlink_reply *reply)
     } else if (is_error(reply, "PermissionDenied")) {
         exit = CTL_EXIT_UNKNOWN;
         coop_fail(&err, COOP_E_DENIED, "no right to %s here", run->options->verb->word);
+        coop_hint(&err, "coopd obeys root and its own user, and nobody inside a sandbox");
     } else if (is_error(reply, "InvalidParameter")) {
         exit = CTL_EXIT_USAGE;
         coop_fail(&err, COOP_E_RANGE, "%s: coopd does not accept '%s'",
