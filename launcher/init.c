@@ -424,7 +424,8 @@ static void become_powerless(struct child *c)
         (void)step_seccomp(c); /* where the kernel refuses, main's step says so */
 }
 
-_Noreturn static void reap_for(struct child *c, pid_t main_pid)
+/* 'ready' ends when there is nothing left to be had from us: main waits for that at "hello". */
+_Noreturn static void reap_for(struct child *c, pid_t main_pid, int ready)
 {
     const struct init_reaper reaper = {
         .main = main_pid,
@@ -434,19 +435,25 @@ _Noreturn static void reap_for(struct child *c, pid_t main_pid)
     };
 
     /* The log stays open here, too: what the tree wrote last is not lost with its writers. */
-    init_let_go((int[]){c->io.stdio[1], c->io.stdio[2], reaper.note_fd, reaper.life_fd}, 4);
+    init_let_go((int[]){c->io.stdio[1], c->io.stdio[2], reaper.note_fd, reaper.life_fd, ready},
+                5);
     become_powerless(c);
+    (void)close(ready);
     _exit(init_exit_code(init_reap(&reaper)));
 }
 
 int step_split(struct child *c)
 {
+    int ready[2];
     long pid;
 
     if (!(c->plan->flags & PLAN_REAPER))
         return 0;
     c->call = "prctl";
     if (c->plan->flags & PLAN_SUBREAPER && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        return -errno;
+    c->call = "pipe2";
+    if (pipe2(ready, O_CLOEXEC) < 0)
         return -errno;
     init_default_signals();
     /* Out of our launcher's terminal and group, too, or we would pass on what is not meant for us;
@@ -456,7 +463,11 @@ int step_split(struct child *c)
         return -errno;
     pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
     if (pid > 0)
-        reap_for(c, (pid_t)pid);
+        reap_for(c, (pid_t)pid, ready[1]);
     c->call = "clone";
-    return pid < 0 ? -errno : 0;
+    if (pid < 0)
+        return -errno;
+    c->reaper = ready[0];
+    (void)close(ready[1]);
+    return 0;
 }

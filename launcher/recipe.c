@@ -146,7 +146,8 @@ bool recipe_may_lose(struct child *c, uint32_t guard, int sys)
 _Noreturn void recipe_run(const struct launch_plan *plan, const struct launch_io *io,
                           int report_fd)
 {
-    struct child c = {.plan = plan, .io = *io, .report = report_fd, .root = -1, .held = -1};
+    struct child c = {
+        .plan = plan, .io = *io, .report = report_fd, .reaper = -1, .root = -1, .held = -1};
 
     for (c.step = 0; c.step < COOP_COUNT(recipe); c.step++) {
         const struct step *step = &recipe[c.step];

@@ -40,6 +40,7 @@ struct child {
     const struct launch_plan *plan;
     struct launch_io io;        /* numbers change as fds are moved out of the way */
     int report;                 /* our end of the report channel, close-on-exec   */
+    int reaper;                 /* ends when PID 1 has given up its power; -1: no reaper */
     int root;                   /* the new root while it is being built, or -1    */
     long early[PLAN_EARLY_MAX]; /* trees taken before the first mount, or -errno */
     long held;                  /* the mount that PLAN_MNT_HELD targets are in, or negative */

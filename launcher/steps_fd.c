@@ -5,8 +5,8 @@
  * above the final numbers; stdio then puts them down without treading on anything; close-fds
  * moves what it still needs right behind them and sweeps the rest with one close_range().
  *
- *      0 1 2 | 3 ... 3+n-1  | report gate liveness | closed
- *      stdio | handed down  | close-on-exec        |
+ *      0 1 2 | 3 ... 3+n-1  | report gate liveness reaper | closed
+ *      stdio | handed down  | close-on-exec               |
  */
 #include "base/scope.h"
 #include "launcher/raw.h"
@@ -80,6 +80,10 @@ int step_keep_fds(struct child *c)
 
 int step_stdio(struct child *c)
 {
+    int lifted = lift(c, &c->reaper, first_free(c)); /* made since keep-fds */
+
+    if (lifted < 0)
+        return lifted;
     for (int i = 0; i < 3; i++) {
         long r = raw3(SYS_dup3, c->io.stdio[i], i, 0);
 
@@ -95,11 +99,11 @@ int step_stdio(struct child *c)
     return 0;
 }
 
-/* What must live until exec: the report, the gate, and the pipe that tells whether the parent
- * does. */
+/* What must live until exec: the report, the gate, and the pipes that tell whether the parent
+ * lives and whether PID 1 is ready. */
 int step_close_fds(struct child *c)
 {
-    int *kept[] = {&c->report, &c->io.gate, &c->io.liveness};
+    int *kept[] = {&c->report, &c->io.gate, &c->io.liveness, &c->reaper};
     int base = first_free(c), after = base + (int)COOP_COUNT(kept), place = base, r = 0;
 
     for (size_t i = 0; i < COOP_COUNT(kept) && r >= 0; i++)

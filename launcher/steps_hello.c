@@ -9,12 +9,30 @@
 #include <errno.h>
 #include <fcntl.h>
 
+/* PID 1 drops its power while we walk the steps since "split", and has long done so by now.  But on
+ * a busy machine it may not have run at all yet: then it would be a way to power for the program. */
+static int await_reaper(struct child *c)
+{
+    char byte;
+    long r;
+
+    if (c->reaper < 0)
+        return 0;
+    do
+        r = raw3(SYS_read, c->reaper, &byte, 1);
+    while (r == -EINTR);
+    return r < 0 ? step_fail(c, r, "read", "waiting for PID 1") : 0;
+}
+
 /* The kernel adds SCM_CREDENTIALS with our PID as the parent sees it, because the parent has
  * asked for them (SO_PASSCRED): no number of ours could tell that from inside a PID namespace. */
 int step_hello(struct child *c)
 {
-    recipe_send(c, REPORT_HELLO, 0, 0);
-    return 0;
+    int r = await_reaper(c);
+
+    if (r >= 0)
+        recipe_send(c, REPORT_HELLO, 0, 0);
+    return r;
 }
 
 int step_gate(struct child *c)
