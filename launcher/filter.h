@@ -38,7 +38,4 @@ int filter_compile(enum filter_kind kind, struct sock_filter **ret_code, size_t 
 
 enum filter_answer { FILTER_ALLOW, FILTER_REFUSE, FILTER_ABSENT };
 
-/* What the table says about a call of this name (not looking at arguments). */
-enum filter_answer filter_says(const char *name);
-
 #endif

@@ -291,8 +291,7 @@ void launch_plan_free(struct launch_plan *plan); /* accepts NULL */
 /* The plan's bytes, as they may go to another process (sealed memfd). */
 const void *launch_plan_bytes(const struct launch_plan *plan, size_t *ret_size);
 
-/* The guards this plan asks for, and those it has left out (preferred and refused here). */
-uint32_t launch_plan_guards(const struct launch_plan *plan);
+/* The guards this plan has left out: preferred, and refused here. */
 uint32_t launch_plan_lost(const struct launch_plan *plan);
 
 /* True when the child may share the caller's memory until exec (CLONE_VM|CLONE_VFORK): it keeps

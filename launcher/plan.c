@@ -371,11 +371,6 @@ const void *launch_plan_bytes(const struct launch_plan *plan, size_t *ret_size)
     return plan;
 }
 
-uint32_t launch_plan_guards(const struct launch_plan *plan)
-{
-    return plan->guards;
-}
-
 uint32_t launch_plan_lost(const struct launch_plan *plan)
 {
     return plan->lost;

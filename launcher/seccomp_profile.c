@@ -126,7 +126,8 @@ static bool listed(const char *const *list, size_t count, const char *name)
     return false;
 }
 
-enum filter_answer filter_says(const char *name)
+/* What the table says about a call of this name (not looking at arguments). */
+static enum filter_answer table_says(const char *name)
 {
     if (listed(allowed, COOP_COUNT(allowed), name))
         return FILTER_ALLOW;
@@ -159,7 +160,7 @@ static enum filter_answer answer_for(unsigned number, bool *ret_known)
     name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)number);
     *ret_known = name != NULL;
     if (name)
-        answer = filter_says(name);
+        answer = table_says(name);
     return answer;
 }
 

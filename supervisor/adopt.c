@@ -56,7 +56,7 @@ static int open_survivor(const struct survivor *s)
 
 static void ask(const struct survivor *s, int fd, const struct machine *machine)
 {
-    if (s->owner == OWNER_CGROUP && machine->has_cgroups)
+    if (s->held_by == HELD_BY_CGROUP && machine->has_cgroups)
         launch_cgroup_signal(&machine->cgroups, s->cgroup, SIGTERM);
     else
         sys_pidfd_send_signal(fd, SIGTERM, NULL, 0);
@@ -64,9 +64,9 @@ static void ask(const struct survivor *s, int fd, const struct machine *machine)
 
 static void end(const struct survivor *s, int fd, const struct machine *machine)
 {
-    if (s->owner == OWNER_CGROUP && machine->has_cgroups)
+    if (s->held_by == HELD_BY_CGROUP && machine->has_cgroups)
         launch_cgroup_kill(&machine->cgroups, s->cgroup);
-    if (s->owner == OWNER_REAPER)
+    if (s->held_by == HELD_BY_SUBREAPER)
         launch_tree_kill_fd(fd);
     else
         sys_pidfd_send_signal(fd, SIGKILL, NULL, 0);

@@ -46,11 +46,6 @@ struct board *daemon_board(struct daemon *daemon)
     return daemon->world.board;
 }
 
-struct bus *daemon_bus(struct daemon *daemon)
-{
-    return daemon->world.bus;
-}
-
 struct svc *daemon_find(struct daemon *daemon, const char *name)
 {
     struct svc *svc;

@@ -18,7 +18,6 @@
 
 struct daemon;
 struct board;
-struct bus;
 struct config;
 struct svc;
 struct svc_spec;
@@ -44,7 +43,6 @@ struct reload_report {
 };
 
 struct board *daemon_board(struct daemon *daemon);
-struct bus *daemon_bus(struct daemon *daemon);
 
 /* The service of that name with a reference for the caller, or NULL. */
 struct svc *daemon_find(struct daemon *daemon, const char *name);
@@ -69,7 +67,7 @@ void daemon_describe(struct daemon *daemon, struct daemon_info *ret_info);
 /* Where a service's output goes; -1 when it is not kept in a file. */
 int daemon_log_path(struct daemon *daemon, const char *name, char *buf, size_t size);
 
-/* The cgroup directory that holds a service's processes (owner OWNER_CGROUP); -1 for none. */
+/* The cgroup directory that holds a service's processes (HELD_BY_CGROUP); -1 for none. */
 int daemon_cgroup_path(struct daemon *daemon, const char *name, char *buf, size_t size);
 
 /* Runs until the last service is down.  Called in the runtime's first coroutine; 'config'

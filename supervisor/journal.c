@@ -98,15 +98,15 @@ static void forget(struct replay *r, const char *name)
 static bool replay_run(struct replay *r, const char *body)
 {
     struct survivor s = {0};
-    unsigned owner;
+    unsigned held_by;
     struct survivor *grown;
 
-    if (sscanf(body, "run %79s %u %d %" SCNu64 " %d %511s", s.name, &owner, &s.top_pid,
+    if (sscanf(body, "run %79s %u %d %" SCNu64 " %d %511s", s.name, &held_by, &s.top_pid,
                &s.start_ticks, &s.main_pid, s.cgroup) != 6)
         return false;
-    if (owner > OWNER_DIRECT || s.top_pid <= 1)
+    if (held_by > HELD_BY_ITSELF || s.top_pid <= 1)
         return false;
-    s.owner = (enum svc_owner)owner;
+    s.held_by = (enum svc_held_by)held_by;
     if (strcmp(s.cgroup, "-") == 0)
         s.cgroup[0] = '\0';
     forget(r, s.name);
@@ -333,9 +333,9 @@ void journal_run(struct journal *j, const char *name, const struct holder *holde
 {
     char body[LINE_MAX - 32], line[LINE_MAX];
 
-    snprintf(body, sizeof body, "run %s %u %d %" PRIu64 " %d %s", name, (unsigned)holder->owner,
-             holder->top_pid, journal_start_ticks(holder->top_pid), holder->main_pid,
-             holder->cgroup ? holder->cgroup : "-");
+    snprintf(body, sizeof body, "run %s %u %d %" PRIu64 " %d %s", name,
+             (unsigned)holder->held_by, holder->top_pid, journal_start_ticks(holder->top_pid),
+             holder->main_pid, holder->cgroup ? holder->cgroup : "-");
     if (make_line(line, body) < 0)
         return;
     coop_mutex_lock(&j->lock);

@@ -15,7 +15,7 @@
  * torn last line is told from a whole one by its checksum.
  *
  *     J1 <crc32> boot <boot id> <coopd pid>
- *     J1 <crc32> run <name> <owner> <top pid> <its start time> <main pid> <cgroup or ->
+ *     J1 <crc32> run <name> <held by> <top pid> <its start time> <main pid> <cgroup or ->
  *     J1 <crc32> end <name>
  *
  * A *survivor* is a run without an end.  PIDs are only numbers: with the boot id and the start
@@ -32,7 +32,7 @@ struct journal;
 
 struct survivor {
     char name[SVC_NAME_MAX + 1];
-    enum svc_owner owner;
+    enum svc_held_by held_by;
     pid_t top_pid, main_pid;
     uint64_t start_ticks; /* of top */
     char cgroup[512];     /* "" for none */

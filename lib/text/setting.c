@@ -134,15 +134,6 @@ const struct setting *setting_find_flag(const struct setting_table *table, const
     return NULL;
 }
 
-bool settings_has_section(const struct setting_table *table, const char *section)
-{
-    settings_for_each (row, table) {
-        if (strcmp(row->section, section) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* ---- filling a spec ---- */
 
 int setting_apply(const struct setting *row, void *spec, const char *text, struct coop_err *err)

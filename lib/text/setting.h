@@ -128,9 +128,6 @@ const struct setting *setting_find_flag(const struct setting_table *table, const
 /* The flag's name without dashes, "" when the row has none. */
 const char *setting_flag_name(const struct setting *row, char ret_flag[SETTING_FLAG_MAX]);
 
-/* Is there a section of this name? */
-bool settings_has_section(const struct setting_table *table, const char *section);
-
 /* ---- filling a spec ---- */
 
 /* Every row with a fallback; 'spec' was zeroed by the caller. */

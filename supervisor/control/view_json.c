@@ -20,14 +20,14 @@ static json_t *pid_or_null(pid_t pid)
     return pid > 0 ? json_integer(pid) : json_null();
 }
 
-static json_t *holder_json(enum svc_owner owner)
+static json_t *holder_json(enum svc_held_by held_by)
 {
-    switch (owner) {
-    case OWNER_NONE: break;
-    case OWNER_PIDNS: return json_string("pid_namespace");
-    case OWNER_CGROUP: return json_string("cgroup");
-    case OWNER_REAPER: return json_string("subreaper");
-    case OWNER_DIRECT: return json_string("direct");
+    switch (held_by) {
+    case HELD_BY_NOTHING: break;
+    case HELD_BY_PIDNS: return json_string("pid_namespace");
+    case HELD_BY_CGROUP: return json_string("cgroup");
+    case HELD_BY_SUBREAPER: return json_string("subreaper");
+    case HELD_BY_ITSELF: return json_string("direct");
     }
     return json_null();
 }
@@ -69,7 +69,7 @@ json_t *ctl_service_json(const struct svc_view *view, coop_nsec now, const char 
         "wanted", view->wanted_up ? "up" : "down",
         "pid", pid_or_null(view->main_pid),
         "top_pid", pid_or_null(view->top_pid),
-        "holder", holder_json((enum svc_owner)view->owner),
+        "holder", holder_json((enum svc_held_by)view->held_by),
         "since", units_render_time(view->since_wall, since),
         "uptime_s", view->up_since ? seconds(now - view->up_since) : (json_int_t)0,
         "restarts", (json_int_t)view->restarts,

@@ -36,12 +36,12 @@ enum {
 };
 
 /* How the processes of a service are held together (docs/design.md, chapter 5). */
-enum svc_owner {
-    OWNER_NONE,   /* nothing runs                                                      */
-    OWNER_PIDNS,  /* own PID namespace: top_pid is its reaper, PID 1 inside            */
-    OWNER_CGROUP, /* a cgroup v2 leaf: top_pid is the main process                     */
-    OWNER_REAPER, /* coop-init -s: top_pid is the subreaper                            */
-    OWNER_DIRECT  /* nothing but the main process itself (unit tests)                  */
+enum svc_held_by {
+    HELD_BY_NOTHING,   /* nothing runs                                            */
+    HELD_BY_PIDNS,     /* own PID namespace: top_pid is its reaper, PID 1 inside  */
+    HELD_BY_CGROUP,    /* a cgroup v2 leaf: top_pid is the main process           */
+    HELD_BY_SUBREAPER, /* coop-init -s: top_pid is the subreaper                  */
+    HELD_BY_ITSELF     /* no more than the main process itself (unit tests)       */
 };
 
 /* How the last main process ended. */
@@ -54,7 +54,7 @@ struct svc_view {
     bool wanted_up;
     bool core;            /* with EXIT_SIGNAL: a core was dumped                            */
     bool adopted;         /* found alive by this coopd, started by an earlier one           */
-    uint8_t owner;        /* enum svc_owner                                                 */
+    uint8_t held_by;      /* enum svc_held_by                                               */
     uint8_t exit_kind;    /* enum svc_exit_kind                                             */
     int exit_value;       /* exit code or signal number                                     */
     pid_t main_pid;       /* host PID of the main process, 0 for none                       */

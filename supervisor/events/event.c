@@ -7,21 +7,10 @@
 
 #include "text/signames.h"
 
-const char *event_kind_word(enum event_kind kind)
-{
-    static const char *const words[EVENT_KINDS] = {
-#define X(id, word, sentence) [id] = word,
-#include "events/events.def"
-#undef X
-    };
-
-    return kind < EVENT_KINDS ? words[kind] : "unknown";
-}
-
 static const char *sentence(enum event_kind kind)
 {
     static const char *const sentences[EVENT_KINDS] = {
-#define X(id, word, text) [id] = text,
+#define X(id, text) [id] = text,
 #include "events/events.def"
 #undef X
     };

@@ -16,7 +16,7 @@
  */
 
 enum event_kind {
-#define X(id, word, sentence) id,
+#define X(id, sentence) id,
 #include "events/events.def"
 #undef X
     EVENT_KINDS
@@ -34,8 +34,6 @@ struct event {
     int exit_value;
     char why[160];
 };
-
-const char *event_kind_word(enum event_kind kind); /* never NULL */
 
 /* One line for people, without a newline: "web: up -> stopping/tree: killed by SIGKILL".
  * Returns its length; what does not fit is cut. */

@@ -71,21 +71,21 @@ static void news(struct spawn *spawn, struct holder *holder, int kind_top,
                  const struct coop_msg *msg)
 {
     if (msg->kind == kind_top) {
-        if (holder->owner == OWNER_REAPER)
+        if (holder->held_by == HELD_BY_SUBREAPER)
             take_note(holder);
         holder->main_gone = true;
-        if (holder->owner == OWNER_CGROUP)
+        if (holder->held_by == HELD_BY_CGROUP)
             holder->empty = cgroup_is_empty(machine_of(spawn), holder->cgroup);
         else
             holder->empty = true;
-        if (holder->owner == OWNER_REAPER)
+        if (holder->held_by == HELD_BY_SUBREAPER)
             stop_watch(holder);
         return;
     }
     if (holder->watch_fd < 0)
         return;
     coop_fdwatch_take(&holder->watch);
-    if (holder->owner == OWNER_REAPER) {
+    if (holder->held_by == HELD_BY_SUBREAPER) {
         take_note(holder);
     } else if (launch_cgroup_populated(holder->watch_fd) <= 0) {
         holder->empty = true;
@@ -96,7 +96,7 @@ static void news(struct spawn *spawn, struct holder *holder, int kind_top,
 static void watch_rest(struct spawn *spawn, struct holder *holder, struct coop_actor *actor,
                        int kind)
 {
-    if (holder->owner != OWNER_CGROUP || holder->watch_fd >= 0)
+    if (holder->held_by != HELD_BY_CGROUP || holder->watch_fd >= 0)
         return;
     holder->watch_fd = launch_cgroup_watch(&machine_of(spawn)->cgroups, holder->cgroup);
     if (holder->watch_fd < 0)
@@ -174,7 +174,7 @@ static int signal_all(struct spawn *spawn, struct holder *holder, int signo)
 
     if (holder->empty)
         return -ESRCH;
-    if (holder->owner == OWNER_CGROUP) {
+    if (holder->held_by == HELD_BY_CGROUP) {
         r = launch_cgroup_signal(&machine_of(spawn)->cgroups, holder->cgroup, signo);
         launch_cgroup_signal(&machine_of(spawn)->cgroups, holder->cgroup, SIGCONT);
         return r < 0 ? r : 0;
@@ -228,9 +228,9 @@ static int kill_all(struct spawn *spawn, struct holder *holder)
 {
     if (holder->empty)
         return -ESRCH;
-    if (holder->owner == OWNER_CGROUP)
+    if (holder->held_by == HELD_BY_CGROUP)
         return launch_cgroup_kill(&machine_of(spawn)->cgroups, holder->cgroup);
-    if (holder->owner == OWNER_REAPER)
+    if (holder->held_by == HELD_BY_SUBREAPER)
         return coop_child_ended(&holder->child) ? -ESRCH : launch_tree_kill(holder->top_pid);
     return coop_child_kill(&holder->child, SIGKILL);
 }

@@ -242,7 +242,7 @@ void svc_life_over(struct svc *svc)
 {
     struct spawn *spawn = svc->world->spawn;
 
-    if (svc->holder.owner != OWNER_NONE) {
+    if (svc->holder.held_by != HELD_BY_NOTHING) {
         spawn->ops->clear(spawn, svc->spec, &svc->holder);
         if (svc->world->journal)
             journal_end(svc->world->journal, svc->view.name);

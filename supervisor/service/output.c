@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,13 +44,6 @@ struct output {
     const char *name; /* the tail of 'fifo' */
 };
 
-static atomic_ulong dropped_ever;
-
-unsigned long output_dropped(void)
-{
-    return atomic_load(&dropped_ever);
-}
-
 /* ---- moving bytes ---- */
 
 static void drop(struct output *out, size_t size, int why)
@@ -60,7 +52,6 @@ static void drop(struct output *out, size_t size, int why)
         log_warn("output", "%s: cannot write '%s' (%s): dropping its output", out->name,
                  out->file, coop_strerror(why));
     out->dropped += size;
-    atomic_fetch_add(&dropped_ever, size);
 }
 
 static void write_all(struct output *out, int file, const char *bytes, size_t size)

@@ -43,7 +43,4 @@ void output_close(struct output *output);
  * before would lose the last words of its services. */
 int output_wait_all(coop_nsec deadline);
 
-/* Drops counted over all services, for tests and `coopctl daemon`. */
-unsigned long output_dropped(void);
-
 #endif

@@ -42,18 +42,6 @@ enum ending_class policy_class(enum svc_type type, const struct ending *ending)
     return class == ENDING_SUCCESS && ending->never_ready ? ENDING_PROTOCOL : class;
 }
 
-const char *policy_class_word(enum ending_class class)
-{
-    static const char *const words[ENDING_CLASSES] = {
-        [ENDING_SUCCESS] = "success",   [ENDING_CODE] = "exit-code",
-        [ENDING_SIGNAL] = "signal",     [ENDING_CORE] = "core-dump",
-        [ENDING_TIMEOUT] = "timeout",   [ENDING_PROTOCOL] = "protocol",
-        [ENDING_WATCHDOG] = "watchdog", [ENDING_UNKNOWN] = "unknown",
-    };
-
-    return words[class];
-}
-
 bool policy_restarts(enum svc_restart restart, enum ending_class class)
 {
     /* clang-format off */

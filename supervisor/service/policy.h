@@ -42,7 +42,6 @@ struct ending {
 };
 
 enum ending_class policy_class(enum svc_type type, const struct ending *ending);
-const char *policy_class_word(enum ending_class class); /* systemd's words of Result= */
 
 /* Does Restart= try again after such an ending? */
 bool policy_restarts(enum svc_restart restart, enum ending_class class);

@@ -65,7 +65,7 @@ static int64_t wall_now(void)
 
 void svc_publish(struct svc *svc)
 {
-    svc->view.owner = (uint8_t)svc->holder.owner;
+    svc->view.held_by = (uint8_t)svc->holder.held_by;
     svc->view.main_pid = svc->holder.main_gone ? 0 : svc->holder.main_pid;
     svc->view.top_pid = svc->holder.empty ? 0 : svc->holder.top_pid;
     board_write(svc->world->board, svc->slot, &svc->view);
@@ -346,7 +346,7 @@ static void on_news(struct svc *svc, const struct coop_msg *msg)
         policy_ending_text(&svc->ending, detail, sizeof detail);
         svc_feed(svc, event, detail);
     }
-    if (svc->holder.owner == OWNER_NONE)
+    if (svc->holder.held_by == HELD_BY_NOTHING)
         return;
     if (!svc->holder.empty) {
         if (svc->main_told && svc_place_state(svc->view.place) == ST_STOPPING)

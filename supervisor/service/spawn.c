@@ -43,7 +43,7 @@ struct launch {
     char cgroup[LAUNCH_CGROUP_PATH];
     int note_fd, cgroup_fd;
     int note_end; /* where a subreaper's note comes out */
-    enum svc_owner owner;
+    enum svc_held_by held_by;
 };
 
 /* ---- before ---- */
@@ -78,12 +78,12 @@ static int bind_notify(struct launch *l, struct coop_err *err)
 static void choose_owner(struct launch *l)
 {
     if (gets_pid_namespace(l->machine, &l->spec))
-        l->owner = OWNER_PIDNS;
+        l->held_by = HELD_BY_PIDNS;
     else if (l->machine->has_cgroups)
-        l->owner = OWNER_CGROUP;
+        l->held_by = HELD_BY_CGROUP;
     else
-        l->owner = OWNER_REAPER;
-    l->spec.subreaper = l->owner == OWNER_REAPER;
+        l->held_by = HELD_BY_SUBREAPER;
+    l->spec.subreaper = l->held_by == HELD_BY_SUBREAPER;
     /* In coopd's own group a Ctrl-C would reach every service at once, and a service's kill(0)
      * would reach coopd and all the others. */
     l->spec.new_session = true;
@@ -155,9 +155,9 @@ static int open_io(struct launch *l, struct coop_err *err)
     l->io = (struct launch_io)LAUNCH_IO_NULL;
     memcpy(l->io.stdio, l->order->stdio, sizeof l->io.stdio);
     if (launch_plan_has_reaper(l->plan) &&
-        (l->owner == OWNER_REAPER ? open_note_pipe(l, err) : open_note(l, err)) < 0)
+        (l->held_by == HELD_BY_SUBREAPER ? open_note_pipe(l, err) : open_note(l, err)) < 0)
         return -1;
-    return l->owner == OWNER_CGROUP ? enter_cgroup(l, err) : 0;
+    return l->held_by == HELD_BY_CGROUP ? enter_cgroup(l, err) : 0;
 }
 
 /* ---- the clone ---- */
@@ -183,14 +183,14 @@ static int watch(struct launch *l, const struct launch_child *child, struct hold
 
     if (r < 0)
         return coop_fail_sys(err, r, "process %d", child->pid);
-    holder->owner = l->owner;
+    holder->held_by = l->held_by;
     holder->top_pid = child->pid;
     holder->main_pid = child->main_pid;
     holder->lost = child->lost | launch_plan_lost(l->plan);
-    holder->notes = l->note_fd >= 0 && l->owner != OWNER_REAPER;
-    if (l->owner == OWNER_CGROUP)
+    holder->notes = l->note_fd >= 0 && l->held_by != HELD_BY_SUBREAPER;
+    if (l->held_by == HELD_BY_CGROUP)
         holder->cgroup = strdup(l->cgroup);
-    if (l->owner != OWNER_REAPER)
+    if (l->held_by != HELD_BY_SUBREAPER)
         return 0;
     r = coop_fdwatch_start(&holder->watch, l->note_end, COOP_IN, order->actor,
                            order->kind_watch);

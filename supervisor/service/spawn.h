@@ -34,7 +34,7 @@
 struct spawn;
 
 struct holder {
-    enum svc_owner owner;
+    enum svc_held_by held_by;
     pid_t top_pid, main_pid;   /* host PIDs; 0: none                                        */
     bool main_gone;            /* its end is known: learn_end() tells how                   */
     bool empty;                /* no process is left                                        */

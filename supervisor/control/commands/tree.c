@@ -74,7 +74,7 @@ static int tell(struct ctl_call *call, const struct proc_table *table, struct ro
     add_root(roots, view->top_pid);
     add_root(roots, view->main_pid);
     coop_block_begin();
-    if (view->owner == OWNER_CGROUP)
+    if (view->held_by == HELD_BY_CGROUP)
         add_cgroup(roots, call->control->daemon, view->name);
     r = proc_tree_cut(&tree, table, roots->pids, roots->count);
     if (r == 0)

@@ -67,7 +67,7 @@ static int launch(struct spawn *spawn, const struct spawn_order *order, struct h
         stage.most_alive = 2;
     else if (stage.most_alive == 0)
         stage.most_alive = 1;
-    holder->owner = OWNER_DIRECT;
+    holder->held_by = HELD_BY_ITSELF;
     holder->top_pid = holder->main_pid = pid;
     holder->empty = holder->main_gone = false;
     return 0;

@@ -111,7 +111,7 @@ Test(interface, every_verb_takes_the_parameters_of_its_method)
 static const struct svc_view plain = {.name = "web",
                                       .place = AT_UP,
                                       .wanted_up = true,
-                                      .owner = OWNER_PIDNS,
+                                      .held_by = HELD_BY_PIDNS,
                                       .main_pid = 4711,
                                       .top_pid = 4710,
                                       .restarts = 2,
@@ -147,7 +147,7 @@ Test(interface, every_holder_and_every_exit_fits_the_file)
     for (int i = 0; i < 5; i++) {
         struct svc_view view = plain;
 
-        view.owner = (uint8_t)i;
+        view.held_by = (uint8_t)i;
         view.exit_kind = (uint8_t)(i % 4);
         view.exit_value = 9;
         view.until = i % 2 ? NOW : 0;

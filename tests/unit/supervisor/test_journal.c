@@ -47,7 +47,7 @@ static void write_journal(void)
     cr_assert_not_null(mkdtemp(dir));
     cr_assert_eq(journal_open(&journal, dir, NULL), 0);
     holder_init(&holder);
-    holder.owner = OWNER_PIDNS;
+    holder.held_by = HELD_BY_PIDNS;
     holder.top_pid = holder.main_pid = getpid();
     journal_run(journal, "a", &holder);
     journal_run(journal, "b", &holder);
