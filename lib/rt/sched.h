@@ -163,7 +163,8 @@ struct runtime {
     const char *name;
     uint64_t seed;
     _Atomic(int) procs_count;
-    int procs_made, workers_max;
+    _Atomic(int) procs_made; /* grows; read by all who look round */
+    int workers_max;
     struct proc *procs;
     struct coro *(*pick)(struct worker *); /* the policy */
     /* under lock; the counts may be read without */
