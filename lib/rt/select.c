@@ -14,7 +14,8 @@
  * at the other.  Steps 3 may claim the own coroutine when a descriptor is ready already: nobody else is
  * needed for that, so one lock at a time is enough.
  *
- * "default" (COOP_NOW) is taken only if each case was seen not ready at some moment of step 1.
+ * "default" (COOP_NOW) is taken only if all channels were seen not ready at one and the same moment: after step 1
+ * they are looked at once more under all locks.
  */
 #include "coop/select.h"
 
@@ -124,8 +125,8 @@ static struct coop_waitq *queue_of(struct selection *s, int i)
     return c->kind == COOP_CASE_RECV ? &c->ch->receivers : &c->ch->senders;
 }
 
-/* Step 2. The index of a case that was ready after all, or -1: standing in all channels' queues. */
-static int stand_in_channels(struct selection *s, int start)
+/* All channels at the same moment. The index of a ready one, unlocked; or -1, locked. */
+static int try_all_channels(struct selection *s, int start)
 {
     struct coro *wake = NULL;
 
@@ -143,6 +144,16 @@ static int stand_in_channels(struct selection *s, int start)
         c->result = r;
         return i;
     }
+    return -1;
+}
+
+/* Step 2. The index of a case that was ready after all, or -1: standing in all channels' queues. */
+static int stand_in_channels(struct selection *s, int start)
+{
+    int ready = try_all_channels(s, start);
+
+    if (ready >= 0)
+        return ready;
     coop__wait_begin(s->coro, true);
     for (int i = 0; i < s->count; i++) {
         struct coop_case *c = &s->cases[i];
@@ -263,6 +274,19 @@ static int park_and_tell(struct selection *s)
     return r;
 }
 
+/* COOP_NOW, and one after the other was not ready: of several channels one may have become ready behind
+ * us while another ceased to be before us. */
+static int look_at_once(struct selection *s, int start)
+{
+    int channels = 0, i = -1;
+
+    for (int k = 0; k < s->count; k++)
+        channels += is_channel(&s->cases[k]) && s->cases[k].ch;
+    if (channels > 1 && (i = try_all_channels(s, start)) < 0)
+        unlock_all(s);
+    return i < 0 ? -EAGAIN : i;
+}
+
 static int select_slowly(struct coop_case *cases, int count, coop_nsec deadline, struct coro *g,
                          int start)
 {
@@ -280,7 +304,7 @@ static int select_slowly(struct coop_case *cases, int count, coop_nsec deadline,
     if (i >= 0)
         return i;
     if (deadline == COOP_NOW)
-        return -EAGAIN;
+        return look_at_once(&s, start);
     if (!g)
         return -EPERM;
     i = stand_in_channels(&s, start);
