@@ -145,12 +145,12 @@ CORO_TEST(stack, their_memory_goes_back_when_all_is_quiet)
     struct coop_scope scope;
 
     coop_scope_init(&scope, "burst", 0);
-    for (int i = 0; i < 4000; i++)
+    for (int i = 0; i < 2000; i++)
         CHECK(coop_go(&scope, touch, NULL) == 0);
     CHECK(coop_scope_wait(&scope) == 0);
-    while (resident_kib() > 40 * 1024) { /* the burst took a hundred MiB */
+    while (resident_kib() > 30 * 1024) { /* the burst took fifty MiB */
         CHECK(coop_now() < deadline);
-        coop_sleep_until(in_ms(1500));
+        coop_sleep_until(in_ms(1100));
     }
     return 0;
 }
