@@ -201,8 +201,8 @@ static void walk_tree(int sig, const char *pid, int depth)
         (void)walk_threads(sig, pid, depth);
 }
 
-/* Signals everything below us, as far as it can be seen.  A main that has been reaped is not below us
- * any more: by now its number may be anybody's. */
+/* Signals everything below us, as far as it can be seen.  A main that has been reaped is not
+ * below us any more: by now its number may be anybody's. */
 static void signal_tree(const struct init_reaper *reaper, int sig, bool main_lives)
 {
     if (getpid() == 1)

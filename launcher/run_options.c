@@ -131,8 +131,8 @@ static int splice(struct strlist *words, const char *fd, struct coop_err *err)
     return r;
 }
 
-/* Each option must find its arguments among the spliced words: the last one would swallow the '--' of
- * the command line otherwise, and the command's words were options. */
+/* Each option must find its arguments among the spliced words: the last one would swallow the
+ * '--' of the command line otherwise, and the command's words were options. */
 static int check_spliced(const struct strlist *words, size_t at, struct coop_err *err)
 {
     for (size_t length; at < words->count; at += length) {

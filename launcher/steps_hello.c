@@ -10,7 +10,8 @@
 #include <fcntl.h>
 
 /* PID 1 drops its power while we walk the steps since "split", and has long done so by now.  But on
- * a busy machine it may not have run at all yet: then it would be a way to power for the program. */
+ * a busy machine it may not have run at all yet: then it would be a way to power for the
+ * program. */
 static int await_reaper(struct child *c)
 {
     char byte;

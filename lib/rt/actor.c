@@ -9,13 +9,14 @@
  *      AT_REST --post--> [m1] --post--> [m2 m1] --taken--> NULL --empty--> AT_REST
  *         |  the poster that replaces the mark starts a coroutine
  *
- * Each message has two bits of its own: QUEUED, it is linked in an inbox or batch; WANTED, the handler
- * shall see it.  Posting sets both and links only when QUEUED was clear; taking it out clears both and
- * calls the handler only when WANTED was set; recalling clears WANTED.  So a timer can be stopped
- * while its message waits in the mailbox, and be set again, without ever being linked twice.
+ * Each message has two bits of its own: QUEUED, it is linked in an inbox or batch; WANTED, the
+ * handler shall see it.  Posting sets both and links only when QUEUED was clear; taking it out
+ * clears both and calls the handler only when WANTED was set; recalling clears WANTED.  So a
+ * timer can be stopped while its message waits in the mailbox, and be set again, without ever
+ * being linked twice.
  *
- * Posting must not fail, but a coroutine needs a stack: when there is none the actor joins a list, and the next
- * coroutine that ends leaves it its stack.
+ * Posting must not fail, but a coroutine needs a stack: when there is none the actor joins a
+ * list, and the next coroutine that ends leaves it its stack.
  */
 #include "rt/coro.h"
 

@@ -2,7 +2,8 @@
  * blocking.c - calls that hold their thread, and what becomes of the others meanwhile
  *
  *   eager       coop_block_begin() gives the processor away at once
- *   optimistic  coop_syscall_begin() leaves it where it is, marked; the monitor takes it when the call lasts
+ *   optimistic  coop_syscall_begin() leaves it where it is, marked; the monitor takes it when
+ *               the call lasts
  *   offload     a bounded pool of threads, for callers in thousands
  *
  * Coming back, the worker takes its old processor if that is still marked, else an idle one, else

@@ -11,9 +11,9 @@
  *   C2  so never both at once (but for entries that somebody else has woken already)
  *   C3  a closed channel has no waiters
  *
- * A sender that finds a receiver writes into the receiver's frame and never touches the ring; a receiver that
- * takes from a full ring moves the first waiting sender's value to the tail.  So values keep their order,
- * and nobody who comes later overtakes one who waits.
+ * A sender that finds a receiver writes into the receiver's frame and never touches the ring; a
+ * receiver that takes from a full ring moves the first waiting sender's value to the tail.  So
+ * values keep their order, and nobody who comes later overtakes one who waits.
  *
  * Claimed is not yet running: between the claim (under the lock) and the fire (after it) the
  * partner is ours, and its frame cannot go away (park.c).

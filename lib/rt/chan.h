@@ -22,7 +22,8 @@ struct coop_chan {
 /* What a look at a channel found, with its lock held. */
 enum { CHAN_WAIT = -1000 }; /* not ready */
 
-/* Try, under the lock. CHAN_WAIT, or what the call returns; *ret_wake is to be fired after the unlock. */
+/* Try, under the lock. CHAN_WAIT, or what the call returns; *ret_wake is to be fired after the
+ * unlock. */
 int coop__send_locked(struct coop_chan *ch, const void *value, struct coro **ret_wake);
 int coop__recv_locked(struct coop_chan *ch, void *ret_value, struct coro **ret_wake);
 

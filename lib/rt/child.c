@@ -3,21 +3,23 @@
  *
  * THE FACTS
  *   SIGCHLD coalesces: two thousand deaths can be one signal.  So it only means "look".
- *   waitid(P_ALL) walks all living children (400 us at 10 000): looking once per death is quadratic.
- *   A pid cannot be reused before we have reaped it: as long as the table has it, it is ours.
+ *   waitid(P_ALL) walks all living children (400 us at 10 000): looking once per death is
+ *   quadratic. A pid cannot be reused before we have reaped it: as long as the table has it, it
+ *   is ours.
  *
  * HOW IT LOOKS, on SIGCHLD
  *   1. the child the signal names, by its pid: the common case, one cheap call
  *   2. whoever else is dead, by P_ALL without reaping (WNOWAIT), DRAIN times at most
  *   3. still more: one pass over the table, by pid (0.8 us each), then P_ALL again for orphans
  *
- * A dead child that P_ALL shows is looked up first.  Known: reaped by wait4, its note filled, delivered.
- * Unknown while somebody is inside a spawn bracket: left alone, because it may be the one that is just being
- * announced; the end of the bracket looks again.  Unknown otherwise: an orphan, reaped and counted.
+ * A dead child that P_ALL shows is looked up first.  Known: reaped by wait4, its note filled,
+ * delivered. Unknown while somebody is inside a spawn bracket: left alone, because it may be
+ * the one that is just being announced; the end of the bracket looks again.  Unknown otherwise:
+ * an orphan, reaped and counted.
  *
  * LOCKS
- *   One, for the table.  Reaping happens under it, so that coop_child_kill(), which takes it too, never
- *   signals a pid that has been given back.
+ *   One, for the table.  Reaping happens under it, so that coop_child_kill(), which takes it
+ *   too, never signals a pid that has been given back.
  */
 #include "coop/child.h"
 

@@ -1,10 +1,10 @@
 /*
  * coro.c - the birth and death of coroutines, and what one may ask about itself
  *
- * A coroutine is born on a free stack (its struct is part of it), joins its scope, and goes to the slot
- * of its maker's processor: it runs next, while what it was given is in the cache.  When its
- * function returns it leaves the scope and picks a successor; the successor puts the stack back,
- * since nobody can free the ground he stands on.
+ * A coroutine is born on a free stack (its struct is part of it), joins its scope, and goes to
+ * the slot of its maker's processor: it runs next, while what it was given is in the cache.
+ * When its function returns it leaves the scope and picks a successor; the successor puts the
+ * stack back, since nobody can free the ground he stands on.
  */
 #include "rt/coro.h"
 

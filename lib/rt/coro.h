@@ -27,7 +27,8 @@ void coop__scope_root(struct coop_scope *scope, const char *name);
 /* Waits till a scope is empty, cancelled or not. */
 void coop__scope_drain(struct coop_scope *scope);
 
-/* Actors that wait for a stack: gets them going with this one if there are any. True: it was taken. */
+/* Actors that wait for a stack: gets them going with this one if there are any. True: it was
+ * taken. */
 bool coop__actor_feed(struct coro *g);
 /* At the start: actors that were posted to before. */
 void coop__actors_start(void);

@@ -1,10 +1,11 @@
 /*
  * deadlock.c - when all coroutines are asleep, and nothing can wake them
  *
- * Asked by the worker that is about to sleep in the poller without a timeout: it holds no lock and no processor,
- * and nobody else is awake.  What may still wake a coroutine is counted where it waits (runtime.outside):
- * descriptors, signals, children.  Daemons and actors do not count on either side: a
- * program that waits for an actor that waits for nothing is as dead as one without.
+ * Asked by the worker that is about to sleep in the poller without a timeout: it holds no lock
+ * and no processor, and nobody else is awake.  What may still wake a coroutine is counted where
+ * it waits (runtime.outside): descriptors, signals, children.  Daemons and actors do not count
+ * on either side: a program that waits for an actor that waits for nothing is as dead as one
+ * without.
  */
 #include "rt/ready.h"
 #include "rt/timer.h"
@@ -39,4 +40,5 @@ void coop__check_deadlock(coop_nsec first_timer)
     abort();
 }
 
-/* The sleep of the one worker that waits for descriptors and times. It has the seat and no processor. */
+/* The sleep of the one worker that waits for descriptors and times. It has the seat and no
+ * processor. */

@@ -1,8 +1,9 @@
 /*
  * desc.c - waiting for a descriptor without reading from it: coop_fd_wait() and select
  *
- * Each edge (poller.c) is reported once: "taken" follows "turn".  The first look at a descriptor registers it, and
- * then polls once, because epoll tells the state at registration as a first edge.
+ * Each edge (poller.c) is reported once: "taken" follows "turn".  The first look at a
+ * descriptor registers it, and then polls once, because epoll tells the state at registration
+ * as a first edge.
  */
 #include "rt/park.h"
 #include "rt/poller.h"

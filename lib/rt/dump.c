@@ -1,9 +1,10 @@
 /*
  * dump.c - who is there, and what are they waiting for (debug.h)
  *
- * Walks the slots of all stacks without stopping anybody: each field is read once, and a coroutine may have gone
- * on in between.  Good for people, not for decisions.  Allocates nothing, takes no lock but that of
- * the descriptor it writes to, so it also works in a report of a deadlock.
+ * Walks the slots of all stacks without stopping anybody: each field is read once, and a
+ * coroutine may have gone on in between.  Good for people, not for decisions.  Allocates
+ * nothing, takes no lock but that of the descriptor it writes to, so it also works in a report
+ * of a deadlock.
  */
 #include "coop/debug.h"
 

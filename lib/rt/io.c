@@ -1,8 +1,8 @@
 /*
  * io.c - calls that try, and park instead of blocking (io.h)
  *
- * Each is the same loop: note the edges seen so far, try, and when the kernel says EAGAIN wait for an edge
- * after those.  EINTR is tried again.
+ * Each is the same loop: note the edges seen so far, try, and when the kernel says EAGAIN wait
+ * for an edge after those.  EINTR is tried again.
  */
 #include "coop/io.h"
 

@@ -11,12 +11,12 @@
 /*
  * lock.h - the short lock under everything, and the futex below it
  *
- * Held for a few dozen instructions, never across a switch of stacks (I3 in sched.c).  One word, zero
- * is free, so that it can sit in public structs.  Spins briefly, then sleeps in the kernel: on a busy
- * machine the holder may have lost its CPU.
+ * Held for a few dozen instructions, never across a switch of stacks (I3 in sched.c).  One
+ * word, zero is free, so that it can sit in public structs.  Spins briefly, then sleeps in the
+ * kernel: on a busy machine the holder may have lost its CPU.
  *
- * Futexes do not go through the seam (base/sys.h): they are how our own threads meet, not something that
- * a test could want to answer.
+ * Futexes do not go through the seam (base/sys.h): they are how our own threads meet, not
+ * something that a test could want to answer.
  */
 static inline void coop__futex_wait(uint32_t *word, uint32_t seen, const struct timespec *delay)
 {

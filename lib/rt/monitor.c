@@ -5,7 +5,8 @@
  * goes idle: a burst of work shorter than the delay never wakes it, and an idle runtime has no
  * periodic wake-up at all.  Arming costs 0.3 us, once per burst.
  *
- * WHAT IT DOES, 10 ms after work began and as long as it goes on (20 us and doubling when brackets are in use)
+ * WHAT IT DOES, 10 ms after work began and as long as it goes on (20 us and doubling when
+ * brackets are in use)
  *   retakes   a processor whose worker has been in an optimistic bracket for a whole round
  *   wakes     another worker when work waits in the queue of one that computes on
  *   polls     descriptors when nobody has for 10 ms

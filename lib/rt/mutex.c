@@ -1,11 +1,12 @@
 /*
  * mutex.c - a lock that parks the coroutine
  *
- * The word: bit 0 locked, bit 1 somebody waits.  Locking and unlocking without a rival is one locked
- * instruction each.  With waiters, unlock hands the mutex to the first of them: no barging, so nobody starves
- * and a loop of lock and unlock cannot keep the others out.
+ * The word: bit 0 locked, bit 1 somebody waits.  Locking and unlocking without a rival is one
+ * locked instruction each.  With waiters, unlock hands the mutex to the first of them: no
+ * barging, so nobody starves and a loop of lock and unlock cannot keep the others out.
  *
- *   unlocked --lock--> LOCKED --others--> LOCKED|WAITERS --unlock--> handed to the first (stays LOCKED)
+ *   unlocked --lock--> LOCKED --others--> LOCKED|WAITERS --unlock--> handed to the first (stays
+ *   LOCKED)
  */
 #include "coop/sync.h"
 

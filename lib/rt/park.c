@@ -2,13 +2,13 @@
  * park.c - waiting, and being woken exactly once
  *
  * THE TENSION
- *   A coroutine in a wait stands in several places at once: in the queue of a channel (with select, of
- *   many), in a heap of timers, in a scope that may be cancelled.  All of them may want to wake it at the
- *   same moment, from other threads, even before it has left its stack.
+ *   A coroutine in a wait stands in several places at once: in the queue of a channel (with
+ *   select, of many), in a heap of timers, in a scope that may be cancelled.  All of them may
+ *   want to wake it at the same moment, from other threads, even before it has left its stack.
  *
  * WHAT WE DO
- *   One word per coroutine.  Who moves it from ARMED or PARKED to CLAIMED owns the wake-up; all others
- *   see that they came too late and go on to the next waiter.
+ *   One word per coroutine.  Who moves it from ARMED or PARKED to CLAIMED owns the wake-up; all
+ *   others see that they came too late and go on to the next waiter.
  *
  *              begin            off its stack (commit)
  *      NONE ----------> ARMED ---------------------------> PARKED
@@ -28,8 +28,9 @@
  * CANCELLING
  *   The canceller writes cancel and then looks at the word; the sleeper writes the word and
  *   then, in commit, looks at cancel.  One of them sees the other.
- *   When commit has published PARKED the coroutine may be woken, end, and be born again as another one,
- *   before the look at cancel: so the word counts the waits, and commit claims only the one it has parked.
+ *   When commit has published PARKED the coroutine may be woken, end, and be born again as
+ *   another one, before the look at cancel: so the word counts the waits, and commit claims
+ *   only the one it has parked.
  *
  * WHAT WE DID NOT DO
  *   Park with the object's lock held and unlock from the next stack (Go, our prototype): fast, but
@@ -46,8 +47,8 @@
 
 #define TURNS (~(WAIT_TURN - 1U)) /* WAIT_NONE is 0: what is left is the count */
 
-/* 'flags' must be set in the word, at the moment of the claim: the wait that a canceller has seen may be
- * over, and the next one may be one that cannot be cancelled. */
+/* 'flags' must be set in the word, at the moment of the claim: the wait that a canceller has
+ * seen may be over, and the next one may be one that cannot be cancelled. */
 static bool claim(struct coro *g, uint32_t flags)
 {
     uint32_t word = atomic_load(&g->wait);

@@ -26,7 +26,8 @@
 int coop__may_wait(struct coro *g);
 
 void coop__wait_begin(struct coro *g, bool cancellable);
-/* The wait is not needed after all; only when it is not cancellable and stands in no queue, or is over. */
+/* The wait is not needed after all; only when it is not cancellable and stands in no queue, or
+ * is over. */
 void coop__wait_abandon(struct coro *g);
 /* The same when it may have been claimed: waits for who did, if so. */
 void coop__wait_withdraw(struct coro *g);
@@ -44,8 +45,8 @@ void coop__wait_cancel(struct coro *g, int why);
 
 void coop__waitq_push(struct coop_waitq *q, struct waiter *w);
 void coop__waitq_remove(struct coop_waitq *q, struct waiter *w);
-/* The first that could be claimed, removed; others that somebody else has woken are removed on the way.  NULL:
- * nobody waits. */
+/* The first that could be claimed, removed; others that somebody else has woken are removed on
+ * the way.  NULL: nobody waits. */
 struct waiter *coop__waitq_claim(struct coop_waitq *q);
 
 #endif

@@ -16,16 +16,17 @@
  *     2. read: EAGAIN                        2. wake all waiters, post to all watches
  *     3. lock; turn moved? try again         3. unlock
  *     4. join the waiters, unlock, park
- *   An edge between 1 and 4 has moved the turn, one after 4 finds the waiter.  All waiters are woken, since
- *   one edge may stand for many connections or bytes; who finds nothing waits again.
+ *   An edge between 1 and 4 has moved the turn, one after 4 finds the waiter.  All waiters are
+ *   woken, since one edge may stand for many connections or bytes; who finds nothing waits
+ *   again.
  *
  * CLOSING
  *   Numbers are reused at once.  An event carries the generation that its number had when it was
  *   registered, and is dropped when that is over.
  *
  * WHO POLLS
- *   One worker without work sleeps here (sched.c), with the earliest timer as its timeout; busy ones look in
- *   every 256 picks.  coop__poll_kick() ends the sleep by an eventfd.
+ *   One worker without work sleeps here (sched.c), with the earliest timer as its timeout; busy
+ *   ones look in every 256 picks.  coop__poll_kick() ends the sleep by an eventfd.
  */
 #include "rt/poller.h"
 
@@ -208,7 +209,8 @@ static void drain_kicks(void)
     coop__signals_look();
 }
 
-/* epoll_pwait2, and where that is not to be had (old filters, valgrind) milliseconds, rounded up. */
+/* epoll_pwait2, and where that is not to be had (old filters, valgrind) milliseconds, rounded
+ * up. */
 static int wait_for_events(struct epoll_event *events, const struct timespec *limit)
 {
     int n = sys_epoll_pwait2(coop__rt.epoll_fd, events, EVENTS, limit, NULL), ms = -1;
@@ -307,7 +309,8 @@ int coop__desc_wait(struct desc *d, int dir, uint32_t turn, coop_nsec deadline)
 
 /* ---- closing ---- */
 
-/* Whoever closes a descriptor that is still watched gets no events of the next one with its number. */
+/* Whoever closes a descriptor that is still watched gets no events of the next one with its
+ * number. */
 static void forget_watches(struct desc *d)
 {
     struct coop_fdwatch *next;

@@ -13,8 +13,9 @@
 int coop__poller_start(void);
 void coop__poller_end(void);
 
-/* Waits till 'until' at most (COOP_NOW: looks only) and makes ready whoever waits for what happened.
- * 'sleeper': the caller has the poller's seat, kicks are meant for it.  Returns the number of events. */
+/* Waits till 'until' at most (COOP_NOW: looks only) and makes ready whoever waits for what
+ * happened. 'sleeper': the caller has the poller's seat, kicks are meant for it.  Returns the
+ * number of events. */
 int coop__poll(coop_nsec until, bool sleeper);
 
 /* Wakes the worker that sleeps in coop__poll(). Any thread. */

@@ -1,8 +1,8 @@
 /*
  * ready.c - making work: queues that anyone may push to, and waking somebody for what is in them
  *
- * The half of the scheduler that runs on the side of those who wake; sched.c has the essay and the half that
- * looks for work.  Here lives the first fence of "the one race".
+ * The half of the scheduler that runs on the side of those who wake; sched.c has the essay and
+ * the half that looks for work.  Here lives the first fence of "the one race".
  */
 #include "rt/ready.h"
 
@@ -153,8 +153,9 @@ static inline bool somebody_should_wake(void)
 }
 
 #ifdef COOP_MUTANT_NO_FENCE
-/* For the mutation check: without the fence a processor may look before its push is seen by others.  The
- * mutant looks before it pushes, with a gap, so that thousands of rounds show it, not billions. */
+/* For the mutation check: without the fence a processor may look before its push is seen by
+ * others.  The mutant looks before it pushes, with a gap, so that thousands of rounds show it,
+ * not billions. */
 static _Thread_local bool looked_early;
 #define BEFORE_PUSH()                                                                          \
     do {                                                                                       \

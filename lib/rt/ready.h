@@ -23,8 +23,8 @@ static inline void coop__full_fence(void)
 /* The first of the urgent queue, or NULL. */
 struct coro *coop__urgent_get(void);
 
-/* A share of the global queue for this processor (at most 'most' more into its ring); one of them is
- * returned. */
+/* A share of the global queue for this processor (at most 'most' more into its ring); one of
+ * them is returned. */
 struct coro *coop__global_share(struct proc *p, int most);
 
 /* What was made ready while w->collecting was set goes into run queues. */

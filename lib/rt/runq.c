@@ -2,18 +2,19 @@
  * runq.c - a processor's own queue: the only lock-free queue in the house
  *
  * A ring with two counters that only grow.  The owner alone moves 'tail'; 'head' is moved by
- * compare-and-swap, by the owner when it pops one and by thieves when they take many.  A thief copies
- * first and moves 'head' after: when the swap fails the copies are worth nothing and it tries
- * again.  That works because slots between head and tail are never rewritten: the owner writes at
- * tail, and tail - head <= 256.
+ * compare-and-swap, by the owner when it pops one and by thieves when they take many.  A thief
+ * copies first and moves 'head' after: when the swap fails the copies are worth nothing and it
+ * tries again.  That works because slots between head and tail are never rewritten: the owner
+ * writes at tail, and tail - head <= 256.
  *
  *      head                         tail
  *        |  oldest ......... newest   |
  *        +----------------------------+
  *        ^ owner pops, thieves take   ^ owner pushes
  *
- * Not a Chase-Lev deque: the owner takes the oldest, for fairness, so both ends of that would be the wrong ones.
- * The ring is bounded; the 257th coroutine moves half of the ring to the global queue, in order.
+ * Not a Chase-Lev deque: the owner takes the oldest, for fairness, so both ends of that would
+ * be the wrong ones. The ring is bounded; the 257th coroutine moves half of the ring to the
+ * global queue, in order.
  *
  * Source   Go's runq (bounded ring, steal half, runnext); no code taken.
  */

@@ -1,9 +1,9 @@
 /*
  * runtime.c - coop_main(): the runtime's life from start to end
  *
- * Starts stacks, processors, poller, signals and monitor, in that order; runs the root coroutine on the calling
- * thread's worker; when it, its scope and the daemons have ended, everything is taken down the other way round,
- * so that it can be started again.
+ * Starts stacks, processors, poller, signals and monitor, in that order; runs the root
+ * coroutine on the calling thread's worker; when it, its scope and the daemons have ended,
+ * everything is taken down the other way round, so that it can be started again.
  */
 #include "base/sys.h"
 #include "rt/coro.h"

@@ -18,16 +18,17 @@
  * WHAT WE DID NOT DO
  *   One global queue.       Simple, and every wake-up would fight for one lock.
  *   Hand the thread over.   Running the woken coroutine elsewhere at once loses its warm cache.
- *   Wake a worker per wake. A pair that talks would wake a thread for each word; so a coroutine that is woken
+ *   Wake a worker per wake. A pair that talks would wake a thread for each word; so a coroutine
+ *   that is woken
  *                           into an empty queue is left to its waker's worker.  If that one
  *                           computes on instead of waiting, the monitor notices (monitor.c).
  *
  * WHAT WE DO
  *   A parking coroutine picks its successor and jumps there at once, on its own stack; only when
  *   nothing is ready it jumps to the worker's own stack, which looks around (find_work): the
- *   clock, the global queue, the poller, the other processors' queues.  A worker that looks at others'
- *   queues is "spinning"; at most half of the busy ones do.  Whoever makes work wakes one sleeper, unless
- *   one is spinning already; a spinner that finds something wakes the next.
+ *   clock, the global queue, the poller, the other processors' queues.  A worker that looks at
+ *   others' queues is "spinning"; at most half of the busy ones do.  Whoever makes work wakes
+ *   one sleeper, unless one is spinning already; a spinner that finds something wakes the next.
  *
  * THE ONE RACE
  *   making work                           falling asleep
@@ -35,9 +36,9 @@
  *     2. full fence                         2. full fence
  *     3. nobody spins, a processor is       3. look into every queue once more
  *        idle: wake one
- *   Either the maker sees the idle processor and wakes somebody, or the sleeper sees the work.  Remove a
- *   fence and both may look away at once: tests/stress/lost_wakeup shows it (built with
- *   COOP_MUTANT_NO_FENCE it must fail).
+ *   Either the maker sees the idle processor and wakes somebody, or the sleeper sees the work.
+ *   Remove a fence and both may look away at once: tests/stress/lost_wakeup shows it (built
+ *   with COOP_MUTANT_NO_FENCE it must fail).
  *
  * ALWAYS TRUE
  *   I1  A coroutine is in exactly one place: a run queue, a wait, or running.

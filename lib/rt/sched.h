@@ -196,8 +196,8 @@ struct runtime {
 
 extern __attribute__((visibility("hidden"))) struct runtime coop__rt;
 
-/* The worker this thread is, or NULL in a foreign thread.  Never keep the answer across a call that may
- * park: the coroutine may go on elsewhere.  Out of line for that reason. */
+/* The worker this thread is, or NULL in a foreign thread.  Never keep the answer across a call
+ * that may park: the coroutine may go on elsewhere.  Out of line for that reason. */
 struct worker *coop__worker(void);
 void coop__set_worker(struct worker *w);
 
@@ -207,8 +207,8 @@ struct coro *coop__self(void);
 /* Says what was misused, and aborts. */
 _Noreturn void coop__misuse(const char *what);
 
-/* Compiled with COOP_CHAOS (tests/stress) the thread loses its CPU now and then in the places where a
- * race would be: nothing in a library that ships. */
+/* Compiled with COOP_CHAOS (tests/stress) the thread loses its CPU now and then in the places
+ * where a race would be: nothing in a library that ships. */
 #ifdef COOP_CHAOS
 void coop__chaos(void);
 #define RT_DELAY() coop__chaos()
@@ -258,7 +258,8 @@ void coop__signal_stack_end(struct worker *w);
 bool coop__worker_new(struct proc *p, bool spinning);
 /* A thread of ours with all signals blocked: 0 or -errno. */
 int coop__thread_new(pthread_t *ret_thread, void *(*fn)(void *), void *arg);
-/* Takes an idle worker that nobody has called out of use: its thread may end. False: it was called. */
+/* Takes an idle worker that nobody has called out of use: its thread may end. False: it was
+ * called. */
 bool coop__worker_retire(struct worker *w);
 /* How long a surplus worker stays idle before it retires; for tests, too. */
 extern _Atomic(coop_nsec) coop__idle_worker_life;

@@ -6,14 +6,15 @@
  *   owner    the coroutine that opened it, in whose frame it lives
  *   reason   why it is cancelled: a negative errno; the first one stays
  *
- * Cancelling writes the reason into every member, wakes those that wait (park.c), and goes on with the
- * inner scopes.  It is a level: a member's reason is never cleared, and who joins later inherits
- * it.  The owner is not a member of what it opened: it must be able to wait for the end.
+ * Cancelling writes the reason into every member, wakes those that wait (park.c), and goes on
+ * with the inner scopes.  It is a level: a member's reason is never cleared, and who joins
+ * later inherits it.  The owner is not a member of what it opened: it must be able to wait for
+ * the end.
  *
  * LOCKS
- *   Each scope has one, for its members, its inner scopes and its reason; taken from the outside inward.
- *   A scope leaves its parent before its frame ends, under the parent's lock, so that a canceller on its way
- *   inward never meets a dead one.
+ *   Each scope has one, for its members, its inner scopes and its reason; taken from the
+ *   outside inward. A scope leaves its parent before its frame ends, under the parent's lock,
+ *   so that a canceller on its way inward never meets a dead one.
  *
  * LAST ONE OUT
  *   The last member wakes the owner and must not touch the scope after that: the owner's frame

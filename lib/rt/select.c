@@ -2,17 +2,17 @@
  * select.c - wait for the first of several things
  *
  * HOW
- *   1. look  at each case, from a random one on: channels first without their lock (a closed, filled or waited-for
- *            channel shows), and lock only the one that seems ready
+ *   1. look  at each case, from a random one on: channels first without their lock (a closed,
+ *            filled or waited-for channel shows), and lock only the one that seems ready
  *   2. lock  all channels in the order of their addresses, so that two selects over the same
  *            channels cannot lock each other out; look again; stand in all queues; unlock
  *   3. stand in the queues of descriptors and children, each under its own lock
  *   4. park; whoever claims the coroutine decides the case
  *   5. leave the other queues
  *
- * Step 2 needs all locks at once: two selects that would meet on two channels must not each wait in one and look
- * at the other.  Steps 3 may claim the own coroutine when a descriptor is ready already: nobody else is
- * needed for that, so one lock at a time is enough.
+ * Step 2 needs all locks at once: two selects that would meet on two channels must not each
+ * wait in one and look at the other.  Steps 3 may claim the own coroutine when a descriptor is
+ * ready already: nobody else is needed for that, so one lock at a time is enough.
  *
  * "default" (COOP_NOW) is taken only if all channels were seen not ready at one and the same moment: after step 1
  * they are looked at once more under all locks.

@@ -1,15 +1,16 @@
 /*
  * signal.c - one signalfd, read by an urgent actor
  *
- * The signals that the program announced, and SIGCHLD, are blocked in all our threads, so that they stay pending
- * till the signalfd is read.  A thread that is not ours (a test runner's) may have them open and
- * would take them: so each also gets a handler, which does nothing but kick the signal again
- * into the runtime, through a flag and the poller's eventfd.
+ * The signals that the program announced, and SIGCHLD, are blocked in all our threads, so that
+ * they stay pending till the signalfd is read.  A thread that is not ours (a test runner's) may
+ * have them open and would take them: so each also gets a handler, which does nothing but kick
+ * the signal again into the runtime, through a flag and the poller's eventfd.
  *
  *      kernel --> signalfd --> watch --> actor "signals" --> channels, actors
  *                                                     `--> SIGCHLD: child.c
  *
- * The signalfd is opened at the first use, so that a program without signals has one descriptor less.
+ * The signalfd is opened at the first use, so that a program without signals has one descriptor
+ * less.
  */
 #include "coop/signal.h"
 

@@ -6,18 +6,18 @@
  *          per touched slot)
  *   slot   guard page | stack, growing down | struct coro
  *   guard  by MADV_GUARD_INSTALL (Linux 6.13): a mark in the page tables, no VMA, so that a
- *          million guarded stacks are a few dozen mappings.  Before 6.13 mprotect, which costs two VMAs each
- *          and ends at vm.max_map_count; so after GUARDS_BY_MPROTECT of them a canary word stands
- *          at the low end and is checked when a coroutine ends.
+ *          million guarded stacks are a few dozen mappings.  Before 6.13 mprotect, which costs
+ *          two VMAs each and ends at vm.max_map_count; so after GUARDS_BY_MPROTECT of them a
+ *          canary word stands at the low end and is checked when a coroutine ends.
  *
  * WHAT WE DID NOT DO
- *   mmap per stack: dies at 32 753 stacks.  malloc: no guard.  Growing stacks: C holds pointers into
- *   frames.
+ *   mmap per stack: dies at 32 753 stacks.  malloc: no guard.  Growing stacks: C holds pointers
+ *   into frames.
  *
  * Free slots are kept hot, newest first: at the processor (no lock), beyond that in one list.
  * Memory goes back by MADV_DONTNEED, never when a coroutine ends (1.7 us), only when the
- * monitor finds nothing to do.  The guard survives that.  MADV_FREE would leave the RSS looking leaked,
- * which is wrong for a supervisor whose own memory is watched.
+ * monitor finds nothing to do.  The guard survives that.  MADV_FREE would leave the RSS looking
+ * leaked, which is wrong for a supervisor whose own memory is watched.
  */
 #include "rt/stack.h"
 

@@ -10,7 +10,8 @@
  * parked coroutine costs one page of memory and nothing from malloc.
  */
 
-/* Prepares for stacks of 'size' bytes (0: the default); probes what kind of guard the kernel has. */
+/* Prepares for stacks of 'size' bytes (0: the default); probes what kind of guard the kernel
+ * has. */
 void coop__stacks_start(size_t size);
 /* For tests: if not 0, no guards by madvise, and so many by mprotect, as before Linux 6.13. */
 extern _Atomic(unsigned) coop__old_guards;

@@ -6,9 +6,9 @@
 /*
  * switch.h - jumping between stacks, and telling the tools about it
  *
- * The address sanitizer must know which stack it is on, the thread sanitizer sees each coroutine as a
- * fiber, and valgrind wants stacks registered.  Without the hooks all three report nonsense.
- * Under a sanitizer a stack is larger: reports are printed on it.
+ * The address sanitizer must know which stack it is on, the thread sanitizer sees each
+ * coroutine as a fiber, and valgrind wants stacks registered.  Without the hooks all three
+ * report nonsense. Under a sanitizer a stack is larger: reports are printed on it.
  */
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -52,7 +52,8 @@ _Noreturn void coop__born(struct worker *w, struct coro *g);
 
 enum { SWITCH_LIVING, SWITCH_DYING };
 
-/* From 'from' (the caller's) to 'to'.  Returns, when somebody jumps back, the worker it is on now. */
+/* From 'from' (the caller's) to 'to'.  Returns, when somebody jumps back, the worker it is on
+ * now. */
 static inline __attribute__((always_inline)) struct worker *
 coop__jump(struct worker *w, struct coro *from, struct coro *to, int how)
 {

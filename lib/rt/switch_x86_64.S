@@ -4,16 +4,17 @@
  *     struct worker *coop__switch(void **save_sp, void *to_sp, struct worker *w)
  *                                  rdi             rsi          rdx
  *
- * Pushes what the ABI says a function must preserve, stores the stack pointer, takes the other one and
- * pops the same.  The worker travels in rdx and comes back in rax: the coroutine that
- * wakes up learns from it on which thread it is, and need not read a thread-local (whose address the
- * compiler may have kept from the thread it was on before).
+ * Pushes what the ABI says a function must preserve, stores the stack pointer, takes the other
+ * one and pops the same.  The worker travels in rdx and comes back in rax: the coroutine that
+ * wakes up learns from it on which thread it is, and need not read a thread-local (whose
+ * address the compiler may have kept from the thread it was on before).
  *
- * Ends in pop and jmp, not ret: the processor's return predictor expects the caller of *this* call and
- * is wrong at every switch (measured 2.9 ns against 11.8).
+ * Ends in pop and jmp, not ret: the processor's return predictor expects the caller of *this*
+ * call and is wrong at every switch (measured 2.9 ns against 11.8).
  *
- * The floating-point control words are not saved (4 ns): a coroutine must not change rounding modes across a
- * wait.  The .cfi lines let gdb walk out of a parked coroutine once it is given the saved sp.
+ * The floating-point control words are not saved (4 ns): a coroutine must not change rounding
+ * modes across a wait.  The .cfi lines let gdb walk out of a parked coroutine once it is given
+ * the saved sp.
  */
         .text
         .globl coop__switch

@@ -1,9 +1,10 @@
 /*
  * sync.c - semaphore, wait group, condition, once, read-write lock
  *
- * All the same shape: a short lock, a count, and a queue of waiters (park.h).  What is waited for is handed over
- * to the woken coroutine by the one that wakes it: nobody wakes up to find that another was faster.
- * mutex.c differs, since its uncontended path must not take the short lock.
+ * All the same shape: a short lock, a count, and a queue of waiters (park.h).  What is waited
+ * for is handed over to the woken coroutine by the one that wakes it: nobody wakes up to find
+ * that another was faster. mutex.c differs, since its uncontended path must not take the short
+ * lock.
  */
 #include "coop/sync.h"
 
@@ -12,7 +13,8 @@
 
 #include <errno.h>
 
-/* Joins 'q' with 'lock' held; returns unlocked. 0, -ETIMEDOUT or the reason; then it has left the queue. */
+/* Joins 'q' with 'lock' held; returns unlocked. 0, -ETIMEDOUT or the reason; then it has left
+ * the queue. */
 static int stand(uint32_t *lock, struct coop_waitq *q, struct waiter *w,
                  enum wait_reason reason, coop_nsec deadline, bool cancellable)
 {

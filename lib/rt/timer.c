@@ -1,15 +1,17 @@
 /*
  * timer.c - points in time, in a heap per processor
  *
- * A 4-ary heap: half the depth of a binary one, and four children share a cache line.  Equal times fire in
- * the order in which they were set (a running number breaks ties).  A heap never moves: it is a
- * reservation of address space that is touched as it grows, so that setting a timer cannot fail.
+ * A 4-ary heap: half the depth of a binary one, and four children share a cache line.  Equal
+ * times fire in the order in which they were set (a running number breaks ties).  A heap never
+ * moves: it is a reservation of address space that is touched as it grows, so that setting a
+ * timer cannot fail.
  *
  * WHO LOOKS
- *   A busy worker every 32 picks and whenever its queue is empty; the worker that sleeps in the poller has the
- *   earliest time of all heaps as its timeout, and wakes to fire what other, busy processors neglect.
- *   Who sets a timer that is earlier than the sleeper's timeout kicks it (poller.c): set, then
- *   read poll_until; the sleeper writes poll_until, then reads the heaps.  One of them sees the other.
+ *   A busy worker every 32 picks and whenever its queue is empty; the worker that sleeps in the
+ *   poller has the earliest time of all heaps as its timeout, and wakes to fire what other,
+ *   busy processors neglect. Who sets a timer that is earlier than the sleeper's timeout kicks
+ *   it (poller.c): set, then read poll_until; the sleeper writes poll_until, then reads the
+ *   heaps.  One of them sees the other.
  *
  * Also here: coop_timer, the public one, that posts to an actor.
  */

@@ -14,7 +14,8 @@
 int coop__timers_start(struct proc *p);
 void coop__timers_end(void);
 
-/* node->fire runs at 'when' or soon after, under the heap's lock: it must not block, nor touch timers. */
+/* node->fire runs at 'when' or soon after, under the heap's lock: it must not block, nor touch
+ * timers. */
 void coop__timer_add(struct coop_timer_node *node, coop_nsec when,
                      void (*fire)(struct coop_timer_node *));
 /* True: it was still to come. */

@@ -1,8 +1,8 @@
 /*
  * watch.c - edges of a descriptor as messages to an actor (coop/actor.h, the part on descriptors)
  *
- * A watch is linked to its descriptor (poller.c) and posts at each edge; events that were not taken yet gather in
- * it.  At the start it posts once if there may have been an edge before.
+ * A watch is linked to its descriptor (poller.c) and posts at each edge; events that were not
+ * taken yet gather in it.  At the start it posts once if there may have been an edge before.
  */
 #include "rt/poller.h"
 

@@ -1,12 +1,14 @@
 /*
  * worker.c - threads: making them, and retiring them
  *
- * The thread that calls coop_main() is the first worker.  Others are made when a processor has work and no worker
- * (sched.c), up to a limit.  The kernel may refuse a thread: then the processor stays in the idle list with
- * its queue, and the next worker that comes back takes it up.  Nothing is lost, it is only later.
+ * The thread that calls coop_main() is the first worker.  Others are made when a processor has
+ * work and no worker (sched.c), up to a limit.  The kernel may refuse a thread: then the
+ * processor stays in the idle list with its queue, and the next worker that comes back takes it
+ * up.  Nothing is lost, it is only later.
  *
- * Every thread of ours blocks all signals but those that mean "this instruction failed"; the first one
- * leaves open what the program did not ask for, so that their default actions still work.
+ * Every thread of ours blocks all signals but those that mean "this instruction failed"; the
+ * first one leaves open what the program did not ask for, so that their default actions still
+ * work.
  */
 #include "base/sys.h"
 #include "rt/switch.h"

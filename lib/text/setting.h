@@ -41,8 +41,8 @@
  * A KEY AND ITS FLAG.  `MemoryMax` is `--memory-max`: a dash before a capital that follows a
  * small letter or a digit, and before the last capital of a run that goes on in small letters;
  * a run stays one word: LimitNOFILE --limit-nofile, NoNewPrivileges --no-new-privileges,
- * OOMScoreAdjust --oom-score-adjust, CPUQuota --cpu-quota.  Where the rule reads badly (UMask) the row gives
- * its own 'flag'; "" means the key has none.
+ * OOMScoreAdjust --oom-score-adjust, CPUQuota --cpu-quota.  Where the rule reads badly (UMask)
+ * the row gives its own 'flag'; "" means the key has none.
  *
  * REPEATED KEYS.  Of a single value the last one counts; a list grows.  An empty value puts a
  * single value back to its fallback and empties a list (systemd's rule).

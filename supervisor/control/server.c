@@ -217,8 +217,8 @@ static int shares_namespace(pid_t pid, const char *kind)
     return r < 0 ? r : ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
 }
 
-/* A peer that we may not look at is boxed, too: hiding (not being dumpable) must not help.  Only the
- * real root is beyond an ordinary user's looking. */
+/* A peer that we may not look at is boxed, too: hiding (not being dumpable) must not help.
+ * Only the real root is beyond an ordinary user's looking. */
 static bool is_boxed(const struct control *control, const struct ucred *peer)
 {
     int user, pid;

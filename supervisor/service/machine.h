@@ -19,8 +19,9 @@
  * others by the spawner, a small single-threaded helper, one at a time.
  *
  * Threads   machine_open and machine_close in the daemon's coroutine; the rest through the ops.
- * Limits    MACHINE_TURNS_MAX launches at the same time, MACHINE_LIGHT_MAX light ones among them: the
- *           governor on start storms, and the ceiling for the descriptors of launches under way.
+ * Limits    MACHINE_TURNS_MAX launches at the same time, MACHINE_LIGHT_MAX light ones among
+ *           them: the governor on start storms, and the ceiling for the descriptors of launches
+ *           under way.
  */
 enum { MACHINE_LIGHT_MAX = 4, MACHINE_TURNS_MAX = 16 };
 

@@ -1,8 +1,8 @@
 /*
  * chaos.c - what RT_DELAY() does in a runtime built with COOP_CHAOS
  *
- * Mostly nothing; now and then the thread spins for some microseconds or gives up its CPU, so that the
- * others get through the window that it has opened.
+ * Mostly nothing; now and then the thread spins for some microseconds or gives up its CPU, so
+ * that the others get through the window that it has opened.
  */
 #include "rt/sched.h"
 

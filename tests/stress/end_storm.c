@@ -1,8 +1,8 @@
 /*
  * end_storm.c - coop_main() ends while daemons post, timers fire and handlers run
  *
- * Whatever was started must have ended when coop_main() returns: no handler is left in the middle, and none
- * begins after the last one was waited for.  Then everything starts again.
+ * Whatever was started must have ended when coop_main() returns: no handler is left in the
+ * middle, and none begins after the last one was waited for.  Then everything starts again.
  */
 #include "stress/stress.h"
 

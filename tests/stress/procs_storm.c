@@ -1,9 +1,9 @@
 /*
  * procs_storm.c - the number of processors changes under full load
  *
- * Sleepers, brackets of both kinds and those that only yield, while a changer draws the number of processors
- * anew all the time.  Every timer must fire though its processor may be out of use, or held by one who
- * computes; nobody may be forgotten in a queue.
+ * Sleepers, brackets of both kinds and those that only yield, while a changer draws the number
+ * of processors anew all the time.  Every timer must fire though its processor may be out of
+ * use, or held by one who computes; nobody may be forgotten in a queue.
  */
 #include "stress/stress.h"
 

@@ -1,9 +1,10 @@
 /*
  * reborn.c - a wake-up that is meant for one life must not hit the next
  *
- * Victims are cancelled in the very moment in which they go to sleep, end, and leave their slot to coroutines
- * of a scope that nobody cancels.  Those must never hear of it.  Half of the victims begin waits that turn out
- * to be needless (a child that is none), so that a canceller may catch them there.
+ * Victims are cancelled in the very moment in which they go to sleep, end, and leave their slot
+ * to coroutines of a scope that nobody cancels.  Those must never hear of it.  Half of the
+ * victims begin waits that turn out to be needless (a child that is none), so that a canceller
+ * may catch them there.
  */
 #include "stress/stress.h"
 

@@ -378,8 +378,8 @@ Test(run, tmpfs_ends_at_its_bytes_and_at_its_files)
     SAYS("ends");
 }
 
-/* Root with CAP_SYS_PTRACE may write to PID 1's memory and so become it: then PID 1 must be no way to
- * more power than the command has. */
+/* Root with CAP_SYS_PTRACE may write to PID 1's memory and so become it: then PID 1 must be no
+ * way to more power than the command has. */
 Test(run, who_enters_the_reaper_gains_nothing)
 {
     if (geteuid() != 0)
