@@ -4,6 +4,7 @@
 #   banned    calls of banned.txt, and errno where no API reports through it
 #   words     notes to oneself, paths of somebody's machine
 #   sizes     functions over 80 lines, files over 800 (over 450: a warning)
+#   width     lines of code and comment over 100 columns; rows of hand-drawn tables are free
 #   coverage  tests/coverage.tsv is whole, and every test it names exists
 #   headers   each header compiles alone, and twice
 # Needs sh and awk only.  The rules apply to what lies below ROOT; tests/house/bad is full of
@@ -68,6 +69,10 @@ words() {
 
 sizes() {
     awk -v function_max=80 -v file_warn=450 -v file_max=800 -f "$here/sizes.awk" $(sources tests)
+}
+
+width() {
+    awk -v columns=100 -f "$here/width.awk" $(sources tests) $(find lib -name '*.S')
 }
 
 headers() {

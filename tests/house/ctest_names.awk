@@ -1,6 +1,14 @@
 # ctest_names.awk - the names of tests that CMakeLists.txt files give, also those of a foreach
 #   awk -f ctest_names.awk CMakeLists.txt...      add_test(NAME x) and coop_plain_test(x)
 { sub(/#.*/, "") }
+# A list that a foreach may run over by its name; on one line.
+match($0, /^ *set\([a-z_]+ [a-z0-9_ ]+\)/) {
+    list = $0
+    sub(/^ *set\(/, "", list)
+    sub(/\).*/, "", list)
+    at = index(list, " ")
+    lists["${" substr(list, 1, at - 1) "}"] = substr(list, at + 1)
+}
 /foreach\(/ {
     collecting = 1
     words = ""
@@ -12,6 +20,9 @@ collecting {
         next
     collecting = 0
     sub(/\).*/, "", words)
+    for (called in lists)
+        if ((at = index(words, called)) > 0)
+            words = substr(words, 1, at - 1) lists[called] substr(words, at + length(called))
     count = split(words, item, " ") # the first is the variable
     next
 }
