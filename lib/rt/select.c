@@ -14,8 +14,8 @@
  * wait in one and look at the other.  Steps 3 may claim the own coroutine when a descriptor is
  * ready already: nobody else is needed for that, so one lock at a time is enough.
  *
- * "default" (COOP_NOW) is taken only if all channels were seen not ready at one and the same moment: after step 1
- * they are looked at once more under all locks.
+ * "default" (COOP_NOW) is taken only if all channels were seen not ready at one and the same
+ * moment: after step 1 they are looked at once more under all locks.
  */
 #include "coop/select.h"
 
@@ -274,8 +274,8 @@ static int park_and_tell(struct selection *s)
     return r;
 }
 
-/* COOP_NOW, and one after the other was not ready: of several channels one may have become ready behind
- * us while another ceased to be before us. */
+/* COOP_NOW, and one after the other was not ready: of several channels one may have become ready
+ * behind us while another ceased to be before us. */
 static int look_at_once(struct selection *s, int start)
 {
     int channels = 0, i = -1;

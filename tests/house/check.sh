@@ -2,8 +2,8 @@
 # check.sh CHECK ROOT [CC] - does the tree keep the house rules?
 #   layers    #include lines follow layers.txt
 #   banned    calls of banned.txt, and errno where no API reports through it
-#   words     notes to oneself, paths of somebody's machine
 #             (lib/rt/signal.c: a handler keeps the errno of whom it interrupts)
+#   words     notes to oneself, paths of somebody's machine
 #   sizes     functions over 80 lines, files over 800 (over 450: a warning)
 #   width     lines of code and comment over 100 columns; rows of hand-drawn tables are free
 #   coverage  tests/coverage.tsv is whole, and every test it names exists
