@@ -28,8 +28,10 @@ void survivors_add(void *arg, const struct survivor *survivor)
     struct survivors *all = arg;
     struct survivor *grown = realloc(all->list, (all->count + 1) * sizeof *grown);
 
-    if (!grown)
+    if (!grown) {
+        all->partial = true;
         return;
+    }
     all->list = grown;
     grown[all->count++] = *survivor;
 }
@@ -40,18 +42,19 @@ void survivors_done(struct survivors *all)
     *all = (struct survivors){0};
 }
 
-/* A pidfd of the recorded process, or -1 when it is gone (or somebody else has its number). */
+/* A pidfd of the recorded process; -ESRCH when it is gone (or somebody else has its number);
+ * another error when that cannot be told. */
 static int open_survivor(const struct survivor *s)
 {
     int fd = sys_pidfd_open(s->top_pid, 0);
 
-    if (fd < 0)
-        return -1;
+    if (fd < 0) /* anything else: the number is that of a thread now */
+        return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? fd : -ESRCH;
     /* 0 is "could not be read", then or now: that proves nothing. */
     if (s->start_ticks != 0 && journal_start_ticks(s->top_pid) == s->start_ticks)
         return fd;
     sys_close(fd);
-    return -1;
+    return -ESRCH;
 }
 
 static void ask(const struct survivor *s, int fd, const struct machine *machine)
@@ -77,7 +80,8 @@ static bool wait_gone(int fd, coop_nsec deadline)
     return fd < 0 || coop_fd_wait(fd, COOP_IN, deadline) > 0;
 }
 
-static void end_leaf(const struct machine *machine, const char *path)
+/* Whether it is empty now. */
+static bool end_leaf(const struct machine *machine, const char *path)
 {
     SCOPED_FD watch = launch_cgroup_watch(&machine->cgroups, path);
     coop_nsec deadline = coop_after(coop_now(), ADOPT_PATIENCE);
@@ -92,20 +96,21 @@ static void end_leaf(const struct machine *machine, const char *path)
             break;
     if (watch >= 0)
         coop_fd_forget(watch);
-    launch_cgroup_remove(&machine->cgroups, path);
+    return launch_cgroup_remove(&machine->cgroups, path) == 0;
 }
 
 struct leftovers {
     const struct machine *machine;
     char tree[32]; /* "coop-4711/": the dead coopd's */
+    int left;      /* leaves that could not be emptied */
 };
 
 static void end_if_ours(const char *path, void *arg)
 {
-    const struct leftovers *left = arg;
+    struct leftovers *left = arg;
 
     if (str_starts_with(path, left->tree))
-        end_leaf(left->machine, path);
+        left->left += !end_leaf(left->machine, path);
 }
 
 static void let_go(int *fd)
@@ -122,8 +127,14 @@ static int end_listed(struct survivors *all, struct machine *machine, int *fds)
 
     for (size_t i = 0; i < all->count; i++) {
         fds[i] = open_survivor(&all->list[i]);
-        if (fds[i] < 0)
+        if (fds[i] < 0) {
+            if (fds[i] == -ESRCH)
+                continue;
+            log_error("adopt", "%s: cannot tell whether process %d still runs: %s",
+                      all->list[i].name, all->list[i].top_pid, coop_strerror(fds[i]));
+            left++;
             continue;
+        }
         log_warn("adopt", "%s: process %d was left running by an earlier coopd: ending it",
                  all->list[i].name, all->list[i].top_pid);
         ask(&all->list[i], fds[i], machine);
@@ -147,14 +158,16 @@ int survivors_end(struct survivors *all, struct machine *machine, struct coop_er
     SCOPED_FREE int *fds = calloc(all->count + 1, sizeof *fds);
     int left;
 
-    if (!fds)
+    if (!fds || all->partial)
         return coop_fail(err, COOP_E_LIMIT, "no memory for the survivors");
     left = end_listed(all, machine, fds);
     if (machine->has_cgroups && all->coopd > 0) {
         struct leftovers theirs = {.machine = machine};
 
         str_format(theirs.tree, sizeof theirs.tree, "coop-%d/", (int)all->coopd);
-        launch_cgroups_leftover(&machine->cgroups, end_if_ours, &theirs);
+        if (launch_cgroups_leftover(&machine->cgroups, end_if_ours, &theirs) < 0)
+            left++;
+        left += theirs.left;
     }
     if (left == 0)
         return 0;

@@ -19,7 +19,8 @@
 struct survivors {
     struct survivor *list;
     size_t count;
-    pid_t coopd; /* whose they were; 0: nobody's */
+    bool partial; /* there are more than the list has room for */
+    pid_t coopd;  /* whose they were; 0: nobody's */
 };
 
 /* For journal_read(): adds one. */

@@ -35,7 +35,10 @@ struct journal {
     struct map running; /* name -> struct entry */
     int fd;
     size_t size;
-    bool broken; /* the last write failed, and that was told */
+    bool broken;  /* the last write failed: write it anew */
+    bool told;    /* ... and the log knows */
+    bool torn;    /* the file ends in the middle of a line */
+    bool partial; /* 'running' lacks something: the file knows more than we do, keep it */
     char path[512];
     char boot_id[40];
 };
@@ -83,6 +86,7 @@ struct replay {
     size_t count;
     const char *boot_id;
     bool other_boot;
+    bool no_memory;
     pid_t coopd;
 };
 
@@ -113,10 +117,12 @@ static bool replay_run(struct replay *r, const char *body)
     if (r->other_boot)
         return true;
     grown = realloc(r->found, (r->count + 1) * sizeof *grown);
-    if (grown) {
-        r->found = grown;
-        grown[r->count++] = s;
+    if (!grown) {
+        r->no_memory = true;
+        return true;
     }
+    r->found = grown;
+    grown[r->count++] = s;
     return true;
 }
 
@@ -139,12 +145,12 @@ static bool replay_line(struct replay *r, const char *body)
     return false;
 }
 
-size_t journal_replay(const char *text, size_t size, const char *boot_id,
-                      void (*fn)(void *arg, const struct survivor *survivor), void *arg,
-                      pid_t *ret_coopd)
+ssize_t journal_replay(const char *text, size_t size, const char *boot_id,
+                       void (*fn)(void *arg, const struct survivor *survivor), void *arg,
+                       pid_t *ret_coopd)
 {
     struct replay r = {.boot_id = boot_id};
-    size_t damaged = 0;
+    ssize_t damaged = 0;
 
     while (size > 0) {
         const char *end = memchr(text, '\n', size);
@@ -158,9 +164,11 @@ size_t journal_replay(const char *text, size_t size, const char *boot_id,
         text += len;
         size -= len;
     }
-    for (size_t i = 0; i < r.count; i++)
+    for (size_t i = 0; i < r.count && !r.no_memory; i++)
         fn(arg, &r.found[i]);
     free(r.found);
+    if (r.no_memory)
+        return -ENOMEM;
     *ret_coopd = r.coopd;
     return damaged;
 }
@@ -191,49 +199,64 @@ static void read_boot_id(char ret_id[40])
     ret_id[n > 0 ? n : 0] = '\0';
 }
 
-/* Everything, or what could be read of it. */
-static char *read_all(int fd, size_t *ret_size)
+/* Everything, or -errno: half a journal would be believed. */
+static int read_all(int fd, char **ret_text, size_t *ret_size)
 {
     size_t size = 0, room = 64 * 1024;
-    char *text = malloc(room);
+    SCOPED_FREE char *text = malloc(room);
 
-    while (text && size < READ_MAX) {
-        ssize_t n;
-        char *grown;
+    while (text) {
+        ssize_t n = sys_read(fd, text + size, room - size);
 
+        if (n == -EINTR)
+            continue;
+        if (n < 0)
+            return (int)n;
+        if (n == 0) {
+            *ret_size = size;
+            *ret_text = ptr_take(&text);
+            return 0;
+        }
+        size += (size_t)n;
+        if (size == READ_MAX)
+            return -EFBIG;
         if (size == room) {
-            grown = realloc(text, room *= 2);
+            char *grown = realloc(text, room *= 2);
+
             if (!grown)
-                break;
+                return -ENOMEM;
             text = grown;
         }
-        n = sys_read(fd, text + size, room - size);
-        if (n <= 0)
-            break;
-        size += (size_t)n;
     }
-    *ret_size = text ? size : 0;
-    return text;
+    return -ENOMEM;
 }
 
 static void tell_broken(struct journal *j, int sys)
 {
-    if (!j->broken)
+    if (!j->told)
         log_warn("journal",
                  "cannot write '%s': %s; a coopd that is killed now will not know "
                  "what it had started",
                  j->path, coop_strerror(sys));
-    j->broken = true;
+    j->broken = j->told = true;
 }
 
+/* What did not go in whole gets an end of its own, or it would take the next line with it. */
 static void write_line(struct journal *j, const char *line)
 {
-    ssize_t n = sys_write(j->fd, line, strlen(line));
+    size_t len = strlen(line);
+    ssize_t n = 0;
 
-    if (n < 0)
-        tell_broken(j, (int)n);
-    else
+    if (j->torn)
+        j->torn = sys_write(j->fd, "\n", 1) != 1;
+    if (!j->torn)
+        n = sys_write(j->fd, line, len);
+    if (n > 0)
         j->size += (size_t)n;
+    if (n == (ssize_t)len)
+        return;
+    j->torn = j->torn || n > 0;
+    tell_broken(j, n < 0 ? (int)n : -ENOSPC);
 }
 
 /* A new file beside the old one, then in its place. */
@@ -242,6 +265,8 @@ static int rewrite(struct journal *j, struct coop_err *err)
     char fresh[600], line[LINE_MAX], body[128];
     struct entry *entry;
     int r, old = j->fd;
+    size_t old_size = j->size;
+    bool old_torn = j->torn;
 
     str_format(fresh, sizeof fresh, "%s.new", j->path);
     r = sys_openat(AT_FDCWD, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
@@ -249,7 +274,7 @@ static int rewrite(struct journal *j, struct coop_err *err)
         return coop_fail_sys(err, r, "journal '%s'", fresh);
     j->fd = r;
     j->size = 0;
-    j->broken = false;
+    j->broken = j->torn = false;
     snprintf(body, sizeof body, "boot %s %d", j->boot_id[0] ? j->boot_id : "-", getpid());
     make_line(line, body);
     write_line(j, line);
@@ -258,11 +283,18 @@ static int rewrite(struct journal *j, struct coop_err *err)
     r = j->broken ? -EIO : sys_renameat(AT_FDCWD, fresh, AT_FDCWD, j->path);
     if (r < 0) {
         sys_close(j->fd);
+        sys_unlinkat(AT_FDCWD, fresh, 0);
         j->fd = old;
+        j->size = old_size;
+        j->torn = old_torn;
+        j->broken = true;
         return coop_fail_sys(err, r, "journal '%s'", j->path);
     }
     if (old >= 0)
         sys_close(old);
+    if (j->told)
+        log_info("journal", "'%s' is whole again", j->path);
+    j->told = false;
     return 0;
 }
 
@@ -271,31 +303,41 @@ static void append(struct journal *j, const char *line)
     struct coop_err err = {0};
 
     write_line(j, line);
-    if ((j->size > JOURNAL_MAX || j->broken) && rewrite(j, &err) < 0)
+    if ((j->size > JOURNAL_MAX || j->broken) && !j->partial && rewrite(j, &err) < 0)
         tell_broken(j, err.sys);
 }
 
 /* ---- the public calls ---- */
 
-void journal_read(const char *state_dir, void (*fn)(void *arg, const struct survivor *survivor),
-                  void *arg, pid_t *ret_coopd)
+int journal_read(const char *state_dir, void (*fn)(void *arg, const struct survivor *survivor),
+                 void *arg, pid_t *ret_coopd, struct coop_err *err)
 {
     char path[512], boot_id[40];
     SCOPED_FREE char *text = NULL;
-    size_t size, damaged;
+    size_t size = 0;
+    ssize_t r;
     SCOPED_FD fd = -1;
 
     *ret_coopd = 0;
     if (str_format(path, sizeof path, "%s/journal", state_dir) < 0)
-        return; /* journal_open() says so */
-    fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
-    text = fd < 0 ? NULL : read_all(fd, &size);
-    if (!text)
-        return;
-    read_boot_id(boot_id);
-    damaged = journal_replay(text, size, boot_id, fn, arg, ret_coopd);
-    if (damaged)
-        log_warn("journal", "'%s': %zu damaged lines were skipped", path, damaged);
+        return coop_fail(err, COOP_E_LIMIT, "journal: the path is too long");
+    r = fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+    if (r == -ENOENT)
+        return 0;
+    if (r >= 0)
+        r = read_all(fd, &text, &size);
+    if (r >= 0) {
+        read_boot_id(boot_id);
+        r = journal_replay(text, size, boot_id, fn, arg, ret_coopd);
+    }
+    if (r < 0) {
+        coop_fail_sys(err, (int)r, "journal '%s'", path);
+        return coop_hint(err, "it tells which services of an earlier coopd still run; make it "
+                              "readable, or end them by hand and remove it");
+    }
+    if (r > 0)
+        log_warn("journal", "'%s': %zd damaged lines were skipped", path, r);
+    return 0;
 }
 
 int journal_open(struct journal **ret_journal, const char *state_dir, struct coop_err *err)
@@ -321,12 +363,16 @@ static void remember(struct journal *j, const char *name, const char *line)
     struct entry *entry = calloc(1, sizeof *entry + strlen(line) + 1);
 
     free(map_remove(&j->running, name));
-    if (!entry)
+    if (!entry) {
+        j->partial = true;
         return;
+    }
     str_copy(entry->name, sizeof entry->name, name);
     memcpy(entry->line, line, strlen(line) + 1);
-    if (map_put(&j->running, entry->name, entry) < 0)
+    if (map_put(&j->running, entry->name, entry) < 0) {
+        j->partial = true;
         free(entry);
+    }
 }
 
 void journal_run(struct journal *j, const char *name, const struct holder *holder)

@@ -40,15 +40,16 @@ struct survivor {
 
 /* Pure: what still ran at the end of this text, on this boot ("" : any).  Calls 'fn' for each;
  * '*ret_coopd' is the PID of the coopd that wrote it, 0 for none or another boot.  Returns the
- * number of lines that are damaged and were skipped. */
-size_t journal_replay(const char *text, size_t size, const char *boot_id,
-                      void (*fn)(void *arg, const struct survivor *survivor), void *arg,
-                      pid_t *ret_coopd);
+ * number of lines that are damaged and were skipped; -ENOMEM: who survived is not known. */
+ssize_t journal_replay(const char *text, size_t size, const char *boot_id,
+                       void (*fn)(void *arg, const struct survivor *survivor), void *arg,
+                       pid_t *ret_coopd);
 
 /* The same for <state_dir>/journal, which stays as it is: who is killed while the survivors are
- * being ended leaves the next one the same list. */
-void journal_read(const char *state_dir, void (*fn)(void *arg, const struct survivor *survivor),
-                  void *arg, pid_t *ret_coopd);
+ * being ended leaves the next one the same list.  No journal: nobody survived.  One that is there and
+ * cannot be read is an error: to start anyway would run what it tells of twice. */
+int journal_read(const char *state_dir, void (*fn)(void *arg, const struct survivor *survivor),
+                 void *arg, pid_t *ret_coopd, struct coop_err *err);
 
 /* Begins a new one in its place: what the old one told of must be ended. */
 int journal_open(struct journal **ret_journal, const char *state_dir, struct coop_err *err);

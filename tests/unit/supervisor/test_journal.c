@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -26,7 +27,7 @@ static void on_survivor(void *arg, const struct survivor *survivor)
     strcat(found, " ");
 }
 
-static size_t replay(size_t length)
+static ssize_t replay(size_t length)
 {
     pid_t coopd;
 
@@ -74,7 +75,7 @@ Test(journal, survivors_are_runs_without_an_end)
 Test(journal, a_torn_last_line_is_told_and_does_no_harm)
 {
     for (size_t cut = 0; cut <= size; cut++) {
-        size_t damaged = replay(cut);
+        ssize_t damaged = replay(cut);
 
         cr_expect(damaged <= 1, "cut at %zu", cut);
         cr_expect(survivors <= 3);
@@ -85,13 +86,29 @@ Test(journal, no_changed_byte_is_believed)
 {
     for (size_t i = 0; i < size; i++) {
         char was = text[i];
-        size_t damaged;
+        ssize_t damaged;
 
         text[i] = (char)(was ^ 1);
         damaged = replay(size);
         cr_expect(damaged >= 1 || was == '\n', "byte %zu", i);
         text[i] = was;
     }
+}
+
+Test(journal, one_that_cannot_be_read_is_an_error_and_none_is_not)
+{
+    char place[] = "/tmp/coop-journal-XXXXXX", path[128];
+    struct coop_err err = {0};
+    pid_t coopd;
+
+    cr_assert_not_null(mkdtemp(place));
+    cr_expect_eq(journal_read(place, on_survivor, NULL, &coopd, &err), 0);
+    snprintf(path, sizeof path, "%s/journal", place);
+    cr_assert_eq(mkdir(path, 0700), 0); /* opens, and cannot be read: also for root */
+    cr_expect_eq(journal_read(place, on_survivor, NULL, &coopd, &err), -1);
+    cr_expect(strstr(err.text, path));
+    rmdir(path);
+    rmdir(place);
 }
 
 Test(journal, the_start_time_of_a_process_is_its_second_name)
