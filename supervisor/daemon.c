@@ -173,10 +173,11 @@ static int open_world(struct daemon *daemon, struct coop_err *err)
 static int take_over(struct daemon *daemon, struct coop_err *err)
 {
     struct survivors survivors = {0};
-    int r;
+    int r = journal_read(daemon->options->state_dir, survivors_add, &survivors,
+                         &survivors.coopd, err);
 
-    journal_read(daemon->options->state_dir, survivors_add, &survivors, &survivors.coopd);
-    r = survivors_end(&survivors, &daemon->machine, err);
+    if (r == 0)
+        r = survivors_end(&survivors, &daemon->machine, err);
     survivors_done(&survivors);
     if (r == 0)
         r = journal_open(&daemon->journal, daemon->options->state_dir, err);
@@ -265,16 +266,21 @@ static void serve(struct daemon *daemon)
 
 /* ---- stopping ---- */
 
-static size_t stop_all(struct daemon *daemon, struct coop_chan *replies)
+/* How many will reply. */
+static size_t stop_all(struct daemon *daemon, struct coop_chan **ret_replies)
 {
-    const struct svc_command stop = {.kind = CMD_STOP, .reply = replies};
+    struct svc_command stop = {.kind = CMD_STOP};
     struct svc *svc;
     size_t asked = 0;
 
+    coop_mutex_lock(&daemon->lock); /* a reload may still be on its way */
+    stop.reply = coop_chan_new(sizeof(struct svc_reply), daemon->services.count + 1);
     for (size_t i = 0; (svc = map_next(&daemon->services, &i)) != NULL;)
         svc_announce(svc, CMD_STOP);
     for (size_t i = 0; (svc = map_next(&daemon->services, &i)) != NULL;)
         asked += svc_command_announced(svc, &stop) == 0;
+    coop_mutex_unlock(&daemon->lock);
+    *ret_replies = stop.reply;
     return asked;
 }
 
@@ -283,8 +289,10 @@ static void hurry_all(struct daemon *daemon)
     struct svc *svc;
 
     log_warn("coopd", "asked again: killing what still runs");
+    coop_mutex_lock(&daemon->lock);
     for (size_t i = 0; (svc = map_next(&daemon->services, &i)) != NULL;)
         svc_hurry(svc);
+    coop_mutex_unlock(&daemon->lock);
 }
 
 static void wait_all(struct daemon *daemon, struct coop_chan *replies, size_t waiting)
@@ -325,12 +333,16 @@ static void stop_services(struct daemon *daemon)
 {
     struct event event = {.kind = EVENT_SHUTDOWN};
     struct coop_chan *replies;
+    size_t waiting;
 
     atomic_store(&daemon->world.closing, true);
     bus_publish(daemon->world.bus, &event);
-    replies = coop_chan_new(sizeof(struct svc_reply), daemon->services.count + 1);
-    wait_all(daemon, replies, stop_all(daemon, replies));
+    waiting = stop_all(daemon, &replies);
+    wait_all(daemon, replies, waiting);
     coop_chan_unref(replies);
+    /* All are down, so a reload that waited for one of them ends now; it must not be cut off. */
+    coop_mutex_lock(&daemon->reloading);
+    coop_mutex_unlock(&daemon->reloading);
 }
 
 static void close_all(struct daemon *daemon)

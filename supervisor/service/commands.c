@@ -272,20 +272,6 @@ void svc_announce(struct svc *svc, enum svc_command_kind kind)
         atomic_fetch_add(&svc->leaving, 1);
 }
 
-int svc_command_announced(struct svc *svc, const struct svc_command *command)
-{
-    struct command_msg *mail = calloc(1, sizeof *mail);
-
-    if (!mail)
-        return -ENOMEM;
-    coop_msg_init(&mail->msg, MSG_COMMAND);
-    mail->command = *command;
-    if (command->reply)
-        coop_chan_ref(command->reply);
-    coop_post(&svc->actor, &mail->msg);
-    return 0;
-}
-
 static void unannounce(struct svc *svc, enum svc_command_kind kind)
 {
     if (kind == CMD_START || kind == CMD_RESTART)
@@ -294,13 +280,24 @@ static void unannounce(struct svc *svc, enum svc_command_kind kind)
         atomic_fetch_sub(&svc->leaving, 1);
 }
 
+int svc_command_announced(struct svc *svc, const struct svc_command *command)
+{
+    struct command_msg *mail = calloc(1, sizeof *mail);
+
+    if (!mail) {
+        unannounce(svc, command->kind);
+        return -ENOMEM;
+    }
+    coop_msg_init(&mail->msg, MSG_COMMAND);
+    mail->command = *command;
+    if (command->reply)
+        coop_chan_ref(command->reply);
+    coop_post(&svc->actor, &mail->msg);
+    return 0;
+}
+
 int svc_command(struct svc *svc, const struct svc_command *command)
 {
-    int r;
-
     svc_announce(svc, command->kind);
-    r = svc_command_announced(svc, command);
-    if (r < 0)
-        unannounce(svc, command->kind);
-    return r;
+    return svc_command_announced(svc, command);
 }

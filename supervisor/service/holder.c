@@ -45,11 +45,12 @@ static void stop_watch(struct holder *holder)
     holder->watch_fd = -1;
 }
 
+/* Only what is known to be empty is: out of descriptors is no such knowledge. */
 static bool cgroup_is_empty(const struct machine *machine, const char *path)
 {
     SCOPED_FD fd = launch_cgroup_watch(&machine->cgroups, path);
 
-    return fd < 0 || launch_cgroup_populated(fd) <= 0;
+    return fd == -ENOENT || fd == -ENODEV || (fd >= 0 && launch_cgroup_populated(fd) == 0);
 }
 
 /* Takes the note out of its pipe, if it has come. */
@@ -87,7 +88,7 @@ static void news(struct spawn *spawn, struct holder *holder, int kind_top,
     coop_fdwatch_take(&holder->watch);
     if (holder->held_by == HELD_BY_SUBREAPER) {
         take_note(holder);
-    } else if (launch_cgroup_populated(holder->watch_fd) <= 0) {
+    } else if (launch_cgroup_populated(holder->watch_fd) == 0) {
         holder->empty = true;
         stop_watch(holder);
     }

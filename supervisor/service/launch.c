@@ -13,6 +13,9 @@
 #include "coop/coro.h"
 #include "journal.h"
 
+/* Datagrams read in one go; more than a socket's queue holds (net.unix.max_dgram_qlen). */
+enum { NOTIFY_BURST = 1024 };
+
 /* ---- descriptors ---- */
 
 static uid_t uid_of(const struct svc_spec *spec)
@@ -88,8 +91,8 @@ static int open_notify(struct svc *svc, struct spawn_order *order, struct coop_e
     if (notify_open(&svc->notify, svc->world->run_dir, svc->spec->name,
                     svc->spec->launch.private_network, &svc->actor, MSG_NOTIFY, err) < 0)
         return -1;
-    while (notify_next(&svc->notify, &stale)) /* last words of an earlier life */
-        ;
+    for (int i = 0; i < NOTIFY_BURST && notify_next(&svc->notify, &stale); i++)
+        ; /* last words of an earlier life */
     order->notify = svc->notify.address;
     return 0;
 }
@@ -99,7 +102,7 @@ static int open_notify(struct svc *svc, struct spawn_order *order, struct coop_e
 static void begin_life(struct svc *svc)
 {
     svc->ending = (struct ending){0};
-    svc->stop_asked = svc->main_told = svc->was_ready = false;
+    svc->stop_asked = svc->main_told = svc->was_ready = svc->refusal_told = false;
     svc->view.status[0] = '\0';
     if (svc->command == 0)
         window_note(&svc->window, coop_now(), (unsigned)svc->spec->limit_burst);
@@ -193,6 +196,9 @@ static bool may_speak(const struct svc *svc, const struct notify_message *messag
 static void on_message(struct svc *svc, const struct notify_message *message)
 {
     if (message->too_long || !may_speak(svc, message)) {
+        if (svc->refusal_told)
+            return; /* anybody may send, and as fast as they like: the log is not theirs */
+        svc->refusal_told = true;
         log_warn("notify", "%s: a message from process %d is %s", svc->view.name,
                  message->sender,
                  message->too_long ? "too long, refused" : "refused (NotifyAccess=)");
@@ -218,21 +224,24 @@ static void on_message(struct svc *svc, const struct notify_message *message)
 void svc_on_notify(struct svc *svc)
 {
     struct notify_message message;
+    int read = 0;
 
     if (svc->notify.fd < 0)
         return;
     coop_fdwatch_take(&svc->notify.watch);
-    while (notify_next(&svc->notify, &message))
+    for (; read < NOTIFY_BURST && notify_next(&svc->notify, &message); read++)
         if (!svc->holder.empty && !svc->holder.main_gone)
             on_message(svc, &message);
+    if (read == NOTIFY_BURST) /* who talks without end waits for its turn, like everybody */
+        coop_post(&svc->actor, &svc->notify.watch.msg);
 }
 
 /* ---- the end ---- */
 
 void svc_take_next_spec(struct svc *svc)
 {
-    if (!svc->next || !svc->holder.empty)
-        return;
+    if (!svc->next || !svc->holder.empty || svc_place_state(svc->view.place) == ST_STARTING)
+        return; /* between two commands: svc->command counts in the old one */
     svc_spec_unref(svc->spec);
     svc->spec = svc->next;
     svc->next = NULL;

@@ -439,6 +439,10 @@ static void free_svc(struct svc *svc)
     struct svc_world *world = svc->world;
 
     let_go(svc);
+    if (svc->holder.held_by != HELD_BY_NOTHING) { /* stuck: its line stays in the journal */
+        coop_child_forget(&svc->holder.child);
+        world->spawn->ops->clear(world->spawn, svc->spec, &svc->holder);
+    }
     coop_timer_done(&svc->timer);
     coop_actor_done(&svc->actor);
     board_give(world->board, svc->slot);

@@ -22,6 +22,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,6 +43,7 @@ struct launch {
     struct launch_plan *plan;
     struct launch_io io;
     char cgroup[LAUNCH_CGROUP_PATH];
+    char *leaf; /* the same, for the holder */
     int note_fd, cgroup_fd;
     int note_end; /* where a subreaper's note comes out */
     enum svc_held_by held_by;
@@ -143,6 +146,9 @@ static int enter_cgroup(struct launch *l, struct coop_err *err)
 
     if (launch_cgroup_make(&l->machine->cgroups, l->order->spec->name, l->cgroup, err) < 0)
         return -1;
+    l->leaf = strdup(l->cgroup);
+    if (!l->leaf)
+        return coop_fail(err, COOP_E_LIMIT, "cgroup '%s': no memory", l->cgroup);
     r = l->cgroup_fd = launch_cgroup_enter(&l->machine->cgroups, l->cgroup);
     if (r < 0)
         return coop_fail_sys(err, r, "cgroup '%s'", l->cgroup);
@@ -181,15 +187,18 @@ static int watch(struct launch *l, const struct launch_child *child, struct hold
     const struct spawn_order *order = l->order;
     int r = coop_child_watch(&holder->child, child->pid, order->actor, order->kind_top);
 
-    if (r < 0)
+    if (r < 0) { /* nobody would hear of its end */
+        if (l->held_by == HELD_BY_CGROUP)
+            launch_cgroup_kill(&l->machine->cgroups, l->cgroup);
+        sys_kill(child->pid, SIGKILL);
         return coop_fail_sys(err, r, "process %d", child->pid);
+    }
     holder->held_by = l->held_by;
     holder->top_pid = child->pid;
     holder->main_pid = child->main_pid;
     holder->lost = child->lost | launch_plan_lost(l->plan);
     holder->notes = l->note_fd >= 0 && l->held_by != HELD_BY_SUBREAPER;
-    if (l->held_by == HELD_BY_CGROUP)
-        holder->cgroup = strdup(l->cgroup);
+    holder->cgroup = ptr_take(&l->leaf);
     if (l->held_by != HELD_BY_SUBREAPER)
         return 0;
     r = coop_fdwatch_start(&holder->watch, l->note_end, COOP_IN, order->actor,
@@ -365,6 +374,7 @@ int machine_launch(struct spawn *spawn, const struct spawn_order *order, struct 
         sys_close(l.cgroup_fd);
     if (failed && l.cgroup[0])
         launch_cgroup_remove(&l.machine->cgroups, l.cgroup);
+    free(l.leaf);
     launch_plan_free(l.plan);
     launch_spec_done(&l.spec);
     if (failed)

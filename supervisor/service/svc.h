@@ -101,12 +101,13 @@ struct svc {
     struct output *output;
     struct waiter *waiters;
     unsigned waiter_count;
-    unsigned command; /* which ExecStart= runs */
-    bool again;       /* a restart was asked for: down is not the end */
-    bool stop_asked;  /* this life ends because somebody wanted it */
-    bool main_told;   /* the end of main has been turned into an event */
-    bool was_ready;   /* in this life */
-    bool stir;        /* neighbours must look */
+    unsigned command;  /* which ExecStart= runs */
+    bool again;        /* a restart was asked for: down is not the end */
+    bool stop_asked;   /* this life ends because somebody wanted it */
+    bool main_told;    /* the end of main has been turned into an event */
+    bool was_ready;    /* in this life */
+    bool refusal_told; /* a notify message of a stranger, in this life */
+    bool stir;         /* neighbours must look */
 };
 
 /* One reference and a slot on the board, or NULL. */
@@ -116,7 +117,7 @@ struct svc *svc_new(struct svc_world *world, struct svc_spec *spec);
 int svc_change(struct svc *svc, struct svc_spec *spec, struct svc_links *links);
 
 /* Counts a command that is about to be posted, so that neighbours wait for it; then
- * svc_command_announced() posts it. For many services at once. */
+ * svc_command_announced() posts it, or takes it back (-ENOMEM). For many services at once. */
 void svc_announce(struct svc *svc, enum svc_command_kind kind);
 int svc_command_announced(struct svc *svc, const struct svc_command *command);
 
