@@ -107,14 +107,17 @@ static void print_failure(struct run *run, const json_t *result)
 {
     const char *name = show_text(result, "service"), *message = show_text(result, "message");
     bool started = run->options->verb->id == CTL_START || run->options->verb->id == CTL_RESTART;
-    json_t *lines = started ? last_lines(run, name, HINT_LINES) : NULL;
+    bool hint = show_text(result, "hint")[0] != '\0';
+    json_t *lines = started && !hint ? last_lines(run, name, HINT_LINES) : NULL;
     struct coop_err err = {0};
     size_t i;
     json_t *line;
 
     coop_fail(&err, COOP_E_CHILD, "%s: %s", name,
               message[0] ? message : show_text(result, "result"));
-    if (json_array_size(lines) > 0)
+    if (hint)
+        coop_hint(&err, "%s", show_text(result, "hint"));
+    else if (json_array_size(lines) > 0)
         coop_hint(&err, "the last lines of 'coopctl logs %s':", name);
     print_error(&err);
     json_array_foreach(lines, i, line)
@@ -308,7 +311,9 @@ static enum ctl_exit unreached(const char *socket_path, struct coop_err *err)
     if (denied)
         coop_hint(err, "only root and the user who runs coopd may use '%s'", socket_path);
     else
-        coop_hint(err, "start coopd, or name its socket with --socket or COOP_SOCKET");
+        coop_hint(err,
+                  "start coopd, or name its socket with --socket or COOP_SOCKET (one that is "
+                  "still ending what a killed coopd left does not listen yet)");
     print_error(err);
     return denied ? CTL_EXIT_UNKNOWN : CTL_EXIT_UNREACHED;
 }

@@ -26,6 +26,8 @@ static void reply(struct svc *svc, struct coop_chan *to, uint64_t tag, enum svc_
         return;
     str_copy(answer.name, sizeof answer.name, svc->view.name);
     str_copy(answer.text, sizeof answer.text, text);
+    if (result == SVC_FAILED)
+        str_copy(answer.hint, sizeof answer.hint, svc->launch_hint);
     coop_send(to, &answer, COOP_NOW);
 }
 
@@ -125,7 +127,8 @@ void svc_settle(struct svc *svc)
 static void want_up(struct svc *svc)
 {
     svc->view.wanted_up = true;
-    svc->view.restarts = 0;
+    if (!svc_is_running(svc) && svc->view.place != AT_BACKOFF)
+        svc->view.restarts = 0;
     if (svc->view.place == AT_FAILED)
         window_clear(&svc->window);
     svc_feed(svc, EV_WANT_UP, NULL);

@@ -103,7 +103,7 @@ static void begin_life(struct svc *svc)
 {
     svc->ending = (struct ending){0};
     svc->stop_asked = svc->main_told = svc->was_ready = svc->refusal_told = false;
-    svc->view.status[0] = '\0';
+    svc->view.status[0] = svc->launch_hint[0] = '\0';
     if (svc->command == 0)
         window_note(&svc->window, coop_now(), (unsigned)svc->spec->limit_burst);
     if (svc->view.until == 0)
@@ -119,7 +119,7 @@ static void tell_lost(struct svc *svc)
     str_copy(event.service, sizeof event.service, svc->view.name);
     launch_guards_text(svc->holder.lost, event.why, sizeof event.why);
     bus_publish(svc->world->bus, &event);
-    log_info("service", "%s: runs without %s: this machine refuses", svc->view.name, event.why);
+    log_warn("service", "%s: runs without %s: this machine refuses", svc->view.name, event.why);
 }
 
 static void tell_started(struct svc *svc)
@@ -171,6 +171,7 @@ enum svc_event svc_launch(struct svc *svc, char *ret_detail, size_t size)
         if (svc->world->journal)
             journal_end(svc->world->journal, svc->view.name);
         coop_while(&err, "%s", svc->view.name);
+        str_copy(svc->launch_hint, sizeof svc->launch_hint, err.hint);
         log_err(LOG_LEVEL_ERROR, "service", &err);
         str_copy(ret_detail, size, err.text + strlen(svc->view.name) + 2);
         event = svc_verdict(svc, ret_detail, size);

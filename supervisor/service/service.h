@@ -59,6 +59,7 @@ struct svc_reply {
     enum svc_place place; /* where the service was when the reply was made               */
     char name[80];
     char text[400]; /* one sentence in the user's words; "" with SVC_OK                  */
+    char hint[240]; /* what to do about a launch that failed; "" for none                */
 };
 
 /* Posts a command. 0; -ENOMEM (and then no reply comes). */

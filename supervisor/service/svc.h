@@ -96,6 +96,8 @@ struct svc {
     struct svc_view view; /* our copy of what is on the board */
     struct holder holder;
     struct ending ending;
+    char launch_hint
+        [240]; /* why the last launch failed, in terms of what to do; "" when it did not */
     struct start_window window;
     struct notify notify;
     struct output *output;

@@ -150,14 +150,14 @@ static const char *result_word(enum svc_result result)
 }
 
 static void add_result(json_t *results, const char *name, const char *word,
-                       enum svc_place place, const char *message)
+                       enum svc_place place, const char *message, const char *hint)
 {
     json_array_append_new(
-        results,
-        json_pack("{s:s, s:s, s:s, s:s, s:o}", "service", name, "result", word, "state",
-                  svc_state_word(svc_place_state(place)), "substate", svc_place_sub(place),
-                  "message",
-                  message[0] ? varlink_string(message, strlen(message)) : json_null()));
+        results, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "service", name, "result", word,
+                           "state", svc_state_word(svc_place_state(place)), "substate",
+                           svc_place_sub(place), "message",
+                           message[0] ? varlink_string(message, strlen(message)) : json_null(),
+                           "hint", hint[0] ? varlink_string(hint, strlen(hint)) : json_null()));
 }
 
 static void add_reply(struct action *action, json_t *results, const struct svc_reply *reply)
@@ -167,7 +167,7 @@ static void add_reply(struct action *action, json_t *results, const struct svc_r
     action->answered[reply->tag] = true;
     action->pending--;
     add_result(results, svc_name(action->targets.at[reply->tag]), result_word(reply->result),
-               reply->place, reply->text);
+               reply->place, reply->text, reply->hint);
 }
 
 /* All replies that are there already. */
@@ -191,7 +191,7 @@ static void add_missing(struct action *action, json_t *results, const char *word
         if (action->answered[i])
             continue;
         board_read(board, svc_slot(action->targets.at[i]), &view);
-        add_result(results, svc_name(action->targets.at[i]), word, view.place, message);
+        add_result(results, svc_name(action->targets.at[i]), word, view.place, message, "");
     }
     action->pending = 0;
 }
