@@ -46,8 +46,8 @@ ssize_t journal_replay(const char *text, size_t size, const char *boot_id,
                        pid_t *ret_coopd);
 
 /* The same for <state_dir>/journal, which stays as it is: who is killed while the survivors are
- * being ended leaves the next one the same list.  No journal: nobody survived.  One that is there and
- * cannot be read is an error: to start anyway would run what it tells of twice. */
+ * being ended leaves the next one the same list.  No journal: nobody survived.  One that is
+ * there and cannot be read is an error: to start anyway would run what it tells of twice. */
 int journal_read(const char *state_dir, void (*fn)(void *arg, const struct survivor *survivor),
                  void *arg, pid_t *ret_coopd, struct coop_err *err);
 

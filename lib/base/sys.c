@@ -56,6 +56,14 @@ void sys_install(const struct sys_ops *ops)
     sys_current = ops ? ops : &sys_kernel;
 }
 
+void sys_write_in_handler(int fd, const void *bytes, size_t size)
+{
+    int kept = errno;
+
+    (void)sys_write(fd, bytes, size);
+    errno = kept;
+}
+
 uint64_t sys_random(void)
 {
     uint64_t number = 0;

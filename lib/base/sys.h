@@ -162,6 +162,9 @@ static inline coop_nsec sys_now(void)
     return now.tv_sec * COOP_NSEC_PER_SEC + now.tv_nsec;
 }
 
+/* A write(2) for signal handlers: the errno of the code that was interrupted stays. */
+void sys_write_in_handler(int fd, const void *bytes, size_t size);
+
 /* A random number, from the source in force: the kernel's, or a test's seed. */
 uint64_t sys_random(void);
 

@@ -102,11 +102,9 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
 static void on_stray(int signo)
 {
     uint64_t one = 1;
-    int kept = errno; /* of the code that we interrupt */
 
     atomic_fetch_or(&stray, COOP_SIGNAL(signo));
-    sys_write(coop__rt.kick_fd, &one, sizeof one);
-    errno = kept;
+    sys_write_in_handler(coop__rt.kick_fd, &one, sizeof one);
 }
 
 void coop__signals_look(void)
