@@ -274,13 +274,8 @@ static int park_and_tell(struct selection *s)
     return r;
 }
 
-<<<<<<< HEAD
 /* COOP_NOW, and one after the other was not ready: of several channels one may have become ready
  * behind us while another ceased to be before us. */
-=======
-/* COOP_NOW, and one after the other was not ready: of several channels one may have become
- * ready behind us while another ceased to be before us. */
->>>>>>> 280825f (rt: a stray signal's handler keeps errno through the seam)
 static int look_at_once(struct selection *s, int start)
 {
     int channels = 0, i = -1;
