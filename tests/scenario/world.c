@@ -176,10 +176,13 @@ static int make_private(struct world *w, const char *bin, struct coop_err *err)
 static int make_plain(struct world *w, const char *bin, struct coop_err *err)
 {
     const char *tmp = getenv("TMPDIR");
+    SCOPED_FREE char *whole = realpath(bin, NULL); /* we leave the folder we were called in */
 
-    if (strlen(bin) >= sizeof w->bin || (tmp && strlen(tmp) > 40))
-        return coop_fail(err, COOP_E_RANGE, "path too long: '%s' or TMPDIR", bin);
-    strcpy(w->bin, bin);
+    if (!whole)
+        return coop_fail_sys(err, errno, "find '%s'", bin);
+    if (strlen(whole) >= sizeof w->bin || (tmp && strlen(tmp) > 40))
+        return coop_fail(err, COOP_E_RANGE, "path too long: '%s' or TMPDIR", whole);
+    strcpy(w->bin, whole);
     snprintf(w->dir, sizeof w->dir, "%.40s/scn.XXXXXX", tmp ? tmp : "/tmp");
     if (!mkdtemp(w->dir))
         return coop_fail_sys(err, errno, "make '%s'", w->dir);
