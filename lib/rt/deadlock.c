@@ -7,6 +7,7 @@
  * on either side: a program that waits for an actor that waits for nothing is as dead as one
  * without.
  */
+#include "rt/poller.h"
 #include "rt/ready.h"
 #include "rt/timer.h"
 
@@ -42,3 +43,14 @@ void coop__check_deadlock(coop_nsec first_timer)
 
 /* The sleep of the one worker that waits for descriptors and times. It has the seat and no
  * processor. */
+
+/* The worker in the poller has looked while we still held a processor, and saw somebody awake: it must
+ * look again, or nobody ever does. */
+void coop__recheck_deadlock(void)
+{
+    if (coop__rt.foreign_wakes || coop__rt.outside || coop__rt.blocked || coop__rt.over ||
+        coop__rt.alive == 0 || coop__rt.idle_procs_count < coop__rt.procs_count ||
+        coop__timers_first() != COOP_FOREVER)
+        return;
+    coop__poll_kick();
+}

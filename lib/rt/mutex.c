@@ -93,19 +93,27 @@ bool coop_mutex_trylock(struct coop_mutex *m)
     return try_free(m);
 }
 
+/* Whoever finds it unlocked may free it at once.  So when the waiters have all given up, the mutex is
+ * marked as ours alone under its short lock, and the last touch is the one that opens it. */
 static void unlock_slowly(struct coop_mutex *m)
 {
-    struct waiter *w;
+    for (;;) {
+        uint32_t alone = LOCKED;
+        struct waiter *w;
 
-    coop__lock(&m->lock);
-    w = coop__waitq_claim(&m->waiters);
-    if (!w)
-        __atomic_store_n(&m->state, 0, __ATOMIC_RELEASE);
-    else if (!m->waiters.head)
-        __atomic_store_n(&m->state, LOCKED, __ATOMIC_RELEASE);
-    coop__unlock(&m->lock);
-    if (w)
-        coop__wait_fire(w->coro);
+        coop__lock(&m->lock);
+        w = coop__waitq_claim(&m->waiters);
+        if (!w || !m->waiters.head)
+            __atomic_store_n(&m->state, LOCKED, __ATOMIC_RELEASE);
+        coop__unlock(&m->lock);
+        if (w) {
+            coop__wait_fire(w->coro);
+            return;
+        }
+        if (__atomic_compare_exchange_n(&m->state, &alone, 0, false, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED))
+            return;
+    }
 }
 
 void coop_mutex_unlock(struct coop_mutex *m)

@@ -35,5 +35,6 @@ bool coop__work_in_sight(void);
 
 /* Every coroutine waits: reports it if nothing can ever wake one (deadlock.c). */
 void coop__check_deadlock(coop_nsec first_timer);
+void coop__recheck_deadlock(void);
 
 #endif

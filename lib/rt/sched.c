@@ -400,6 +400,8 @@ static bool rest(struct worker *w)
             return true;
         }
     }
+    if (!seat)
+        coop__recheck_deadlock();
     return coop__worker_sleep(w);
 }
 
