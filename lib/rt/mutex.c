@@ -93,8 +93,8 @@ bool coop_mutex_trylock(struct coop_mutex *m)
     return try_free(m);
 }
 
-/* Whoever finds it unlocked may free it at once.  So when the waiters have all given up, the mutex is
- * marked as ours alone under its short lock, and the last touch is the one that opens it. */
+/* Whoever finds it unlocked may free it at once.  So when the waiters have all given up, the mutex
+ * is marked as ours alone under its short lock, and the last touch is the one that opens it. */
 static void unlock_slowly(struct coop_mutex *m)
 {
     for (;;) {
