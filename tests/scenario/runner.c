@@ -189,8 +189,8 @@ static int tell(struct scn *s, int result)
     return result == SCN_FAILED ? EXIT_FAILURE : result;
 }
 
-/* A login's soft limit is 1024 descriptors, and a coopd with a thousand services holds more: it gets
- * all that it may have.  Who wants less says so in the script. */
+/* A login's soft limit is 1024 descriptors, and a coopd with a thousand services holds more: it
+ * gets all that it may have.  Who wants less says so in the script. */
 static void widen_descriptors(void)
 {
     struct rlimit limit;
