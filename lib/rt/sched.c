@@ -303,6 +303,9 @@ static bool return_from_poller(struct worker *w)
 {
     struct proc *p;
 
+    /* What we have collected stands in no queue before inject(), and without a processor nobody
+     * sees us run: who rests meanwhile must not take that for a deadlock. */
+    atomic_fetch_add(&coop__rt.outside, 1);
     coop__lock(&coop__rt.lock);
     coop__rt.poller = NULL;
     if (coop__rt.poller_handed) {
@@ -318,7 +321,9 @@ static bool return_from_poller(struct worker *w)
         p->clock = sys_now();
         atomic_store_explicit(&coop__rt.last_poll, p->clock, memory_order_relaxed);
     }
+    RT_DELAY();
     coop__inject(w);
+    atomic_fetch_sub(&coop__rt.outside, 1);
     return p != NULL;
 }
 
