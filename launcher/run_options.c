@@ -150,6 +150,19 @@ static int check_spliced(const struct strlist *words, size_t at, struct coop_err
     return 0;
 }
 
+/* The words of `--args FD` take its place. */
+static int splice_args(struct run_options *o, const char *fd, struct coop_err *err)
+{
+    size_t before = o->words.count;
+
+    return splice(&o->words, fd, err) < 0 ? -1 : check_spliced(&o->words, before, err);
+}
+
+static bool ends_options(const char *word)
+{
+    return word[0] != '-' || !word[1] || strcmp(word, "--") == 0;
+}
+
 static int collect_words(struct run_options *o, int argc, char *const *argv,
                          struct coop_err *err)
 {
@@ -159,13 +172,10 @@ static int collect_words(struct run_options *o, int argc, char *const *argv,
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
 
-        if (skip == 0 && in_options && (word[0] != '-' || !word[1] || strcmp(word, "--") == 0))
+        if (skip == 0 && in_options && ends_options(word))
             in_options = false;
         if (skip == 0 && in_options && strcmp(word, "--args") == 0 && i + 1 < argc) {
-            size_t before = o->words.count;
-
-            if (splice(&o->words, argv[++i], err) < 0 ||
-                check_spliced(&o->words, before, err) < 0)
+            if (splice_args(o, argv[++i], err) < 0)
                 return -1;
             continue;
         }
