@@ -33,6 +33,4 @@ bool coop__actor_feed(struct coro *g);
 /* At the start: actors that were posted to before. */
 void coop__actors_start(void);
 
-void coop__pick_policy(uint64_t seed);
-
 #endif

@@ -7,6 +7,7 @@
  */
 #include "base/sys.h"
 #include "rt/coro.h"
+#include "rt/policy.h"
 #include "rt/poller.h"
 #include "rt/reaper.h"
 #include "rt/stack.h"
@@ -156,7 +157,9 @@ static int start_everything(const struct coop_options *o)
         .starved_count = coop__rt.starved_count,
         .monitor_fd = -1,
     };
-    coop__pick_policy(o->sim ? o->seed : 0);
+    r = coop__policy_choose(o);
+    if (r < 0)
+        return r;
     coop__scope_root(&coop__rt.root_scope, "root");
     coop__scope_root(&coop__rt.daemon_scope, "daemons");
     coop__stacks_start(o->stack_size);

@@ -49,8 +49,8 @@
 
 #include "base/sys.h"
 #include "rt/coro.h"
+#include "rt/policy.h"
 #include "rt/poller.h"
-#include "rt/ready.h"
 #include "rt/runq.h"
 #include "rt/switch.h"
 #include "rt/timer.h"
@@ -93,7 +93,7 @@ static void fire_timers(struct worker *w, struct proc *p)
     coop__inject(w);
 }
 
-static void look_around(struct worker *w, struct proc *p)
+void coop__look_around(struct worker *w, struct proc *p)
 {
     p->clock = sys_now();
     fire_timers(w, p);
@@ -112,42 +112,20 @@ static struct coro *pick_default(struct worker *w)
     struct coro *g;
 
     p->tick++;
-    if (unlikely(atomic_load_explicit(&coop__rt.urgent_count, memory_order_relaxed)) &&
-        p->urgent_run++ < URGENT_IN_A_ROW && (g = coop__urgent_get()))
+    if ((g = coop__pick_urgent(p)))
         return g;
-    p->urgent_run = 0;
     if (unlikely(p->tick % GLOBAL_EVERY == 0) && (g = coop__global_share(p, 0)))
         return g;
     if (unlikely(p->tick % TIMERS_EVERY == 0))
-        look_around(w, p);
+        coop__look_around(w, p);
     return coop__runq_get(p);
 }
 
-/* Simulation: any ready coroutine, drawn by the seed. */
-static struct coro *pick_seeded(struct worker *w)
-{
-    struct proc *p = w->proc;
-    struct coro *g;
-
-    p->tick++;
-    if (coop__rt.urgent_count && p->urgent_run++ < URGENT_IN_A_ROW && (g = coop__urgent_get()))
-        return g;
-    p->urgent_run = 0;
-    if (p->tick % TIMERS_EVERY == 0)
-        look_around(w, p);
-    while (coop__rt.global_count && coop__runq_has_room(p) && (g = coop__global_share(p, 0)))
-        coop__runq_put(p, g, false);
-    return coop__runq_get_nth(p, coop__random(w));
-}
+const struct policy coop__policy_default = {.pick = pick_default, .steal = coop__runq_steal};
 
 static struct coro *pick(struct worker *w)
 {
-    return coop__rt.pick(w);
-}
-
-void coop__pick_policy(uint64_t seed)
-{
-    coop__rt.pick = seed ? pick_seeded : pick_default;
+    return coop__rt.policy.pick(w);
 }
 
 /* ---- leaving a stack ---- */
@@ -255,7 +233,7 @@ static struct coro *steal(struct worker *w)
                 if ((g = coop__runq_get(w->proc)))
                     return g; /* what they made ready is ours: the ring is not empty any more */
             }
-            if ((g = coop__runq_steal(w->proc, victim, round == 3))) {
+            if ((g = coop__rt.policy.steal(w->proc, victim, round == 3))) {
                 atomic_fetch_add_explicit(&w->proc->steals, 1, memory_order_relaxed);
                 return g;
             }

@@ -153,6 +153,12 @@ struct worker {
     void *signal_stack;
 };
 
+/* Who runs next (policy.h). */
+struct policy {
+    struct coro *(*pick)(struct worker *); /* NULL: nothing in the processor's queue      */
+    struct coro *(*steal)(struct proc *p, struct proc *victim, bool slot); /* as in runq.h */
+};
+
 /* The runtime. There is one at a time. */
 struct runtime {
     uint32_t lock; /* idle lists, global queues, poller's seat */
@@ -166,7 +172,7 @@ struct runtime {
     _Atomic(int) procs_made; /* grows; read by all who look round */
     int workers_max;
     struct proc *procs;
-    struct coro *(*pick)(struct worker *); /* the policy */
+    struct policy policy;
     /* under lock; the counts may be read without */
     struct proc *idle_procs;
     _Atomic(int) idle_procs_count, spinning;

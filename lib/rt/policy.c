@@ -1,0 +1,31 @@
+/*
+ * policy.c - which policy picks, and the one of the simulation
+ */
+#include "rt/policy.h"
+
+#include "rt/runq.h"
+
+#include <errno.h>
+
+static struct coro *pick_seeded(struct worker *w)
+{
+    struct proc *p = w->proc;
+    struct coro *g;
+
+    p->tick++;
+    if ((g = coop__pick_urgent(p)))
+        return g;
+    if (p->tick % TIMERS_EVERY == 0)
+        coop__look_around(w, p);
+    while (coop__rt.global_count && coop__runq_has_room(p) && (g = coop__global_share(p, 0)))
+        coop__runq_put(p, g, false);
+    return coop__runq_get_nth(p, coop__random(w));
+}
+
+const struct policy coop__policy_seeded = {.pick = pick_seeded, .steal = coop__runq_steal};
+
+int coop__policy_choose(const struct coop_options *o)
+{
+    coop__rt.policy = o->sim && o->seed ? coop__policy_seeded : coop__policy_default;
+    return 0;
+}
