@@ -14,7 +14,8 @@
 /* ---- state ---- */
 
 static struct file *fds[FAKE_FD_MAX];
-static size_t fd_limit = FAKE_FD_MAX;
+static size_t fd_limit = FAKE_FD_MAX, fds_open;
+static int fd_lowest = FAKE_FD_FIRST; /* none below it is free */
 
 /* ---- files ---- */
 
@@ -68,14 +69,15 @@ void fake_file_unref(struct file *file)
 
 int fake_fd_new(struct file *file)
 {
-    for (int fd = FAKE_FD_FIRST; fd < FAKE_FD_MAX; fd++) {
-        if (!fds[fd] && fake_fds_open() < fd_limit) {
-            fds[fd] = file;
-            return fd;
-        }
+    while (fd_lowest < FAKE_FD_MAX && fds[fd_lowest])
+        fd_lowest++;
+    if (fd_lowest == FAKE_FD_MAX || fds_open >= fd_limit) {
+        fake_file_unref(file);
+        return -EMFILE;
     }
-    fake_file_unref(file);
-    return -EMFILE;
+    fds_open++;
+    fds[fd_lowest] = file;
+    return fd_lowest++;
 }
 
 /* Joins a file to a stream, at one end of it or at both. */
@@ -305,6 +307,9 @@ int fake_sys_close(int fd)
     if (!file)
         return -EBADF;
     fds[fd] = NULL;
+    fds_open--;
+    if (fd < fd_lowest)
+        fd_lowest = fd;
     fake_file_unref(file);
     return 0;
 }
@@ -371,6 +376,9 @@ int fake_sys_fcntl_int(int fd, int cmd, int arg)
 
 void fake_files_reset(void)
 {
+    bool cut;
+
+    fake_parcel_drop(fake_parcel_take(&cut));
     for (int fd = FAKE_FD_FIRST; fd < FAKE_FD_MAX; fd++)
         if (fds[fd])
             fake_sys_close(fd);
@@ -394,11 +402,7 @@ void fake_files_show(void)
 
 size_t fake_fds_open(void)
 {
-    size_t count = 0;
-
-    for (int fd = FAKE_FD_FIRST; fd < FAKE_FD_MAX; fd++)
-        count += fds[fd] ? 1 : 0;
-    return count;
+    return fds_open;
 }
 
 void fake_fd_limit(size_t most)

@@ -21,9 +21,21 @@
  */
 #define FAKE_PIPE_ROOM ((size_t)65536)
 
+#define FAKE_PARCEL_MAX 16
+
+/* Descriptors that travel with bytes of a socket. */
+struct parcel {
+    struct list link;
+    uint64_t at; /* comes with this byte, or packet, of the stream */
+    struct file *files[FAKE_PARCEL_MAX];
+    size_t count;
+};
+
 struct stream {
     struct buf bytes;
-    struct buf sizes; /* packets only: their lengths, as size_t */
+    struct buf sizes;     /* packets only: their lengths, as size_t */
+    uint64_t sent, taken; /* bytes, or packets, so far */
+    struct list parcels;
     size_t room;
     int readers, writers, refs;
     bool packets, had_writer, starved; /* starved: a writer found no room */
@@ -72,6 +84,7 @@ struct file {
     pid_t pid;               /* FILE_PIDFD */
     unsigned events;         /* edges, for epoll */
     bool packets;            /* sockets: keeps boundaries */
+    bool tells_sender;       /* sockets: SO_PASSCRED */
     struct file *waiting[8]; /* FILE_LISTENER: connections nobody has accepted */
     size_t waiting_count;
     struct list watches; /* FILE_EPOLL: what it watches */
@@ -96,10 +109,14 @@ enum life { GONE, ALIVE, STOPPED, ZOMBIE };
 struct proc {
     enum life life;
     pid_t parent;
+    int children;     /* that exist, dead or alive */
+    struct list dead; /* ours: among those that wait to be reaped, oldest first */
     uint64_t birth;
     int code, status; /* as in siginfo_t */
+    int report;       /* CLD_STOPPED or CLD_CONTINUED that nobody has asked for; 0: none */
     int last_signal;
     bool is_init, unkillable;
+    uint64_t ignored; /* signals, bit signo - 1 */
     fake_signal_fn *on_signal;
     void *on_signal_arg;
     struct held {
@@ -111,6 +128,9 @@ struct proc {
 /* ---- fake_kernel.c ---- */
 
 uint64_t fake_chance(void);
+
+/* realloc() that does not fail. */
+void *fake_grow(void *old, size_t size);
 
 /* As fake_at(); with 'owned', 'arg' is freed afterwards, also if the time never comes. */
 void fake_plan(coop_nsec when, void (*fn)(void *arg), void *arg, bool owned);
@@ -145,6 +165,11 @@ void fake_stream_unref(struct stream *stream);
 ssize_t fake_stream_get(struct stream *s, void *ret_buf, size_t size);
 ssize_t fake_stream_put(struct stream *s, const void *bytes, size_t size);
 
+/* What came with the last fake_stream_get(): the parcel (the caller's from now on, or NULL), and
+ * whether a packet did not fit. */
+struct parcel *fake_parcel_take(bool *ret_cut);
+void fake_parcel_drop(struct parcel *parcel);
+
 /* ---- fake_nodes.c ---- */
 
 struct node *fake_node_find(const char *path);
@@ -166,10 +191,11 @@ void fake_epoll_done(struct file *epoll);
 /* ---- fake_procs.c ---- */
 
 extern struct proc fake_procs[FAKE_PID_MAX];
-extern pid_t fake_last_pid;
+extern pid_t fake_last_pid; /* none beyond it has ever been used */
 extern bool fake_subreaper;
 
 struct proc *fake_proc(pid_t pid); /* NULL when there is none */
+struct proc *fake_proc_new(pid_t pid, pid_t parent);
 void fake_proc_end(pid_t pid, int code, int status);
 
 static inline bool fake_proc_is_dead(const struct proc *proc)
@@ -177,12 +203,21 @@ static inline bool fake_proc_is_dead(const struct proc *proc)
     return proc->life == GONE || proc->life == ZOMBIE;
 }
 
-extern unsigned fake_signal_events; /* edges of every signalfd and pidfd */
-uint64_t fake_pending_signals(void);
-bool fake_take_signal(uint64_t mask, struct signalfd_siginfo *ret_info);
 bool fake_pidfd_ready(const struct file *pidfd);
 void fake_procs_reset(void);
 void fake_procs_show(void);
+
+/* ---- fake_signals.c ---- */
+
+extern unsigned fake_signal_events; /* edges of every signalfd and pidfd */
+void fake_raise_from(pid_t from, int signo, int value);
+uint64_t fake_pending_signals(void);
+bool fake_take_signal(uint64_t mask, struct signalfd_siginfo *ret_info);
+void fake_signals_reset(void);
+
+/* ---- fake_world.c ---- */
+
+void fake_world_reset(void);
 
 /*
  * ---- the calls ----

@@ -1,7 +1,7 @@
 /*
  * fake_kernel.c - the fake kernel's clock, chance and table of calls (see fake_kernel.h)
  *
- * What will happen is a list sorted by time, and by planning order within one instant.  Only here
+ * What will happen is a heap sorted by time, and by planning order within one instant.  Only here
  * does the clock move.
  */
 #include "support/fake_kernel.h"
@@ -20,8 +20,8 @@
 /* ---- types and state ---- */
 
 struct planned {
-    struct planned *next;
     coop_nsec when;
+    uint64_t turn; /* equal times: in the order of planning */
     void (*fn)(void *arg);
     void *arg;
     bool owned; /* 'arg' is freed with this */
@@ -29,7 +29,11 @@ struct planned {
 
 static coop_nsec now, wall_shift;
 static uint64_t chance;
-static struct planned *plan;
+static struct {
+    struct planned *heap; /* binary: the next one first */
+    size_t count, room;
+    uint64_t turns;
+} plan;
 static void (*stuck_fn)(void *arg);
 static void *stuck_arg;
 
@@ -44,6 +48,15 @@ uint64_t fake_chance(void) /* splitmix64 */
     return z ^ z >> 31;
 }
 
+void *fake_grow(void *old, size_t size)
+{
+    void *more = realloc(old, size);
+
+    if (!more)
+        abort();
+    return more;
+}
+
 _Noreturn void fake_give_up(const char *why)
 {
     fprintf(stderr, "fake kernel: %s, at %lld ns\n", why, (long long)now);
@@ -52,39 +65,60 @@ _Noreturn void fake_give_up(const char *why)
     abort();
 }
 
-static void forget(struct planned *planned)
+static bool before(const struct planned *a, const struct planned *b)
 {
-    if (planned->owned)
-        free(planned->arg);
-    free(planned);
+    return a->when != b->when ? a->when < b->when : a->turn < b->turn;
+}
+
+/* The next thing, taken out; the last one fills the hole and sinks to its place. */
+static struct planned take_next(void)
+{
+    struct planned next = plan.heap[0], last = plan.heap[--plan.count];
+    size_t at = 0, child;
+
+    while ((child = 2 * at + 1) < plan.count) {
+        if (child + 1 < plan.count && before(&plan.heap[child + 1], &plan.heap[child]))
+            child++;
+        if (!before(&plan.heap[child], &last))
+            break;
+        plan.heap[at] = plan.heap[child];
+        at = child;
+    }
+    plan.heap[at] = last;
+    return next;
 }
 
 bool fake_step(coop_nsec limit)
 {
-    struct planned *next = plan;
+    struct planned next;
 
-    if (!next || next->when > limit)
+    if (plan.count == 0 || plan.heap[0].when > limit)
         return false;
-    plan = next->next;
-    if (next->when > now)
-        now = next->when;
-    next->fn(next->arg);
-    forget(next);
+    next = take_next();
+    if (next.when > now)
+        now = next.when;
+    next.fn(next.arg);
+    if (next.owned)
+        free(next.arg);
     return true;
 }
 
 void fake_plan(coop_nsec when, void (*fn)(void *arg), void *arg, bool owned)
 {
-    struct planned *mine = malloc(sizeof *mine), **at = &plan;
+    struct planned mine = {.when = when < now ? now : when,
+                           .turn = plan.turns++,
+                           .fn = fn,
+                           .arg = arg,
+                           .owned = owned};
+    size_t at = plan.count++;
 
-    if (!mine)
-        abort();
-    *mine =
-        (struct planned){.when = when < now ? now : when, .fn = fn, .arg = arg, .owned = owned};
-    while (*at && (*at)->when <= mine->when)
-        at = &(*at)->next;
-    mine->next = *at;
-    *at = mine;
+    if (plan.count > plan.room) {
+        plan.room = plan.room ? 2 * plan.room : 64;
+        plan.heap = fake_grow(plan.heap, plan.room * sizeof *plan.heap);
+    }
+    for (; at > 0 && before(&mine, &plan.heap[(at - 1) / 2]); at = (at - 1) / 2)
+        plan.heap[at] = plan.heap[(at - 1) / 2];
+    plan.heap[at] = mine;
 }
 
 static bool unstick(void)
@@ -149,14 +183,16 @@ static struct sys_ops fake_kernel = {
 
 static void reset(void)
 {
-    while (plan) {
-        struct planned *next = plan->next;
-
-        forget(plan);
-        plan = next;
-    }
+    for (size_t i = 0; i < plan.count; i++)
+        if (plan.heap[i].owned)
+            free(plan.heap[i].arg);
+    free(plan.heap);
+    plan.heap = NULL;
+    plan.count = plan.room = 0;
     fake_procs_reset();
+    fake_world_reset();
     fake_files_reset();
+    fake_signals_reset();
     now = BOOTED;
     wall_shift = 0;
     stuck_fn = NULL;

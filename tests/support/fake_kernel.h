@@ -31,11 +31,11 @@
  *           letting time go on.
  * Threads   One. There is one fake kernel per process.
  * Limits    Descriptors are numbers from FAKE_FD_FIRST on, so that they never hit a real one; 0 to
- *           2 are the real ones, for writing.  SCM_RIGHTS, inotify, directory listings, stop and
- *           continue reports are not there.  The file system has no permissions and no links.
+ *           2 are the real ones, for writing.  inotify, directory listings and timerfd are not
+ *           there.  The file system has no permissions and no links.
  */
 #define FAKE_FD_FIRST 512
-#define FAKE_FD_MAX   4096
+#define FAKE_FD_MAX   32768
 
 /* Empties the kernel and puts it in force. Same seed, same run. */
 void fake_kernel_install(uint64_t seed);
@@ -83,6 +83,27 @@ void fake_on_signal(pid_t pid, fake_signal_fn *fn, void *arg);
 /* It is PID 1 of a namespace: when it ends, all below it are killed. */
 void fake_make_init(pid_t pid);
 
+/* What a process does by itself, one after the other, beginning at the next chance; the last row
+ * is an end.  The rows must outlive it. */
+enum fake_act_kind {
+    FAKE_DO_EXIT,
+    FAKE_DO_DIE,
+    FAKE_DO_SLEEP,
+    FAKE_DO_WRITE, /* all of it, waiting for room; SIGPIPE where nobody reads */
+    FAKE_DO_CLOSE,
+    FAKE_DO_FORK, /* a child of it, with copies of its descriptors, that has its own rows */
+    FAKE_DO_EXEC, /* its signal handlers are gone, what it ignores stays ignored */
+    FAKE_DO_IGNORE
+};
+struct fake_act {
+    enum fake_act_kind kind;
+    int number; /* exit code, signal, or descriptor as it was given */
+    coop_nsec delay;
+    const char *text;
+    const struct fake_act *child;
+};
+void fake_script(pid_t pid, const struct fake_act *acts);
+
 /* Not even KILL ends it (a process in uninterruptible sleep), until told otherwise. */
 void fake_make_unkillable(pid_t pid, bool unkillable);
 
@@ -91,6 +112,9 @@ void fake_be_subreaper(bool subreaper);
 
 /* A signal for us, from outside. SIGCHLD comes by itself. */
 void fake_raise(int signo);
+
+/* The same with a value: real-time signals (34 to 64) queue, each with its own. */
+void fake_queue_signal(int signo, int value);
 
 bool fake_is_alive(pid_t pid); /* neither dead nor a zombie */
 bool fake_is_stopped(pid_t pid);

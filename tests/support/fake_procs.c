@@ -1,8 +1,9 @@
 /*
- * fake_procs.c - the fake kernel's processes and signals (see fake_kernel.h)
+ * fake_procs.c - the fake kernel's processes and their ends (see fake_kernel.h)
  *
  * Children are known by number in one table.  A pid is free again only after it was reaped, as
- * outside.  SIGCHLD is one bit: deaths that come while it is pending are not counted.
+ * outside.  What is often asked (is anybody dead, has it children) is counted, not searched: a
+ * simulated day has millions of births.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 
 #include "support/fake_internal.h"
 
@@ -19,10 +19,8 @@
 struct proc fake_procs[FAKE_PID_MAX];
 pid_t fake_last_pid = FAKE_PID_FIRST - 1;
 bool fake_subreaper;
-static uint64_t pending;   /* signals for us, bit signo - 1 */
-static pid_t sigchld_from; /* whose death the pending SIGCHLD tells */
-
-unsigned fake_signal_events;
+static int our_children; /* that exist, dead or alive */
+static struct list our_dead = LIST_INIT(our_dead);
 
 /* ---- helpers ---- */
 
@@ -41,22 +39,79 @@ static struct proc *pidfd_proc(const struct file *pidfd)
     return proc && proc->birth == pidfd->count ? proc : NULL;
 }
 
+static int *children_of(pid_t pid)
+{
+    static int strangers;
+
+    if (pid == FAKE_SELF)
+        return &our_children;
+    return fake_proc(pid) ? &fake_procs[pid].children : &strangers;
+}
+
+static void adopt(struct proc *proc, pid_t parent)
+{
+    --*children_of(proc->parent);
+    ++*children_of(parent);
+    proc->parent = parent;
+}
+
+/* Its number is free. */
+static void be_gone(struct proc *proc)
+{
+    --*children_of(proc->parent);
+    if (proc->life == ZOMBIE && proc->parent == FAKE_SELF)
+        list_remove(&proc->dead);
+    *proc = (struct proc){0};
+}
+
+/* A dead one waits for its parent; nobody waits for the children of PID 1 outside. */
+static void tell_parent(pid_t pid)
+{
+    struct proc *proc = &fake_procs[pid];
+
+    if (proc->parent == FAKE_SELF) {
+        list_push_back(&our_dead, &proc->dead);
+        fake_raise_from(pid, SIGCHLD, 0);
+    } else if (proc->parent == 1) {
+        be_gone(proc);
+    }
+}
+
 /* Children of one that has ended: killed with their namespace, or handed on. */
 static void hand_on_children(pid_t parent, bool kill_them)
 {
-    for (pid_t pid = FAKE_PID_FIRST; pid <= fake_last_pid; pid++) {
+    for (pid_t pid = FAKE_PID_FIRST; fake_procs[parent].children > 0 && pid <= fake_last_pid;
+         pid++) {
         struct proc *proc = &fake_procs[pid];
 
         if (proc->life == GONE || proc->parent != parent)
             continue;
-        proc->parent = fake_subreaper && !kill_them ? FAKE_SELF : 1;
-        if (kill_them && proc->life != ZOMBIE)
+        adopt(proc, fake_subreaper && !kill_them ? FAKE_SELF : 1);
+        if (proc->life == ZOMBIE)
+            tell_parent(pid);
+        else if (kill_them)
             fake_proc_end(pid, CLD_KILLED, SIGKILL);
-        if (proc->parent == 1 && proc->life == ZOMBIE)
-            *proc = (struct proc){0};
-        else if (proc->parent == FAKE_SELF && proc->life == ZOMBIE)
-            fake_raise(SIGCHLD);
     }
+}
+
+static void drop_held(struct proc *proc)
+{
+    for (size_t i = 0; i < FAKE_HELD_MAX; i++) {
+        if (proc->held[i].file)
+            fake_file_unref(proc->held[i].file);
+        proc->held[i].file = NULL;
+    }
+}
+
+struct proc *fake_proc_new(pid_t pid, pid_t parent)
+{
+    struct proc *proc = &fake_procs[pid];
+
+    *proc = (struct proc){.life = ALIVE, .parent = parent};
+    ++*children_of(parent);
+    if (pid > fake_last_pid)
+        fake_last_pid = pid;
+    return proc;
 }
 
 void fake_proc_end(pid_t pid, int code, int status)
@@ -68,20 +123,11 @@ void fake_proc_end(pid_t pid, int code, int status)
     proc->life = ZOMBIE;
     proc->code = code;
     proc->status = status;
-    for (size_t i = 0; i < FAKE_HELD_MAX; i++) {
-        if (proc->held[i].file)
-            fake_file_unref(proc->held[i].file);
-        proc->held[i].file = NULL;
-    }
+    proc->report = 0;
+    drop_held(proc);
     hand_on_children(pid, proc->is_init);
     fake_signal_events++; /* pidfds become readable */
-    if (proc->parent == FAKE_SELF) {
-        if (!(pending & UINT64_C(1) << (SIGCHLD - 1)))
-            sigchld_from = pid;
-        fake_raise(SIGCHLD);
-    } else if (proc->parent == 1) {
-        *proc = (struct proc){0};
-    }
+    tell_parent(pid);
 }
 
 static bool is_harmless(int signo)
@@ -94,23 +140,39 @@ static bool is_stop(int signo)
     return signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
 }
 
+/* Stopped or running on: reported to us if we are the parent. */
+static void change_life(pid_t pid, enum life life, int report, int signo)
+{
+    struct proc *proc = &fake_procs[pid];
+
+    if (proc->life == life)
+        return;
+    proc->life = life;
+    proc->report = report;
+    proc->status = signo;
+    if (proc->parent == FAKE_SELF)
+        fake_raise_from(pid, SIGCHLD, 0);
+}
+
 static void deliver(pid_t pid, int signo)
 {
     struct proc *proc = &fake_procs[pid];
 
     proc->last_signal = signo;
     if (signo == SIGCONT && proc->life == STOPPED)
-        proc->life = ALIVE;
+        change_life(pid, ALIVE, CLD_CONTINUED, SIGCONT);
     if (signo == SIGKILL && !proc->unkillable)
         fake_proc_end(pid, CLD_KILLED, SIGKILL);
     if (signo == SIGSTOP && !fake_proc_is_dead(proc))
-        proc->life = STOPPED;
+        change_life(pid, STOPPED, CLD_STOPPED, SIGSTOP);
     if (signo == SIGKILL || signo == SIGSTOP || fake_proc_is_dead(proc))
+        return;
+    if (proc->ignored & UINT64_C(1) << (signo - 1))
         return;
     if (proc->on_signal && proc->on_signal(pid, signo, proc->on_signal_arg))
         return;
     if (is_stop(signo))
-        proc->life = STOPPED;
+        change_life(pid, STOPPED, CLD_STOPPED, signo);
     else if (!is_harmless(signo))
         fake_proc_end(pid, CLD_KILLED, signo);
 }
@@ -122,7 +184,7 @@ static int send_signal(pid_t pid, int signo)
     if (signo < 0 || signo > 64)
         return -EINVAL;
     if (pid == FAKE_SELF && signo)
-        fake_raise(signo);
+        fake_raise_from(FAKE_SELF, signo, 0);
     if (pid == FAKE_SELF)
         return 0;
     if (!proc)
@@ -132,15 +194,36 @@ static int send_signal(pid_t pid, int signo)
     return 0;
 }
 
-/* A child of ours that fits: *ret_any tells whether there is one at all, the result is a dead
- * one, or 0. */
-static pid_t find_dead(idtype_t type, id_t id, bool *ret_any)
-{
-    pid_t only = type == P_PID ? (pid_t)id : 0;
+struct wanted {
+    idtype_t type;
+    id_t id;
+    int options;
+};
 
-    *ret_any = false;
-    if (type == P_PIDFD) {
-        struct file *file = fake_file((int)id);
+/* Whether it has something to tell that is asked for. */
+static bool has_news(const struct proc *proc, int options)
+{
+    return (proc->life == ZOMBIE && options & WEXITED) ||
+           (proc->report == CLD_STOPPED && options & WSTOPPED) ||
+           (proc->report == CLD_CONTINUED && options & WCONTINUED);
+}
+
+static pid_t find_reporting(int options)
+{
+    for (pid_t pid = FAKE_PID_FIRST; pid <= fake_last_pid; pid++)
+        if (fake_procs[pid].parent == FAKE_SELF && has_news(&fake_procs[pid], options))
+            return pid;
+    return 0;
+}
+
+/* A child of ours that fits: *ret_any tells whether there is one at all, the result is one that has
+ * news, or 0. */
+static pid_t find_child(const struct wanted *wanted, bool *ret_any)
+{
+    pid_t only = wanted->type == P_PID ? (pid_t)wanted->id : 0;
+
+    if (wanted->type == P_PIDFD) {
+        struct file *file = fake_file((int)wanted->id);
 
         only = file && file->kind == FILE_PIDFD && pidfd_proc(file) ? file->pid : -1;
     }
@@ -148,63 +231,35 @@ static pid_t find_dead(idtype_t type, id_t id, bool *ret_any)
         struct proc *proc = fake_proc(only);
 
         *ret_any = proc && proc->parent == FAKE_SELF;
-        return *ret_any && proc->life == ZOMBIE ? only : 0;
+        return *ret_any && has_news(proc, wanted->options) ? only : 0;
     }
-    for (pid_t pid = FAKE_PID_FIRST; pid <= fake_last_pid; pid++) {
-        if (fake_procs[pid].life == GONE || fake_procs[pid].parent != FAKE_SELF)
-            continue;
-        *ret_any = true;
-        if (fake_procs[pid].life == ZOMBIE)
-            return pid;
-    }
-    return 0;
+    *ret_any = our_children > 0;
+    if (wanted->options & (WSTOPPED | WCONTINUED))
+        return find_reporting(wanted->options);
+    if (list_is_empty(&our_dead))
+        return 0;
+    return (pid_t)(list_entry(our_dead.next, struct proc, dead) - fake_procs);
 }
 
-struct wanted {
-    idtype_t type;
-    id_t id;
-};
-
-static bool somebody_died(void *arg)
+static bool somebody_has_news(void *arg)
 {
-    const struct wanted *wanted = arg;
     bool any;
 
-    return find_dead(wanted->type, wanted->id, &any) != 0 || !any;
+    return find_child(arg, &any) != 0 || !any;
 }
 
 static int wait_status(const struct proc *proc)
 {
+    if (proc->report == CLD_CONTINUED)
+        return 0xffff;
+    if (proc->report == CLD_STOPPED)
+        return (proc->status & 0xff) << 8 | 0x7f;
     if (proc->code == CLD_EXITED)
         return (proc->status & 0xff) << 8;
     return proc->status | (proc->code == CLD_DUMPED ? 0x80 : 0);
 }
 
 /* ---- inside ---- */
-
-void fake_raise(int signo)
-{
-    pending |= UINT64_C(1) << (signo - 1);
-    fake_signal_events++;
-}
-
-uint64_t fake_pending_signals(void)
-{
-    return pending;
-}
-
-bool fake_take_signal(uint64_t mask, struct signalfd_siginfo *ret_info)
-{
-    int signo = ffsll((long long)(pending & mask));
-
-    if (!signo)
-        return false;
-    pending &= ~(UINT64_C(1) << (signo - 1));
-    *ret_info = (struct signalfd_siginfo){.ssi_signo = (uint32_t)signo};
-    if (signo == SIGCHLD)
-        ret_info->ssi_pid = (uint32_t)sigchld_from;
-    return true;
-}
 
 bool fake_pidfd_ready(const struct file *pidfd)
 {
@@ -213,11 +268,15 @@ bool fake_pidfd_ready(const struct file *pidfd)
 
 void fake_procs_reset(void)
 {
-    memset(fake_procs, 0, sizeof fake_procs);
+    size_t used = (size_t)(fake_last_pid - FAKE_PID_FIRST + 1);
+
+    for (pid_t pid = FAKE_PID_FIRST; pid <= fake_last_pid; pid++)
+        drop_held(&fake_procs[pid]);
+    memset(&fake_procs[FAKE_PID_FIRST], 0, used * sizeof fake_procs[0]);
     fake_last_pid = FAKE_PID_FIRST - 1;
     fake_subreaper = false;
-    pending = 0;
-    sigchld_from = 0;
+    our_children = 0;
+    list_init(&our_dead);
 }
 
 void fake_procs_show(void)
@@ -233,31 +292,41 @@ void fake_procs_show(void)
 
 /* ---- the calls ---- */
 
+/* The news are taken: of a dead one, its number too. */
+static void take_news(struct proc *proc)
+{
+    proc->report = 0;
+    if (proc->life == ZOMBIE)
+        be_gone(proc);
+}
+
 int fake_sys_waitid(idtype_t type, id_t id, siginfo_t *ret_info, int options)
 {
-    struct wanted wanted = {type, id};
+    struct wanted wanted = {type, id, options};
+    struct proc *proc;
     bool any;
     pid_t pid;
 
     if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
         return -EINVAL;
-    pid = find_dead(type, id, &any);
+    pid = find_child(&wanted, &any);
     if (!any)
         return -ECHILD;
     if (!pid && !(options & WNOHANG)) {
-        if (!fake_block(somebody_died, &wanted))
+        if (!fake_block(somebody_has_news, &wanted))
             fake_give_up("waitid() waits for ever");
-        pid = find_dead(type, id, &any);
+        pid = find_child(&wanted, &any);
     }
     memset(ret_info, 0, sizeof *ret_info);
     if (!pid)
         return any ? 0 : -ECHILD;
+    proc = &fake_procs[pid];
     ret_info->si_signo = SIGCHLD;
     ret_info->si_pid = pid;
-    ret_info->si_code = fake_procs[pid].code;
-    ret_info->si_status = fake_procs[pid].status;
+    ret_info->si_code = proc->report ? proc->report : proc->code;
+    ret_info->si_status = proc->status;
     if (!(options & WNOWAIT))
-        fake_procs[pid] = (struct proc){0};
+        take_news(proc);
     return 0;
 }
 
@@ -270,14 +339,15 @@ pid_t fake_sys_wait4(pid_t pid, int *ret_status, int options, struct rusage *ret
     if (pid == 0 || pid < -1)
         return -ENOSYS; /* process groups are not there */
     r = fake_sys_waitid(type, (id_t)pid, &info,
-                        WEXITED | WNOWAIT | (options & (WNOHANG | __WALL)));
+                        WEXITED | WNOWAIT |
+                            (options & (WNOHANG | WUNTRACED | WCONTINUED | __WALL)));
     if (r < 0 || info.si_pid == 0)
         return r;
     if (ret_status)
         *ret_status = wait_status(&fake_procs[info.si_pid]);
     if (ret_usage)
         memset(ret_usage, 0, sizeof *ret_usage);
-    fake_procs[info.si_pid] = (struct proc){0};
+    take_news(&fake_procs[info.si_pid]);
     return info.si_pid;
 }
 

@@ -166,11 +166,16 @@ int fake_sys_getsockopt(int fd, int level, int name, void *ret_value, socklen_t 
 
 int fake_sys_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
-    (void)level;
-    (void)name;
-    (void)value;
-    (void)len;
-    return fake_file(fd) ? 0 : -EBADF;
+    struct file *file = fake_file(fd);
+    int on = 0;
+
+    if (!file)
+        return -EBADF;
+    if (len >= sizeof on)
+        memcpy(&on, value, sizeof on);
+    if (level == SOL_SOCKET && name == SO_PASSCRED)
+        file->tells_sender = on != 0;
+    return 0;
 }
 
 int fake_sys_shutdown(int fd, int how)
@@ -249,23 +254,100 @@ int fake_sys_connect(int fd, const struct sockaddr *addr, socklen_t len)
     return 0;
 }
 
+/* The descriptors in a message's control part, as a parcel; NULL: none. */
+static int pack(const struct msghdr *msg, struct parcel **ret_parcel)
+{
+    struct cmsghdr *c = msg->msg_controllen ? CMSG_FIRSTHDR(msg) : NULL;
+    struct parcel *parcel;
+
+    *ret_parcel = NULL;
+    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+        return 0;
+    parcel = fake_grow(NULL, sizeof *parcel);
+    parcel->count = 0;
+    for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+        int fd;
+        struct file *file;
+
+        memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+        file = fake_file(fd);
+        if (!file || i == FAKE_PARCEL_MAX) {
+            fake_parcel_drop(parcel);
+            return file ? -ETOOMANYREFS : -EBADF;
+        }
+        file->refs++;
+        parcel->files[parcel->count++] = file;
+    }
+    *ret_parcel = parcel;
+    return 0;
+}
+
 ssize_t fake_sys_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
     struct buf all = BUF_INIT((size_t)1 << 26);
     struct iovec whole = {.iov_len = copy_in(msg, &all)};
-    ssize_t r;
+    struct file *file = fake_file(fd);
+    struct parcel *parcel;
+    ssize_t r = pack(msg, &parcel);
 
     whole.iov_base = all.data;
-    r = fake_put(fd, &whole, 1, !(flags & MSG_DONTWAIT));
+    if (r == 0)
+        r = fake_put(fd, &whole, 1, !(flags & MSG_DONTWAIT));
     buf_done(&all);
+    if (parcel && r > 0) {
+        parcel->at = file->out->sent - (file->packets ? 1 : (uint64_t)r);
+        list_push_back(&file->out->parcels, &parcel->link);
+    } else {
+        fake_parcel_drop(parcel);
+    }
     return r;
+}
+
+/* ---- what comes back beside the bytes ---- */
+
+static void *add_control(struct msghdr *ret_msg, size_t *used, int type, size_t size)
+{
+    struct cmsghdr *c = (void *)((char *)ret_msg->msg_control + *used);
+
+    if (*used + CMSG_SPACE(size) > ret_msg->msg_controllen) {
+        ret_msg->msg_flags |= MSG_CTRUNC;
+        return NULL;
+    }
+    *c = (struct cmsghdr){
+        .cmsg_len = CMSG_LEN(size), .cmsg_level = SOL_SOCKET, .cmsg_type = type};
+    *used += CMSG_SPACE(size);
+    return CMSG_DATA(c);
+}
+
+static void unpack(struct parcel *parcel, struct msghdr *ret_msg, size_t *used)
+{
+    size_t count = parcel->count;
+    unsigned char *to;
+
+    while (count && *used + CMSG_SPACE(count * sizeof(int)) > ret_msg->msg_controllen)
+        count--;
+    if (count < parcel->count)
+        ret_msg->msg_flags |= MSG_CTRUNC;
+    to = count ? add_control(ret_msg, used, SCM_RIGHTS, count * sizeof(int)) : NULL;
+    for (size_t i = 0; to && i < count; i++) {
+        int fd;
+
+        parcel->files[i]->refs++;
+        fd = fake_fd_new(parcel->files[i]);
+        memcpy(to + i * sizeof fd, &fd, sizeof fd);
+    }
 }
 
 ssize_t fake_sys_recvmsg(int fd, struct msghdr *ret_msg, int flags)
 {
     static char bytes[FAKE_PIPE_ROOM];
-    size_t room = 0;
+    const struct ucred sender = {.pid = fake_self()};
+    struct file *file = fake_file(fd);
+    struct parcel *parcel;
+    size_t room = 0, used = 0;
     ssize_t got;
+    bool cut;
+    void *to;
 
     for (size_t i = 0; i < ret_msg->msg_iovlen; i++)
         room += ret_msg->msg_iov[i].iov_len;
@@ -273,7 +355,14 @@ ssize_t fake_sys_recvmsg(int fd, struct msghdr *ret_msg, int flags)
         fake_get(fd, bytes, room < sizeof bytes ? room : sizeof bytes, !(flags & MSG_DONTWAIT));
     if (got > 0)
         copy_out(bytes, (size_t)got, ret_msg);
-    ret_msg->msg_controllen = 0;
-    ret_msg->msg_flags = 0;
+    parcel = fake_parcel_take(&cut);
+    ret_msg->msg_flags = got > 0 && cut ? MSG_TRUNC : 0;
+    if (got > 0 && file->tells_sender &&
+        (to = add_control(ret_msg, &used, SCM_CREDENTIALS, sizeof sender)))
+        memcpy(to, &sender, sizeof sender);
+    if (got > 0 && parcel)
+        unpack(parcel, ret_msg, &used);
+    fake_parcel_drop(parcel);
+    ret_msg->msg_controllen = used;
     return got;
 }

@@ -1,5 +1,5 @@
 /*
- * fake_wait.c - the fake kernel's waiting: epoll, eventfd, signalfd (see fake_kernel.h)
+ * fake_wait.c - the fake kernel's waiting: epoll and eventfd (see fake_kernel.h)
  *
  * An edge is a change of a counter: each file counts what happens to it, each watch remembers the
  * count it has reported.  So an edge-triggered watch fires once per event, not while it lasts, and
@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 
 #include "support/fake_internal.h"
 
@@ -221,20 +220,4 @@ int fake_sys_eventfd(unsigned initial, int flags)
 
     file->count = initial;
     return fake_fd_new(file);
-}
-
-int fake_sys_signalfd(int fd, const sigset_t *mask, int flags)
-{
-    struct file *file = fd == -1 ? fake_file_new(FILE_SIGNAL, flags) : fake_file(fd);
-
-    if (!file)
-        return -EBADF;
-    if (file->kind != FILE_SIGNAL)
-        return -EINVAL;
-    file->signals = 0;
-    for (int signo = 1; signo <= 64; signo++)
-        if (sigismember(mask, signo) == 1)
-            file->signals |= UINT64_C(1) << (signo - 1);
-    file->events++;
-    return fd == -1 ? fake_fd_new(file) : fd;
 }

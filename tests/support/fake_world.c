@@ -14,6 +14,7 @@ struct ending {
 };
 
 static pid_t forced_pid; /* what the next one gets; 0: the next free */
+static pid_t given_pid;  /* the last one */
 static uint64_t births;  /* a pid may come again, a birth does not */
 
 /* ---- helpers ---- */
@@ -44,6 +45,11 @@ static void plan_end(pid_t pid, coop_nsec when, int code, int status)
     fake_plan(when, end_planned, ending, true);
 }
 
+void fake_world_reset(void)
+{
+    forced_pid = given_pid = 0;
+}
+
 /* ---- the public calls ---- */
 
 pid_t fake_self(void)
@@ -51,17 +57,27 @@ pid_t fake_self(void)
     return FAKE_SELF;
 }
 
+/* The next free number after the last one given, from the beginning again at the end: as
+ * outside, a number comes back as late as possible. */
+static pid_t free_pid(void)
+{
+    for (pid_t tried = FAKE_PID_FIRST; tried < FAKE_PID_MAX; tried++) {
+        if (++given_pid >= FAKE_PID_MAX || given_pid < FAKE_PID_FIRST)
+            given_pid = FAKE_PID_FIRST;
+        if (fake_procs[given_pid].life == GONE)
+            return given_pid;
+    }
+    return FAKE_PID_MAX;
+}
+
 pid_t fake_spawn(pid_t parent)
 {
-    pid_t pid = forced_pid ? forced_pid : fake_last_pid + 1;
+    pid_t pid = forced_pid ? forced_pid : free_pid();
 
     if (pid >= FAKE_PID_MAX || fake_procs[pid].life != GONE)
         fake_give_up("no pid for a new process");
     forced_pid = 0;
-    if (pid > fake_last_pid)
-        fake_last_pid = pid;
-    fake_procs[pid] =
-        (struct proc){.life = ALIVE, .birth = ++births, .parent = parent ? parent : FAKE_SELF};
+    fake_proc_new(pid, parent ? parent : FAKE_SELF)->birth = ++births;
     return pid;
 }
 

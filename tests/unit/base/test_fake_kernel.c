@@ -410,6 +410,171 @@ Test(fake_kernel, seqpacket_keeps_boundaries)
     sys_close(ends[1]);
 }
 
+static ssize_t send_with(int fd, const char *text, int with)
+{
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {.head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+    struct iovec part = {(void *)(uintptr_t)text, strlen(text)};
+    struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};
+
+    memcpy(CMSG_DATA(&control.head), &with, sizeof with);
+    if (with >= 0) {
+        msg.msg_control = &control;
+        msg.msg_controllen = sizeof control;
+    }
+    return sys_sendmsg(fd, &msg, 0);
+}
+
+static ssize_t receive_with(int fd, char *ret_text, size_t size, int *ret_fd, int *ret_flags)
+{
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec part = {ret_text, size};
+    struct msghdr msg = {.msg_iov = &part,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof control};
+    ssize_t n = sys_recvmsg(fd, &msg, 0);
+
+    *ret_fd = -1;
+    *ret_flags = msg.msg_flags;
+    if (msg.msg_controllen)
+        memcpy(ret_fd, CMSG_DATA(&control.head), sizeof *ret_fd);
+    return n;
+}
+
+Test(fake_kernel, descriptors_travel_with_their_packet_or_byte)
+{
+    static const int types[] = {SOCK_SEQPACKET, SOCK_STREAM};
+
+    for (int i = 0; i < 2; i++) {
+        int ends[2], pipe[2], fd, flags;
+        char text[16], c;
+
+        cr_assert_eq(sys_socketpair(AF_UNIX, types[i] | SOCK_NONBLOCK, 0, ends), 0);
+        cr_assert_eq(sys_pipe2(pipe, O_NONBLOCK), 0);
+        send_with(ends[0], "one", -1);
+        cr_expect_eq(send_with(ends[0], "two", pipe[1]), 3);
+        send_with(ends[0], "three", -1);
+        cr_expect_eq(send_with(ends[0], "x", 499), -EBADF);
+        sys_close(pipe[1]);
+        cr_expect_eq(receive_with(ends[1], text, sizeof text, &fd, &flags), 3);
+        cr_expect_eq(fd, -1, "only up to where the next ones stand");
+        cr_expect_eq(receive_with(ends[1], text, 2, &fd, &flags), 2);
+        cr_expect_eq(flags, i == 0 ? MSG_TRUNC : 0);
+        cr_expect_eq(sys_read(pipe[0], &c, 1), -EAGAIN, "it is open on its way");
+        cr_expect_eq(sys_write(fd, "y", 1), 1);
+        cr_expect_eq(sys_read(pipe[0], &c, 1), 1);
+        sys_close(fd);
+        cr_expect_eq(sys_read(pipe[0], &c, 1), 0);
+        send_with(ends[0], "lost", pipe[0]);
+        sys_close(pipe[0]);
+        sys_close(ends[0]);
+        sys_close(ends[1]);
+    }
+}
+
+Test(fake_kernel, real_time_signals_queue_with_their_values)
+{
+    int sig = sigchld_fd();
+    struct signalfd_siginfo told[4];
+    sigset_t mask;
+
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGUSR1);
+    sigaddset(&mask, SIGRTMIN);
+    cr_assert_eq(sys_signalfd(sig, &mask, 0), sig);
+    fake_queue_signal(SIGRTMIN, 7);
+    fake_queue_signal(SIGUSR1, 1);
+    fake_queue_signal(SIGRTMIN, 8);
+    fake_queue_signal(SIGUSR1, 2);
+    cr_assert_eq(sys_read(sig, told, sizeof told), (ssize_t)(3 * sizeof told[0]));
+    cr_expect(told[0].ssi_signo == SIGUSR1 && told[0].ssi_int == 1);
+    cr_expect(told[1].ssi_signo == (uint32_t)SIGRTMIN && told[1].ssi_int == 7);
+    cr_expect(told[2].ssi_signo == (uint32_t)SIGRTMIN && told[2].ssi_int == 8);
+    cr_expect_eq(sys_read(sig, told, sizeof told), -EAGAIN);
+    sys_close(sig);
+}
+
+Test(fake_kernel, stops_and_continues_are_told_to_who_asks)
+{
+    pid_t pid = fake_spawn(0);
+    siginfo_t info;
+
+    sys_kill(pid, SIGSTOP);
+    cr_expect_eq(sys_waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG), 0);
+    cr_expect_eq(info.si_pid, 0, "who asks for ends only hears of ends");
+    cr_expect_eq(sys_waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG), 0);
+    cr_expect(info.si_pid == pid && info.si_code == CLD_STOPPED && info.si_status == SIGSTOP);
+    cr_expect_eq(sys_waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG), 0);
+    cr_expect_eq(info.si_pid, 0, "told once");
+    sys_kill(pid, SIGCONT);
+    cr_expect_eq(sys_waitid(P_PID, (id_t)pid, &info, WCONTINUED | WEXITED), 0);
+    cr_expect_eq(info.si_code, CLD_CONTINUED);
+    fake_exit(pid, 0);
+    cr_expect_eq(sys_waitid(P_ALL, 0, &info, WSTOPPED | WEXITED | WNOHANG), 0);
+    cr_expect(info.si_pid == pid && info.si_code == CLD_EXITED && fake_zombies() == 0);
+}
+
+Test(fake_kernel, a_script_forks_writes_and_ends)
+{
+    static char much[100000];
+    struct fake_act grandchild[] = {{FAKE_DO_SLEEP, .delay = SEC},
+                                    {FAKE_DO_WRITE, .text = much},
+                                    {FAKE_DO_EXIT, .number = 5}};
+    struct fake_act child[] = {{FAKE_DO_IGNORE, .number = SIGTERM},
+                               {.kind = FAKE_DO_EXEC},
+                               {FAKE_DO_FORK, .child = grandchild},
+                               {FAKE_DO_SLEEP, .delay = 10 * SEC},
+                               {FAKE_DO_DIE, .number = SIGSEGV}};
+    pid_t pid = fake_spawn(0);
+    coop_nsec start = sys_now();
+    char text[4096];
+    size_t got = 0;
+    ssize_t n;
+    int ends[2];
+    siginfo_t info;
+
+    memset(much, 'x', sizeof much - 1);
+    sys_pipe2(ends, 0);
+    grandchild[1].number = ends[1];
+    fake_give_fd(pid, ends[1]);
+    sys_close(ends[1]);
+    fake_script(pid, child);
+    fake_advance(SEC / 2);
+    sys_kill(pid, SIGTERM);
+    cr_expect(fake_is_alive(pid) && fake_alive() == 2);
+    while ((n = sys_read(ends[0], text, sizeof text)) > 0)
+        got += (size_t)n;
+    cr_expect_eq(got, sizeof much - 1);
+    cr_expect_eq(sys_now() - start, 10 * SEC, "the end of the pipe is that of its last writer");
+    cr_expect_eq(sys_waitid(P_ALL, 0, &info, WEXITED), 0);
+    cr_expect(info.si_code == CLD_KILLED && info.si_status == SIGSEGV);
+    sys_close(ends[0]);
+}
+
+Test(fake_kernel, a_pid_comes_again_after_all_others)
+{
+    pid_t pid = fake_spawn(0), next;
+    siginfo_t info;
+    long births = 0;
+
+    fake_exit(pid, 0);
+    sys_waitid(P_ALL, 0, &info, WEXITED);
+    do {
+        next = fake_spawn(0);
+        fake_exit(next, 0);
+        sys_waitid(P_PID, (id_t)next, &info, WEXITED);
+        births++;
+    } while (next != pid && births < 100000);
+    cr_expect_gt(births, 60000);
+    cr_expect_eq(next, pid);
+}
+
 Test(fake_kernel, descriptors_run_out_at_the_limit)
 {
     int ends[2] = {-1, -1};
