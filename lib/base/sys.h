@@ -52,6 +52,7 @@
     X(int, close, (int fd), (fd))                                                              \
     X(ssize_t, read, (int fd, void *ret_buf, size_t size), (fd, ret_buf, size))                \
     X(ssize_t, write, (int fd, const void *buf, size_t size), (fd, buf, size))                 \
+    X(ssize_t, readv, (int fd, const struct iovec *iov, int count), (fd, iov, count))          \
     X(ssize_t, writev, (int fd, const struct iovec *iov, int count), (fd, iov, count))         \
     X(int, fcntl_int, (int fd, int cmd, int arg), (fd, cmd, arg))                              \
     X(int, pipe2, (int ret_fds[2], int flags), (ret_fds, flags))                               \
@@ -61,7 +62,11 @@
     X(int, renameat, (int odir, const char *opath, int ndir, const char *npath),               \
       (odir, opath, ndir, npath))                                                              \
     X(int, fdatasync, (int fd), (fd))                                                          \
+    X(int, fsync, (int fd), (fd))                                                              \
+    X(int, ftruncate, (int fd, off_t size), (fd, size))                                        \
+    X(int, memfd_create, (const char *name, unsigned flags), (name, flags))                    \
     X(ssize_t, pread, (int fd, void *ret_buf, size_t size, off_t at), (fd, ret_buf, size, at)) \
+    X(ssize_t, pwrite, (int fd, const void *buf, size_t size, off_t at), (fd, buf, size, at))  \
     X(int, fstat, (int fd, struct stat *ret_stat), (fd, ret_stat))                             \
     X(int, fstatat, (int dir, const char *path, struct stat *ret_stat, int flags),             \
       (dir, path, ret_stat, flags))                                                            \

@@ -7,7 +7,7 @@
 #include "coop/io.h"
 
 #include "base/sys.h"
-#include "rt/poller.h"
+#include "rt/parking.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -19,6 +19,8 @@ static int wait_for(int fd, int dir, struct desc **d, uint32_t *turn, coop_nsec 
 
     if (deadline == COOP_NOW)
         return -EAGAIN;
+    if (!coop__self()) /* a forked child shares its parent's epoll: it must not register */
+        return -EPERM;
     if (!*d) {
         r = coop__desc_open(fd, d);
         if (r == 0)
@@ -30,8 +32,8 @@ static int wait_for(int fd, int dir, struct desc **d, uint32_t *turn, coop_nsec 
     return r;
 }
 
-static bool should_retry(ssize_t *r, int fd, int dir, struct desc **d, uint32_t *turn,
-                         coop_nsec deadline)
+bool coop__io_retry(ssize_t *r, int fd, int dir, struct desc **d, uint32_t *turn,
+                    coop_nsec deadline)
 {
     int w;
 
@@ -45,17 +47,6 @@ static bool should_retry(ssize_t *r, int fd, int dir, struct desc **d, uint32_t 
     *r = w;
     return false;
 }
-
-/* The loop, round any call whose result is 'r'. */
-#define PARKING(dir, call)                                                                     \
-    do {                                                                                       \
-        struct desc *d = coop__desc_find(fd);                                                  \
-        uint32_t turn = d ? coop__desc_turn(d, dir) : 0;                                       \
-                                                                                               \
-        do                                                                                     \
-            r = (call);                                                                        \
-        while (r < 0 && should_retry(&r, fd, dir, &d, &turn, deadline));                       \
-    } while (0)
 
 ssize_t coop_read(int fd, void *ret_buf, size_t size, coop_nsec deadline)
 {
@@ -73,42 +64,12 @@ ssize_t coop_write(int fd, const void *buf, size_t size, coop_nsec deadline)
     return r;
 }
 
-ssize_t coop_write_all(int fd, const void *buf, size_t size, coop_nsec deadline)
-{
-    size_t done = 0;
-
-    while (done < size) {
-        ssize_t n = coop_write(fd, (const char *)buf + done, size - done, deadline);
-
-        if (n < 0)
-            return n;
-        done += (size_t)n;
-    }
-    return (ssize_t)size;
-}
-
 int coop_accept(int fd, struct sockaddr *ret_addr, socklen_t *ret_len, coop_nsec deadline)
 {
     ssize_t r;
 
     PARKING(DIR_IN, sys_accept4(fd, ret_addr, ret_len, SOCK_NONBLOCK | SOCK_CLOEXEC));
     return (int)r;
-}
-
-ssize_t coop_sendmsg(int fd, const struct msghdr *msg, int flags, coop_nsec deadline)
-{
-    ssize_t r;
-
-    PARKING(DIR_OUT, sys_sendmsg(fd, msg, flags | MSG_NOSIGNAL));
-    return r;
-}
-
-ssize_t coop_recvmsg(int fd, struct msghdr *ret_msg, int flags, coop_nsec deadline)
-{
-    ssize_t r;
-
-    PARKING(DIR_IN, sys_recvmsg(fd, ret_msg, flags | MSG_CMSG_CLOEXEC));
-    return r;
 }
 
 int coop_connect(int fd, const struct sockaddr *addr, socklen_t len, coop_nsec deadline)

@@ -330,7 +330,8 @@ void coop_fd_forget(int fd)
 {
     struct desc *d = coop__desc_find(fd);
 
-    if (!d)
+    /* A forked child shares the parent's epoll: what it forgets there, the parent would miss. */
+    if (!d || !atomic_load(&coop__rt.running))
         return;
     coop__lock(&d->lock);
     if (d->registered) {

@@ -50,7 +50,7 @@ static int echo(void *arg)
     ssize_t n;
 
     while ((n = coop_read(fd, buf, sizeof buf, in_seconds(30))) > 0)
-        HOLDS(coop_write_all(fd, buf, (size_t)n, in_seconds(30)) == n);
+        HOLDS(coop_write_full(fd, buf, (size_t)n, NULL, in_seconds(30)) == n);
     HOLDS(n == 0);
     return 0;
 }
@@ -67,7 +67,7 @@ static int talk(__attribute__((unused)) void *arg)
     for (int n = 0; n < 20 * rounds; n++) {
         char buf[64] = "ping";
 
-        HOLDS(coop_write_all(fds[0], buf, 4, in_seconds(30)) == 4);
+        HOLDS(coop_write_full(fds[0], buf, 4, NULL, in_seconds(30)) == 4);
         HOLDS(coop_read(fds[0], buf, sizeof buf, in_seconds(30)) == 4);
         atomic_fetch_add(&echoed, 1);
     }

@@ -287,6 +287,11 @@ ssize_t fake_sys_pread(int fd, void *ret_buf, size_t size, off_t at)
     return fake_node_get(&copy, ret_buf, size);
 }
 
+int fake_sys_fsync(int fd)
+{
+    return fake_sys_fdatasync(fd);
+}
+
 int fake_sys_fstat(int fd, struct stat *ret_stat)
 {
     struct file *file = fake_file(fd);

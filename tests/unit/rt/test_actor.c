@@ -237,7 +237,7 @@ CORO_TEST(actor, a_descriptor_wakes_it_at_each_edge_and_at_the_end)
     CHECK(coop_fdwatch_start(&r.watch, fds[0], COOP_IN, &r.actor, 1) == 0);
     CHECK(coop_fdwatch_start(&r.watch, fds[0], COOP_IN, &r.actor, 1) == -EEXIST);
     for (int i = 0; i < 1000; i++)
-        CHECK(coop_write_all(fds[1], "0123456789", 10, soon()) == 10);
+        CHECK(coop_write_full(fds[1], "0123456789", 10, NULL, soon()) == 10);
     CHECK(coop_fd_close(fds[1]) == 0);
     await(&r.hup, 1);
     CHECK(r.bytes == 10005);

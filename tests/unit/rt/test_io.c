@@ -30,7 +30,7 @@ CORO_TEST(io, several_readers_of_one_descriptor_are_all_served)
     for (int i = 0; i < 4; i++)
         coop_go(&scope, read_some, NULL);
     for (int i = 0; i < 20000; i++)
-        CHECK(coop_write_all(fds[1], "0123456789abcdef", 16, soon()) == 16);
+        CHECK(coop_write_full(fds[1], "0123456789abcdef", 16, NULL, soon()) == 16);
     coop_fd_close(fds[1]);
     CHECK(coop_scope_wait(&scope) == 0 && total == 320000);
     coop_fd_close(fds[0]);
@@ -143,7 +143,7 @@ static int serve(void *arg)
 
         CHECK(fd >= 0);
         CHECK(coop_read(fd, buf, sizeof buf, soon()) == 4);
-        CHECK(coop_write_all(fd, buf, 4, soon()) == 4);
+        CHECK(coop_write_full(fd, buf, 4, NULL, soon()) == 4);
         coop_fd_close(fd);
     }
     return 0;
@@ -168,7 +168,7 @@ CORO_TEST(io, accept_and_connect)
         char buf[8];
 
         CHECK(coop_connect(fd, (struct sockaddr *)&address, len, soon()) == 0);
-        CHECK(coop_write_all(fd, "ping", 4, soon()) == 4);
+        CHECK(coop_write_full(fd, "ping", 4, NULL, soon()) == 4);
         CHECK(coop_read(fd, buf, sizeof buf, soon()) == 4 && memcmp(buf, "ping", 4) == 0);
         coop_fd_close(fd);
     }
