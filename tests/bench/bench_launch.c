@@ -124,9 +124,9 @@ static void report(struct bench *bench, struct samples *const latency[CONTENDERS
 {
     /* clang-format off */
     const struct row rows[] = {
-        {"launch.latency",    latency[OURS], latency[BWRAP], "bubblewrap",  version, "us",  "lower"},
-        {"launch.over-spawn", latency[OURS], latency[SPAWN], "posix_spawn", "libc",  "us",  "lower"},
-        {"launch.throughput", rate[OURS],    rate[BWRAP],    "bubblewrap",  version, "1/s", "higher"},
+        {"launch.latency",    latency[OURS], latency[BWRAP], "bubblewrap",  version, "us",  "lower", 0.5, 0},
+        {"launch.over-spawn", latency[OURS], latency[SPAWN], "posix_spawn", "libc",  "us",  "lower", 0, 0},
+        {"launch.throughput", rate[OURS],    rate[BWRAP],    "bubblewrap",  version, "1/s", "higher", 2, 0},
     };
     /* clang-format on */
 
