@@ -24,6 +24,8 @@
 #include "rt/stack.h"
 #include "rt/switch.h"
 
+#include <string.h>
+
 enum { MSG_QUEUED = 1, MSG_WANTED = 2 };
 enum { ACTOR_URGENT = 1 };
 enum { MESSAGES_IN_A_ROW = 32 }; /* then others get their turn */
@@ -88,6 +90,15 @@ static int work(void *arg)
 
 /* ---- starting it ---- */
 
+/* ISO C has no conversion from a function to an object, POSIX (dlsym) has. */
+static const void *code(coop_handler *handler)
+{
+    const void *at;
+
+    memcpy(&at, &handler, sizeof at);
+    return at;
+}
+
 static void starve(struct coop_actor *a)
 {
     coop__lock(&coop__rt.lock);
@@ -105,7 +116,7 @@ static void start(struct coop_actor *a)
         return; /* no handler starts any more; the message stays where it is */
     if (coop__rt.running)
         g = coop__coro_new(a->name, COOP_DAEMON | (a->flags & ACTOR_URGENT ? COOP_URGENT : 0U),
-                           work, a);
+                           work, a, code(a->handler));
     if (!g) {
         starve(a);
         return;

@@ -17,6 +17,7 @@
 #include "rt/park.h"
 #include "rt/reaper.h"
 #include "rt/sched.h"
+#include "rt/trace.h"
 
 #include <errno.h>
 
@@ -33,6 +34,7 @@ static void leave_proc(struct worker *w)
 {
     if (!w->proc)
         coop__misuse("blocking brackets do not nest");
+    coop__trace(w, TRACE_BRACKET, w->current->id, 0);
     w->blocked = true;
     w->left = w->proc;
     w->proc = NULL;
@@ -41,6 +43,8 @@ static void leave_proc(struct worker *w)
 
 static void came_back(struct worker *w)
 {
+    if (w->proc)
+        coop__trace(w, TRACE_RUN, w->current->id, 0);
     w->blocked = false;
     atomic_fetch_sub(&coop__rt.blocked, 1);
 }
@@ -66,6 +70,7 @@ static void get_proc_back(struct worker *w)
     struct coro *g = w->current;
     int expected = PROC_SYSCALL;
 
+    coop__trace(w, TRACE_RETURN, g->id, 0);
     w->left = NULL;
     RT_DELAY();
     if (p && atomic_compare_exchange_strong(&p->status, &expected, PROC_RUNNING)) {

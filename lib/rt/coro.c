@@ -13,13 +13,15 @@
 #include "rt/runq.h"
 #include "rt/stack.h"
 #include "rt/switch.h"
+#include "rt/trace.h"
 
 #include <errno.h>
 #include <string.h>
 
 /* ---- birth ---- */
 
-struct coro *coop__coro_new(const char *name, unsigned flags, int (*fn)(void *), void *arg)
+struct coro *coop__coro_new(const char *name, unsigned flags, int (*fn)(void *), void *arg,
+                            const void *born_at)
 {
     struct coro *g = coop__stack_get(coop__worker());
 
@@ -27,6 +29,7 @@ struct coro *coop__coro_new(const char *name, unsigned flags, int (*fn)(void *),
         return NULL;
     g->fn = fn;
     g->arg = arg;
+    g->born_at = born_at;
     g->flags = flags;
     g->scope = g->inner = NULL;
     g->scope_next = g->scope_prev = NULL;
@@ -43,6 +46,8 @@ struct coro *coop__coro_new(const char *name, unsigned flags, int (*fn)(void *),
     atomic_store_explicit(&g->state, CORO_READY, memory_order_relaxed);
     atomic_fetch_add_explicit(&coop__rt.alive, 1, memory_order_relaxed);
     coop__plant(g, g);
+    if (unlikely(atomic_load_explicit(&coop__rt.tracing, memory_order_relaxed)))
+        coop__trace_birth(g);
     return g;
 }
 
@@ -50,7 +55,6 @@ struct coro *coop__coro_new(const char *name, unsigned flags, int (*fn)(void *),
 
 static void bury(struct worker *w, struct coro *g)
 {
-    atomic_store_explicit(&g->state, CORO_FREE, memory_order_relaxed);
     atomic_fetch_sub_explicit(&coop__rt.alive, 1, memory_order_relaxed);
     if (unlikely(coop__rt.starved_count) && coop__actor_feed(g))
         return;
@@ -59,6 +63,7 @@ static void bury(struct worker *w, struct coro *g)
 
 void coop__coro_drop(struct coro *g)
 {
+    atomic_store_explicit(&g->state, CORO_FREE, memory_order_relaxed);
     bury(coop__worker(), g);
 }
 
@@ -75,6 +80,7 @@ _Noreturn void coop__born(struct worker *w, struct coro *g)
         coop__misuse("a coroutine ended with a scope still open");
     if (g->scope)
         coop__scope_leave(g, result);
+    atomic_store_explicit(&g->state, CORO_FREE, memory_order_relaxed);
     coop__leave_for_ever(coop__worker(), g, bury);
 }
 
@@ -85,8 +91,8 @@ static struct coop_scope *default_scope(const struct coro *self)
     return self->inner ? self->inner : self->scope;
 }
 
-int coop_go_with(struct coop_scope *scope, const struct coop_attr *attr, int (*fn)(void *),
-                 void *arg)
+static int go(struct coop_scope *scope, const struct coop_attr *attr, int (*fn)(void *),
+              void *arg, const void *born_at)
 {
     struct coro *self = coop__self(), *g;
     struct worker *w = coop__worker();
@@ -100,7 +106,7 @@ int coop_go_with(struct coop_scope *scope, const struct coop_attr *attr, int (*f
         scope = &coop__rt.daemon_scope;
     if (!scope)
         scope = default_scope(self);
-    g = coop__coro_new(attr ? attr->name : NULL, attr ? attr->flags : 0, fn, arg);
+    g = coop__coro_new(attr ? attr->name : NULL, attr ? attr->flags : 0, fn, arg, born_at);
     if (!g)
         return -ENOMEM;
     if (attr && attr->copy) {
@@ -121,9 +127,15 @@ int coop_go_with(struct coop_scope *scope, const struct coop_attr *attr, int (*f
     return 0;
 }
 
+int coop_go_with(struct coop_scope *scope, const struct coop_attr *attr, int (*fn)(void *),
+                 void *arg)
+{
+    return go(scope, attr, fn, arg, __builtin_return_address(0));
+}
+
 int coop_go(struct coop_scope *scope, int (*fn)(void *), void *arg)
 {
-    return coop_go_with(scope, NULL, fn, arg);
+    return go(scope, NULL, fn, arg, __builtin_return_address(0));
 }
 
 static void back_in_line(struct worker *w, struct coro *g)

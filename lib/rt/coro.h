@@ -7,8 +7,10 @@
  * coro.h - the birth and death of coroutines (private half of coop/coro.h)
  */
 
-/* A coroutine that is not in any queue yet; NULL: out of memory. Any thread. */
-struct coro *coop__coro_new(const char *name, unsigned flags, int (*fn)(void *), void *arg);
+/* A coroutine that is not in any queue yet; NULL: out of memory. Any thread. 'born_at' is for
+ * reports. */
+struct coro *coop__coro_new(const char *name, unsigned flags, int (*fn)(void *), void *arg,
+                            const void *born_at);
 
 /* Takes one back that nobody knows of. Any thread. */
 void coop__coro_drop(struct coro *g);

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char *const reasons[WAIT_REASONS] = {
+const char *const coop__wait_words[WAIT_REASONS] = {
     [WAIT_FOR_NOTHING] = "",
 #define X(name, word) [name] = word,
 #include "rt/wait_reasons.def"
@@ -46,7 +46,7 @@ static int visit(struct coro *g, void *arg)
     info.daemon = (g->flags & COOP_DAEMON) != 0;
     info.cancelled = g->cancel;
     if (state == CORO_WAITING) {
-        info.reason = reasons[reason];
+        info.reason = coop__wait_words[reason];
         info.object = g->object;
         info.since = g->since;
         info.deadline = g->deadline;

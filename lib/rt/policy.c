@@ -27,5 +27,6 @@ const struct policy coop__policy_seeded = {.pick = pick_seeded, .steal = coop__r
 int coop__policy_choose(const struct coop_options *o)
 {
     coop__rt.policy = o->sim && o->seed ? coop__policy_seeded : coop__policy_default;
+    coop__rt.pick = coop__rt.policy.pick;
     return 0;
 }

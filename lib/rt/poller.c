@@ -33,6 +33,7 @@
 #include "base/sys.h"
 #include "rt/park.h"
 #include "rt/reaper.h"
+#include "rt/trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -228,6 +229,7 @@ int coop__poll(coop_nsec until, bool sleeper)
 {
     struct epoll_event events[EVENTS];
     struct timespec wait = {0}, *limit = &wait;
+    coop_nsec began = coop__tracing() ? sys_now() : 0;
     int n;
 
     if (until == COOP_FOREVER) {
@@ -249,6 +251,9 @@ int coop__poll(coop_nsec until, bool sleeper)
         else /* the kick is left to the one that is meant, a signal is for anybody */
             coop__signals_look();
     }
+    if (unlikely(began))
+        coop__trace_note(coop__worker(), TRACE_POLL, 0, n > 0 ? (uint64_t)n : 0,
+                         (uint64_t)began);
     return n;
 }
 

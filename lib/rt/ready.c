@@ -8,6 +8,7 @@
 
 #include "rt/poller.h"
 #include "rt/runq.h"
+#include "rt/trace.h"
 
 /* ---- global and urgent queues, under the lock ---- */
 
@@ -191,15 +192,26 @@ static void put_and_wake(struct coro *g)
     coop__wake_one();
 }
 
+/* Off the straight path: a foreign thread, a worker that polls, or one that is traced.  True: there
+ * is nothing left to do. */
+static bool set_aside(struct worker *w, struct coro *g)
+{
+    coop__trace(w, TRACE_READY, g->id, 0);
+    if (!w || !w->collecting)
+        return false;
+    queue_put(&w->batch, g);
+    return true;
+}
+
 static void ready(struct coro *g, bool next)
 {
     struct worker *w = coop__worker();
     bool alone;
 
     atomic_store_explicit(&g->state, CORO_READY, memory_order_relaxed);
-    if (w && w->collecting) {
-        queue_put(&w->batch, g);
-    } else if (!w || !w->proc || unlikely(g->flags & COOP_URGENT)) {
+    if (unlikely(!w || __atomic_load_n(&w->unusual, __ATOMIC_RELAXED)) && set_aside(w, g))
+        return;
+    if (!w || !w->proc || unlikely(g->flags & COOP_URGENT)) {
         put_and_wake(g);
     } else {
         BEFORE_PUSH();

@@ -113,6 +113,7 @@ static int processors_wanted(const struct coop_options *o)
 struct root_call {
     int (*fn)(void *);
     void *arg;
+    const void *born_at;
     int result;
 };
 
@@ -198,7 +199,7 @@ static void end_everything(void)
 
 static void run(struct worker *w, struct root_call *call)
 {
-    struct coro *g = coop__coro_new(coop__rt.name, 0, root_main, call);
+    struct coro *g = coop__coro_new(coop__rt.name, 0, root_main, call, call->born_at);
 
     if (!g) {
         call->result = -ENOMEM;
@@ -229,7 +230,7 @@ static void watch_for_forks(void)
 int coop_main(const struct coop_options *options, int (*fn)(void *), void *arg)
 {
     struct coop_options o = options ? *options : (struct coop_options){0};
-    struct root_call call = {.fn = fn, .arg = arg};
+    struct root_call call = {.fn = fn, .arg = arg, .born_at = __builtin_return_address(0)};
     struct sigaction segv = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
     static pthread_once_t forks = PTHREAD_ONCE_INIT;
     struct worker *w;

@@ -54,6 +54,7 @@
 #include "rt/runq.h"
 #include "rt/switch.h"
 #include "rt/timer.h"
+#include "rt/trace.h"
 
 #include <time.h>
 
@@ -125,7 +126,7 @@ const struct policy coop__policy_default = {.pick = pick_default, .steal = coop_
 
 static struct coro *pick(struct worker *w)
 {
-    return coop__rt.policy.pick(w);
+    return atomic_load_explicit(&coop__rt.pick, memory_order_relaxed)(w);
 }
 
 /* ---- leaving a stack ---- */
@@ -235,6 +236,7 @@ static struct coro *steal(struct worker *w)
             }
             if ((g = coop__rt.policy.steal(w->proc, victim, round == 3))) {
                 atomic_fetch_add_explicit(&w->proc->steals, 1, memory_order_relaxed);
+                coop__trace(w, TRACE_STEAL, g->id, (uint64_t)victim->id);
                 return g;
             }
         }
@@ -426,6 +428,7 @@ void coop__worker_loop(struct worker *w)
         g = find_work(w);
         if (!g)
             return;
+        coop__trace(w, TRACE_RUN, g->id, 0);
         atomic_store_explicit(&g->state, CORO_RUNNING, memory_order_relaxed);
         w->current = g;
         w = coop__jump(w, &w->root, g, SWITCH_LIVING);

@@ -43,6 +43,8 @@ enum wait_reason {
     WAIT_REASONS
 };
 
+extern const char *const coop__wait_words[WAIT_REASONS]; /* dump.c */
+
 /* The word of a wait (park.c draws its life). */
 enum {
     WAIT_NONE,
@@ -64,6 +66,7 @@ struct coro {
     struct coro *next; /* in a queue                                  */
     int (*fn)(void *);
     void *arg;
+    const void *born_at; /* the line after the coop_go(); an actor's: its handler */
     _Atomic(uint32_t) wait;
     int wake_result; /* what the wait returns, written by the claimer     */
     struct waiter *woken_by;
@@ -143,7 +146,14 @@ struct worker {
     void (*after)(struct worker *, struct coro *); /* once the old stack is left */
     struct coro *after_coro;
     struct coro_queue batch; /* made ready while polling without a processor */
-    bool collecting;
+    /* What takes coop__ready() off its straight path, looked at as one. */
+    union {
+        struct {
+            bool collecting; /* ours                            */
+            bool traced;     /* atomic: set from other threads  */
+        };
+        uint16_t unusual;
+    };
     bool spinning;
     bool blocked; /* inside a bracket */
     bool gone;    /* retired: to be joined */
@@ -151,11 +161,14 @@ struct worker {
     int id;
     pthread_t thread;
     void *signal_stack;
+    struct trace_ring *ring; /* its events (trace.c) */
 };
+
+typedef struct coro *(*coop__picker)(struct worker *);
 
 /* Who runs next (policy.h). */
 struct policy {
-    struct coro *(*pick)(struct worker *); /* NULL: nothing in the processor's queue      */
+    coop__picker pick; /* NULL: nothing in the processor's queue */
     struct coro *(*steal)(struct proc *p, struct proc *victim, bool slot); /* as in runq.h */
 };
 
@@ -173,6 +186,7 @@ struct runtime {
     int workers_max;
     struct proc *procs;
     struct policy policy;
+    _Atomic(coop__picker) pick; /* the policy's, or the trace's that calls it */
     /* under lock; the counts may be read without */
     struct proc *idle_procs;
     _Atomic(int) idle_procs_count, spinning;
@@ -191,7 +205,9 @@ struct runtime {
     _Atomic(int) fd_registered;
     _Atomic(int) outside; /* waits that something outside may end: fds, signals, children */
     /* counters */
-    _Atomic(uint64_t) next_id, alive, polls, create_failures;
+    _Atomic(uint64_t) next_id, alive;
+    _Atomic(bool) tracing; /* beside what each birth writes anyway */
+    _Atomic(uint64_t) polls, create_failures;
     struct coop_scope root_scope, daemon_scope;
     /* monitor */
     int monitor_fd;

@@ -22,6 +22,7 @@
 #include "rt/stack.h"
 
 #include "rt/switch.h"
+#include "rt/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -236,6 +237,8 @@ void coop__stacks_trim(void)
         if (g->canary)
             memcpy(g->stack_low, &(uint64_t){CANARY}, sizeof(uint64_t));
     }
+    if (coop__tracing())
+        coop__trace_note(coop__worker(), TRACE_TRIM, 0, stacks.free_count - stacks.trimmed, 0);
     if (stacks.free_count > TRIM_KEEP)
         stacks.trimmed = stacks.free_count - TRIM_KEEP;
     coop__unlock(&stacks.lock);

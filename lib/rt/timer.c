@@ -19,6 +19,7 @@
 
 #include "base/sys.h"
 #include "rt/poller.h"
+#include "rt/trace.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -147,6 +148,7 @@ void coop__timers_run(struct proc *p)
         struct coop_timer_node *node = p->heap[0];
 
         take_out(p, node);
+        coop__trace(coop__worker(), TRACE_TIMER, 0, (uint64_t)(now - node->when));
         if (node->period > 0) { /* ticks that were missed are dropped */
             node->when += (now - node->when) / node->period * node->period + node->period;
             node->turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);

@@ -12,6 +12,7 @@
  */
 #include "base/sys.h"
 #include "rt/switch.h"
+#include "rt/trace.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -94,6 +95,8 @@ struct worker *coop__worker_alloc(void)
     w->rng = (uint32_t)(coop__rt.sim ? coop__rt.seed : sys_random()) | 1;
     w->all_next = coop__rt.all_workers;
     coop__rt.all_workers = w;
+    if (coop__tracing())
+        coop__trace_worker(w);
     return w;
 }
 
