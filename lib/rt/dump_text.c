@@ -4,8 +4,12 @@
  * A dump is taken while everybody runs on: a name or a scope that was there when its pointer was
  * read may be gone when it is followed.  So it is copied by the kernel, which answers EFAULT
  * where a read of ours would be a SIGSEGV (and which no sanitizer takes for a race).
+ *
+ * Always the real kernel: a report of a simulation is for people, too.
  */
 #include "rt/dump_text.h"
+
+#include "base/sys.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -20,12 +24,12 @@ static void flush(struct report *r)
     unsigned done = 0;
 
     while (!r->error && done < r->used) {
-        ssize_t n = syscall(SYS_write, r->fd, r->text + done, (size_t)(r->used - done));
+        ssize_t n = sys_kernel.write(r->fd, r->text + done, r->used - done);
 
         if (n > 0)
             done += (unsigned)n;
-        else if (n == 0 || errno != EINTR)
-            r->error = n == 0 ? -EIO : -errno;
+        else if (n != -EINTR)
+            r->error = n == 0 ? -EIO : (int)n;
     }
     r->used = 0;
 }

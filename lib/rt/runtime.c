@@ -13,6 +13,7 @@
 #include "rt/stack.h"
 #include "rt/switch.h"
 #include "rt/timer.h"
+#include "rt/trace.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -191,6 +192,7 @@ static void end_everything(void)
     coop__poller_end();
     procs_end();
     coop__stacks_end();
+    coop__trace_end();
     coop__rt.starved = NULL;
     coop__rt.starved_count = 0;
     coop__rt.closing = false;
