@@ -281,6 +281,7 @@ void coop__wake_everybody(void)
 
     coop__lock(&coop__rt.lock);
     atomic_store(&coop__rt.over, true);
+    atomic_fetch_add(&coop__rt.unusual, 1);
     while ((w = coop__rt.idle_workers)) {
         coop__rt.idle_workers = w->next;
         atomic_fetch_sub(&coop__rt.idle_workers_count, 1);

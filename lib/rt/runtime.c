@@ -7,6 +7,7 @@
  */
 #include "base/sys.h"
 #include "rt/coro.h"
+#include "rt/pin.h"
 #include "rt/policy.h"
 #include "rt/poller.h"
 #include "rt/reaper.h"
@@ -140,6 +141,7 @@ static int root_main(void *arg)
     coop_scope_cancel(&coop__rt.daemon_scope, -ECANCELED);
     coop__scope_drain(&coop__rt.daemon_scope);
     coop__wake_everybody();
+    coop__pin_release();
     return 0;
 }
 

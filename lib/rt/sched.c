@@ -49,6 +49,7 @@
 
 #include "base/sys.h"
 #include "rt/coro.h"
+#include "rt/pin.h"
 #include "rt/policy.h"
 #include "rt/poller.h"
 #include "rt/runq.h"
@@ -143,9 +144,10 @@ void coop__after(struct worker *w)
 
 static inline struct coro *successor(struct worker *w)
 {
-    struct coro *g =
-        atomic_load_explicit(&coop__rt.over, memory_order_relaxed) ? NULL : pick(w);
+    struct coro *g = pick(w);
 
+    if (unlikely(atomic_load_explicit(&coop__rt.unusual, memory_order_relaxed)))
+        g = coop__pin_sort(w, g);
     if (!g)
         return &w->root;
     atomic_store_explicit(&w->proc->switches,
@@ -170,8 +172,11 @@ void coop__leave(struct worker *w, struct coro *g,
 _Noreturn void coop__leave_for_ever(struct worker *w, struct coro *g,
                                     void (*after)(struct worker *, struct coro *))
 {
-    struct coro *to = successor(w);
+    struct coro *to;
 
+    if (unlikely(atomic_load_explicit(&coop__rt.unusual, memory_order_relaxed)))
+        coop__pin_ends(w, g);
+    to = successor(w);
     w->after = after;
     w->after_coro = g;
     w->current = to;
@@ -327,10 +332,18 @@ static bool await_call(struct worker *w)
 
 bool coop__worker_sleep(struct worker *w)
 {
+    struct proc *p;
+
     coop__lock(&coop__rt.lock);
     if (coop__rt.over) {
         coop__unlock(&coop__rt.lock);
         return false;
+    }
+    /* While we were in no list somebody may have found no worker for it. */
+    if (coop__work_in_sight() && (p = coop__idle_proc_get())) {
+        coop__unlock(&coop__rt.lock);
+        coop__proc_acquire(w, p);
+        return true;
     }
     w->next = coop__rt.idle_workers;
     coop__rt.idle_workers = w;
@@ -419,15 +432,29 @@ static struct coro *find_work(struct worker *w)
     return NULL;
 }
 
+static struct coro *next(struct worker *w)
+{
+    struct coro *g = w->passed;
+
+    if (unlikely(w->pinned || w->spoiled))
+        return coop__pin_await(w);
+    w->passed = NULL;
+    return g && !coop__rt.over ? g : find_work(w);
+}
+
 void coop__worker_loop(struct worker *w)
 {
     struct coro *g;
 
     for (;;) {
         coop__after(w);
-        g = find_work(w);
+        g = next(w);
         if (!g)
             return;
+        if (unlikely(g->pin && g->pin != w)) {
+            coop__pin_call(w, g);
+            continue;
+        }
         coop__trace(w, TRACE_RUN, g->id, 0);
         atomic_store_explicit(&g->state, CORO_RUNNING, memory_order_relaxed);
         w->current = g;

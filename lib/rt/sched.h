@@ -79,6 +79,8 @@ struct coro {
     void *local;
     struct coop_actor *actor; /* whose handler it runs; NULL when that is gone   */
     unsigned flags;
+    int pins;           /* coop_pin() less coop_unpin()                   */
+    struct worker *pin; /* the thread it is tied to, or NULL              */
     /* for dumps: written by its worker, read by anybody */
     _Atomic(uint64_t) id;
     _Atomic(const char *) name;
@@ -155,8 +157,11 @@ struct worker {
         uint16_t unusual;
     };
     bool spinning;
-    bool blocked; /* inside a bracket */
-    bool gone;    /* retired: to be joined */
+    bool blocked;        /* inside a bracket */
+    bool gone;           /* retired: to be joined */
+    struct coro *pinned; /* runs here and nowhere else, and nobody else does (pin.c) */
+    struct coro *passed; /* picked, but not to be run by us now                      */
+    bool spoiled;        /* the one that was pinned has ended: nobody runs here      */
     uint32_t rng;
     int id;
     pthread_t thread;
@@ -176,6 +181,7 @@ struct policy {
 struct runtime {
     uint32_t lock; /* idle lists, global queues, poller's seat */
     _Atomic(bool) running, closing, over;
+    _Atomic(int) unusual; /* over, or some are pinned: look twice at what was picked */
     bool sim;
     bool foreign_wakes;
     void (*on_deadlock)(void);
@@ -192,6 +198,7 @@ struct runtime {
     _Atomic(int) idle_procs_count, spinning;
     struct worker *idle_workers, *all_workers;
     _Atomic(int) workers_count, idle_workers_count, blocked;
+    int apart;                       /* workers that are pinned or spoiled */
     _Atomic(struct worker *) poller; /* the worker that sleeps in the poller, or is about to */
     _Atomic(bool) poller_handed;     /* it has been given a processor                        */
     struct coro_queue global, urgent;
@@ -276,13 +283,16 @@ struct worker *coop__worker_alloc(void);
 void coop__note_own_stack(struct worker *w);
 void coop__signal_stack_start(struct worker *w);
 void coop__signal_stack_end(struct worker *w);
-/* A new thread for 'p', under the runtime's lock; false: refused (the caller keeps p). */
+/* A new thread for 'p' (NULL: it sleeps among the idle), under the runtime's lock; false:
+ * refused (the caller keeps p). */
 bool coop__worker_new(struct proc *p, bool spinning);
 /* A thread of ours with all signals blocked: 0 or -errno. */
 int coop__thread_new(pthread_t *ret_thread, void *(*fn)(void *), void *arg);
 /* Takes an idle worker that nobody has called out of use: its thread may end. False: it was
  * called. */
 bool coop__worker_retire(struct worker *w);
+/* The same for a spoiled one that is in no list; false: it may not end before the runtime. */
+bool coop__worker_discard(struct worker *w);
 /* How long a surplus worker stays idle before it retires; for tests, too. */
 extern _Atomic(coop_nsec) coop__idle_worker_life;
 /* For tests: thread creation fails while it is true. */

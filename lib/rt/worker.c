@@ -74,7 +74,8 @@ static void *thread_main(void *arg)
     coop__set_worker(w);
     coop__note_own_stack(w);
     coop__signal_stack_start(w);
-    coop__proc_acquire(w, w->handed);
+    if (w->handed)
+        coop__proc_acquire(w, w->handed);
     w->handed = NULL;
     coop__worker_loop(w);
     coop__signal_stack_end(w);
@@ -141,6 +142,22 @@ bool coop__worker_retire(struct worker *w)
     }
     coop__unlock(&coop__rt.lock);
     return w->gone;
+}
+
+bool coop__worker_discard(struct worker *w)
+{
+    bool over;
+
+    coop__lock(&coop__rt.lock);
+    over = coop__rt.over;
+    if (!over && w->id != 0) {
+        join_retired();
+        w->gone = true;
+        coop__rt.apart--;
+        atomic_fetch_sub(&coop__rt.workers_count, 1);
+    }
+    coop__unlock(&coop__rt.lock);
+    return over || w->id != 0;
 }
 
 static int create_thread(pthread_t *ret_thread, void *(*fn)(void *), void *arg)

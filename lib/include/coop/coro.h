@@ -138,6 +138,21 @@ void *coop_local(void);
 /* Whether the caller is a coroutine (and may wait). */
 int coop_inside(void);
 
+/* Ties the calling coroutine to the thread it is on, until as many coop_unpin(): it runs on no
+ * other, and nobody else runs there.  For what belongs to a thread: namespaces, capabilities,
+ * scheduling class, libraries with thread-locals.  While it waits its processor goes to another
+ * worker, so each wait and each wake-up costs a switch of threads.
+ *
+ * A coroutine that ends pinned takes its thread with it: whatever it has changed there is gone.
+ * (The thread that called coop_main() lives on, but runs no coroutine any more.)  Who unpins first
+ * gives the thread back, and has undone his changes.
+ *
+ * 0; -EAGAIN: there is no other thread for the others (max_workers, or the kernel refuses);
+ * -EPERM: outside of a coroutine, inside a bracket, not pinned.  In simulation there is but one
+ * thread, and it is everybody's. */
+int coop_pin(void);
+int coop_unpin(void);
+
 /* Sets the number of processors (1 to 64) while running; returns the number before, or
  * -EINVAL, -EPERM in simulation. Fewer take effect as the surplus run dry. */
 int coop_set_procs(int count);
