@@ -7,6 +7,9 @@ file(RELATIVE_PATH COOP_PC_TO_PREFIX
      "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
 configure_file(cmake/libcoop.pc.in libcoop.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/libcoop.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+if(COOP_RUNTIME_ONLY)
+  return()
+endif()
 
 # The unit in configs/ is a valid one for a distribution's prefix; others get their own paths.  Which
 # prefix it is, only `cmake --install --prefix` knows.

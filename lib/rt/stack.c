@@ -39,6 +39,10 @@
 #define MADV_GUARD_INSTALL 102
 #endif
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
 enum {
     PAGE = 4096,
     STACK_DEFAULT = RT_ASAN || RT_TSAN ? 512 * 1024 : 64 * 1024,
@@ -76,7 +80,9 @@ static enum guard probe_guard(void)
 
     if (page == MAP_FAILED)
         return GUARD_CANARY;
-    if (!coop__old_guards && madvise(page, PAGE, MADV_GUARD_INSTALL) == 0)
+    /* An emulator of system calls may answer 0 to advice it does not know: see whether it bites. */
+    if (!coop__old_guards && madvise(page, PAGE, MADV_GUARD_INSTALL) == 0 &&
+        madvise(page, PAGE, MADV_POPULATE_READ) < 0)
         best = GUARD_MADVISE;
     munmap(page, PAGE);
     return best;
