@@ -23,6 +23,7 @@
 #include "rt/chan.h"
 
 #include "rt/park.h"
+#include "rt/stand.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -130,7 +131,7 @@ bool coop__may_recv(struct coop_chan *ch)
 
 static int wait_for_ever(enum wait_reason reason, coop_nsec deadline)
 {
-    struct coro *g = coop__self();
+    struct coro *g = coop__waiter();
     int r;
 
     if (deadline == COOP_NOW)
@@ -205,7 +206,7 @@ int coop_send(struct coop_chan *ch, const void *value, coop_nsec deadline)
 
     if (!ch)
         return wait_for_ever(WAIT_FOR_NO_CHAN, deadline);
-    g = coop__self();
+    g = coop__waiter();
     if (deadline != COOP_NOW && g && (r = coop__may_wait(g)) < 0)
         return r;
     if (deadline == COOP_NOW && !coop__may_send(ch))
@@ -227,7 +228,7 @@ int coop_recv(struct coop_chan *ch, void *ret_value, coop_nsec deadline)
 
     if (!ch)
         return wait_for_ever(WAIT_FOR_NO_CHAN, deadline);
-    g = coop__self();
+    g = coop__waiter();
     if (deadline != COOP_NOW && g && (r = coop__may_wait(g)) < 0)
         return r;
     if (deadline == COOP_NOW && !coop__may_recv(ch))

@@ -9,6 +9,7 @@
 #include "rt/coro.h"
 
 #include "base/sys.h"
+#include "rt/lockorder.h"
 #include "rt/park.h"
 #include "rt/runq.h"
 #include "rt/stack.h"
@@ -36,6 +37,7 @@ struct coro *coop__coro_new(const char *name, unsigned flags, int (*fn)(void *),
     g->shield_on = 0;
     g->local = NULL;
     g->actor = NULL;
+    ORDER_BORN(g);
     g->timer = (struct coop_timer_node){0};
     atomic_store_explicit(&g->cancel, 0, memory_order_relaxed);
     atomic_store_explicit(&g->name, name ? name : "", memory_order_relaxed);
@@ -78,6 +80,7 @@ _Noreturn void coop__born(struct worker *w, struct coro *g)
     result = g->fn(g->arg);
     if (unlikely(g->inner))
         coop__misuse("a coroutine ended with a scope still open");
+    ORDER_ENDED(g);
     if (g->scope)
         coop__scope_leave(g, result);
     atomic_store_explicit(&g->state, CORO_FREE, memory_order_relaxed);
@@ -91,21 +94,19 @@ static struct coop_scope *default_scope(const struct coro *self)
     return self->inner ? self->inner : self->scope;
 }
 
-static int go(struct coop_scope *scope, const struct coop_attr *attr, int (*fn)(void *),
-              void *arg, const void *born_at)
+/* 'w' is NULL in a foreign thread. */
+static int start(struct worker *w, struct coop_scope *scope, const struct coop_attr *attr,
+                 int (*fn)(void *), void *arg, const void *born_at)
 {
-    struct coro *self = coop__self(), *g;
-    struct worker *w = coop__worker();
+    struct coro *g;
     int r;
 
-    if (!self || !w->proc)
-        return -EPERM;
     if (attr && attr->copy > COOP_COPY_MAX)
         return -EINVAL;
     if (attr && (attr->flags & COOP_DAEMON))
         scope = &coop__rt.daemon_scope;
     if (!scope)
-        scope = default_scope(self);
+        scope = w ? default_scope(w->current) : &coop__rt.root_scope;
     g = coop__coro_new(attr ? attr->name : NULL, attr ? attr->flags : 0, fn, arg, born_at);
     if (!g)
         return -ENOMEM;
@@ -118,13 +119,28 @@ static int go(struct coop_scope *scope, const struct coop_attr *attr, int (*fn)(
         coop__coro_drop(g);
         return r;
     }
-    if (g->flags & COOP_URGENT) {
+    if (!w || (g->flags & COOP_URGENT)) {
         coop__ready(g);
     } else {
         coop__runq_put(w->proc, g, true);
         coop__wake_one();
     }
     return 0;
+}
+
+static int go(struct coop_scope *scope, const struct coop_attr *attr, int (*fn)(void *),
+              void *arg, const void *born_at)
+{
+    struct worker *w = coop__worker();
+    int r = -EPERM;
+
+    if (likely(w != NULL))
+        return w->current != &w->root && w->proc ? start(w, scope, attr, fn, arg, born_at) : r;
+    if (coop__foreign_enter()) {
+        r = start(NULL, scope, attr, fn, arg, born_at);
+        coop__foreign_leave();
+    }
+    return r;
 }
 
 int coop_go_with(struct coop_scope *scope, const struct coop_attr *attr, int (*fn)(void *),

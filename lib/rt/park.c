@@ -80,8 +80,13 @@ static bool fired_parked(struct coro *g)
     uint32_t word = atomic_load_explicit(&g->wait, memory_order_acquire);
 
     /* Claimed by us: only commit may still change it, to CLAIMED_PARKED. */
-    if ((word & WAIT_STATE) != WAIT_CLAIMED_PARKED)
+    if ((word & WAIT_STATE) != WAIT_CLAIMED_PARKED) {
+        bool thread = g->flags & CORO_THREAD; /* once fired it may be gone */
+
         word = atomic_exchange(&g->wait, (word & TURNS) | WAIT_FIRED);
+        if (unlikely(thread))
+            coop__futex_wake((uint32_t *)(uintptr_t)&g->wait);
+    }
     return (word & WAIT_STATE) == WAIT_CLAIMED_PARKED;
 }
 
@@ -195,6 +200,8 @@ int coop__wait(struct coro *g, enum wait_reason reason, const void *object, coop
     bool timed = deadline != COOP_FOREVER;
     int why;
 
+    if (unlikely(!w))
+        return coop__wait_in_thread(g, deadline);
     if (unlikely(!w->proc))
         coop__misuse("waiting inside a blocking bracket");
     /* What was begun under a shield is not cancellable: its deadline stands for that. */
@@ -248,6 +255,20 @@ void coop__waitq_push(struct coop_waitq *q, struct waiter *w)
     else
         __atomic_store_n(&q->head, w, __ATOMIC_RELEASE); /* read without the lock by select */
     q->tail = w;
+}
+
+void coop__waitq_push_first(struct coop_waitq *q, struct waiter *w)
+{
+    struct waiter *first = q->head;
+
+    w->next = first;
+    w->prev = NULL;
+    w->queued = true;
+    if (first)
+        first->prev = w;
+    else
+        q->tail = w;
+    __atomic_store_n(&q->head, w, __ATOMIC_RELEASE);
 }
 
 void coop__waitq_remove(struct coop_waitq *q, struct waiter *w)

@@ -33,6 +33,8 @@ void coop__wait_abandon(struct coro *g);
 void coop__wait_withdraw(struct coro *g);
 /* Parks until fired. 0 when a waker did it, else -ETIMEDOUT or why the coroutine is cancelled. */
 int coop__wait(struct coro *g, enum wait_reason reason, const void *object, coop_nsec deadline);
+/* The same for the stand-in of a foreign thread (foreign.c). */
+int coop__wait_in_thread(struct coro *g, coop_nsec deadline);
 
 /* True: the caller, and nobody else, may wake it now, and must (coop__wait_fire). */
 bool coop__wait_claim(struct coro *g);
@@ -44,6 +46,8 @@ void coop__wait_fire_all(struct waiter *first);
 void coop__wait_cancel(struct coro *g, int why);
 
 void coop__waitq_push(struct coop_waitq *q, struct waiter *w);
+/* Before all others. */
+void coop__waitq_push_first(struct coop_waitq *q, struct waiter *w);
 void coop__waitq_remove(struct coop_waitq *q, struct waiter *w);
 /* The first that could be claimed, removed; others that somebody else has woken are removed on
  * the way.  NULL: nobody waits. */

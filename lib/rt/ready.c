@@ -211,7 +211,13 @@ static void ready(struct coro *g, bool next)
     atomic_store_explicit(&g->state, CORO_READY, memory_order_relaxed);
     if (unlikely(!w || __atomic_load_n(&w->unusual, __ATOMIC_RELAXED)) && set_aside(w, g))
         return;
-    if (!w || !w->proc || unlikely(g->flags & COOP_URGENT)) {
+    if (unlikely(!w)) {
+        bool entered = coop__foreign_enter();
+
+        put_and_wake(g);
+        if (entered)
+            coop__foreign_leave();
+    } else if (!w->proc || unlikely(g->flags & COOP_URGENT)) {
         put_and_wake(g);
     } else {
         BEFORE_PUSH();

@@ -119,6 +119,22 @@ struct root_call {
     int result;
 };
 
+/* Waits till the scope is empty, and lets nobody in after that: foreign threads may start
+ * coroutines at any moment. */
+static void close_to_all(struct coop_scope *scope)
+{
+    bool empty = false;
+
+    while (!empty) {
+        coop__scope_drain(scope);
+        coop__lock(&scope->lock);
+        empty = scope->alive == 0;
+        if (empty && !scope->why)
+            scope->why = -ECANCELED;
+        coop__unlock(&scope->lock);
+    }
+}
+
 static int root_main(void *arg)
 {
     struct root_call *call = arg;
@@ -132,7 +148,7 @@ static int root_main(void *arg)
         coop__misuse("the root coroutine ended with a scope still open");
     if (call->result)
         coop_scope_cancel(root, -ECANCELED);
-    coop__scope_drain(root);
+    close_to_all(root);
     if (!call->result)
         call->result = root->result;
     g->inner = NULL;
@@ -187,6 +203,7 @@ static int start_everything(const struct coop_options *o)
 
 static void end_everything(void)
 {
+    coop__foreign_end();
     join_workers();
     coop__offload_end();
     coop__monitor_end();
@@ -211,14 +228,20 @@ static void run(struct worker *w, struct root_call *call)
         return;
     }
     coop__monitor_arm(MONITOR_DELAY);
+    atomic_store(&coop__rt.open, true);
     coop__ready(g);
     coop__actors_start();
     coop__worker_loop(w);
 }
 
+_Atomic(bool) coop__forked;
+
 /* fork() copies the calling thread only: whatever the child calls here must find no runtime. */
 static void in_forked_child(void)
 {
+    if (coop__rt.running)
+        atomic_store(&coop__forked, true);
+    coop__rt.open = false;
     coop__set_worker(NULL);
     coop__rt.starved = NULL;
     coop__rt.starved_count = 0;
@@ -240,6 +263,8 @@ int coop_main(const struct coop_options *options, int (*fn)(void *), void *arg)
     struct worker *w;
     int r;
 
+    if (coop__forked)
+        return -EPERM;
     if (atomic_exchange(&coop__rt.running, true))
         return -EBUSY;
     pthread_once(&forks, watch_for_forks);

@@ -58,6 +58,18 @@ enum {
     WAIT_TURN = 16,       /* above: counts the waits     */
 };
 
+/* Flags of a coroutine beside the public ones (coop/coro.h). */
+#define CORO_THREAD (1U << 31) /* the stand-in of a foreign thread (foreign.c) */
+
+/* In debug builds: a lock and where it was taken (lockorder.c). */
+enum { HELD_MAX = 8 };
+struct held_lock {
+    const void *lock;
+    uint32_t *word;
+    const char *site;   /* "file:line", or NULL */
+    const void *caller; /* a return address     */
+};
+
 enum coro_state { CORO_FREE, CORO_READY, CORO_RUNNING, CORO_WAITING };
 
 /* A coroutine. It lives at the top end of its own stack's slot. */
@@ -93,6 +105,11 @@ struct coro {
     void *fake_stack, *tsan_fiber; /* the sanitizers' views of it (switch.h) */
     unsigned valgrind_id;
     bool canary; /* at the low end of its stack, instead of a guard */
+#ifdef COOP_DEBUG
+    struct held_lock held[HELD_MAX];
+    int held_count, held_more;
+    const char *site; /* of the call that is about to take a lock */
+#endif
 };
 
 /* One entry in a queue of waiters; on the waiting coroutine's stack. */
@@ -182,6 +199,7 @@ struct runtime {
     uint32_t lock; /* idle lists, global queues, poller's seat */
     _Atomic(bool) running, closing, over;
     _Atomic(int) unusual; /* over, or some are pinned: look twice at what was picked */
+    _Atomic(bool) open;   /* takes coroutines and wake-ups from foreign threads */
     bool sim;
     bool foreign_wakes;
     void (*on_deadlock)(void);
@@ -232,6 +250,15 @@ void coop__set_worker(struct worker *w);
 
 /* The calling coroutine, or NULL (foreign thread). */
 struct coro *coop__self(void);
+
+/* This process is a forked child of a running one: nothing works here. */
+extern __attribute__((visibility("hidden"))) _Atomic(bool) coop__forked;
+
+/* A foreign thread is about to touch the runtime; false: there is none.  Each true needs a
+ * leave.  end: no more from now on, and nobody inside when it returns. (foreign.c) */
+bool coop__foreign_enter(void);
+void coop__foreign_leave(void);
+void coop__foreign_end(void);
 
 /* Says what was misused, and aborts. */
 _Noreturn void coop__misuse(const char *what);

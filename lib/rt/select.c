@@ -24,6 +24,7 @@
 #include "rt/chan.h"
 #include "rt/park.h"
 #include "rt/poller.h"
+#include "rt/stand.h"
 #include "rt/waitable.h"
 
 #include <errno.h>
@@ -300,6 +301,8 @@ static int select_slowly(struct coop_case *cases, int count, coop_nsec deadline,
     s.channels = 0;
     for (int k = 0; k < count; k++)
         s.descs[k] = NULL;
+    if (!coop__worker() && has_fds(&s))
+        return -EPERM; /* a thread that is not ours must not poll for us */
     i = look_at_all(&s, start);
     if (i >= 0)
         return i;
@@ -319,7 +322,7 @@ static int select_slowly(struct coop_case *cases, int count, coop_nsec deadline,
 int coop_select(struct coop_case *cases, int count, coop_nsec deadline)
 {
     struct worker *w = coop__worker();
-    struct coro *g = coop__self();
+    struct coro *g = coop__waiter();
     int start, r;
 
     if (count < 0 || count > COOP_SELECT_MAX)

@@ -1,20 +1,18 @@
 /*
- * sync.c - semaphore, wait group, condition, once, read-write lock
+ * sync.c - semaphore, wait group, condition, once; and how to stand in a queue
  *
  * All the same shape: a short lock, a count, and a queue of waiters (park.h).  What is waited
  * for is handed over to the woken coroutine by the one that wakes it: nobody wakes up to find
- * that another was faster. mutex.c differs, since its uncontended path must not take the short
- * lock.
+ * that another was faster.  mutex.c differs, since its uncontended path must not take the short
+ * lock; rwlock.c has two queues.
  */
 #include "coop/sync.h"
 
-#include "rt/park.h"
-#include "rt/sched.h"
+#include "rt/lockorder.h"
+#include "rt/stand.h"
 
 #include <errno.h>
 
-/* Joins 'q' with 'lock' held; returns unlocked. 0, -ETIMEDOUT or the reason; then it has left
- * the queue. */
 static int stand(uint32_t *lock, struct coop_waitq *q, struct waiter *w,
                  enum wait_reason reason, coop_nsec deadline, bool cancellable)
 {
@@ -32,9 +30,14 @@ static int stand(uint32_t *lock, struct coop_waitq *q, struct waiter *w,
     return r;
 }
 
-/* For calls that cannot fail: neither cancelling nor a shield's end stops them. */
-static void stand_firmly(uint32_t *lock, struct coop_waitq *q, struct waiter *w,
-                         enum wait_reason reason)
+int coop__stand(uint32_t *lock, struct coop_waitq *q, struct waiter *w, enum wait_reason reason,
+                coop_nsec deadline)
+{
+    return stand(lock, q, w, reason, deadline, true);
+}
+
+void coop__stand_firmly(uint32_t *lock, struct coop_waitq *q, struct waiter *w,
+                        enum wait_reason reason)
 {
     int shield = w->coro->shield_on;
 
@@ -43,14 +46,29 @@ static void stand_firmly(uint32_t *lock, struct coop_waitq *q, struct waiter *w,
     w->coro->shield_on = shield;
 }
 
-/* May the caller wait at all? With the lock held; unlocks if not. */
-static int may_stand(uint32_t *lock, struct coro *g, coop_nsec deadline)
+int coop__may_stand(uint32_t *lock, struct coro *g, coop_nsec deadline)
 {
     int r = deadline == COOP_NOW ? -EAGAIN : !g ? -EPERM : coop__may_wait(g);
 
     if (r < 0)
         coop__unlock(lock);
     return r;
+}
+
+int coop__wake_all(uint32_t *lock, struct coop_waitq *q, int result)
+{
+    struct waiter *first = NULL, **end = &first, *w;
+    int count = 0;
+
+    for (; (w = coop__waitq_claim(q)); count++) {
+        w->result = result;
+        *end = w;
+        end = &w->next;
+    }
+    *end = NULL;
+    coop__unlock(lock);
+    coop__wait_fire_all(first);
+    return count;
 }
 
 /* ---- semaphore ---- */
@@ -80,7 +98,7 @@ static void sem_serve(struct coop_sem *s)
 
 int coop_sem_acquire(struct coop_sem *s, int64_t n, coop_nsec deadline)
 {
-    struct waiter w = {.coro = coop__self(), .need = n};
+    struct waiter w = {.coro = coop__waiter(), .need = n};
     int r;
 
     if (n < 0)
@@ -91,9 +109,9 @@ int coop_sem_acquire(struct coop_sem *s, int64_t n, coop_nsec deadline)
         coop__unlock(&s->lock);
         return 0;
     }
-    if ((r = may_stand(&s->lock, w.coro, deadline)) < 0)
+    if ((r = coop__may_stand(&s->lock, w.coro, deadline)) < 0)
         return r;
-    r = stand(&s->lock, &s->waiters, &w, WAIT_FOR_SEM, deadline, true);
+    r = coop__stand(&s->lock, &s->waiters, &w, WAIT_FOR_SEM, deadline);
     if (r < 0) { /* we may have stood before smaller ones */
         coop__lock(&s->lock);
         sem_serve(s);
@@ -108,22 +126,6 @@ void coop_sem_release(struct coop_sem *s, int64_t n)
     sem_serve(s);
 }
 
-/* ---- wake all of a queue, under the lock; unlocks ---- */
-
-static void wake_all(uint32_t *lock, struct coop_waitq *q, int result)
-{
-    struct waiter *first = NULL, **end = &first, *w;
-
-    while ((w = coop__waitq_claim(q))) {
-        w->result = result;
-        *end = w;
-        end = &w->next;
-    }
-    *end = NULL;
-    coop__unlock(lock);
-    coop__wait_fire_all(first);
-}
-
 /* ---- wait group ---- */
 
 void coop_wg_add(struct coop_wg *w, int64_t n)
@@ -133,7 +135,7 @@ void coop_wg_add(struct coop_wg *w, int64_t n)
     if (w->count < 0)
         coop__misuse("a wait group's count went below zero");
     if (w->count == 0)
-        wake_all(&w->lock, &w->waiters, 0);
+        coop__wake_all(&w->lock, &w->waiters, 0);
     else
         coop__unlock(&w->lock);
 }
@@ -145,7 +147,7 @@ void coop_wg_done(struct coop_wg *w)
 
 void coop_wg_wait(struct coop_wg *wg)
 {
-    struct waiter w = {.coro = coop__self()};
+    struct waiter w = {.coro = coop__waiter()};
 
     coop__lock(&wg->lock);
     if (wg->count == 0) {
@@ -154,12 +156,12 @@ void coop_wg_wait(struct coop_wg *wg)
     }
     if (!w.coro)
         coop__misuse("coop_wg_wait outside of a coroutine");
-    stand_firmly(&wg->lock, &wg->waiters, &w, WAIT_FOR_GROUP);
+    coop__stand_firmly(&wg->lock, &wg->waiters, &w, WAIT_FOR_GROUP);
 }
 
 int coop_wg_wait_until(struct coop_wg *wg, coop_nsec deadline)
 {
-    struct waiter w = {.coro = coop__self()};
+    struct waiter w = {.coro = coop__waiter()};
     int r;
 
     coop__lock(&wg->lock);
@@ -167,20 +169,21 @@ int coop_wg_wait_until(struct coop_wg *wg, coop_nsec deadline)
         coop__unlock(&wg->lock);
         return 0;
     }
-    if ((r = may_stand(&wg->lock, w.coro, deadline)) < 0)
+    if ((r = coop__may_stand(&wg->lock, w.coro, deadline)) < 0)
         return r;
-    return stand(&wg->lock, &wg->waiters, &w, WAIT_FOR_GROUP, deadline, true);
+    return coop__stand(&wg->lock, &wg->waiters, &w, WAIT_FOR_GROUP, deadline);
 }
 
 /* ---- condition ---- */
 
 int coop_cond_wait(struct coop_cond *c, struct coop_mutex *m, coop_nsec deadline)
 {
-    struct waiter w = {.coro = coop__self()};
+    struct waiter w = {.coro = coop__waiter()};
+    const void *caller = CALLER();
     int r;
 
     coop__lock(&c->lock);
-    if ((r = may_stand(&c->lock, w.coro, deadline)) < 0)
+    if ((r = coop__may_stand(&c->lock, w.coro, deadline)) < 0)
         return r;
     coop__wait_begin(w.coro, true);
     coop__waitq_push(&c->waiters, &w);
@@ -192,7 +195,7 @@ int coop_cond_wait(struct coop_cond *c, struct coop_mutex *m, coop_nsec deadline
         coop__waitq_remove(&c->waiters, &w);
         coop__unlock(&c->lock);
     }
-    coop_mutex_lock(m);
+    coop__mutex_lock(m, caller);
     return r;
 }
 
@@ -210,7 +213,7 @@ void coop_cond_signal(struct coop_cond *c)
 void coop_cond_broadcast(struct coop_cond *c)
 {
     coop__lock(&c->lock);
-    wake_all(&c->lock, &c->waiters, 0);
+    coop__wake_all(&c->lock, &c->waiters, 0);
 }
 
 /* ---- once ---- */
@@ -219,7 +222,7 @@ enum { ONCE_FRESH, ONCE_RUNNING, ONCE_DONE };
 
 int coop_once(struct coop_once *o, int (*fn)(void *), void *arg)
 {
-    struct waiter w = {.coro = coop__self()};
+    struct waiter w = {.coro = coop__waiter()};
     int r;
 
     if (likely(__atomic_load_n(&o->state, __ATOMIC_ACQUIRE) == ONCE_DONE))
@@ -232,7 +235,7 @@ int coop_once(struct coop_once *o, int (*fn)(void *), void *arg)
     if (o->state == ONCE_RUNNING) {
         if (!w.coro || o->runner == w.coro)
             coop__misuse("coop_once waits for itself");
-        stand_firmly(&o->lock, &o->waiters, &w, WAIT_FOR_ONCE);
+        coop__stand_firmly(&o->lock, &o->waiters, &w, WAIT_FOR_ONCE);
         return w.result;
     }
     o->state = ONCE_RUNNING;
@@ -242,71 +245,6 @@ int coop_once(struct coop_once *o, int (*fn)(void *), void *arg)
     coop__lock(&o->lock);
     o->runner = NULL;
     __atomic_store_n(&o->state, r ? ONCE_FRESH : ONCE_DONE, __ATOMIC_RELEASE);
-    wake_all(&o->lock, &o->waiters, r);
+    coop__wake_all(&o->lock, &o->waiters, r);
     return r;
-}
-
-/* ---- read-write lock ---- */
-
-enum { WRITER = -1, FOR_READING = 0, FOR_WRITING = 1 };
-
-/* Lets in what may come in: a writer alone, or all readers up to the next writer. Unlocks. */
-static void rw_serve(struct coop_rwlock *l)
-{
-    struct waiter *first = NULL, **end = &first, *w;
-
-    while ((w = l->waiters.head)) {
-        if (l->readers == WRITER || (w->need == FOR_WRITING && l->readers > 0))
-            break;
-        coop__waitq_remove(&l->waiters, w);
-        if (!coop__wait_claim(w->coro))
-            continue;
-        l->readers = w->need == FOR_WRITING ? WRITER : l->readers + 1;
-        *end = w;
-        end = &w->next;
-    }
-    *end = NULL;
-    coop__unlock(&l->lock);
-    coop__wait_fire_all(first);
-}
-
-static int rw_lock(struct coop_rwlock *l, int what, coop_nsec deadline)
-{
-    struct waiter w = {.coro = coop__self(), .need = what};
-    int r;
-
-    coop__lock(&l->lock);
-    if (!l->waiters.head && (what == FOR_WRITING ? l->readers == 0 : l->readers >= 0)) {
-        l->readers = what == FOR_WRITING ? WRITER : l->readers + 1;
-        coop__unlock(&l->lock);
-        return 0;
-    }
-    if ((r = may_stand(&l->lock, w.coro, deadline)) < 0)
-        return r;
-    r = stand(&l->lock, &l->waiters, &w,
-              what == FOR_WRITING ? WAIT_FOR_RWLOCK_W : WAIT_FOR_RWLOCK_R, deadline, true);
-    if (r < 0) { /* a writer that gives up lets the readers behind it go */
-        coop__lock(&l->lock);
-        rw_serve(l);
-    }
-    return r;
-}
-
-int coop_rwlock_rdlock(struct coop_rwlock *l, coop_nsec deadline)
-{
-    return rw_lock(l, FOR_READING, deadline);
-}
-
-int coop_rwlock_wrlock(struct coop_rwlock *l, coop_nsec deadline)
-{
-    return rw_lock(l, FOR_WRITING, deadline);
-}
-
-void coop_rwlock_unlock(struct coop_rwlock *l)
-{
-    coop__lock(&l->lock);
-    if (l->readers == 0)
-        coop__misuse("unlock of a read-write lock that nobody holds");
-    l->readers = l->readers == WRITER ? 0 : l->readers - 1;
-    rw_serve(l);
 }

@@ -32,7 +32,9 @@ extern "C" {
  *
  * Time      A scope's deadline cancels its coroutines with -ETIMEDOUT; 0 or COOP_FOREVER: none.
  * Errors    -errno.  Outside of a coroutine: -EPERM.
- * Threads   coop_scope_cancel() from any thread; the rest from coroutines.
+ * Threads   coop_scope_cancel() and coop_go() from any thread while the runtime runs (in a foreign
+ *           one NULL is the root scope; coop_options.foreign_wakes says that there are such);
+ *           the rest from coroutines.
  * Memory    A scope lives in its owner's frame and must be waited for before that frame ends. A
  *           coroutine costs one page of memory while it waits, and address space for its stack.
  * Source    libdill's bundles, Trio's nurseries and level-triggered cancellation.
@@ -84,7 +86,8 @@ enum {
 #define COOP_COPY_MAX 256
 
 /* Starts fn(arg) in 'scope'; NULL: in the innermost scope that the caller has open, else the
- * one it belongs to.  0, -ECANCELED (the scope is), -ENOMEM. */
+ * one it belongs to.  0, -ECANCELED (the scope is), -ENOMEM; -EPERM where no runtime runs and
+ * inside blocking brackets. */
 int coop_go(struct coop_scope *scope, int (*fn)(void *), void *arg);
 int coop_go_with(struct coop_scope *scope, const struct coop_attr *attr, int (*fn)(void *),
                  void *arg);

@@ -27,7 +27,7 @@ extern "C" {
  *
  * Time      COOP_NOW: look once, -EAGAIN when nothing is ready (Go's default case).
  * Errors    -EAGAIN, -ETIMEDOUT, -ECANCELED, -EINVAL (more than COOP_SELECT_MAX cases).
- * Threads   Coroutines only; foreign threads with COOP_NOW and channel cases only.
+ * Threads   Any; a foreign thread is held, and may not name descriptors (-EPERM).
  * Memory    The array is the caller's, read once; 'result' of the case that happened is
  *           written.
  * Limits    COOP_SELECT_MAX cases.  The same channel may stand in several of them.

@@ -14,9 +14,10 @@ extern "C" {
 /*
  * sync.h - locks and counters that park the coroutine, not the thread
  *
- * All of them are valid when zeroed, need no destruction, and serve waiters first come first
- * served.  Prefer a channel or an actor: these are for data that several coroutines must
- * touch in place.
+ * All of them are valid when zeroed and need no destruction; waiters are served first come first
+ * served (a mutex may be taken by who comes before a waiter has woken up, but not once that has
+ * waited for a millisecond).  Prefer a channel or an actor: these are for data that several
+ * coroutines must touch in place.
  *
  *     static struct coop_mutex lock;
  *
@@ -28,10 +29,15 @@ extern "C" {
  * Errors    -ETIMEDOUT, -EAGAIN, -ECANCELED.  coop_mutex_lock() and coop_wg_wait() cannot fail:
  *           they wait although the caller is cancelled.  Misuse (unlock of what is not locked,
  *           a negative count) aborts with one line.
- * Threads   Coroutines.  From foreign threads: coop_sem_release(), coop_wg_add/done(), try
- *           forms.
- * Memory    The caller's; it must not go away while somebody waits on it.
- * Limits    Not recursive: a coroutine that locks twice waits for itself.
+ * Threads   Any: coroutines wait without holding their worker, a foreign thread is held.  Who
+ *           has locked unlocks.
+ * Memory    The caller's; it must not go away while somebody waits on it or has not returned from
+ *           waiting.  A mutex may be freed by who unlocked it last.
+ * Limits    Not recursive: who locks again what it holds waits for itself, readers too (a writer
+ *           may stand between), and a writer cannot become a reader without unlocking.
+ * Source    Go's sync package: the mutex's two modes, the read-write lock's turns.
+ *
+ * A library built with COOP_DEBUG notices more, see the end of this page.
  */
 
 /* All fields are private. */
@@ -48,10 +54,13 @@ void coop_mutex_unlock(struct coop_mutex *m);
 struct coop_rwlock {
     uint32_t lock;
     int32_t readers; /* -1: a writer */
-    struct coop_waitq waiters;
+    uint32_t number, reserved;
+    struct coop_waitq readers_waiting, writers_waiting;
 };
 int coop_rwlock_rdlock(struct coop_rwlock *l, coop_nsec deadline);
 int coop_rwlock_wrlock(struct coop_rwlock *l, coop_nsec deadline);
+bool coop_rwlock_tryrdlock(struct coop_rwlock *l);
+bool coop_rwlock_trywrlock(struct coop_rwlock *l);
 void coop_rwlock_unlock(struct coop_rwlock *l);
 
 /* Wait and signal under a mutex. No spurious wake-ups. */
@@ -93,6 +102,38 @@ struct coop_once {
     struct coop_waitq waiters;
 };
 int coop_once(struct coop_once *o, int (*fn)(void *), void *arg);
+
+/* ---- debug builds ---- */
+
+/* In a library built with COOP_DEBUG (the developers' builds; costs nothing in others) the order
+ * in which locks are taken is watched.  Two orders that can deadlock are told on stderr, once,
+ * with coroutines and places, whether they deadlock this time or not:
+ *
+ *     coop: locks are taken in orders that can deadlock:
+ *       coroutine 4 'mover' takes 0x5640c0 at move.c:31, while it holds 0x564080, taken at ...
+ *       coroutine 3 'counter' took 0x564080 at count.c:17, while it held 0x5640c0, taken at ...
+ *
+ * Trying is no order.  What is compiled with COOP_DEBUG, too, has its file and line shown, the
+ * rest its address.  Limits: 16384 orders, 8 locks in one hand; beyond it says so, once, and
+ * learns no more.  How many were told so far (0 in other builds): */
+int coop_lock_order_reports(void);
+
+/* Private: where the next lock is taken. */
+void coop__site(const char *site);
+
+#ifdef COOP_DEBUG
+#define COOP__TEXT(line)            #line
+#define COOP__LINE(line)            COOP__TEXT(line)
+#define COOP__SITE()                coop__site(__FILE_NAME__ ":" COOP__LINE(__LINE__))
+#define coop_mutex_lock(m)          (COOP__SITE(), coop_mutex_lock(m))
+#define coop_mutex_lock_until(m, d) (COOP__SITE(), coop_mutex_lock_until(m, d))
+#define coop_mutex_trylock(m)       (COOP__SITE(), coop_mutex_trylock(m))
+#define coop_rwlock_rdlock(l, d)    (COOP__SITE(), coop_rwlock_rdlock(l, d))
+#define coop_rwlock_wrlock(l, d)    (COOP__SITE(), coop_rwlock_wrlock(l, d))
+#define coop_rwlock_tryrdlock(l)    (COOP__SITE(), coop_rwlock_tryrdlock(l))
+#define coop_rwlock_trywrlock(l)    (COOP__SITE(), coop_rwlock_trywrlock(l))
+#define coop_cond_wait(c, m, d)     (COOP__SITE(), coop_cond_wait(c, m, d))
+#endif
 
 #ifdef __cplusplus
 }
