@@ -55,11 +55,17 @@ static inline void coop__lock(uint32_t *lock)
         coop__lock_slowly(lock);
 }
 
+void coop__unlock_slowly(uint32_t *lock);
+
+/* A look and a store cost less than one locked instruction.  Who marks the lock as wanted in
+ * between is not seen, and sleeps till its patience ends (lock.c).  The store is the last touch:
+ * whoever finds the lock free may free what it is part of. */
 static inline void coop__unlock(uint32_t *lock)
 {
-    if (__builtin_expect(__atomic_exchange_n(lock, LOCK_FREE, __ATOMIC_RELEASE) == LOCK_WANTED,
-                         0))
-        coop__futex_wake(lock);
+    if (__builtin_expect(__atomic_load_n(lock, __ATOMIC_RELAXED) == LOCK_HELD, 1))
+        __atomic_store_n(lock, LOCK_FREE, __ATOMIC_RELEASE);
+    else
+        coop__unlock_slowly(lock);
 }
 
 #endif
