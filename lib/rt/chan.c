@@ -32,9 +32,14 @@
 #define VALUE_MAX  ((size_t)64 * 1024)
 #define VALUES_MAX ((size_t)1024 * 1024 * 1024)
 
-static void copy(void *to, const void *from, size_t size)
+/* Most values are a word. */
+static inline void copy(void *to, const void *from, size_t size)
 {
-    if (to && size)
+    if (!to)
+        return;
+    if (likely(size == sizeof(uint64_t)))
+        memcpy(to, from, sizeof(uint64_t));
+    else if (size)
         memcpy(to, from, size);
 }
 
@@ -44,7 +49,7 @@ static void zero(void *to, size_t size)
         memset(to, 0, size);
 }
 
-static unsigned char *place(struct coop_chan *ch, size_t nth)
+static inline unsigned char *place(struct coop_chan *ch, size_t nth)
 {
     size_t at = ch->first + nth;
 
@@ -55,7 +60,7 @@ static unsigned char *place(struct coop_chan *ch, size_t nth)
 
 /* ---- one try, under the lock ---- */
 
-int coop__send_locked(struct coop_chan *ch, const void *value, struct coro **ret_wake)
+static inline int send_locked(struct coop_chan *ch, const void *value, struct coro **ret_wake)
 {
     struct waiter *w;
     size_t count;
@@ -77,7 +82,7 @@ int coop__send_locked(struct coop_chan *ch, const void *value, struct coro **ret
     return 0;
 }
 
-int coop__recv_locked(struct coop_chan *ch, void *ret_value, struct coro **ret_wake)
+static inline int recv_locked(struct coop_chan *ch, void *ret_value, struct coro **ret_wake)
 {
     size_t count = atomic_load_explicit(&ch->count, memory_order_relaxed);
     struct waiter *w;
@@ -109,6 +114,16 @@ int coop__recv_locked(struct coop_chan *ch, void *ret_value, struct coro **ret_w
     return 0;
 }
 
+int coop__send_locked(struct coop_chan *ch, const void *value, struct coro **ret_wake)
+{
+    return send_locked(ch, value, ret_wake);
+}
+
+int coop__recv_locked(struct coop_chan *ch, void *ret_value, struct coro **ret_wake)
+{
+    return recv_locked(ch, ret_value, ret_wake);
+}
+
 static bool somebody_in(struct coop_waitq *q)
 {
     return __atomic_load_n(&q->head, __ATOMIC_ACQUIRE) != NULL;
@@ -129,7 +144,7 @@ bool coop__may_recv(struct coop_chan *ch)
 
 /* ---- waiting ---- */
 
-static int wait_for_ever(enum wait_reason reason, coop_nsec deadline)
+static COLD int wait_for_ever(enum wait_reason reason, coop_nsec deadline)
 {
     struct coro *g = coop__waiter();
     int r;
@@ -204,7 +219,7 @@ int coop_send(struct coop_chan *ch, const void *value, coop_nsec deadline)
     struct coro *g, *wake = NULL;
     int r;
 
-    if (!ch)
+    if (unlikely(!ch))
         return wait_for_ever(WAIT_FOR_NO_CHAN, deadline);
     g = coop__waiter();
     if (deadline != COOP_NOW && g && (r = coop__may_wait(g)) < 0)
@@ -212,7 +227,7 @@ int coop_send(struct coop_chan *ch, const void *value, coop_nsec deadline)
     if (deadline == COOP_NOW && !coop__may_send(ch))
         return -EAGAIN;
     coop__lock(&ch->lock);
-    r = coop__send_locked(ch, value, &wake);
+    r = send_locked(ch, value, &wake);
     if (r == CHAN_WAIT && deadline != COOP_NOW && g)
         return wait_in(ch, &ch->senders, g, (void *)(uintptr_t)value, WAIT_FOR_SEND, deadline);
     coop__unlock(&ch->lock);
@@ -226,7 +241,7 @@ int coop_recv(struct coop_chan *ch, void *ret_value, coop_nsec deadline)
     struct coro *g, *wake = NULL;
     int r;
 
-    if (!ch)
+    if (unlikely(!ch))
         return wait_for_ever(WAIT_FOR_NO_CHAN, deadline);
     g = coop__waiter();
     if (deadline != COOP_NOW && g && (r = coop__may_wait(g)) < 0)
@@ -234,7 +249,7 @@ int coop_recv(struct coop_chan *ch, void *ret_value, coop_nsec deadline)
     if (deadline == COOP_NOW && !coop__may_recv(ch))
         return -EAGAIN;
     coop__lock(&ch->lock);
-    r = coop__recv_locked(ch, ret_value, &wake);
+    r = recv_locked(ch, ret_value, &wake);
     if (r == CHAN_WAIT && deadline != COOP_NOW && g)
         return wait_in(ch, &ch->receivers, g, ret_value, WAIT_FOR_RECV, deadline);
     coop__unlock(&ch->lock);
