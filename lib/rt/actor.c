@@ -61,7 +61,7 @@ static bool go_to_rest(struct coop_actor *a)
 static int work(void *arg)
 {
     struct coop_actor *a = arg;
-    struct coro *g = coop__self();
+    struct coro *g = coop__current();
 
     g->actor = a;
     for (int n = 1;; n++) {

@@ -123,7 +123,7 @@ static int start(struct worker *w, struct coop_scope *scope, const struct coop_a
         coop__ready(g);
     } else {
         coop__runq_put(w->proc, g, true);
-        coop__wake_one();
+        coop__work_made();
     }
     return 0;
 }
@@ -163,11 +163,12 @@ static void back_in_line(struct worker *w, struct coro *g)
 void coop__let_others(void)
 {
     struct worker *w = coop__worker();
+    struct proc *p = w->proc;
 
     /* Alone: nothing to do but to look at the clock and the poller now and then. */
-    if (coop__runq_is_empty(w->proc) && !coop__rt.global_count && !coop__rt.urgent_count &&
-        (w->proc->tick + 1) % TIMERS_EVERY) {
-        w->proc->tick++;
+    if (coop__runq_is_empty(p) && !coop__rt.global_count && !coop__rt.urgent_count &&
+        (int)(p->tick + 1 - p->look_at) < 0) {
+        p->tick++;
         return;
     }
     coop__leave(w, w->current, back_in_line);
@@ -175,12 +176,12 @@ void coop__let_others(void)
 
 int coop_yield(void)
 {
-    struct coro *g = coop__self();
+    struct worker *w = coop__worker();
     int r;
 
-    if (!g || !coop__worker()->proc)
+    if (unlikely(!w || !w->proc || w->current == &w->root))
         return -EPERM;
-    r = coop__may_wait(g);
+    r = coop__may_wait(w->current);
     coop__let_others();
     return r;
 }

@@ -45,56 +45,15 @@
 
 /* ---- the word ---- */
 
-#define TURNS (~(WAIT_TURN - 1U)) /* WAIT_NONE is 0: what is left is the count */
-
-/* 'flags' must be set in the word, at the moment of the claim: the wait that a canceller has
- * seen may be over, and the next one may be one that cannot be cancelled. */
-static bool claim(struct coro *g, uint32_t flags)
+bool coop__wait_fire_early(struct coro *g, uint32_t word)
 {
-    uint32_t word = atomic_load(&g->wait);
-
-    for (;;) {
-        uint32_t state = word & WAIT_STATE, claimed = word & TURNS;
-
-        if ((word & flags) != flags)
-            return false;
-        if (state == WAIT_ARMED)
-            claimed |= WAIT_CLAIMED;
-        else if (state == WAIT_PARKED)
-            claimed |= WAIT_CLAIMED_PARKED;
-        else
-            return false;
-        if (atomic_compare_exchange_weak(&g->wait, &word, claimed))
-            return true;
-    }
-}
-
-bool coop__wait_claim(struct coro *g)
-{
-    return claim(g, 0);
-}
-
-/* True: it has left its stack, and must be put into a run queue. */
-static bool fired_parked(struct coro *g)
-{
-    uint32_t word = atomic_load_explicit(&g->wait, memory_order_acquire);
+    bool thread = g->flags & CORO_THREAD; /* once fired it may be gone */
 
     /* Claimed by us: only commit may still change it, to CLAIMED_PARKED. */
-    if ((word & WAIT_STATE) != WAIT_CLAIMED_PARKED) {
-        bool thread = g->flags & CORO_THREAD; /* once fired it may be gone */
-
-        word = atomic_exchange(&g->wait, (word & TURNS) | WAIT_FIRED);
-        if (unlikely(thread))
-            coop__futex_wake((uint32_t *)(uintptr_t)&g->wait);
-    }
+    word = atomic_exchange(&g->wait, (word & WAIT_TURNS) | WAIT_FIRED);
+    if (unlikely(thread))
+        coop__futex_wake((uint32_t *)(uintptr_t)&g->wait);
     return (word & WAIT_STATE) == WAIT_CLAIMED_PARKED;
-}
-
-void coop__wait_fire(struct coro *g)
-{
-    RT_DELAY();
-    if (fired_parked(g))
-        coop__ready(g);
 }
 
 void coop__wait_fire_all(struct waiter *first)
@@ -103,14 +62,14 @@ void coop__wait_fire_all(struct waiter *first)
 
     for (; first; first = next) {
         next = first->next; /* its frame may be gone after the fire */
-        if (fired_parked(first->coro))
+        if (coop__wait_fired_parked(first->coro))
             coop__ready_last(first->coro);
     }
 }
 
 void coop__wait_cancel(struct coro *g, int why)
 {
-    if (!claim(g, WAIT_CANCELLABLE))
+    if (!coop__wait_claim_if(g, WAIT_CANCELLABLE))
         return;
     RT_DELAY();
     g->wake_result = why;
@@ -150,36 +109,15 @@ static void commit(struct worker *w, struct coro *g)
 
 /* ---- the sleeper's side ---- */
 
-static bool is_shielded(const struct coro *g)
+bool coop__is_shielded(const struct coro *g)
 {
     return g->shield_on && sys_now() < g->shield_deadline;
-}
-
-int coop__may_wait(struct coro *g)
-{
-    int why = atomic_load_explicit(&g->cancel, memory_order_relaxed);
-
-    if (likely(!why))
-        return 0;
-    return is_shielded(g) ? 0 : why;
-}
-
-void coop__wait_begin(struct coro *g, bool cancellable)
-{
-    uint32_t turn = atomic_load_explicit(&g->wait, memory_order_relaxed) & TURNS;
-
-    g->wake_result = 0;
-    g->woken_by = NULL;
-    atomic_store_explicit(&g->wait,
-                          (turn + WAIT_TURN) | WAIT_ARMED |
-                              (cancellable && !is_shielded(g) ? WAIT_CANCELLABLE : 0U),
-                          memory_order_release);
 }
 
 void coop__wait_abandon(struct coro *g)
 {
     atomic_store_explicit(&g->wait,
-                          atomic_load_explicit(&g->wait, memory_order_relaxed) & TURNS,
+                          atomic_load_explicit(&g->wait, memory_order_relaxed) & WAIT_TURNS,
                           memory_order_relaxed);
 }
 
@@ -221,7 +159,6 @@ int coop__wait(struct coro *g, enum wait_reason reason, const void *object, coop
         atomic_store_explicit(&g->state, CORO_WAITING, memory_order_relaxed);
         coop__leave(w, g, commit);
     }
-    atomic_store_explicit(&g->state, CORO_RUNNING, memory_order_relaxed);
     if (timed)
         coop__timer_remove(&g->timer);
     coop__wait_abandon(g);
@@ -239,63 +176,4 @@ void coop__wait_withdraw(struct coro *g)
         coop__wait_abandon(g);
     else /* a canceller knows every coroutine of its scope: its wake-up is on the way */
         coop__wait(g, WAIT_FOR_NOTHING, NULL, COOP_FOREVER);
-}
-
-/* ---- queues of waiters, under the lock of what they wait for ---- */
-
-void coop__waitq_push(struct coop_waitq *q, struct waiter *w)
-{
-    struct waiter *last = q->tail;
-
-    w->next = NULL;
-    w->prev = last;
-    w->queued = true;
-    if (last)
-        last->next = w;
-    else
-        __atomic_store_n(&q->head, w, __ATOMIC_RELEASE); /* read without the lock by select */
-    q->tail = w;
-}
-
-void coop__waitq_push_first(struct coop_waitq *q, struct waiter *w)
-{
-    struct waiter *first = q->head;
-
-    w->next = first;
-    w->prev = NULL;
-    w->queued = true;
-    if (first)
-        first->prev = w;
-    else
-        q->tail = w;
-    __atomic_store_n(&q->head, w, __ATOMIC_RELEASE);
-}
-
-void coop__waitq_remove(struct coop_waitq *q, struct waiter *w)
-{
-    if (!w->queued)
-        return;
-    w->queued = false;
-    if (w->prev)
-        w->prev->next = w->next;
-    else
-        __atomic_store_n(&q->head, w->next, __ATOMIC_RELEASE);
-    if (w->next)
-        w->next->prev = w->prev;
-    else
-        q->tail = w->prev;
-}
-
-struct waiter *coop__waitq_claim(struct coop_waitq *q)
-{
-    struct waiter *w;
-
-    while ((w = q->head)) {
-        coop__waitq_remove(q, w);
-        if (coop__wait_claim(w->coro)) {
-            w->coro->woken_by = w;
-            return w;
-        }
-    }
-    return NULL;
 }

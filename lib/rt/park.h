@@ -22,10 +22,32 @@
  * park.c tells why this cannot lose or double a wake-up.
  */
 
-/* Whether the caller may wait now: 0, or why not (cancelled and not shielded). */
-int coop__may_wait(struct coro *g);
+/* Under a shield whose time is not up? Reads the clock. */
+bool coop__is_shielded(const struct coro *g);
 
-void coop__wait_begin(struct coro *g, bool cancellable);
+/* Whether the caller may wait now: 0, or why not (cancelled and not shielded). */
+static inline int coop__may_wait(struct coro *g)
+{
+    int why = atomic_load_explicit(&g->cancel, memory_order_relaxed);
+
+    return likely(!why) || coop__is_shielded(g) ? 0 : why;
+}
+
+#define WAIT_TURNS (~(WAIT_TURN - 1U)) /* WAIT_NONE is 0: what is left is the count */
+
+static inline void coop__wait_begin(struct coro *g, bool cancellable)
+{
+    uint32_t turn = atomic_load_explicit(&g->wait, memory_order_relaxed) & WAIT_TURNS;
+
+    if (unlikely(g->shield_on) && coop__is_shielded(g))
+        cancellable = false;
+    g->wake_result = 0;
+    g->woken_by = NULL;
+    atomic_store_explicit(
+        &g->wait, (turn + WAIT_TURN) | WAIT_ARMED | (cancellable ? WAIT_CANCELLABLE : 0U),
+        memory_order_release);
+}
+
 /* The wait is not needed after all; only when it is not cancellable and stands in no queue, or
  * is over. */
 void coop__wait_abandon(struct coro *g);
@@ -36,21 +58,118 @@ int coop__wait(struct coro *g, enum wait_reason reason, const void *object, coop
 /* The same for the stand-in of a foreign thread (foreign.c). */
 int coop__wait_in_thread(struct coro *g, coop_nsec deadline);
 
-/* True: the caller, and nobody else, may wake it now, and must (coop__wait_fire). */
-bool coop__wait_claim(struct coro *g);
-void coop__wait_fire(struct coro *g);
+/* True: the caller, and nobody else, may wake it now, and must (coop__wait_fire).
+ * 'flags' must be set in the word, at the moment of the claim: the wait that a canceller has
+ * seen may be over, and the next one may be one that cannot be cancelled. */
+static inline bool coop__wait_claim_if(struct coro *g, uint32_t flags)
+{
+    uint32_t word = atomic_load(&g->wait);
+
+    for (;;) {
+        uint32_t state = word & WAIT_STATE, claimed = word & WAIT_TURNS;
+
+        if ((word & flags) != flags)
+            return false;
+        if (likely(state == WAIT_PARKED))
+            claimed |= WAIT_CLAIMED_PARKED;
+        else if (state == WAIT_ARMED)
+            claimed |= WAIT_CLAIMED;
+        else
+            return false;
+        if (likely(atomic_compare_exchange_weak(&g->wait, &word, claimed)))
+            return true;
+    }
+}
+
+static inline bool coop__wait_claim(struct coro *g)
+{
+    return coop__wait_claim_if(g, 0);
+}
+
+/* Ends the claim of one that was not seen parked; the same answer as below. */
+bool coop__wait_fire_early(struct coro *g, uint32_t word);
+
+/* Ends a claim. True: it has left its stack, and must be put into a run queue. */
+static inline bool coop__wait_fired_parked(struct coro *g)
+{
+    uint32_t word = atomic_load_explicit(&g->wait, memory_order_acquire);
+
+    return likely((word & WAIT_STATE) == WAIT_CLAIMED_PARKED) || coop__wait_fire_early(g, word);
+}
+
+static inline void coop__wait_fire(struct coro *g)
+{
+    RT_DELAY();
+    if (likely(coop__wait_fired_parked(g)))
+        coop__ready(g);
+}
+
 /* A list of claimed ones, linked by next: they will run in that order. */
 void coop__wait_fire_all(struct waiter *first);
 
 /* Wakes it with 'why' if it is in a wait that may be cancelled. */
 void coop__wait_cancel(struct coro *g, int why);
 
-void coop__waitq_push(struct coop_waitq *q, struct waiter *w);
+/* ---- queues of waiters, under the lock of what they wait for ---- */
+
+static inline void coop__waitq_push(struct coop_waitq *q, struct waiter *w)
+{
+    struct waiter *last = q->tail;
+
+    w->next = NULL;
+    w->prev = last;
+    w->queued = true;
+    if (last)
+        last->next = w;
+    else
+        __atomic_store_n(&q->head, w, __ATOMIC_RELEASE); /* read without the lock by select */
+    q->tail = w;
+}
+
 /* Before all others. */
-void coop__waitq_push_first(struct coop_waitq *q, struct waiter *w);
-void coop__waitq_remove(struct coop_waitq *q, struct waiter *w);
+static inline void coop__waitq_push_first(struct coop_waitq *q, struct waiter *w)
+{
+    struct waiter *first = q->head;
+
+    w->next = first;
+    w->prev = NULL;
+    w->queued = true;
+    if (first)
+        first->prev = w;
+    else
+        q->tail = w;
+    __atomic_store_n(&q->head, w, __ATOMIC_RELEASE);
+}
+
+static inline void coop__waitq_remove(struct coop_waitq *q, struct waiter *w)
+{
+    if (!w->queued)
+        return;
+    w->queued = false;
+    if (w->prev)
+        w->prev->next = w->next;
+    else
+        __atomic_store_n(&q->head, w->next, __ATOMIC_RELEASE);
+    if (w->next)
+        w->next->prev = w->prev;
+    else
+        q->tail = w->prev;
+}
+
 /* The first that could be claimed, removed; others that somebody else has woken are removed on
  * the way.  NULL: nobody waits. */
-struct waiter *coop__waitq_claim(struct coop_waitq *q);
+static inline struct waiter *coop__waitq_claim(struct coop_waitq *q)
+{
+    struct waiter *w;
+
+    while ((w = q->head)) {
+        coop__waitq_remove(q, w);
+        if (likely(coop__wait_claim(w->coro))) {
+            w->coro->woken_by = w;
+            return w;
+        }
+    }
+    return NULL;
+}
 
 #endif

@@ -178,6 +178,14 @@ void coop__wake_one(void)
         start_worker(NULL, true);
 }
 
+/* Pushed to the own processor's queue: when there is no other one nobody needs to be told, and
+ * the fence is saved. */
+void coop__work_made(void)
+{
+    if (coop__runq_has_thieves())
+        coop__wake_one();
+}
+
 static void put_and_wake(struct coro *g)
 {
     BEFORE_PUSH();
@@ -194,7 +202,7 @@ static void put_and_wake(struct coro *g)
 
 /* Off the straight path: a foreign thread, a worker that polls, or one that is traced.  True: there
  * is nothing left to do. */
-static bool set_aside(struct worker *w, struct coro *g)
+static COLD bool set_aside(struct worker *w, struct coro *g)
 {
     coop__trace(w, TRACE_READY, g->id, 0);
     if (!w || !w->collecting)
@@ -203,29 +211,29 @@ static bool set_aside(struct worker *w, struct coro *g)
     return true;
 }
 
-static void ready(struct coro *g, bool next)
+static inline void ready(struct coro *g, bool next)
 {
     struct worker *w = coop__worker();
+    struct proc *p;
     bool alone;
 
     atomic_store_explicit(&g->state, CORO_READY, memory_order_relaxed);
     if (unlikely(!w || __atomic_load_n(&w->unusual, __ATOMIC_RELAXED)) && set_aside(w, g))
         return;
-    if (unlikely(!w)) {
-        bool entered = coop__foreign_enter();
+    if (unlikely(!w || !w->proc || g->flags & COOP_URGENT)) {
+        bool entered = !w && coop__foreign_enter();
 
         put_and_wake(g);
         if (entered)
             coop__foreign_leave();
-    } else if (!w->proc || unlikely(g->flags & COOP_URGENT)) {
-        put_and_wake(g);
-    } else {
-        BEFORE_PUSH();
-        alone = next && coop__runq_is_empty(w->proc);
-        coop__runq_put(w->proc, g, next);
-        if (!alone)
-            coop__wake_one();
+        return;
     }
+    BEFORE_PUSH();
+    p = w->proc;
+    alone = next && coop__runq_is_empty(p);
+    coop__runq_put(p, g, next);
+    if (!alone)
+        coop__work_made();
 }
 
 void coop__ready(struct coro *g)

@@ -16,11 +16,16 @@
  * be the wrong ones. The ring is bounded; the 257th coroutine moves half of the ring to the
  * global queue, in order.
  *
+ * ONE PROCESSOR has no thieves: popping is a load and a store then.  The first thief can appear
+ * only when there is a second processor, and coop_set_procs() makes that on the first one's
+ * worker: no pop of it is under way meanwhile.
+ *
  * Source   Go's runq (bounded ring, steal half, runnext); no code taken.
  */
 #include "rt/runq.h"
 
-static void shed_half(struct proc *p, struct coro *g, unsigned head)
+/* The ring is full: its older half and 'g' go to the global queue. */
+void coop__runq_shed_half(struct proc *p, struct coro *g, unsigned head)
 {
     struct coro *moved[RING / 2 + 1];
     unsigned n = RING / 2;
@@ -36,60 +41,6 @@ static void shed_half(struct proc *p, struct coro *g, unsigned head)
     for (unsigned i = 0; i < n; i++)
         coop__global_put(moved[i]);
     coop__unlock(&coop__rt.lock);
-}
-
-void coop__runq_put(struct proc *p, struct coro *g, bool next)
-{
-    unsigned head, tail;
-
-    if (next) {
-        g = atomic_exchange(&p->next, g);
-        if (!g)
-            return;
-    }
-    head = atomic_load_explicit(&p->head, memory_order_acquire);
-    tail = atomic_load_explicit(&p->tail, memory_order_relaxed);
-    if (unlikely(tail - head >= RING)) {
-        shed_half(p, g, head);
-        return;
-    }
-    atomic_store_explicit(&p->ring[tail % RING], g, memory_order_relaxed);
-    atomic_store_explicit(&p->tail, tail + 1, memory_order_release);
-}
-
-static struct coro *ring_get(struct proc *p)
-{
-    unsigned head = atomic_load_explicit(&p->head, memory_order_acquire);
-
-    for (;;) {
-        struct coro *g;
-
-        if (head == atomic_load_explicit(&p->tail, memory_order_relaxed))
-            return NULL;
-        g = atomic_load_explicit(&p->ring[head % RING], memory_order_relaxed);
-        RT_DELAY();
-        if (atomic_compare_exchange_weak_explicit(&p->head, &head, head + 1,
-                                                  memory_order_acq_rel, memory_order_acquire))
-            return g;
-    }
-}
-
-struct coro *coop__runq_get(struct proc *p)
-{
-    struct coro *g = atomic_load_explicit(&p->next, memory_order_relaxed);
-
-    if (g && p->next_run < NEXT_IN_A_ROW) {
-        if (atomic_compare_exchange_strong(&p->next, &g, NULL)) {
-            p->next_run++;
-            return g;
-        }
-    }
-    /* A pair that wakes each other for ever lives in the slot: the ring gets its turn. */
-    p->next_run = 0;
-    g = ring_get(p);
-    if (g)
-        return g;
-    return atomic_exchange(&p->next, NULL);
 }
 
 struct coro *coop__runq_steal(struct proc *p, struct proc *victim, bool slot)
@@ -127,11 +78,6 @@ struct coro *coop__runq_steal(struct proc *p, struct proc *victim, bool slot)
         atomic_store_explicit(&p->tail, tail + n - 1, memory_order_release);
         return g;
     }
-}
-
-bool coop__runq_is_empty(struct proc *p)
-{
-    return atomic_load(&p->head) == atomic_load(&p->tail) && !atomic_load(&p->next);
 }
 
 bool coop__runq_has_room(struct proc *p)

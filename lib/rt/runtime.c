@@ -138,7 +138,7 @@ static void close_to_all(struct coop_scope *scope)
 static int root_main(void *arg)
 {
     struct root_call *call = arg;
-    struct coro *g = coop__self();
+    struct coro *g = coop__current();
     struct coop_scope *root = &coop__rt.root_scope;
 
     g->inner = root;
@@ -301,7 +301,8 @@ int coop_set_procs(int count)
 
     if (count < 1 || count > PROCS_MAX)
         return -EINVAL;
-    if (coop__rt.sim || !coop__self())
+    /* Who holds a processor keeps the only one from popping without thieves in mind (runq.h). */
+    if (coop__rt.sim || !coop__self() || !coop__worker()->proc)
         return -EPERM;
     coop__lock(&coop__rt.lock);
     before = coop__rt.procs_count;

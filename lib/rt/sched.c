@@ -61,26 +61,22 @@
 
 struct runtime coop__rt;
 
-static _Thread_local __attribute__((tls_model("initial-exec"))) struct worker *this_worker;
+__attribute__((visibility("hidden"), tls_model("initial-exec"))) //
+_Thread_local struct worker *coop__this_worker;
 
+#if !defined(__x86_64__)
 __attribute__((noinline)) struct worker *coop__worker(void)
 {
-    struct worker *w = this_worker;
+    struct worker *w = coop__this_worker;
 
     __asm__ volatile("" : "+r"(w));
     return w;
 }
+#endif
 
 void coop__set_worker(struct worker *w)
 {
-    this_worker = w;
-}
-
-struct coro *coop__self(void)
-{
-    struct worker *w = coop__worker();
-
-    return w && w->current != &w->root ? w->current : NULL;
+    coop__this_worker = w;
 }
 
 /* ---- picking ---- */
@@ -108,6 +104,21 @@ void coop__look_around(struct worker *w, struct proc *p)
     }
 }
 
+/* One comparison per pick finds out whether anything else is due than the next in the queue. */
+static COLD struct coro *pick_elsewhere(struct worker *w, struct proc *p)
+{
+    unsigned global = GLOBAL_EVERY - p->tick % GLOBAL_EVERY;
+    unsigned clock = TIMERS_EVERY - p->tick % TIMERS_EVERY;
+    struct coro *g = NULL;
+
+    p->look_at = p->tick + (global < clock ? global : clock);
+    if (global == GLOBAL_EVERY)
+        g = coop__global_share(p, 0);
+    if (!g && clock == TIMERS_EVERY)
+        coop__look_around(w, p);
+    return g;
+}
+
 static struct coro *pick_default(struct worker *w)
 {
     struct proc *p = w->proc;
@@ -116,10 +127,8 @@ static struct coro *pick_default(struct worker *w)
     p->tick++;
     if ((g = coop__pick_urgent(p)))
         return g;
-    if (unlikely(p->tick % GLOBAL_EVERY == 0) && (g = coop__global_share(p, 0)))
+    if (unlikely((int)(p->tick - p->look_at) >= 0) && (g = pick_elsewhere(w, p)))
         return g;
-    if (unlikely(p->tick % TIMERS_EVERY == 0))
-        coop__look_around(w, p);
     return coop__runq_get(p);
 }
 

@@ -19,6 +19,7 @@
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#define COLD        __attribute__((cold, noinline))
 
 enum {
     PROCS_MAX = 64,
@@ -133,7 +134,8 @@ struct proc {
     _Atomic(unsigned) head, tail;
     _Atomic(struct coro *) next; /* runs before the ring: the one that was just woken */
     _Atomic(struct coro *) ring[RING];
-    unsigned tick, next_run, urgent_run;
+    unsigned tick, look_at; /* picks, and when to look beyond the own queue */
+    unsigned next_run, urgent_run;
     int id;
     _Atomic(int) status;
     _Atomic(unsigned) syscalls; /* optimistic brackets entered      */
@@ -244,12 +246,24 @@ struct runtime {
 extern __attribute__((visibility("hidden"))) struct runtime coop__rt;
 
 /* The worker this thread is, or NULL in a foreign thread.  Never keep the answer across a call
- * that may park: the coroutine may go on elsewhere.  Out of line for that reason. */
-struct worker *coop__worker(void);
-void coop__set_worker(struct worker *w);
+ * that may park: the coroutine may go on elsewhere.  A compiler may keep the address of a
+ * thread-local across such a call, and then reads another thread's: so it must not see that this
+ * is one.  On x86-64 the read is an instruction of its own here, elsewhere a call. */
+#if defined(__x86_64__)
+extern __attribute__((visibility("hidden"))) _Thread_local struct worker *coop__this_worker;
 
-/* The calling coroutine, or NULL (foreign thread). */
-struct coro *coop__self(void);
+static inline struct worker *coop__worker(void)
+{
+    struct worker *w;
+
+    __asm__ volatile("movq coop__this_worker@gottpoff(%%rip), %0\n\tmovq %%fs:(%0), %0"
+                     : "=r"(w));
+    return w;
+}
+#else
+struct worker *coop__worker(void);
+#endif
+void coop__set_worker(struct worker *w);
 
 /* This process is a forked child of a running one: nothing works here. */
 extern __attribute__((visibility("hidden"))) _Atomic(bool) coop__forked;
@@ -280,6 +294,8 @@ void coop__ready(struct coro *g);
 void coop__ready_last(struct coro *g);
 /* Somebody made work: wakes a worker unless one is looking for work already. */
 void coop__wake_one(void);
+/* The same for work in the queue of the caller's processor. */
+void coop__work_made(void);
 /* Leaves the current stack for the next runnable coroutine; after(w, g) runs when it is left. */
 void coop__leave(struct worker *w, struct coro *g,
                  void (*after)(struct worker *, struct coro *));
@@ -332,6 +348,20 @@ void coop__monitor_end(void);
 void coop__monitor_arm(coop_nsec delay);
 void coop__monitor_disarm(void);
 void coop__monitor_hurry(void);
+
+/* The calling coroutine, or NULL (foreign thread). */
+static inline struct coro *coop__self(void)
+{
+    struct worker *w = coop__worker();
+
+    return likely(w) && w->current != &w->root ? w->current : NULL;
+}
+
+/* The same where it is one for certain. */
+static inline struct coro *coop__current(void)
+{
+    return coop__worker()->current;
+}
 
 static inline uint32_t coop__random(struct worker *w)
 {

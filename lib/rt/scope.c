@@ -214,7 +214,7 @@ static void forget_waiter(struct coop_scope *scope)
 
 void coop__scope_drain(struct coop_scope *scope)
 {
-    struct coro *g = coop__self();
+    struct coro *g = coop__current();
     int shield = g->shield_on;
 
     g->shield_on = 0; /* a shield's deadline does not bound this */

@@ -157,7 +157,8 @@ int coop_pin(void);
 int coop_unpin(void);
 
 /* Sets the number of processors (1 to 64) while running; returns the number before, or
- * -EINVAL, -EPERM in simulation. Fewer take effect as the surplus run dry. */
+ * -EINVAL, -EPERM in simulation or inside a blocking bracket. Fewer take effect as the surplus
+ * run dry. */
 int coop_set_procs(int count);
 
 #ifdef __cplusplus
