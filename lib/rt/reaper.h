@@ -1,6 +1,8 @@
 #ifndef COOP_RT_REAPER_H
 #define COOP_RT_REAPER_H
 
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -11,11 +13,17 @@
 void coop__signals_start(uint64_t wanted);
 void coop__signals_end(void);
 
+/* Adds those that must be blocked in all our threads, so that the signalfd gets them. */
+void coop__signals_block(sigset_t *mask);
+
 /* Starts reading the signalfd, at the first use of signals or children. 0 or -errno. */
 int coop__signals_open(void);
 
 /* Hands on signals that a foreign thread has caught. */
 void coop__signals_look(void);
+
+/* In a handler of SIGSEGV: true if somebody sent it and it is handed on, false for a fault. */
+bool coop__signal_was_sent(const siginfo_t *info);
 
 /* SIGCHLD arrived, from 'pid' (0: unknown). Runs in the signal actor. */
 void coop__reap(int pid);

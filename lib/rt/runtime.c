@@ -39,7 +39,8 @@ static void on_segv(int signo, siginfo_t *info, void *context)
         abort();
     }
     /* Not ours: let it happen again under the handler that was there before. */
-    sigaction(signo, &old_segv, NULL);
+    if (!coop__signal_was_sent(info))
+        sigaction(signo, &old_segv, NULL);
 }
 
 static void procs_end(void)

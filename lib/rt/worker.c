@@ -11,6 +11,7 @@
  * work.
  */
 #include "base/sys.h"
+#include "rt/reaper.h"
 #include "rt/switch.h"
 #include "rt/trace.h"
 
@@ -175,6 +176,7 @@ static int create_thread(pthread_t *ret_thread, void *(*fn)(void *), void *arg)
     sigdelset(&all, SIGFPE);
     sigdelset(&all, SIGABRT);
     sigdelset(&all, SIGPROF);
+    coop__signals_block(&all);
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, THREAD_STACK);
     pthread_sigmask(SIG_SETMASK, &all, &old);

@@ -97,6 +97,8 @@ struct coop_options {
 };
 
 #define COOP_SIGNAL(signo) (UINT64_C(1) << ((signo)-1))
+/* Every one that can be caught. */
+#define COOP_SIGNALS_ALL UINT64_MAX
 
 /* Starts the runtime, runs fn(arg) as the root coroutine and returns when it and every
  * coroutine in the root scope have ended: fn's result, or if that is 0 the first non-zero
