@@ -1,6 +1,7 @@
 #ifndef COOP_BASE_SEQLOCK_H
 #define COOP_BASE_SEQLOCK_H
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
  *
  *     seq_publish(&e->lock, e->view, &mine, sizeof mine);     // the writer, and only it
  *     seq_copy(&e->lock, e->view, &copy, sizeof copy);        // a reader: any thread, process
+ *     seq_copy_sure(&e->lock, e->view, &copy, sizeof copy);   // a reader in the same process
  *
  * The writer never waits.  A reader that meets a write in progress tries again.
  *
@@ -75,6 +77,15 @@ static inline bool seq_copy(const struct seqlock *lock, const _Atomic uint64_t *
             return true;
     }
     return false;
+}
+
+/* For readers in the writer's own process.  A write that does not end is there no death, only a
+ * thread that has lost its CPU in the middle: the reader gives up its own until it has ended. */
+static inline void seq_copy_sure(const struct seqlock *lock, const _Atomic uint64_t *words,
+                                 void *ret_to, size_t size)
+{
+    while (!seq_copy(lock, words, ret_to, size))
+        sched_yield();
 }
 
 /* Has anything been published yet? */

@@ -102,9 +102,9 @@ bool board_read(const struct board *board, unsigned slot, struct svc_view *ret_v
 {
     const struct slot *s = slot_at(board, slot);
 
-    if (!s || !seq_is_written(&s->lock) ||
-        !seq_copy(&s->lock, s->view, ret_view, sizeof *ret_view))
+    if (!s || !seq_is_written(&s->lock))
         return false;
+    seq_copy_sure(&s->lock, s->view, ret_view, sizeof *ret_view);
     return ret_view->name[0] != '\0'; /* an empty name marks a slot given back */
 }
 

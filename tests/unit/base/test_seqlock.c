@@ -2,8 +2,10 @@
  * A plain program, so that thread sanitizer can run it: readers must never see half of a write.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/seqlock.h"
 
@@ -41,6 +43,39 @@ static void *reader(void *arg)
     return NULL;
 }
 
+static _Atomic int sure_has_it;
+
+static void *sure_reader(void *arg)
+{
+    seq_copy_sure(&lock, words, arg, sizeof(struct view));
+    atomic_store(&sure_has_it, 1);
+    return NULL;
+}
+
+/* A writer that loses its CPU in the middle of a write for longer than SEQ_TRIES: a reader in the
+ * same process must wait for it, and not take "not now" for "nothing there". */
+static int sure_reader_waits(void)
+{
+    struct view seen = {0};
+    struct timespec used = {0};
+    clockid_t its_clock;
+    pthread_t thread;
+    int early;
+
+    atomic_fetch_add(&lock.number, 1);
+    if (pthread_create(&thread, NULL, sure_reader, &seen) != 0 ||
+        pthread_getcpuclockid(thread, &its_clock) != 0)
+        return 1;
+    while (used.tv_nsec < 20000000 && used.tv_sec == 0 && !atomic_load(&sure_has_it)) {
+        sched_yield();
+        clock_gettime(its_clock, &used);
+    }
+    early = atomic_load(&sure_has_it);
+    atomic_fetch_add(&lock.number, 1);
+    pthread_join(thread, NULL);
+    return early || seen.a != ROUNDS || seen.b != ROUNDS;
+}
+
 int main(void)
 {
     pthread_t threads[READERS];
@@ -61,6 +96,8 @@ int main(void)
     atomic_store(&stop, 1);
     for (int i = 0; i < READERS; i++)
         pthread_join(threads[i], NULL);
+    if (sure_reader_waits())
+        return 2;
     /* A writer that died inside a write: the reader gives up instead of spinning for ever. */
     atomic_fetch_add(&lock.number, 1);
     return seq_copy(&lock, words, &(struct view){0}, sizeof(struct view)) ||
