@@ -110,7 +110,7 @@ static int lock_slowly(struct coop_mutex *m, coop_nsec deadline, bool cancellabl
     int r;
 
     if (!w.coro)
-        coop__misuse("locking a mutex outside of a coroutine");
+        coop__misuse("locking a mutex where nothing may wait");
     if (cancellable && (r = coop__may_wait(w.coro)) < 0)
         return r;
     if (take_after_spinning(m))

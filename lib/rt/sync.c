@@ -8,6 +8,7 @@
  */
 #include "coop/sync.h"
 
+#include "rt/coro.h"
 #include "rt/lockorder.h"
 #include "rt/stand.h"
 
@@ -75,6 +76,8 @@ int coop__wake_all(uint32_t *lock, struct coop_waitq *q, int result)
 
 void coop_sem_init(struct coop_sem *s, int64_t count)
 {
+    if (count < 0)
+        coop__misuse("a semaphore starts with a negative count");
     *s = (struct coop_sem){.count = count};
 }
 
@@ -122,17 +125,58 @@ int coop_sem_acquire(struct coop_sem *s, int64_t n, coop_nsec deadline)
 void coop_sem_release(struct coop_sem *s, int64_t n)
 {
     coop__lock(&s->lock);
-    s->count += n;
+    if (n < 0 || __builtin_add_overflow(s->count, n, &s->count))
+        coop__misuse("a semaphore is released by a negative count, or beyond all bounds");
     sem_serve(s);
 }
 
 /* ---- wait group ---- */
 
+#ifdef COOP_DEBUG
+/* Who is in a wait when the count is zero is on his way out.  An add then is either a second use
+ * before the first is over, or runs beside a wait and may or may not be waited for. */
+#define MAY_ADD(wg, n)                                                                         \
+    ((wg)->count == 0 && (n) > 0 && (wg)->inside                                               \
+         ? coop__misuse("a wait group is added to while waiters leave it")                     \
+         : (void)0)
+
+/* A wait that finds zero lasts till the others have run, so that an add beside it is seen. */
+static void wait_at_zero(struct coop_wg *wg)
+{
+    struct worker *w = coop__worker();
+
+    wg->inside++;
+    coop__unlock(&wg->lock);
+    if (coop__self() && w->proc)
+        coop__let_others();
+    else
+        coop__pause();
+    coop__lock(&wg->lock);
+    wg->inside--;
+    coop__unlock(&wg->lock);
+}
+
+/* Before standing, with the lock held; and after it. */
+#define WG_IN(wg) (void)(wg)->inside++
+static void wg_out(struct coop_wg *wg)
+{
+    coop__lock(&wg->lock);
+    wg->inside--;
+    coop__unlock(&wg->lock);
+}
+#define WG_OUT(wg) wg_out(wg)
+#else
+#define MAY_ADD(wg, n)   (void)0
+#define wait_at_zero(wg) coop__unlock(&(wg)->lock)
+#define WG_IN(wg)        (void)0
+#define WG_OUT(wg)       (void)0
+#endif
+
 void coop_wg_add(struct coop_wg *w, int64_t n)
 {
     coop__lock(&w->lock);
-    w->count += n;
-    if (w->count < 0)
+    MAY_ADD(w, n);
+    if (__builtin_add_overflow(w->count, n, &w->count) || w->count < 0)
         coop__misuse("a wait group's count went below zero");
     if (w->count == 0)
         coop__wake_all(&w->lock, &w->waiters, 0);
@@ -151,12 +195,14 @@ void coop_wg_wait(struct coop_wg *wg)
 
     coop__lock(&wg->lock);
     if (wg->count == 0) {
-        coop__unlock(&wg->lock);
+        wait_at_zero(wg);
         return;
     }
     if (!w.coro)
-        coop__misuse("coop_wg_wait outside of a coroutine");
+        coop__misuse("coop_wg_wait where nothing may wait");
+    WG_IN(wg);
     coop__stand_firmly(&wg->lock, &wg->waiters, &w, WAIT_FOR_GROUP);
+    WG_OUT(wg);
 }
 
 int coop_wg_wait_until(struct coop_wg *wg, coop_nsec deadline)
@@ -166,12 +212,15 @@ int coop_wg_wait_until(struct coop_wg *wg, coop_nsec deadline)
 
     coop__lock(&wg->lock);
     if (wg->count == 0) {
-        coop__unlock(&wg->lock);
+        wait_at_zero(wg);
         return 0;
     }
     if ((r = coop__may_stand(&wg->lock, w.coro, deadline)) < 0)
         return r;
-    return coop__stand(&wg->lock, &wg->waiters, &w, WAIT_FOR_GROUP, deadline);
+    WG_IN(wg);
+    r = coop__stand(&wg->lock, &wg->waiters, &w, WAIT_FOR_GROUP, deadline);
+    WG_OUT(wg);
+    return r;
 }
 
 /* ---- condition ---- */

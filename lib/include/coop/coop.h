@@ -35,7 +35,7 @@
  *         return coop_main(NULL, root, NULL);
  *     }
  *
- * Where to read on: coro.h (coroutines, scopes), chan.h, select.h, io.h, sync.h, actor.h
+ * Where to read on: coro.h (coroutines, scopes), chan.h, select.h, io.h, sync.h, pool.h, actor.h
  * (mailboxes and timers), child.h, signal.h, block.h, debug.h.  lib/README.md tells how the
  * scheduler thinks.
  *
@@ -57,6 +57,7 @@
 #include "coop/debug.h"
 #include "coop/err.h"
 #include "coop/io.h"
+#include "coop/pool.h"
 #include "coop/select.h"
 #include "coop/signal.h"
 #include "coop/sync.h"

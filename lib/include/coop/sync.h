@@ -85,7 +85,7 @@ void coop_sem_release(struct coop_sem *s, int64_t n);
 
 /* Waits till a count is back at zero. */
 struct coop_wg {
-    uint32_t lock, reserved;
+    uint32_t lock, inside; /* debug builds: in a wait, or on the way out */
     int64_t count;
     struct coop_waitq waiters;
 };
