@@ -202,7 +202,10 @@ int coop_sleep_until(coop_nsec deadline)
         coop__wait_begin(g, true);
         r = coop__wait(g, WAIT_FOR_TIME, NULL, deadline);
     } while (r == -ETIMEDOUT && g->shield_on && sys_now() < deadline);
-    return r == -ETIMEDOUT ? 0 : r;
+    if (r != -ETIMEDOUT)
+        return r;
+    /* A scope whose time is over cancels with the same word. */
+    return coop_cancelled() == r && sys_now() < deadline ? r : 0;
 }
 
 coop_nsec coop_now(void)

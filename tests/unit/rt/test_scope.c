@@ -31,6 +31,23 @@ CORO_TEST(scope, the_first_failure_cancels_the_siblings_and_is_returned)
     return 0;
 }
 
+static int note_sleep(void *arg)
+{
+    *(int *)arg = coop_sleep_until(in_ms(10000));
+    return 0;
+}
+
+CORO_TEST(scope, a_sleep_that_its_deadline_ends_is_not_slept_to_the_end)
+{
+    struct coop_scope s;
+    int slept = 1;
+
+    coop_scope_init(&s, "deadline", in_ms(5));
+    coop_go(&s, note_sleep, &slept);
+    CHECK(coop_scope_wait(&s) == -ETIMEDOUT && slept == -ETIMEDOUT);
+    return 0;
+}
+
 CORO_TEST(scope, its_deadline_cancels_with_timed_out)
 {
     struct coop_scope s;
