@@ -353,8 +353,9 @@ ssize_t fake_sys_recvmsg(int fd, struct msghdr *ret_msg, int flags)
         room += ret_msg->msg_iov[i].iov_len;
     got =
         fake_get(fd, bytes, room < sizeof bytes ? room : sizeof bytes, !(flags & MSG_DONTWAIT));
-    if (got > 0)
-        copy_out(bytes, (size_t)got, ret_msg);
+    if (got < 0)
+        return got;
+    copy_out(bytes, (size_t)got, ret_msg);
     parcel = fake_parcel_take(&cut);
     ret_msg->msg_flags = got > 0 && cut ? MSG_TRUNC : 0;
     if (got > 0 && file->tells_sender &&
