@@ -32,6 +32,7 @@ struct coro *coop__coro_new(const char *name, unsigned flags, int (*fn)(void *),
     g->arg = arg;
     g->born_at = born_at;
     g->flags = flags;
+    g->priority = 0;
     g->scope = g->inner = NULL;
     g->scope_next = g->scope_prev = NULL;
     g->shield_on = 0;
@@ -101,7 +102,8 @@ static int start(struct worker *w, struct coop_scope *scope, const struct coop_a
     struct coro *g;
     int r;
 
-    if (attr && attr->copy > COOP_COPY_MAX)
+    if (attr && (attr->copy > COOP_COPY_MAX || attr->priority < COOP_PRIORITY_FIRST ||
+                 attr->priority > COOP_PRIORITY_LAST))
         return -EINVAL;
     if (attr && (attr->flags & COOP_DAEMON))
         scope = &coop__rt.daemon_scope;
@@ -110,6 +112,8 @@ static int start(struct worker *w, struct coop_scope *scope, const struct coop_a
     g = coop__coro_new(attr ? attr->name : NULL, attr ? attr->flags : 0, fn, arg, born_at);
     if (!g)
         return -ENOMEM;
+    if (attr)
+        g->priority = (int8_t)attr->priority;
     if (attr && attr->copy) {
         g->arg = memcpy((char *)g - COOP_COPY_MAX, arg, attr->copy);
         coop__plant(g, g->arg);

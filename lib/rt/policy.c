@@ -24,9 +24,22 @@ static struct coro *pick_seeded(struct worker *w)
 
 const struct policy coop__policy_seeded = {.pick = pick_seeded, .steal = coop__runq_steal};
 
+int coop__usual_policy;
+
+static const struct policy *const policies[] = {
+    [COOP_POLICY_DEFAULT] = &coop__policy_default,
+    [COOP_POLICY_PRIORITY] = &coop__policy_priority,
+};
+
 int coop__policy_choose(const struct coop_options *o)
 {
-    coop__rt.policy = o->sim && o->seed ? coop__policy_seeded : coop__policy_default;
+    unsigned wanted = (unsigned)(o->policy ? o->policy : coop__usual_policy);
+
+    if (wanted >= sizeof policies / sizeof *policies)
+        return -EINVAL;
+    coop__rt.policy = o->sim && o->seed ? coop__policy_seeded : *policies[wanted];
     coop__rt.pick = coop__rt.policy.pick;
+    if (coop__rt.policy.start)
+        coop__rt.policy.start();
     return 0;
 }

@@ -20,6 +20,12 @@ extern const struct policy coop__policy_default;
 /* Any ready one, drawn by the seed: simulation. */
 extern const struct policy coop__policy_seeded;
 
+/* Two arrays of priorities, active and expired (policy_priority.c). */
+extern const struct policy coop__policy_priority;
+
+/* For tests: what options ask for that ask for nothing. */
+extern int coop__usual_policy;
+
 /* Before the processors are made: 0, or -EINVAL. */
 int coop__policy_choose(const struct coop_options *o);
 

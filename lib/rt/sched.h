@@ -73,6 +73,16 @@ struct held_lock {
 
 enum coro_state { CORO_FREE, CORO_READY, CORO_RUNNING, CORO_WAITING };
 
+/* What the priority policy knows of a coroutine (policy_priority.c); of another one before 'id' is
+ * its own. */
+struct coro_share {
+    uint64_t id;
+    coop_nsec left;         /* of its slice                              */
+    coop_nsec slept;        /* of late, less what it has run             */
+    coop_nsec asleep_since; /* 0: it did not wait when it left its stack */
+    int level;
+};
+
 /* A coroutine. It lives at the top end of its own stack's slot. */
 struct coro {
     void *sp;          /* where to go on; valid while it does not run */
@@ -105,7 +115,9 @@ struct coro {
     size_t stack_size;
     void *fake_stack, *tsan_fiber; /* the sanitizers' views of it (switch.h) */
     unsigned valgrind_id;
-    bool canary; /* at the low end of its stack, instead of a guard */
+    bool canary;     /* at the low end of its stack, instead of a guard */
+    int8_t priority; /* coop_attr's                                     */
+    struct coro_share share;
 #ifdef COOP_DEBUG
     struct held_lock held[HELD_MAX];
     int held_count, held_more;
@@ -192,7 +204,8 @@ typedef struct coro *(*coop__picker)(struct worker *);
 
 /* Who runs next (policy.h). */
 struct policy {
-    coop__picker pick; /* NULL: nothing in the processor's queue */
+    void (*start)(void); /* or NULL */
+    coop__picker pick;   /* NULL: nothing in the processor's queue */
     struct coro *(*steal)(struct proc *p, struct proc *victim, bool slot); /* as in runq.h */
 };
 

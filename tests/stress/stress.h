@@ -2,6 +2,7 @@
 #define TESTS_STRESS_STRESS_H
 
 #include "coop/coop.h"
+#include "support/usual_policy.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

@@ -71,12 +71,26 @@
 extern "C" {
 #endif
 
+/* Who of those that are ready runs next.  None of them preempts: the next one runs when one waits
+ * or yields.  lib/README.md tells when which is worth it. */
+enum coop_policy {
+    /* First come, first served, but for the one that was woken last: it runs next, with what its
+     * waker has left in the cache, a few times in a row. */
+    COOP_POLICY_DEFAULT,
+    /* By coop_attr.priority, better for those who wait much and worse for those who compute; who
+     * has used up his slice (5 ms at priority 0, 40 ms at -20, 0.25 ms at 19) waits till all have.
+     * Nobody waits for ever: when a round has lasted 40 ms for each who waits, newcomers stand
+     * behind.
+     * Priorities hold on each processor for itself.  Source: Linux's O(1) scheduler. */
+    COOP_POLICY_PRIORITY,
+};
+
 /* Zero in every field is the default. */
 struct coop_options {
     /* Of the root coroutine and of the worker threads; must outlive coop_main(). */
     const char *name;
     /* Processors: how many coroutines run at the same time; 0 = number of CPUs, at most 64. */
-    int procs;
+    int procs; /* 1: one at a time (N:1), what does not wait is not interrupted by others */
     /* Threads at most, 0 = 10 000. At the limit work queues, nothing fails. */
     int max_workers;
     /* Bytes of stack per coroutine, 0 = 64 KiB; rounded up to a power of two. */
@@ -95,6 +109,9 @@ struct coop_options {
     /* All coroutines wait and nothing can wake them: called instead of the default, which is
      * to dump all of them to stderr and abort().  Must not return. */
     void (*on_deadlock)(void);
+    /* Who runs next: an enum coop_policy; unknown ones are -EINVAL.  In simulation a seed comes
+     * before it. */
+    int policy;
 };
 
 #define COOP_SIGNAL(signo) (UINT64_C(1) << ((signo)-1))

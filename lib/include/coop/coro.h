@@ -76,6 +76,8 @@ struct coop_attr {
     unsigned flags;
     size_t copy; /* this many bytes at 'arg' (at most COOP_COPY_MAX) are copied to the new
                     stack and fn gets the copy */
+    int priority; /* COOP_PRIORITY_FIRST to COOP_PRIORITY_LAST, else -EINVAL; 0 is the middle. What
+                     it means depends on coop_options.policy; the default one ignores it */
 };
 
 enum {
@@ -84,6 +86,8 @@ enum {
 };
 
 #define COOP_COPY_MAX 256
+
+enum { COOP_PRIORITY_FIRST = -20, COOP_PRIORITY_LAST = 19 };
 
 /* Starts fn(arg) in 'scope'; NULL: in the innermost scope that the caller has open, else the
  * one it belongs to.  0, -ECANCELED (the scope is), -ENOMEM; -EPERM where no runtime runs and

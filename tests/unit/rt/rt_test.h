@@ -3,6 +3,7 @@
 
 #include "coop/coop.h"
 #include "coop/debug.h"
+#include "support/usual_policy.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

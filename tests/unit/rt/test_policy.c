@@ -1,0 +1,288 @@
+/* Who runs next: the policies, each with the same promises (points 93 to 96) and its own. */
+#include "rt_test.h"
+
+#include "rt/policy.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+static int run_under(int policy, int (*fn)(void *), void *arg)
+{
+    struct coop_options o = {.procs = 1, .policy = policy};
+
+    return coop_main(&o, fn, arg);
+}
+
+static int nothing(__attribute__((unused)) void *arg)
+{
+    return 0;
+}
+
+Test(policy, an_unknown_one_is_refused)
+{
+    cr_assert_eq(run_under(COOP_POLICY_PRIORITY + 1, nothing, NULL), -EINVAL);
+    cr_assert_eq(run_under(-1, nothing, NULL), -EINVAL);
+    cr_assert_eq(run_under(COOP_POLICY_PRIORITY, nothing, NULL), 0);
+}
+
+CORO_TEST(policy, priorities_out_of_range_are_refused)
+{
+    struct coop_attr attr = {.priority = COOP_PRIORITY_LAST + 1};
+
+    CHECK(coop_go_with(NULL, &attr, nothing, NULL) == -EINVAL);
+    attr.priority = COOP_PRIORITY_FIRST - 1;
+    CHECK(coop_go_with(NULL, &attr, nothing, NULL) == -EINVAL);
+    attr.priority = COOP_PRIORITY_FIRST;
+    CHECK(coop_go_with(NULL, &attr, nothing, NULL) == 0);
+    return 0;
+}
+
+/* ---- what every policy promises ---- */
+
+enum { YIELDERS = 20 };
+static long runs;
+static int stop;
+
+static int yielder(__attribute__((unused)) void *arg)
+{
+    while (!stop) {
+        runs++;
+        coop_yield();
+    }
+    return 0;
+}
+
+static void start_yielders(struct coop_scope *scope, int count)
+{
+    runs = stop = 0;
+    coop_scope_init(scope, "yielders", 0);
+    for (int i = 0; i < count; i++)
+        CHECK(coop_go(scope, yielder, NULL) == 0);
+}
+
+static coop_nsec due;
+static long runs_when_due;
+
+/* Notes how many runs there were when the time came: time passes, runs are counted. */
+static int note_when_due(__attribute__((unused)) void *arg)
+{
+    while (coop_now() < due) {
+        runs++;
+        coop_yield();
+    }
+    runs_when_due = runs;
+    return 0;
+}
+
+static int reader(void *arg)
+{
+    char c;
+
+    CHECK(coop_read(((int *)arg)[0], &c, 1, soon()) == 1);
+    return (int)(runs - runs_when_due);
+}
+
+/* Timers are looked at every TIMERS_EVERY picks and descriptors every POLL_EVERY, however busy
+ * the processor is; who was woken then waits for those before it, or for the global queue. */
+static int serve_all(__attribute__((unused)) void *arg)
+{
+    struct coop_scope scope, one;
+    int fds[2];
+
+    CHECK(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
+    start_yielders(&scope, YIELDERS);
+    for (int i = 0; i < 20; i++) {
+        coop_scope_init(&one, "one", 0);
+        due = in_ms(2);
+        runs_when_due = LONG_MAX; /* not noted before we are back: so much the better */
+        CHECK(coop_go(&one, note_when_due, NULL) == 0);
+        CHECK(coop_sleep_until(due) == 0);
+        CHECK(runs - runs_when_due <= TIMERS_EVERY + GLOBAL_EVERY + 2 * YIELDERS);
+        CHECK(coop_scope_wait(&one) == 0);
+    }
+    for (int i = 0; i < 20; i++) {
+        int late;
+
+        coop_scope_init(&one, "one", 0);
+        CHECK(coop_go(&one, reader, fds) == 0);
+        CHECK(coop_sleep_until(in_ms(1)) == 0);
+        runs_when_due = runs;
+        CHECK(write(fds[1], "x", 1) == 1);
+        late = coop_scope_wait(&one);
+        CHECK(late >= 0 && late <= POLL_EVERY + GLOBAL_EVERY + 2 * YIELDERS);
+    }
+    stop = 1;
+    CHECK(coop_scope_wait(&scope) == 0);
+    coop_fd_close(fds[0]);
+    close(fds[1]);
+    return 0;
+}
+
+Test(policy, timers_and_descriptors_are_served_after_so_many_runs_by_default, .timeout = 50)
+{
+    cr_assert_eq(run_under(COOP_POLICY_DEFAULT, serve_all, NULL), 0);
+}
+
+Test(policy, timers_and_descriptors_are_served_after_so_many_runs_by_priority, .timeout = 50)
+{
+    cr_assert_eq(run_under(COOP_POLICY_PRIORITY, serve_all, NULL), 0);
+}
+
+/* ---- priorities ---- */
+
+static int order[64], ran;
+
+static int note(void *arg)
+{
+    order[ran++] = (int)(intptr_t)arg;
+    return 0;
+}
+
+CORO_TEST_WITH(policy, the_best_priority_runs_first_and_equals_in_their_order, .procs = 1,
+               .policy = COOP_POLICY_PRIORITY)
+{
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "all", 0);
+    for (int i = 0; i < 40; i++) {
+        struct coop_attr attr = {.priority = COOP_PRIORITY_FIRST + (i * 7) % 40};
+
+        CHECK(coop_go_with(&scope, &attr, note, (void *)(intptr_t)attr.priority) == 0);
+    }
+    CHECK(coop_scope_wait(&scope) == 0 && ran == 40);
+    for (int i = 0; i < 40; i++)
+        CHECK(order[i] == COOP_PRIORITY_FIRST + i);
+    ran = 0;
+    coop_scope_init(&scope, "equals", 0);
+    for (int i = 0; i < 10; i++)
+        CHECK(coop_go(&scope, note, (void *)(intptr_t)i) == 0);
+    CHECK(coop_scope_wait(&scope) == 0 && ran == 10);
+    for (int i = 0; i < 8; i++) /* the one in the slot comes first, the others in turn */
+        CHECK(order[i + 1] < order[i + 2]);
+    return 0;
+}
+
+/* ---- slices ---- */
+
+static void compute(coop_nsec delay)
+{
+    coop_nsec end = coop_after(coop_now(), delay);
+
+    while (coop_now() < end)
+        ;
+}
+
+struct hog {
+    coop_nsec piece;
+    long pieces;
+};
+
+static int hog(void *arg)
+{
+    struct hog *h = arg;
+
+    while (!stop) {
+        compute(h->piece);
+        h->pieces++;
+        coop_yield();
+    }
+    return 0;
+}
+
+CORO_TEST_WITH(policy, the_last_gets_its_turn_and_the_first_gets_more, .procs = 1,
+               .policy = COOP_POLICY_PRIORITY)
+{
+    struct hog first = {.piece = 50000}, last = {.piece = 50000};
+    struct coop_attr priority = {.priority = COOP_PRIORITY_FIRST};
+    struct coop_scope scope;
+    coop_nsec deadline = soon();
+
+    coop_scope_init(&scope, "hogs", 0);
+    CHECK(coop_go_with(&scope, &priority, hog, &first) == 0);
+    priority.priority = COOP_PRIORITY_LAST;
+    CHECK(coop_go_with(&scope, &priority, hog, &last) == 0);
+    while (last.pieces < 50) {
+        CHECK(coop_now() < deadline);
+        CHECK(coop_yield() == 0);
+    }
+    stop = 1;
+    CHECK(coop_scope_wait(&scope) == 0);
+    CHECK(first.pieces > 10 * last.pieces);
+    return 0;
+}
+
+static int respawn_first(void *arg)
+{
+    const struct coop_attr first = {.priority = COOP_PRIORITY_FIRST};
+
+    return stop ? 0 : coop_go_with(NULL, &first, respawn_first, arg);
+}
+
+CORO_TEST_WITH(policy, newcomers_of_the_best_priority_do_not_starve_the_last, .procs = 1,
+               .policy = COOP_POLICY_PRIORITY)
+{
+    struct coop_attr priority = {.priority = COOP_PRIORITY_LAST};
+    struct hog last = {.piece = 1000};
+    struct coop_scope scope;
+    coop_nsec deadline = soon();
+
+    coop_scope_init(&scope, "newcomers", 0);
+    CHECK(coop_go_with(&scope, &priority, hog, &last) == 0);
+    CHECK(coop_go(&scope, respawn_first, NULL) == 0);
+    while (last.pieces < 3) {
+        CHECK(coop_now() < deadline);
+        CHECK(coop_yield() == 0);
+    }
+    stop = 1;
+    CHECK(coop_scope_wait(&scope) == 0);
+    return 0;
+}
+
+/* ---- the bonus ---- */
+
+enum { HOGS = 60, NAPS = 20 };
+static coop_nsec nap_end;
+static long runs_after_nap;
+
+static int counting_hog(__attribute__((unused)) void *arg)
+{
+    while (!stop) {
+        compute(30000);
+        runs_after_nap += nap_end && coop_now() > nap_end;
+        coop_yield();
+    }
+    return 0;
+}
+
+static int nap_among_hogs(void *arg)
+{
+    struct coop_scope scope;
+    long *ret_late = arg;
+
+    stop = 0;
+    coop_scope_init(&scope, "hogs", 0);
+    for (int i = 0; i < HOGS; i++)
+        CHECK(coop_go(&scope, counting_hog, NULL) == 0);
+    for (int i = 0; i < NAPS; i++) {
+        nap_end = in_ms(8);
+        runs_after_nap = 0;
+        CHECK(coop_sleep_until(nap_end) == 0);
+        /* The first naps earn the bonus. */
+        *ret_late += i < NAPS / 2 ? 0 : runs_after_nap;
+        nap_end = 0;
+    }
+    stop = 1;
+    return coop_scope_wait(&scope);
+}
+
+Test(policy, who_sleeps_much_runs_before_those_who_compute, .timeout = 50)
+{
+    long by_default = 0, by_priority = 0;
+
+    cr_assert_eq(run_under(COOP_POLICY_DEFAULT, nap_among_hogs, &by_default), 0);
+    cr_assert_eq(run_under(COOP_POLICY_PRIORITY, nap_among_hogs, &by_priority), 0);
+    cr_assert_leq(by_priority, 2 * (NAPS / 2)); /* the hog that ran, and one more at most */
+    cr_assert_gt(by_default, HOGS * (NAPS / 2) / 2);
+}
