@@ -81,6 +81,8 @@ static int work(void *arg)
         a->handler(a, m);
         if (g->inner)
             coop__misuse("an actor's handler left a scope open");
+        if (!coop__worker()->proc)
+            coop__misuse("an actor's handler ended inside a blocking bracket");
         if (!g->actor || atomic_load_explicit(&coop__rt.closing, memory_order_relaxed))
             return 0; /* coop_actor_done(): it may be freed memory by now */
         if (n % MESSAGES_IN_A_ROW == 0)
@@ -165,6 +167,8 @@ void coop__actors_start(void)
 
 void coop_actor_init(struct coop_actor *a, const char *name, coop_handler *handler, void *arg)
 {
+    if (!handler)
+        coop__misuse("an actor without a handler");
     *a = (struct coop_actor){.arg = arg, .name = name, .handler = handler, .inbox = AT_REST};
 }
 

@@ -239,6 +239,8 @@ void coop_child_spawn_begin(void)
 void coop_child_spawn_end(void)
 {
     coop__lock(&children.lock);
+    if (children.spawning == 0)
+        coop__misuse("coop_child_spawn_end without a begin");
     if (--children.spawning == 0 && children.left_alone) {
         children.left_alone = false;
         look(0);

@@ -81,6 +81,8 @@ _Noreturn void coop__born(struct worker *w, struct coro *g)
     result = g->fn(g->arg);
     if (unlikely(g->inner))
         coop__misuse("a coroutine ended with a scope still open");
+    if (unlikely(!coop__worker()->proc))
+        coop__misuse("a coroutine ended inside a blocking bracket");
     ORDER_ENDED(g);
     if (g->scope)
         coop__scope_leave(g, result);
@@ -102,8 +104,8 @@ static int start(struct worker *w, struct coop_scope *scope, const struct coop_a
     struct coro *g;
     int r;
 
-    if (attr && (attr->copy > COOP_COPY_MAX || attr->priority < COOP_PRIORITY_FIRST ||
-                 attr->priority > COOP_PRIORITY_LAST))
+    if (!fn || (attr && (attr->copy > COOP_COPY_MAX || attr->priority < COOP_PRIORITY_FIRST ||
+                         attr->priority > COOP_PRIORITY_LAST)))
         return -EINVAL;
     if (attr && (attr->flags & COOP_DAEMON))
         scope = &coop__rt.daemon_scope;

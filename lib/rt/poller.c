@@ -101,6 +101,8 @@ int coop__desc_open(int fd, struct desc **ret_desc)
     struct desc *d = coop__desc_at(fd);
     int r;
 
+    if (!coop__rt.running)
+        return -EPERM;
     if (!d && !(d = find_or_make(fd)))
         return fd < 0 ? -EBADF : -ENOMEM;
     if (!__atomic_load_n(&d->registered, __ATOMIC_ACQUIRE) && (r = enlist(d)) < 0)

@@ -223,7 +223,8 @@ static inline void ready(struct coro *g, bool next)
     if (unlikely(!w || !w->proc || g->flags & COOP_URGENT)) {
         bool entered = !w && coop__foreign_enter();
 
-        put_and_wake(g);
+        if (entered || !coop__forked) /* there its stack is a copy, and nobody runs it */
+            put_and_wake(g);
         if (entered)
             coop__foreign_leave();
         return;

@@ -243,6 +243,8 @@ static void in_forked_child(void)
     if (coop__rt.running)
         atomic_store(&coop__forked, true);
     coop__rt.open = false;
+    coop__rt.procs = NULL;
+    coop__rt.procs_made = 0;
     coop__set_worker(NULL);
     coop__rt.starved = NULL;
     coop__rt.starved_count = 0;
@@ -264,6 +266,8 @@ int coop_main(const struct coop_options *options, int (*fn)(void *), void *arg)
     struct worker *w;
     int r;
 
+    if (!fn)
+        return -EINVAL;
     if (coop__forked)
         return -EPERM;
     if (atomic_exchange(&coop__rt.running, true))

@@ -102,6 +102,8 @@ static void cancel_locked(struct coop_scope *scope, int why)
 
 void coop_scope_cancel(struct coop_scope *scope, int why)
 {
+    if (why > 0)
+        coop__misuse("a scope is cancelled for a reason that is not a negative errno");
     coop__lock(&scope->lock);
     cancel_locked(scope, why ? why : -ECANCELED);
     coop__unlock(&scope->lock);

@@ -282,6 +282,8 @@ int coop__signals_open(void)
 {
     int r = 0;
 
+    if (!coop__rt.running)
+        return -EPERM;
     coop__lock(&signals.lock);
     if (!signals.open)
         r = open_locked();

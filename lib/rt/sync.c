@@ -276,6 +276,8 @@ int coop_once(struct coop_once *o, int (*fn)(void *), void *arg)
 
     if (likely(__atomic_load_n(&o->state, __ATOMIC_ACQUIRE) == ONCE_DONE))
         return 0;
+    if (!fn)
+        return -EINVAL;
     coop__lock(&o->lock);
     if (o->state == ONCE_DONE) {
         coop__unlock(&o->lock);

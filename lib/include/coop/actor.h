@@ -51,6 +51,10 @@ extern "C" {
  *           any thread, in any order against each other. Everything named "own handler only"
  *           touches what the handler is reading.
  * Memory    All structs are the caller's.
+ * Misuse    Aborts: an actor without a handler; a handler that returns with a scope open or inside
+ *           a bracket; a timer set while no runtime runs (and not before coop_main(): a message
+ *           may be posted then, and waits).  Posting to a finished actor drops the message.  A
+ *           negative period is none.  Stopping what was never started does nothing.
  * Limits    The mailbox is as long as the messages there are: who makes messages has the
  *           ceiling.
  */

@@ -25,6 +25,9 @@ extern "C" {
  *
  * Errors    None: when no thread can be had, others wait until one comes back.
  * Threads   In coroutines; elsewhere they do nothing.  Brackets do not nest.
+ * Misuse    Aborts: a bracket in a bracket, waiting in one, ending in one.  An end without a begin
+ *           does nothing.  coop_go(), coop_yield(), coop_pin() and coop_set_procs() are -EPERM
+ *           there.  coop_offload() outside of a coroutine calls fn itself.
  * Limits    Inside a bracket nothing may wait on the runtime; posting, polls with COOP_NOW and
  *           the child calls are fine.  errno and thread-locals do not survive _end().
  */

@@ -27,6 +27,9 @@ extern "C" {
  * Threads   Any: coroutines wait without holding their worker, a foreign thread is held.
  * Memory    Values are copied in and out.  A value that is a pointer changes owner when the
  *           send returns 0, and only then.  Channels are counted: new is one reference.
+ * Misuse    Closing twice is -EPIPE, closing NULL -EINVAL; NULL is never ready.  Freed while
+ *           somebody waits on it: aborts.  A 'value' may be NULL only where values have no size.
+ *           One unref too many is a double free.
  * Limits    Waiting senders, and waiting receivers, are served first come first served.
  *           Capacity times size at most 1 GiB; a value at most 64 KiB.
  * Source    Go's channels, with errors instead of panics.

@@ -33,6 +33,8 @@ extern "C" {
  * Errors    -errno; -ECHILD: no such child (then its end is unknown); -EEXIST: watched already.
  * Threads   Any coroutine, and inside blocking brackets.  The spawn bracket may be held by
  *           several at once and across threads; it never blocks.
+ * Misuse    Aborts: two waiters for one child; a spawn bracket's end without its begin.  What
+ *           cannot be a pid is -EINVAL; without a runtime -EPERM.
  * Memory    struct coop_child is the caller's and must stay until the end or
  *           coop_child_forget().
  * Limits    One waiter or one actor per child.  Coalesced SIGCHLDs are no problem: the reaper

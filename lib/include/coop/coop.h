@@ -45,6 +45,12 @@
  *           because a coroutine may wake up on another thread.
  * Threads   One runtime per process at a time; coop_main() may be called again when it
  *           returned.
+ * Misuse    Each page says what is noticed.  What a caller may want to handle is a -errno; a
+ *           mistake in the program aborts with one line on stderr, "coop: WHAT (coroutine ID
+ *           'NAME')".  Some mistakes take time to find: those are noticed by a library built
+ *           with COOP_DEBUG (for your tests), and marked [debug].
+ *           In a child forked from a running program nothing here works but exec and _exit:
+ *           what would wait returns -EPERM or aborts, coop_main() too is -EPERM.
  * Limits    Linux 6.1 or later, x86-64 and aarch64.  Nothing is preempted: a coroutine that
  *           computes for long keeps its processor (the others go on).
  */
@@ -89,11 +95,13 @@ enum coop_policy {
 struct coop_options {
     /* Of the root coroutine and of the worker threads; must outlive coop_main(). */
     const char *name;
-    /* Processors: how many coroutines run at the same time; 0 = number of CPUs, at most 64. */
+    /* Processors: how many coroutines run at the same time; 0 = number of CPUs;
+     * from 64 on 64. */
     int procs; /* 1: one at a time (N:1), what does not wait is not interrupted by others */
     /* Threads at most, 0 = 10 000. At the limit work queues, nothing fails. */
     int max_workers;
-    /* Bytes of stack per coroutine, 0 = 64 KiB; rounded up to a power of two. */
+    /* Bytes of stack per coroutine, 0 = 64 KiB; rounded up to a power of two, at
+     * most 16 MiB. */
     size_t stack_size;
     /* Signals the program will ask for with coop_signal_notify() or coop_signal_watch():
      * COOP_SIGNAL(SIGTERM) | COOP_SIGNAL(SIGHUP)...  They are blocked in every thread of the
@@ -122,7 +130,7 @@ struct coop_options {
  * coroutine in the root scope have ended: fn's result, or if that is 0 the first non-zero
  * result of the root scope.  A non-zero result of fn cancels the root scope.  Daemons and
  * actors are cancelled after that.  -errno when the runtime cannot start; -EBUSY when it runs
- * already.  'options' may be NULL. */
+ * already, -EINVAL without 'fn'.  'options' may be NULL. */
 int coop_main(const struct coop_options *options, int (*fn)(void *), void *arg);
 
 #ifdef __cplusplus

@@ -37,6 +37,10 @@ extern "C" {
  *           the rest from coroutines.
  * Memory    A scope lives in its owner's frame and must be waited for before that frame ends. A
  *           coroutine costs one page of memory while it waits, and address space for its stack.
+ * Misuse    Aborts: a scope opened outside of a coroutine; waited for by another than its owner,
+ *           twice, or before one that was opened inside it; still open when its coroutine ends;
+ *           cancelled for a positive reason.  A coroutine that ends inside a bracket (block.h)
+ *           or holding a lock [debug].  What one may ask about oneself is 0, "" or NULL outside.
  * Source    libdill's bundles, Trio's nurseries and level-triggered cancellation.
  */
 
@@ -90,8 +94,8 @@ enum {
 enum { COOP_PRIORITY_FIRST = -20, COOP_PRIORITY_LAST = 19 };
 
 /* Starts fn(arg) in 'scope'; NULL: in the innermost scope that the caller has open, else the
- * one it belongs to.  0, -ECANCELED (the scope is), -ENOMEM; -EPERM where no runtime runs and
- * inside blocking brackets. */
+ * one it belongs to.  0, why the scope is cancelled, -ENOMEM; -EPERM where no runtime runs and
+ * inside blocking brackets; -EINVAL without 'fn', or to copy more than COOP_COPY_MAX. */
 int coop_go(struct coop_scope *scope, int (*fn)(void *), void *arg);
 int coop_go_with(struct coop_scope *scope, const struct coop_attr *attr, int (*fn)(void *),
                  void *arg);

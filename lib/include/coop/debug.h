@@ -20,6 +20,7 @@ extern "C" {
  *     coroutine 9 redis (daemon): running
  *
  * Threads   Any.  The dump is a snapshot: coroutines run on while it is taken.
+ * Misuse    Without a runtime there is nobody to show; a bad descriptor shows nobody.
  * Limits    coop_dump() writes with write(2) and allocates nothing.
  */
 

@@ -39,6 +39,8 @@ extern "C" {
  * Errors    What the call itself says, as -errno; -ETIMEDOUT, -ECANCELED; -EBADF when the
  *           descriptor was closed with coop_fd_close() during the wait; -EPERM when it would
  *           have to wait outside of a coroutine.
+ * Misuse    What is no descriptor is -EBADF, closed twice too; no event to wait for -EINVAL.  A
+ *           descriptor without O_NONBLOCK holds its worker, which nobody notices.
  * Threads   Several coroutines may wait on one descriptor, also in one direction.
  * Memory    A few words per descriptor number ever waited on.
  * Limits    A descriptor that was ever waited on here must be closed with coop_fd_close(), not

@@ -26,8 +26,8 @@ extern "C" {
  * making, it stores nothing.
  *
  * Errors    coop_pool_get() returns NULL when the pool is empty and 'make' is NULL or returns
- *           NULL.  Putting NULL does nothing.  An object that is put while it lies in the pool
- *           aborts in a library built with COOP_DEBUG; in others it is handed out twice.
+ *           NULL.  Putting NULL does nothing. 
+ * Misuse    An object put while it lies in the pool aborts [debug], or is handed out twice.
  * Threads   Any. 'make' runs in the caller of get, 'drop' in the caller of put, trim or done; both
  *           without a lock held, so they may wait.
  * Memory    Valid when zeroed but for 'make', 'drop' and 'arg'. Ends with coop_pool_done(). Objects

@@ -26,8 +26,11 @@ extern "C" {
  * another.  Exactly one case happens; of the others nothing is consumed.
  *
  * Time      COOP_NOW: look once, -EAGAIN when nothing is ready (Go's default case).
- * Errors    -EAGAIN, -ETIMEDOUT, -ECANCELED, -EINVAL (more than COOP_SELECT_MAX cases).
+ * Errors    -EAGAIN, -ETIMEDOUT, -ECANCELED, -EINVAL (more than COOP_SELECT_MAX cases, or
+ *           fewer than none), -EPERM (it would have to wait where nothing may).
  * Threads   Any; a foreign thread is held, and may not name descriptors (-EPERM).
+ * Misuse    A descriptor that is none: its case happens with -EBADF; a child that nobody
+ *           announced: with -ECHILD.
  * Memory    The array is the caller's, read once; 'result' of the case that happened is
  *           written.
  * Limits    COOP_SELECT_MAX cases.  The same channel may stand in several of them.

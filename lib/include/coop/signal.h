@@ -32,6 +32,7 @@ extern "C" {
  *           another size; -ENOSPC: more than COOP_SIGNAL_CHANNELS registrations; -ENOMEM.
  * Threads   From coroutines.  A signal sent to one of our threads alone (pthread_kill) is seen
  *           only if that thread happens to read.
+ * Misuse    Without a runtime -EINVAL.  Stopping a channel that has no registration does nothing.
  * Memory    The channel is referenced until coop_signal_stop().
  * Limits    Several standard signals with one number may arrive as one, as everywhere.  A full
  *           channel misses a signal, counted: give it room.  The kernel queues RLIMIT_SIGPENDING

@@ -33,8 +33,14 @@ extern "C" {
  *           has locked unlocks.
  * Memory    The caller's; it must not go away while somebody waits on it or has not returned from
  *           waiting.  A mutex may be freed by who unlocked it last.
- * Limits    Not recursive: who locks again what it holds waits for itself, readers too (a writer
- *           may stand between), and a writer cannot become a reader without unlocking.
+ * Misuse    Aborts: unlock of what is not locked; a negative count, or a release by one; once
+ *           inside itself; waiting in a bracket or a forked child, where a deadline is given
+ *           -EPERM.  [debug], too: taking again what one holds (readers too: a writer may
+ *           stand between; a writer cannot become a reader); unlocking what another has locked;
+ *           ending with a lock; adding to a wait group at zero while somebody is in a wait: the
+ *           add must come before the wait, and a second round after all have left the first.
+ *           Without debug: waits for itself, works, stays locked, may or may not be waited for.
+ * Limits    Not recursive.
  * Source    Go's sync package: the mutex's two modes, the read-write lock's turns.
  *
  * A library built with COOP_DEBUG notices more, see the end of this page.
@@ -68,7 +74,8 @@ struct coop_cond {
     uint32_t lock, reserved;
     struct coop_waitq waiters;
 };
-/* Unlocks, waits, and locks again, whatever it returns. */
+/* Unlocks, waits, and locks again, whatever it returns; where it does not wait (COOP_NOW, a
+ * cancelled caller) the mutex stays locked all the time. */
 int coop_cond_wait(struct coop_cond *c, struct coop_mutex *m, coop_nsec deadline);
 void coop_cond_signal(struct coop_cond *c);
 void coop_cond_broadcast(struct coop_cond *c);
@@ -80,6 +87,7 @@ struct coop_sem {
     struct coop_waitq waiters;
 };
 void coop_sem_init(struct coop_sem *s, int64_t count);
+/* -EINVAL for a negative count; none is there at once, unless others wait. */
 int coop_sem_acquire(struct coop_sem *s, int64_t n, coop_nsec deadline);
 void coop_sem_release(struct coop_sem *s, int64_t n);
 
@@ -101,6 +109,7 @@ struct coop_once {
     void *runner; /* the coroutine inside fn: calling again from there aborts */
     struct coop_waitq waiters;
 };
+/* -EINVAL without 'fn'. */
 int coop_once(struct coop_once *o, int (*fn)(void *), void *arg);
 
 /* ---- debug builds ---- */
