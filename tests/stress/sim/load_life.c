@@ -135,7 +135,7 @@ int run_scopes(void *arg)
 
 /* ---- actors ---- */
 
-enum { LETTERS = 40, BOXES = 3 };
+enum { LETTERS = 40, BOXES = 3, LAST_LETTER = -1 };
 
 struct letter {
     struct coop_msg msg;
@@ -145,8 +145,8 @@ struct letter {
 struct box {
     struct coop_actor actor;
     struct letter letters[LETTERS];
-    bool inside;
-    unsigned handled, expected_kind;
+    struct coop_msg last;
+    bool inside, closed;
     bool recalled[LETTERS];
 };
 
@@ -155,10 +155,14 @@ static void on_letter(struct coop_actor *actor, struct coop_msg *msg)
     struct box *box = actor->arg;
     struct letter *letter = (struct letter *)(void *)msg;
 
-    HOLDS(!box->inside); /* never two at a time */
+    HOLDS(!box->inside && !box->closed); /* never two at a time */
+    if (msg->kind == LAST_LETTER) {
+        box->closed = true;
+        coop_actor_done(actor);
+        return;
+    }
     box->inside = true;
     letter->reads++;
-    box->handled++;
     HOLDS(letter->reads <= letter->posts);
     if (draw(4) == 0)
         coop_yield();
@@ -196,15 +200,17 @@ static bool all_read(const struct box *box)
     return true;
 }
 
-/* By somebody who may wait: cleanup in a cancelled scope, too. */
-static void wait_for_rest(const struct box *box)
+/* Only in its own handler an actor may end, so that it can be freed. */
+static void close_box(struct box *box)
 {
     coop_nsec most = coop_after(coop_now(), 3600 * COOP_NSEC_PER_SEC);
     struct coop_shield shield;
 
     coop_shield_begin(&shield, most);
-    while (!all_read(box) || box->inside) {
+    while (!box->closed) {
         HOLDS(coop_now() < most);
+        if (all_read(box))
+            coop_post(&box->actor, &box->last);
         coop_sleep_until(coop_after(coop_now(), COOP_NSEC_PER_SEC));
     }
     coop_shield_end(&shield);
@@ -223,6 +229,7 @@ int run_actors(void *arg)
         coop_actor_init(&boxes[b].actor, "box", on_letter, &boxes[b]);
         if (draw(3) == 0)
             coop_actor_set_urgent(&boxes[b].actor);
+        coop_msg_init(&boxes[b].last, LAST_LETTER);
         for (unsigned i = 0; i < LETTERS; i++)
             coop_msg_init(&boxes[b].letters[i].msg, (int)i);
         for (unsigned i = 0; i < 4; i++) {
@@ -231,10 +238,8 @@ int run_actors(void *arg)
         }
     }
     why = coop_scope_wait(&scope);
-    for (int b = 0; b < BOXES; b++) {
-        wait_for_rest(&boxes[b]);
-        coop_actor_done(&boxes[b].actor);
-    }
+    for (int b = 0; b < BOXES; b++)
+        close_box(&boxes[b]);
     free(boxes);
     return why;
 }

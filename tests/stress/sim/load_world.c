@@ -24,8 +24,12 @@ struct family {
         bool by_actor;
         unsigned ends_seen;
     } kids[CHILDREN];
-    unsigned born, posted;
+    struct coop_msg last;
+    unsigned posted;
+    bool over;
 };
+
+enum { ENDED = 1, LAST = 2 };
 
 static void check_end(struct kid *kid)
 {
@@ -40,6 +44,11 @@ static void on_end(struct coop_actor *actor, struct coop_msg *msg)
 {
     struct family *f = actor->arg;
 
+    if (msg->kind == LAST) {
+        f->over = true;
+        coop_actor_done(actor);
+        return;
+    }
     check_end((struct kid *)(void *)msg);
     f->posted++;
 }
@@ -56,9 +65,9 @@ static void bear(struct family *f, struct kid *kid)
         fake_exit_at(kid->pid, kid->end, kid->status);
     if (draw(2))
         step(); /* it may end before it is announced */
-    HOLDS(coop_child_watch(&kid->child, kid->pid, kid->by_actor ? &f->actor : NULL, 1) == 0);
+    HOLDS(coop_child_watch(&kid->child, kid->pid, kid->by_actor ? &f->actor : NULL, ENDED) ==
+          0);
     coop_child_spawn_end();
-    f->born++;
 }
 
 struct upbringing {
@@ -105,6 +114,7 @@ int run_children(void *arg)
 
     (void)arg;
     coop_actor_init(&f->actor, "family", on_end, f);
+    coop_msg_init(&f->last, LAST);
     coop_scope_init(&scope, "children", 0);
     for (int i = 0; i < CHILDREN; i++) {
         u[i] = (struct upbringing){f, &f->kids[i]};
@@ -115,8 +125,11 @@ int run_children(void *arg)
     for (int i = 0; i < CHILDREN; i++)
         by_actor += f->kids[i].pid && f->kids[i].by_actor;
     coop_shield_begin(&shield, COOP_FOREVER);
-    while (f->posted < by_actor)
+    while (!f->over) {
+        if (f->posted == by_actor)
+            coop_post(&f->actor, &f->last);
         coop_sleep_until(coop_after(coop_now(), COOP_NSEC_PER_MSEC));
+    }
     coop_shield_end(&shield);
     for (int i = 0; i < CHILDREN; i++)
         HOLDS(f->kids[i].ends_seen == (f->kids[i].pid ? 1 : 0));
