@@ -25,6 +25,7 @@ static struct coro *pick_seeded(struct worker *w)
 const struct policy coop__policy_seeded = {.pick = pick_seeded, .steal = coop__runq_steal};
 
 int coop__usual_policy;
+uint64_t coop__usual_chaos;
 
 static const struct policy *const policies[] = {
     [COOP_POLICY_DEFAULT] = &coop__policy_default,
@@ -35,9 +36,13 @@ int coop__policy_choose(const struct coop_options *o)
 {
     unsigned wanted = (unsigned)(o->policy ? o->policy : coop__usual_policy);
 
-    if (wanted >= sizeof policies / sizeof *policies)
+    if (wanted >= sizeof policies / sizeof *policies || (o->chaos && (o->sim || o->policy)))
         return -EINVAL;
-    coop__rt.policy = o->sim && o->seed ? coop__policy_seeded : *policies[wanted];
+    coop__rt.chaos = o->chaos || o->sim || o->policy ? o->chaos : coop__usual_chaos;
+    if (coop__rt.chaos)
+        coop__rt.policy = coop__policy_chaos;
+    else
+        coop__rt.policy = o->sim && o->seed ? coop__policy_seeded : *policies[wanted];
     coop__rt.pick = coop__rt.policy.pick;
     if (coop__rt.policy.start)
         coop__rt.policy.start();

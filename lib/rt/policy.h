@@ -23,8 +23,12 @@ extern const struct policy coop__policy_seeded;
 /* Two arrays of priorities, active and expired (policy_priority.c). */
 extern const struct policy coop__policy_priority;
 
+/* Everything that may happen, often (policy_chaos.c). */
+extern const struct policy coop__policy_chaos;
+
 /* For tests: what options ask for that ask for nothing. */
 extern int coop__usual_policy;
+extern uint64_t coop__usual_chaos;
 
 /* Before the processors are made: 0, or -EINVAL. */
 int coop__policy_choose(const struct coop_options *o);

@@ -225,6 +225,7 @@ struct runtime {
     int workers_max;
     struct proc *procs;
     struct policy policy;
+    uint64_t chaos;             /* its seed, or 0 */
     _Atomic(coop__picker) pick; /* the policy's, or the trace's that calls it */
     /* under lock; the counts may be read without */
     struct proc *idle_procs;

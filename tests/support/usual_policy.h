@@ -9,7 +9,7 @@
 /*
  * usual_policy.h - the same tests under another policy
  *
- * COOP_TEST_POLICY in the environment (ctest sets it for the variants): priority.
+ * COOP_TEST_POLICY in the environment (ctest sets it for the variants): priority or chaos.
  */
 static __attribute__((constructor)) void use_policy_of_environment(void)
 {
@@ -17,6 +17,8 @@ static __attribute__((constructor)) void use_policy_of_environment(void)
 
     if (name && strcmp(name, "priority") == 0)
         coop__usual_policy = COOP_POLICY_PRIORITY;
+    else if (name && strcmp(name, "chaos") == 0)
+        coop__usual_chaos = 1;
     else if (name)
         abort();
 }

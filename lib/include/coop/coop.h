@@ -120,6 +120,10 @@ struct coop_options {
     /* Who runs next: an enum coop_policy; unknown ones are -EINVAL.  In simulation a seed comes
      * before it. */
     int policy;
+    /* Not 0: chaos, for debugging.  Ready coroutines run in any order, move between processors and
+     * are delayed at random, drawn from this seed, so that what a program does not say does not
+     * hold by luck.  Instead of a policy; -EINVAL with one, or in simulation (there 'seed'). */
+    uint64_t chaos;
 };
 
 #define COOP_SIGNAL(signo) (UINT64_C(1) << ((signo)-1))
