@@ -20,7 +20,11 @@
 
 static _Thread_local __attribute__((tls_model("initial-exec"))) struct coro stand_in;
 
+/* Not in struct runtime: that is written anew by coop_main(), while threads look here. */
+static _Atomic(bool) is_open;
 static _Atomic(int) inside;
+
+_Atomic(bool) coop__forked;
 
 /* A coroutine never comes here, so nobody keeps the address across a change of threads. */
 static __attribute__((noinline)) struct coro *thread_waiter(void)
@@ -73,7 +77,7 @@ int coop__wait_in_thread(struct coro *g, coop_nsec deadline)
 bool coop__foreign_enter(void)
 {
     atomic_fetch_add(&inside, 1);
-    if (atomic_load(&coop__rt.open))
+    if (atomic_load(&is_open))
         return true;
     coop__foreign_leave();
     return false;
@@ -84,9 +88,22 @@ void coop__foreign_leave(void)
     atomic_fetch_sub(&inside, 1);
 }
 
-void coop__foreign_end(void)
+void coop__foreign_open(void)
 {
-    atomic_store(&coop__rt.open, false);
+    atomic_store(&is_open, true);
+}
+
+void coop__foreign_close(void)
+{
+    atomic_store(&is_open, false);
     while (atomic_load(&inside))
         coop__pause();
+}
+
+void coop__foreign_in_child(bool running)
+{
+    if (running)
+        atomic_store(&coop__forked, true);
+    atomic_store(&is_open, false);
+    atomic_store(&inside, 0);
 }

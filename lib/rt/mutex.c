@@ -58,7 +58,7 @@ static bool take_if_free(struct coop_mutex *m)
 /* The holder runs on another processor, perhaps: then it is soon free. */
 static bool take_after_spinning(struct coop_mutex *m)
 {
-    if (coop__rt.procs_count - coop__rt.idle_procs_count < 2)
+    if (coop__worker() && coop__rt.procs_count - coop__rt.idle_procs_count < 2)
         return false;
     for (int i = 0; i < SPIN_ROUNDS; i++) {
         for (int k = 0; k < SPIN_PAUSES; k++)

@@ -85,17 +85,18 @@ static int procs_start(int count)
     return 0;
 }
 
+/* All before the first is freed: one of them may still run the root coroutine, which walks the
+ * list to its end (coop__pin_release). */
 static void join_workers(void)
 {
-    struct worker *w = coop__rt.all_workers;
+    struct worker *next;
 
-    while (w) {
-        struct worker *next = w->all_next;
-
-        if (next) /* the last one, the oldest, is the caller itself */
-            pthread_join(w->thread, NULL);
+    /* The last one, the oldest, is the caller itself. */
+    for (struct worker *w = coop__rt.all_workers; w && w->all_next; w = w->all_next)
+        pthread_join(w->thread, NULL);
+    for (struct worker *w = coop__rt.all_workers; w; w = next) {
+        next = w->all_next;
         free(w);
-        w = next;
     }
     coop__rt.all_workers = NULL;
 }
@@ -204,7 +205,7 @@ static int start_everything(const struct coop_options *o)
 
 static void end_everything(void)
 {
-    coop__foreign_end();
+    coop__foreign_close();
     join_workers();
     coop__offload_end();
     coop__monitor_end();
@@ -229,20 +230,16 @@ static void run(struct worker *w, struct root_call *call)
         return;
     }
     coop__monitor_arm(MONITOR_DELAY);
-    atomic_store(&coop__rt.open, true);
+    coop__foreign_open();
     coop__ready(g);
     coop__actors_start();
     coop__worker_loop(w);
 }
 
-_Atomic(bool) coop__forked;
-
 /* fork() copies the calling thread only: whatever the child calls here must find no runtime. */
 static void in_forked_child(void)
 {
-    if (coop__rt.running)
-        atomic_store(&coop__forked, true);
-    coop__rt.open = false;
+    coop__foreign_in_child(coop__rt.running);
     coop__rt.procs = NULL;
     coop__rt.procs_made = 0;
     coop__set_worker(NULL);

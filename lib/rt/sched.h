@@ -214,7 +214,6 @@ struct runtime {
     uint32_t lock; /* idle lists, global queues, poller's seat */
     _Atomic(bool) running, closing, over;
     _Atomic(int) unusual; /* over, or some are pinned: look twice at what was picked */
-    _Atomic(bool) open;   /* takes coroutines and wake-ups from foreign threads */
     bool sim;
     bool foreign_wakes;
     void (*on_deadlock)(void);
@@ -283,10 +282,14 @@ void coop__set_worker(struct worker *w);
 extern __attribute__((visibility("hidden"))) _Atomic(bool) coop__forked;
 
 /* A foreign thread is about to touch the runtime; false: there is none.  Each true needs a
- * leave.  end: no more from now on, and nobody inside when it returns. (foreign.c) */
+ * leave.  open: from now on they may; close: not any more, and nobody is inside when it returns.
+ * (foreign.c) */
 bool coop__foreign_enter(void);
 void coop__foreign_leave(void);
-void coop__foreign_end(void);
+void coop__foreign_open(void);
+void coop__foreign_close(void);
+/* In the child of a fork(). */
+void coop__foreign_in_child(bool running);
 
 /* Says what was misused, and aborts. */
 _Noreturn void coop__misuse(const char *what);
