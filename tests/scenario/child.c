@@ -78,9 +78,9 @@ static void daemonize(const char *name)
     setsid();
     signal(SIGTERM, SIG_IGN); /* before it is an orphan: then it may be asked to stop at once */
     signal(SIGHUP, SIG_IGN);
+    prctl(PR_SET_NAME, name); /* the same: who looks for an orphan looks for its name */
     if (fork() > 0)
         _exit(0);
-    prctl(PR_SET_NAME, name);
     close_range(0, ~0U, 0);
     for (;;)
         pause();
