@@ -155,15 +155,19 @@ void coop__pin_call(struct worker *w, struct coro *g)
     coop__futex_wake(&pinned->wake);
 }
 
-/* The thread of coop_main() cannot end before it: set apart for ever, it waits for this. */
-void coop__pin_release(void)
+struct worker *coop__pin_first(void)
 {
     struct worker *w;
 
     coop__lock(&coop__rt.lock);
     for (w = coop__rt.all_workers; w->id != 0; w = w->all_next)
         ;
-    __atomic_store_n(&w->wake, 1, __ATOMIC_SEQ_CST);
-    coop__futex_wake(&w->wake);
     coop__unlock(&coop__rt.lock);
+    return w;
+}
+
+void coop__pin_release(struct worker *first)
+{
+    __atomic_store_n(&first->wake, 1, __ATOMIC_SEQ_CST);
+    coop__futex_wake(&first->wake);
 }

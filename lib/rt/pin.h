@@ -23,7 +23,9 @@ void coop__pin_ends(struct worker *w, struct coro *g);
 struct coro *coop__pin_await(struct worker *w);
 /* Gives w's processor to the worker that g is pinned to. */
 void coop__pin_call(struct worker *w, struct coro *g);
-/* The runtime is over. */
-void coop__pin_release(void);
+/* The thread of coop_main() cannot end before it: set apart for ever, it waits for the release,
+ * after the end of the runtime.  By then the list of workers may be gone: hence two calls. */
+struct worker *coop__pin_first(void);
+void coop__pin_release(struct worker *first);
 
 #endif

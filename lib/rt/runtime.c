@@ -142,6 +142,7 @@ static int root_main(void *arg)
     struct root_call *call = arg;
     struct coro *g = coop__current();
     struct coop_scope *root = &coop__rt.root_scope;
+    struct worker *first;
 
     g->inner = root;
     root->owner = g;
@@ -158,8 +159,9 @@ static int root_main(void *arg)
     atomic_store(&coop__rt.closing, true);
     coop_scope_cancel(&coop__rt.daemon_scope, -ECANCELED);
     coop__scope_drain(&coop__rt.daemon_scope);
+    first = coop__pin_first();
     coop__wake_everybody();
-    coop__pin_release();
+    coop__pin_release(first);
     return 0;
 }
 
