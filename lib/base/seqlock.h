@@ -57,25 +57,30 @@ static inline void seq_publish(struct seqlock *lock, _Atomic uint64_t *words, co
     atomic_store_explicit(&lock->number, number + 2, memory_order_release);
 }
 
+/* One look. False: a write was under way, and '*ret_to' may be torn. */
+static inline bool seq_try_copy(const struct seqlock *lock, const _Atomic uint64_t *words,
+                                void *ret_to, size_t size)
+{
+    uint32_t before = atomic_load_explicit(&lock->number, memory_order_acquire);
+    char *bytes = ret_to;
+
+    if (before & 1)
+        return false;
+    for (size_t at = 0; at < size; at += 8) {
+        uint64_t word = atomic_load_explicit(&words[at / 8], memory_order_acquire);
+
+        memcpy(bytes + at, &word, size - at < 8 ? size - at : 8);
+    }
+    return atomic_load_explicit(&lock->number, memory_order_relaxed) == before;
+}
+
 /* False when the writer seems to have died in the middle of a write; '*ret_to' is then torn. */
 static inline bool seq_copy(const struct seqlock *lock, const _Atomic uint64_t *words,
                             void *ret_to, size_t size)
 {
-    char *bytes = ret_to;
-
-    for (int tries = 0; tries < SEQ_TRIES; tries++) {
-        uint32_t before = atomic_load_explicit(&lock->number, memory_order_acquire);
-
-        if (before & 1)
-            continue;
-        for (size_t at = 0; at < size; at += 8) {
-            uint64_t word = atomic_load_explicit(&words[at / 8], memory_order_acquire);
-
-            memcpy(bytes + at, &word, size - at < 8 ? size - at : 8);
-        }
-        if (atomic_load_explicit(&lock->number, memory_order_relaxed) == before)
+    for (int tries = 0; tries < SEQ_TRIES; tries++)
+        if (seq_try_copy(lock, words, ret_to, size))
             return true;
-    }
     return false;
 }
 

@@ -252,6 +252,9 @@ static void beside_a_stranger(void)
     struct coop_options options = {.procs = 1, .signals = COOP_SIGNALS_ALL};
     pthread_t thread;
 
+#ifdef __SANITIZE_THREAD__
+    return; /* it puts handlers off, and keeps one of each signal only */
+#endif
     HOLDS(pthread_barrier_init(&started, NULL, 2) == 0);
     HOLDS(pthread_create(&thread, NULL, stranger, NULL) == 0);
     pthread_barrier_wait(&started);

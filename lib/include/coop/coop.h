@@ -36,8 +36,8 @@
  *     }
  *
  * Where to read on: coro.h (coroutines, scopes), chan.h, select.h, io.h, sync.h, pool.h, actor.h
- * (mailboxes and timers), child.h, signal.h, block.h, debug.h.  lib/README.md tells how the
- * scheduler thinks.
+ * (mailboxes and timers), child.h, signal.h, block.h, debug.h; between processes queue.h,
+ * page.h, shared_sem.h.  lib/README.md tells how the scheduler thinks.
  *
  * Time      Absolute monotonic nanoseconds (time.h); COOP_NOW polls, COOP_FOREVER never
  *           expires.
@@ -63,8 +63,11 @@
 #include "coop/debug.h"
 #include "coop/err.h"
 #include "coop/io.h"
+#include "coop/page.h"
 #include "coop/pool.h"
+#include "coop/queue.h"
 #include "coop/select.h"
+#include "coop/shared_sem.h"
 #include "coop/signal.h"
 #include "coop/sync.h"
 #include "coop/time.h"
