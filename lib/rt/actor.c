@@ -112,13 +112,16 @@ static void starve(struct coop_actor *a)
 
 static void start(struct coop_actor *a)
 {
+    const struct coop_attr attr = {
+        .name = a->name,
+        .flags = COOP_DAEMON | (a->flags & ACTOR_URGENT ? COOP_URGENT : 0U),
+    };
     struct coro *g = NULL;
 
     if (coop__rt.closing)
         return; /* no handler starts any more; the message stays where it is */
     if (coop__rt.running)
-        g = coop__coro_new(a->name, COOP_DAEMON | (a->flags & ACTOR_URGENT ? COOP_URGENT : 0U),
-                           work, a, code(a->handler));
+        g = coop__coro_new(&attr, work, a, code(a->handler));
     if (!g) {
         starve(a);
         return;

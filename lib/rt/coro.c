@@ -21,18 +21,18 @@
 
 /* ---- birth ---- */
 
-struct coro *coop__coro_new(const char *name, unsigned flags, int (*fn)(void *), void *arg,
+struct coro *coop__coro_new(const struct coop_attr *attr, int (*fn)(void *), void *arg,
                             const void *born_at)
 {
-    struct coro *g = coop__stack_get(coop__worker());
+    struct coro *g = coop__stack_get(coop__worker(), attr ? attr->stack_size : 0);
 
     if (!g)
         return NULL;
     g->fn = fn;
     g->arg = arg;
     g->born_at = born_at;
-    g->flags = flags;
-    g->priority = 0;
+    g->flags = attr ? attr->flags : 0;
+    g->priority = attr ? (int8_t)attr->priority : 0;
     g->scope = g->inner = NULL;
     g->scope_next = g->scope_prev = NULL;
     g->shield_on = 0;
@@ -41,7 +41,7 @@ struct coro *coop__coro_new(const char *name, unsigned flags, int (*fn)(void *),
     ORDER_BORN(g);
     g->timer = (struct coop_timer_node){0};
     atomic_store_explicit(&g->cancel, 0, memory_order_relaxed);
-    atomic_store_explicit(&g->name, name ? name : "", memory_order_relaxed);
+    atomic_store_explicit(&g->name, attr && attr->name ? attr->name : "", memory_order_relaxed);
     atomic_store_explicit(
         &g->id, atomic_fetch_add_explicit(&coop__rt.next_id, 1, memory_order_relaxed) + 1,
         memory_order_relaxed);
@@ -97,6 +97,12 @@ static struct coop_scope *default_scope(const struct coro *self)
     return self->inner ? self->inner : self->scope;
 }
 
+static bool within_bounds(const struct coop_attr *attr)
+{
+    return attr->copy <= COOP_COPY_MAX && attr->stack_size <= STACK_MOST &&
+           attr->priority >= COOP_PRIORITY_FIRST && attr->priority <= COOP_PRIORITY_LAST;
+}
+
 /* 'w' is NULL in a foreign thread. */
 static int start(struct worker *w, struct coop_scope *scope, const struct coop_attr *attr,
                  int (*fn)(void *), void *arg, const void *born_at)
@@ -104,18 +110,15 @@ static int start(struct worker *w, struct coop_scope *scope, const struct coop_a
     struct coro *g;
     int r;
 
-    if (!fn || (attr && (attr->copy > COOP_COPY_MAX || attr->priority < COOP_PRIORITY_FIRST ||
-                         attr->priority > COOP_PRIORITY_LAST)))
+    if (!fn || (attr && !within_bounds(attr)))
         return -EINVAL;
     if (attr && (attr->flags & COOP_DAEMON))
         scope = &coop__rt.daemon_scope;
     if (!scope)
         scope = w ? default_scope(w->current) : &coop__rt.root_scope;
-    g = coop__coro_new(attr ? attr->name : NULL, attr ? attr->flags : 0, fn, arg, born_at);
+    g = coop__coro_new(attr, fn, arg, born_at);
     if (!g)
         return -ENOMEM;
-    if (attr)
-        g->priority = (int8_t)attr->priority;
     if (attr && attr->copy) {
         g->arg = memcpy((char *)g - COOP_COPY_MAX, arg, attr->copy);
         coop__plant(g, g->arg);

@@ -7,9 +7,9 @@
  * coro.h - the birth and death of coroutines (private half of coop/coro.h)
  */
 
-/* A coroutine that is not in any queue yet; NULL: out of memory. Any thread. 'born_at' is for
- * reports. */
-struct coro *coop__coro_new(const char *name, unsigned flags, int (*fn)(void *), void *arg,
+/* A coroutine that is not in any queue yet; NULL: out of memory. Any thread. 'attr' may be NULL,
+ * 'born_at' is for reports. */
+struct coro *coop__coro_new(const struct coop_attr *attr, int (*fn)(void *), void *arg,
                             const void *born_at);
 
 /* Takes one back that nobody knows of. Any thread. */

@@ -115,7 +115,8 @@ void coop_stats_get(struct coop_stats *ret_stats)
         ret_stats->switches += coop__rt.procs[i].switches;
         ret_stats->steals += coop__rt.procs[i].steals;
     }
-    coop__stacks_stats(&ret_stats->stacks, &ret_stats->slabs, &ret_stats->guards);
+    ret_stats->guards = coop__guard_kind();
+    coop__stacks_stats(&ret_stats->stacks, &ret_stats->slabs, &ret_stats->stacks_warm);
 }
 
 _Noreturn void coop__misuse(const char *what)

@@ -136,8 +136,10 @@ static bool all_at_rest(void)
 
     coop__lock(&coop__rt.lock);
     rest = coop__rt.idle_procs_count == coop__rt.procs_count;
-    if (rest)
+    if (rest) {
         atomic_store(&coop__rt.monitor_armed, 0);
+        coop__stacks_gather();
+    }
     coop__unlock(&coop__rt.lock);
     return rest;
 }
@@ -154,9 +156,11 @@ static void *monitor_main(void *arg)
         if (coop__rt.over)
             break;
         if (all_at_rest()) {
-            coop__stacks_trim();
+            while (coop__stacks_trim(true, sys_now()) && all_at_rest())
+                ;
             continue;
         }
+        coop__stacks_trim(false, sys_now());
         delay = look() ? SHORTEST : delay * 2;
         if (delay > MONITOR_DELAY)
             delay = MONITOR_DELAY;

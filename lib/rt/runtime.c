@@ -7,6 +7,7 @@
  */
 #include "base/sys.h"
 #include "rt/coro.h"
+#include "rt/overflow.h"
 #include "rt/pin.h"
 #include "rt/policy.h"
 #include "rt/poller.h"
@@ -23,25 +24,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-/* ---- stack overflow: name the coroutine ---- */
-
-static struct sigaction old_segv;
-
-static void on_segv(int signo, siginfo_t *info, void *context)
-{
-    struct coro *g = coop__stack_of_guard(info->si_addr);
-
-    (void)context;
-    if (g) {
-        dprintf(STDERR_FILENO, "coop: coroutine %llu '%s' has overflowed its stack\n",
-                (unsigned long long)g->id, g->name);
-        abort();
-    }
-    /* Not ours: let it happen again under the handler that was there before. */
-    if (!coop__signal_was_sent(info))
-        sigaction(signo, &old_segv, NULL);
-}
 
 static void procs_end(void)
 {
@@ -224,7 +206,8 @@ static void end_everything(void)
 
 static void run(struct worker *w, struct root_call *call)
 {
-    struct coro *g = coop__coro_new(coop__rt.name, 0, root_main, call, call->born_at);
+    const struct coop_attr attr = {.name = coop__rt.name};
+    struct coro *g = coop__coro_new(&attr, root_main, call, call->born_at);
 
     if (!g) {
         call->result = -ENOMEM;
@@ -260,7 +243,6 @@ int coop_main(const struct coop_options *options, int (*fn)(void *), void *arg)
 {
     struct coop_options o = options ? *options : (struct coop_options){0};
     struct root_call call = {.fn = fn, .arg = arg, .born_at = __builtin_return_address(0)};
-    struct sigaction segv = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
     static pthread_once_t forks = PTHREAD_ONCE_INIT;
     struct worker *w;
     int r;
@@ -284,14 +266,10 @@ int coop_main(const struct coop_options *options, int (*fn)(void *), void *arg)
     coop__set_worker(w);
     coop__note_own_stack(w);
     coop__signal_stack_start(w);
-    if (!RT_ASAN && !RT_TSAN) {
-        segv.sa_sigaction = on_segv;
-        sigaction(SIGSEGV, &segv, &old_segv);
-    }
+    coop__overflow_start();
     coop__proc_acquire(w, &coop__rt.procs[0]);
     run(w, &call);
-    if (!RT_ASAN && !RT_TSAN)
-        sigaction(SIGSEGV, &old_segv, NULL);
+    coop__overflow_end();
     coop__signal_stack_end(w);
     coop__set_worker(NULL);
     end_everything();

@@ -115,8 +115,9 @@ struct coro {
     size_t stack_size;
     void *fake_stack, *tsan_fiber; /* the sanitizers' views of it (switch.h) */
     unsigned valgrind_id;
-    bool canary;     /* at the low end of its stack, instead of a guard */
-    int8_t priority; /* coop_attr's                                     */
+    uint8_t stack_class; /* its size, for stack.c                           */
+    bool canary;         /* at the low end of its stack, instead of a guard */
+    int8_t priority;     /* coop_attr's                                     */
     struct coro_share share;
 #ifdef COOP_DEBUG
     struct held_lock held[HELD_MAX];

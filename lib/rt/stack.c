@@ -4,29 +4,38 @@
  * THE NOUNS
  *   slab   one mapping of many slots: MAP_NORESERVE, no huge pages (one of them would cost 2 MiB
  *          per touched slot)
- *   slot   guard page | stack, growing down | struct coro
- *   guard  by MADV_GUARD_INSTALL (Linux 6.13): a mark in the page tables, no VMA, so that a
- *          million guarded stacks are a few dozen mappings.  Before 6.13 mprotect, which costs
- *          two VMAs each and ends at vm.max_map_count; so after GUARDS_BY_MPROTECT of them a
- *          canary word stands at the low end and is checked when a coroutine ends.
+ *   slot   guard | stack, growing down | struct coro
+ *   class  the slots of one size, a power of two: their slabs and their free ones
+ *   warm   a free slot whose pages are still there; a cold one has given all of them back
  *
  * WHAT WE DID NOT DO
  *   mmap per stack: dies at 32 753 stacks.  malloc: no guard.  Growing stacks: C holds pointers
  *   into frames.
  *
- * Free slots are kept hot, newest first: at the processor (no lock), beyond that in one list.
- * Memory goes back by MADV_DONTNEED, never when a coroutine ends (1.7 us), only when the
- * monitor finds nothing to do.  The guard survives that.  MADV_FREE would leave the RSS looking
- * leaked, which is wrong for a supervisor whose own memory is watched.
+ * Free slots are used again newest first: at the processor (no lock, the default class only),
+ * beyond that from the class.  Each class has an array of its free slots outside of their pages,
+ * or the list itself would keep a page of each:
+ *
+ *     free[0 ... cold)  cold, oldest     free[cold ... count)  warm, newest at the end
+ *
+ * Memory goes back by MADV_DONTNEED, never when a coroutine ends (1.7 us), only from the
+ * monitor's hand: when all is at rest, and else from those slots that nobody has wanted for a
+ * second ('least' is the smallest number of warm ones since the last look; as many at the old
+ * end were not touched).  The guard survives that.  MADV_FREE would leave the RSS looking leaked,
+ * which is wrong for a supervisor whose own memory is watched.
+ *
+ * A machine may have little address space to give (ulimit -v, strict overcommit, locked memory):
+ * then slabs are made smaller until one fits.
  */
 #include "rt/stack.h"
 
+#include "rt/overflow.h"
 #include "rt/switch.h"
-#include "rt/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #if __has_include(<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
@@ -35,129 +44,199 @@
 #define VALGRIND_STACK_DEREGISTER(id)      (void)(id)
 #endif
 
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
-#endif
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
-
 enum {
-    PAGE = 4096,
+    STACK_LEAST = 16 * 1024,
     STACK_DEFAULT = RT_ASAN || RT_TSAN ? 512 * 1024 : 64 * 1024,
+    CLASSES = 11, /* 16 KiB to 16 MiB */
     SLAB_BYTES = 64 * 1024 * 1024,
     SLABS_MAX = 4096,
-    GUARDS_BY_MPROTECT = 15000,
-    TRIM_KEEP = 64, /* free stacks that keep their memory */
+    LARGE = 256 * 1024,      /* from here on with guards of... */
+    LARGE_GUARD = 64 * 1024, /* ...so much: who needs such stacks has large frames */
+    KEEP_WARM = 64,          /* free stacks of a class that keep their memory */
+    TRIM_AT_ONCE = 256,      /* half a millisecond */
 };
 
-#define CANARY UINT64_C(0xC0DEC0DEC0DEC0DE)
+#define WAS_CANARY ((uintptr_t)1) /* beside the address of a cold slot: it has no guard */
 
-enum guard { GUARD_MADVISE, GUARD_MPROTECT, GUARD_CANARY };
+struct slab {
+    char *low;
+    struct class *class;
+    unsigned slots;
+    _Atomic(unsigned) used;
+};
+
+struct class
+{
+    size_t size, guard;
+    struct slab *open;     /* has unused slots left */
+    uintptr_t *free;       /* see above: where a slot begins, and WAS_CANARY */
+    unsigned made, room;   /* slots; entries of 'free', as many at least */
+    unsigned count, cold;  /* of 'free' */
+    unsigned least, to_do; /* see above; warm ones that shall go back */
+};
 
 static struct {
     uint32_t lock;
-    enum guard guard; /* of the slots made from now on */
-    unsigned mprotect_most;
-    size_t size;
-    unsigned per_slab;
-    char *slabs[SLABS_MAX];
-    _Atomic(unsigned) slabs_count, used; /* slots of the last slab in use */
-    struct coro *free;
-    _Atomic(unsigned) free_count;
-    _Atomic(unsigned) trimmed; /* as many at the end of the free list have no memory */
+    uint32_t warmed; /* how often a cold slot was used again */
+    size_t page;
+    struct class *usual;
+    struct class classes[CLASSES];
+    struct slab slabs[SLABS_MAX];
+    _Atomic(unsigned) slabs_count;
+    coop_nsec looked;
 } stacks;
-
-/* ---- guards ---- */
-
-_Atomic(unsigned) coop__old_guards;
-
-static enum guard probe_guard(void)
-{
-    void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    enum guard best = GUARD_MPROTECT;
-
-    if (page == MAP_FAILED)
-        return GUARD_CANARY;
-    /* An emulator of system calls may answer 0 to advice it does not know: see whether it bites. */
-    if (!coop__old_guards && madvise(page, PAGE, MADV_GUARD_INSTALL) == 0 &&
-        madvise(page, PAGE, MADV_POPULATE_READ) < 0)
-        best = GUARD_MADVISE;
-    munmap(page, PAGE);
-    return best;
-}
-
-static void install_guard(char *low, unsigned nth)
-{
-    if (stacks.guard == GUARD_MADVISE && madvise(low, PAGE, MADV_GUARD_INSTALL) == 0)
-        return;
-    if (nth < stacks.mprotect_most && mprotect(low, PAGE, PROT_NONE) == 0)
-        return;
-    stacks.guard = GUARD_CANARY;
-}
-
-void coop__stack_check(const struct coro *g)
-{
-    uint64_t word;
-
-    if (likely(!g->canary)) /* a stack keeps the guard it was made with */
-        return;
-    memcpy(&word, g->stack_low, sizeof word);
-    if (word != CANARY)
-        coop__misuse("a coroutine has overflowed its stack");
-}
 
 /* ---- slots ---- */
 
-static struct coro *slot_coro(char *low)
+static struct coro *slot_coro(char *low, const struct class *c)
 {
-    uintptr_t top = (uintptr_t)low + stacks.size - sizeof(struct coro);
+    uintptr_t top = (uintptr_t)low + c->size - sizeof(struct coro);
 
     return (struct coro *)(top & ~(uintptr_t)63);
 }
 
-static struct coro *new_slot(void)
+static char *coro_slot(const struct coro *g)
 {
-    unsigned slab = stacks.slabs_count, slot = stacks.used;
-    struct coro *g;
-    char *low;
+    return g->stack_low - stacks.classes[g->stack_class].guard;
+}
 
-    if (slab == 0 || slot == stacks.per_slab) {
-        if (slab == SLABS_MAX)
-            return NULL;
-        low = mmap(NULL, stacks.size * stacks.per_slab, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (low == MAP_FAILED)
-            return NULL;
-        madvise(low, stacks.size * stacks.per_slab, MADV_NOHUGEPAGE);
-        stacks.slabs[slab++] = low;
-        slot = 0;
-        stacks.used = 0;
-        stacks.slabs_count = slab;
-    }
-    low = stacks.slabs[slab - 1] + stacks.size * slot;
-    install_guard(low, (slab - 1) * stacks.per_slab + slot);
-    g = slot_coro(low);
-    memset(g, 0, sizeof *g);
-    g->stack_low = low + PAGE;
+/* Writes what a coroutine must find in its slot; the memory is zero, or what it was before. */
+static struct coro *slot_open(char *low, struct class *c)
+{
+    struct coro *g = slot_coro(low, c);
+
+    g->stack_low = low + c->guard;
     g->stack_size = (size_t)((char *)g - g->stack_low);
+    g->stack_class = (uint8_t)(c - stacks.classes);
     g->valgrind_id = VALGRIND_STACK_REGISTER(g->stack_low, (char *)g);
-    g->canary = stacks.guard == GUARD_CANARY;
-    if (g->canary)
-        memcpy(g->stack_low, &(uint64_t){CANARY}, sizeof(uint64_t));
 #if RT_TSAN
     g->tsan_fiber = __tsan_create_fiber(0);
 #endif
-    stacks.used = slot + 1;
     return g;
 }
 
-struct coro *coop__stack_get(struct worker *w)
+static void slot_close(struct coro *g)
 {
-    struct proc *p = w ? w->proc : NULL;
+    VALGRIND_STACK_DEREGISTER(g->valgrind_id);
+#if RT_TSAN
+    __tsan_destroy_fiber(g->tsan_fiber);
+#endif
+    g->stack_low = NULL;
+}
+
+static char *map_slab(size_t bytes)
+{
+    char *low = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (low == MAP_FAILED)
+        return NULL;
+    madvise(low, bytes, MADV_NOHUGEPAGE);
+    return low;
+}
+
+static bool new_slab(struct class *c)
+{
+    struct slab *s = &stacks.slabs[stacks.slabs_count];
+    unsigned slots = (unsigned)(SLAB_BYTES / c->size);
+    uintptr_t *more;
+    char *low = NULL;
+
+    if (stacks.slabs_count == SLABS_MAX)
+        return false;
+    if (c->room < c->made + slots) {
+        more = realloc(c->free, (c->made + slots) * sizeof *more);
+        if (!more)
+            return false;
+        c->free = more;
+        c->room = c->made + slots;
+    }
+    while (!low && slots > 0) {
+        low = map_slab(slots * c->size);
+        slots /= low ? 1 : 4;
+    }
+    if (!low)
+        return false;
+    *s = (struct slab){.low = low, .class = c, .slots = slots};
+    c->open = s;
+    atomic_fetch_add(&stacks.slabs_count, 1);
+    return true;
+}
+
+static struct coro *new_slot(struct class *c)
+{
+    struct coro *g;
+    char *low;
+
+    if ((!c->open || c->open->used == c->open->slots) && !new_slab(c))
+        return NULL;
+    low = c->open->low + c->size * c->open->used;
+    g = slot_open(low, c);
+    g->canary = coop__guard_install(low, c->guard) == GUARD_CANARY;
+    if (g->canary)
+        coop__canary_write(g->stack_low);
+    c->made++;
+    atomic_fetch_add(&c->open->used, 1);
+    return g;
+}
+
+/* ---- free ones ---- */
+
+static unsigned warm_count(const struct class *c)
+{
+    return c->count - c->cold;
+}
+
+static struct coro *take_warm(struct class *c)
+{
+    struct coro *g = slot_coro((char *)c->free[--c->count], c);
+
+    if (warm_count(c) < c->least)
+        c->least = warm_count(c);
+    return g;
+}
+
+static struct coro *take_cold(struct class *c)
+{
+    uintptr_t entry = c->free[--c->count];
+    struct coro *g = slot_open((char *)(entry & ~WAS_CANARY), c);
+
+    c->cold--;
+    g->canary = entry & WAS_CANARY;
+    if (g->canary)
+        coop__canary_write(g->stack_low);
+    /* The word counts the waits (park.c): go on where nobody who comes late has been. */
+    atomic_store_explicit(&g->wait, ++stacks.warmed * UINT32_C(2654435761) & ~(WAIT_TURN - 1U),
+                          memory_order_relaxed);
+    return g;
+}
+
+static void put_free(struct class *c, struct coro *g)
+{
+    c->free[c->count++] = (uintptr_t)coro_slot(g);
+}
+
+static struct class *class_of(size_t size)
+{
+    struct class *c = stacks.classes;
+
+    if (size == 0)
+        return stacks.usual;
+    if (size < STACK_DEFAULT && (RT_ASAN || RT_TSAN))
+        size = STACK_DEFAULT;
+    while (c < stacks.classes + CLASSES && (c->size < size || c->size < 4 * stacks.page))
+        c++;
+    return c < stacks.classes + CLASSES ? c : NULL;
+}
+
+struct coro *coop__stack_get(struct worker *w, size_t size)
+{
+    struct class *c = likely(size == 0) ? stacks.usual : class_of(size);
+    struct proc *p = w && c == stacks.usual ? w->proc : NULL;
     struct coro *g;
 
+    if (!c)
+        return NULL;
     if (p && p->stacks) {
         g = p->stacks;
         p->stacks = g->next;
@@ -165,40 +244,36 @@ struct coro *coop__stack_get(struct worker *w)
         return g;
     }
     coop__lock(&stacks.lock);
-    g = stacks.free;
-    if (g) {
-        stacks.free = g->next;
-        if (--stacks.free_count < stacks.trimmed)
-            stacks.trimmed = stacks.free_count;
-    } else {
-        g = new_slot();
-    }
+    if (c->count)
+        g = warm_count(c) ? take_warm(c) : take_cold(c);
+    else
+        g = new_slot(c);
     /* Bring some more along: a processor that starts many coroutines locks once for all. */
-    for (int i = 0; p && stacks.free && i < STACKS_PER_PROC / 2; i++) {
-        struct coro *more = stacks.free;
+    for (int i = 0; p && warm_count(c) && i < STACKS_PER_PROC / 2; i++) {
+        struct coro *more = take_warm(c);
 
-        stacks.free = more->next;
-        stacks.free_count--;
         more->next = p->stacks;
         p->stacks = more;
         p->stacks_count++;
     }
-    if (stacks.free_count < stacks.trimmed)
-        stacks.trimmed = stacks.free_count;
     coop__unlock(&stacks.lock);
     return g;
 }
 
-static void put_shared(struct coro *g)
+void coop__stack_check(const struct coro *g)
 {
-    g->next = stacks.free;
-    stacks.free = g;
-    stacks.free_count++;
+    if (likely(!g->canary)) /* a stack keeps the guard it was made with */
+        return;
+    if (coop__canary_holds(g->stack_low))
+        return;
+    coop__overflow_report(g);
+    abort();
 }
 
 void coop__stack_put(struct worker *w, struct coro *g)
 {
-    struct proc *p = w ? w->proc : NULL;
+    struct class *c = &stacks.classes[g->stack_class];
+    struct proc *p = w && c == stacks.usual ? w->proc : NULL;
 
     coop__stack_check(g);
 #if RT_ASAN
@@ -211,42 +286,101 @@ void coop__stack_put(struct worker *w, struct coro *g)
         return;
     }
     coop__lock(&stacks.lock);
-    put_shared(g);
+    put_free(c, g);
     for (int i = 0; p && p->stacks && i < STACKS_PER_PROC / 2; i++) {
         struct coro *more = p->stacks;
 
         p->stacks = more->next;
         p->stacks_count--;
-        put_shared(more);
+        put_free(c, more);
     }
     coop__unlock(&stacks.lock);
 }
 
-bool coop__stacks_to_trim(void)
+/* ---- giving memory back ---- */
+
+/* The oldest warm one goes cold. */
+static void cool_one(struct class *c)
 {
-    return stacks.free_count > stacks.trimmed + TRIM_KEEP;
+    char *low = (char *)c->free[c->cold];
+    struct coro *g = slot_coro(low, c);
+
+    if (g->canary)
+        c->free[c->cold] |= WAS_CANARY;
+    slot_close(g);
+    madvise(low + c->guard, c->size - c->guard, MADV_DONTNEED);
+    c->cold++;
+    if (c->least)
+        c->least--;
 }
 
-void coop__stacks_trim(void)
+/* How many of the warm ones shall go back now. */
+static unsigned surplus(const struct class *c, bool at_rest)
 {
-    struct coro *g;
-    unsigned rank = 0;
+    unsigned warm = warm_count(c), wanted = at_rest ? warm : c->to_do;
 
-    if (!coop__stacks_to_trim())
+    if (warm < KEEP_WARM)
+        return 0;
+    return wanted < warm - KEEP_WARM ? wanted : warm - KEEP_WARM;
+}
+
+/* Once a second: what nobody has wanted since the last time shall go back. */
+static void look(coop_nsec now)
+{
+    if (now - stacks.looked < COOP_NSEC_PER_SEC)
         return;
+    stacks.looked = now;
     coop__lock(&stacks.lock);
-    for (g = stacks.free; g; g = g->next, rank++) {
-        if (rank < TRIM_KEEP || rank >= stacks.free_count - stacks.trimmed)
-            continue;
-        /* All but the page of the coroutine itself. */
-        madvise(g->stack_low, g->stack_size & ~(size_t)(PAGE - 1), MADV_DONTNEED);
-        if (g->canary)
-            memcpy(g->stack_low, &(uint64_t){CANARY}, sizeof(uint64_t));
+    for (struct class *c = stacks.classes; c < stacks.classes + CLASSES; c++) {
+        c->to_do = c->least;
+        c->least = warm_count(c);
     }
-    if (coop__tracing())
-        coop__trace_note(coop__worker(), TRACE_TRIM, 0, stacks.free_count - stacks.trimmed, 0);
-    if (stacks.free_count > TRIM_KEEP)
-        stacks.trimmed = stacks.free_count - TRIM_KEEP;
+    coop__unlock(&stacks.lock);
+}
+
+bool coop__stacks_trim(bool at_rest, coop_nsec now)
+{
+    int done = 0;
+
+    look(now);
+    for (struct class *c = stacks.classes; c < stacks.classes + CLASSES; c++)
+        for (bool more = true; more; done += more) {
+            if (done == TRIM_AT_ONCE)
+                return true;
+            /* One at a time: nobody who wants a stack waits for more than that. */
+            coop__lock(&stacks.lock);
+            more = surplus(c, at_rest) > 0;
+            if (more)
+                cool_one(c);
+            if (more && c->to_do)
+                c->to_do--;
+            coop__unlock(&stacks.lock);
+        }
+    return false;
+}
+
+bool coop__stacks_to_trim(void)
+{
+    unsigned kept = 0;
+    bool found = false;
+
+    for (const struct proc *p = coop__rt.idle_procs; p; p = p->idle_next)
+        kept += (unsigned)p->stacks_count;
+    coop__lock(&stacks.lock);
+    for (struct class *c = stacks.classes; c < stacks.classes + CLASSES; c++)
+        found = found || warm_count(c) + (c == stacks.usual ? kept : 0) > KEEP_WARM;
+    coop__unlock(&stacks.lock);
+    return found;
+}
+
+void coop__stacks_gather(void)
+{
+    coop__lock(&stacks.lock);
+    for (struct proc *p = coop__rt.idle_procs; p; p = p->idle_next) {
+        for (; p->stacks; p->stacks = p->stacks->next)
+            put_free(stacks.usual, p->stacks);
+        p->stacks_count = 0;
+    }
     coop__unlock(&stacks.lock);
 }
 
@@ -254,11 +388,11 @@ void coop__stacks_trim(void)
 
 void coop__stacks_each(int (*fn)(struct coro *g, void *arg), void *arg)
 {
-    unsigned slabs = stacks.slabs_count, last = stacks.used;
+    unsigned slabs = stacks.slabs_count;
 
-    for (unsigned s = 0; s < slabs; s++)
-        for (unsigned i = 0; i < (s + 1 == slabs ? last : stacks.per_slab); i++)
-            if (fn(slot_coro(stacks.slabs[s] + stacks.size * i), arg))
+    for (struct slab *s = stacks.slabs; s < stacks.slabs + slabs; s++)
+        for (unsigned i = 0, used = s->used; i < used; i++)
+            if (fn(slot_coro(s->low + s->class->size * i, s->class), arg))
                 return;
 }
 
@@ -266,59 +400,67 @@ struct coro *coop__stack_of_guard(const void *address)
 {
     uintptr_t at = (uintptr_t)address;
 
-    for (unsigned s = 0; s < stacks.slabs_count; s++) {
-        uintptr_t slab = (uintptr_t)stacks.slabs[s];
+    for (struct slab *s = stacks.slabs; s < stacks.slabs + stacks.slabs_count; s++) {
+        uintptr_t low = (uintptr_t)s->low, size = s->class->size;
 
-        if (at < slab || at >= slab + stacks.size * stacks.per_slab)
+        if (at < low || at >= low + size * s->used)
             continue;
-        if ((at - slab) % stacks.size >= PAGE)
+        if ((at - low) % size >= s->class->guard)
             return NULL;
-        return slot_coro(stacks.slabs[s] + (at - slab) / stacks.size * stacks.size);
+        return slot_coro(s->low + (at - low) / size * size, s->class);
     }
     return NULL;
 }
 
-void coop__stacks_stats(uint64_t *ret_stacks, uint64_t *ret_slabs, const char **ret_guards)
+size_t coop__stack_slot_size(const struct coro *g)
 {
-    static const char *const names[] = {"madvise", "mprotect", "canary"};
-    unsigned slabs = stacks.slabs_count;
+    return stacks.classes[g->stack_class].size;
+}
 
-    *ret_slabs = slabs;
-    *ret_stacks = slabs ? (uint64_t)(slabs - 1) * stacks.per_slab + stacks.used : 0;
-    *ret_guards = names[stacks.guard];
+void coop__stacks_stats(uint64_t *ret_stacks, uint64_t *ret_slabs, uint64_t *ret_warm)
+{
+    *ret_stacks = *ret_warm = 0;
+    *ret_slabs = stacks.slabs_count;
+    for (struct slab *s = stacks.slabs; s < stacks.slabs + *ret_slabs; s++)
+        *ret_stacks += s->used;
+    coop__lock(&stacks.lock);
+    for (struct class *c = stacks.classes; c < stacks.classes + CLASSES; c++)
+        *ret_warm += warm_count(c);
+    coop__unlock(&stacks.lock);
 }
 
 /* ---- start and end ---- */
 
 void coop__stacks_start(size_t size)
 {
-    size_t rounded = PAGE * 4;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
-    if (size < STACK_DEFAULT && (size == 0 || RT_ASAN || RT_TSAN))
-        size = STACK_DEFAULT;
-    while (rounded < size && rounded < SLAB_BYTES / 4)
-        rounded *= 2;
     memset(&stacks, 0, sizeof stacks);
-    stacks.size = rounded;
-    stacks.per_slab = (unsigned)(SLAB_BYTES / rounded);
-    stacks.mprotect_most = coop__old_guards ? coop__old_guards : GUARDS_BY_MPROTECT;
-    stacks.guard = probe_guard();
+    stacks.page = page;
+    for (unsigned i = 0; i < CLASSES; i++) {
+        stacks.classes[i].size = (size_t)STACK_LEAST << i;
+        stacks.classes[i].guard = stacks.classes[i].size < LARGE ? page : LARGE_GUARD;
+    }
+    if (size == 0)
+        size = STACK_DEFAULT;
+    stacks.usual = class_of(size < STACK_MOST ? size : STACK_MOST);
+    coop__guards_start(page);
 }
 
 static int forget(struct coro *g, void *arg)
 {
     (void)arg;
-    VALGRIND_STACK_DEREGISTER(g->valgrind_id);
-#if RT_TSAN
-    __tsan_destroy_fiber(g->tsan_fiber);
-#endif
+    if (g->stack_low) /* else it is cold */
+        slot_close(g);
     return 0;
 }
 
 void coop__stacks_end(void)
 {
     coop__stacks_each(forget, NULL);
-    for (unsigned s = 0; s < stacks.slabs_count; s++)
-        munmap(stacks.slabs[s], stacks.size * stacks.per_slab);
+    for (struct slab *s = stacks.slabs; s < stacks.slabs + stacks.slabs_count; s++)
+        munmap(s->low, s->slots * s->class->size);
+    for (struct class *c = stacks.classes; c < stacks.classes + CLASSES; c++)
+        free(c->free);
     stacks.slabs_count = 0;
 }

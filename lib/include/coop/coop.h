@@ -103,8 +103,9 @@ struct coop_options {
     int procs; /* 1: one at a time (N:1), what does not wait is not interrupted by others */
     /* Threads at most, 0 = 10 000. At the limit work queues, nothing fails. */
     int max_workers;
-    /* Bytes of stack per coroutine, 0 = 64 KiB; rounded up to a power of two, at
-     * most 16 MiB. */
+    /* Bytes of stack per coroutine, 0 = 64 KiB; rounded up to a power of two from 16 KiB to 16 MiB,
+     * at most that.  coop_attr.stack_size asks for another one for a single coroutine.  It is
+     * address space: only the pages that were touched are memory. */
     size_t stack_size;
     /* Signals the program will ask for with coop_signal_notify() or coop_signal_watch():
      * COOP_SIGNAL(SIGTERM) | COOP_SIGNAL(SIGHUP)...  They are blocked in every thread of the

@@ -78,8 +78,10 @@ struct coop_scope {
 struct coop_attr {
     const char *name; /* for dumps; must outlive the coroutine */
     unsigned flags;
-    size_t copy; /* this many bytes at 'arg' (at most COOP_COPY_MAX) are copied to the new
-                    stack and fn gets the copy */
+    size_t stack_size; /* 0: as coop_options says; else rounded up to a power of two from 16 KiB
+                          to 16 MiB; the guard page and the coroutine's struct are part of it */
+    size_t copy;       /* this many bytes at 'arg' (at most COOP_COPY_MAX) are copied to the new
+                          stack and fn gets the copy */
     int priority; /* COOP_PRIORITY_FIRST to COOP_PRIORITY_LAST, else -EINVAL; 0 is the middle. What
                      it means depends on coop_options.policy; the default one ignores it */
 };
@@ -95,7 +97,7 @@ enum { COOP_PRIORITY_FIRST = -20, COOP_PRIORITY_LAST = 19 };
 
 /* Starts fn(arg) in 'scope'; NULL: in the innermost scope that the caller has open, else the
  * one it belongs to.  0, why the scope is cancelled, -ENOMEM; -EPERM where no runtime runs and
- * inside blocking brackets; -EINVAL without 'fn', or to copy more than COOP_COPY_MAX. */
+ * inside blocking brackets; -EINVAL without 'fn', or when 'attr' is out of its bounds. */
 int coop_go(struct coop_scope *scope, int (*fn)(void *), void *arg);
 int coop_go_with(struct coop_scope *scope, const struct coop_attr *attr, int (*fn)(void *),
                  void *arg);

@@ -47,6 +47,8 @@ struct coop_stats {
     uint64_t switches;   /* picks, all processors                     */
     uint64_t steals, polls;
     uint64_t stacks, slabs;   /* slots ever made, mappings                 */
+    uint64_t stacks_warm;     /* free ones that still have memory, without */
+                              /* what each processor keeps (128 at most)   */
     uint64_t create_failures; /* threads that the kernel refused           */
     const char *guards;       /* "madvise", "mprotect" or "canary"         */
 };
