@@ -19,12 +19,56 @@
 #include <errno.h>
 #include <string.h>
 
+enum { ID_BLOCK = 64 };
+
+/* ---- counting ---- */
+
+/* Counters that all processors write are the dearest part of a short life: each has its own. */
+static void count(_Atomic(uint64_t) *own, _Atomic(uint64_t) *common)
+{
+    if (own)
+        atomic_store_explicit(own, atomic_load_explicit(own, memory_order_relaxed) + 1,
+                              memory_order_relaxed);
+    else
+        atomic_fetch_add_explicit(common, 1, memory_order_relaxed);
+}
+
+uint64_t coop__births(void)
+{
+    uint64_t sum = coop__rt.births;
+
+    for (int i = 0; i < coop__rt.procs_made; i++)
+        sum += coop__rt.procs[i].births;
+    return sum;
+}
+
+uint64_t coop__alive(void)
+{
+    uint64_t ends = coop__rt.ends; /* first: who is counted as ended was born before */
+
+    for (int i = 0; i < coop__rt.procs_made; i++)
+        ends += coop__rt.procs[i].ends;
+    return coop__births() - ends;
+}
+
+/* A processor takes numbers by the block. */
+static uint64_t new_id(struct proc *p)
+{
+    if (!p)
+        return atomic_fetch_add(&coop__rt.ids, ID_BLOCK) + 1;
+    if (p->last_id % ID_BLOCK == 0)
+        p->last_id = atomic_fetch_add(&coop__rt.ids, ID_BLOCK);
+    return ++p->last_id;
+}
+
 /* ---- birth ---- */
 
 struct coro *coop__coro_new(const struct coop_attr *attr, int (*fn)(void *), void *arg,
                             const void *born_at)
 {
-    struct coro *g = coop__stack_get(coop__worker(), attr ? attr->stack_size : 0);
+    struct worker *w = coop__worker();
+    struct proc *p = w ? w->proc : NULL;
+    struct coro *g = coop__stack_get(w, attr ? attr->stack_size : 0);
 
     if (!g)
         return NULL;
@@ -39,15 +83,13 @@ struct coro *coop__coro_new(const struct coop_attr *attr, int (*fn)(void *), voi
     g->local = NULL;
     g->actor = NULL;
     ORDER_BORN(g);
-    g->timer = (struct coop_timer_node){0};
     atomic_store_explicit(&g->cancel, 0, memory_order_relaxed);
+    atomic_store_explicit(&g->left, true, memory_order_relaxed);
     atomic_store_explicit(&g->name, attr && attr->name ? attr->name : "", memory_order_relaxed);
-    atomic_store_explicit(
-        &g->id, atomic_fetch_add_explicit(&coop__rt.next_id, 1, memory_order_relaxed) + 1,
-        memory_order_relaxed);
+    atomic_store_explicit(&g->id, new_id(p), memory_order_relaxed);
     atomic_store_explicit(&g->reason, WAIT_FOR_NOTHING, memory_order_relaxed);
     atomic_store_explicit(&g->state, CORO_READY, memory_order_relaxed);
-    atomic_fetch_add_explicit(&coop__rt.alive, 1, memory_order_relaxed);
+    count(p ? &p->births : NULL, &coop__rt.births);
     coop__plant(g, g);
     if (unlikely(atomic_load_explicit(&coop__rt.tracing, memory_order_relaxed)))
         coop__trace_birth(g);
@@ -58,7 +100,7 @@ struct coro *coop__coro_new(const struct coop_attr *attr, int (*fn)(void *), voi
 
 static void bury(struct worker *w, struct coro *g)
 {
-    atomic_fetch_sub_explicit(&coop__rt.alive, 1, memory_order_relaxed);
+    count(w && w->proc ? &w->proc->ends : NULL, &coop__rt.ends);
     if (unlikely(coop__rt.starved_count) && coop__actor_feed(g))
         return;
     coop__stack_put(w, g);

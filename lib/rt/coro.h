@@ -15,6 +15,10 @@ struct coro *coop__coro_new(const struct coop_attr *attr, int (*fn)(void *), voi
 /* Takes one back that nobody knows of. Any thread. */
 void coop__coro_drop(struct coro *g);
 
+/* How many were born since the runtime's start, and how many of them have not ended. */
+uint64_t coop__births(void);
+uint64_t coop__alive(void);
+
 /* Yields, cancelled or not. */
 void coop__let_others(void);
 

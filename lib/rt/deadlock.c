@@ -7,6 +7,7 @@
  * on either side: a program that waits for an actor that waits for nothing is as dead as one
  * without.
  */
+#include "rt/coro.h"
 #include "rt/poller.h"
 #include "rt/ready.h"
 #include "rt/timer.h"
@@ -22,7 +23,7 @@ void coop__check_deadlock(coop_nsec first_timer)
     int off = 0;
 
     if (first_timer != COOP_FOREVER || coop__rt.foreign_wakes || coop__rt.outside ||
-        coop__rt.blocked || coop__rt.over || coop__rt.alive == 0)
+        coop__rt.blocked || coop__rt.over || coop__alive() == 0)
         return;
     coop__lock(&coop__rt.lock);
     asleep = !coop__rt.poller_handed && !coop__rt.blocked && !coop__rt.outside &&
@@ -49,7 +50,7 @@ void coop__check_deadlock(coop_nsec first_timer)
 void coop__recheck_deadlock(void)
 {
     if (coop__rt.foreign_wakes || coop__rt.outside || coop__rt.blocked || coop__rt.over ||
-        coop__rt.alive == 0 || coop__rt.idle_procs_count < coop__rt.procs_count ||
+        coop__alive() == 0 || coop__rt.idle_procs_count < coop__rt.procs_count ||
         coop__timers_first() != COOP_FOREVER)
         return;
     coop__poll_kick();

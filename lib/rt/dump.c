@@ -9,7 +9,7 @@
 #include "coop/debug.h"
 
 #include "base/sys.h"
-#include "rt/sched.h"
+#include "rt/coro.h"
 #include "rt/stack.h"
 
 #include <stdio.h>
@@ -106,8 +106,8 @@ void coop_stats_get(struct coop_stats *ret_stats)
         .workers = coop__rt.workers_count,
         .workers_idle = coop__rt.idle_workers_count,
         .workers_blocked = coop__rt.blocked,
-        .coroutines = coop__rt.alive,
-        .born = coop__rt.next_id,
+        .coroutines = coop__alive(),
+        .born = coop__births(),
         .polls = coop__rt.polls,
         .create_failures = coop__rt.create_failures,
     };

@@ -7,53 +7,52 @@
  *   want to wake it at the same moment, from other threads, even before it has left its stack.
  *
  * WHAT WE DO
- *   One word per coroutine.  Who moves it from ARMED or PARKED to CLAIMED owns the wake-up; all
- *   others see that they came too late and go on to the next waiter.
+ *   One word per coroutine.  Who moves it from OPEN to CLAIMED owns the wake-up; all others see
+ *   that they came too late and go on to the next waiter.
  *
- *              begin            off its stack (commit)
- *      NONE ----------> ARMED ---------------------------> PARKED
- *                         | claim                             | claim
- *                         v            commit                 v
- *                      CLAIMED ------------------------> CLAIMED_PARKED
- *                         | fire                              | fire: back into a run queue
- *                         v                                   v
- *                       FIRED  (commit: back into a run queue,  FIRED
- *                               or it had not left yet)
+ *            begin          claim             fire: into a run queue
+ *      NONE ------> OPEN ---------> CLAIMED ------------------------> it runs, and begins anew
  *
  *   Between claim and fire the claimer writes what the sleeper gets (a value, a result); the
- *   sleeper cannot run before fire, so the claimer may write into its frame.
- *   "commit" runs on the next coroutine's stack: only then may another worker jump onto
- *   the one that was left.
+ *   sleeper does not look before fire, so the claimer may write into its frame.
+ *
+ *   The wait begins while the sleeper still stands on its stack, so it may be fired, and even
+ *   picked, before it has left.  Who picks it looks at 'left', which the worker sets when it is
+ *   on the next stack: then, and only then, another one may jump onto the one that was left
+ *   (sched.c).  A worker that picks the coroutine it is about to leave just goes on with it.
  *
  * CANCELLING
- *   The canceller writes cancel and then looks at the word; the sleeper writes the word and
- *   then, in commit, looks at cancel.  One of them sees the other.
- *   When commit has published PARKED the coroutine may be woken, end, and be born again as
- *   another one, before the look at cancel: so the word counts the waits, and commit claims
- *   only the one it has parked.
+ *   The canceller writes cancel, then looks at the word; the sleeper writes the word, then looks
+ *   at cancel (the last thing before it leaves).  One of them sees the other, if each does its
+ *   two steps in that order; but processors let a later load overtake a store, unless there is
+ *   a full fence between them.  Cancelling is rare, so the canceller pays for both:
+ *   membarrier(2) is a fence in every running thread of the process, and the sleeper needs only
+ *   to keep the compiler from turning the two round.  Where the kernel refuses that call, each
+ *   has a fence of its own.
  *
  * WHAT WE DID NOT DO
  *   Park with the object's lock held and unlock from the next stack (Go, our prototype): fast, but
  *   it works for one lock only, and timers and cancellation need a second way.
+ *   Let the next stack publish that we have parked (as this did at first): one locked
+ *   instruction more per wait, and three more states.
+ *
+ * Source   Linux' p->on_cpu for 'left'; the kernel's documentation of membarrier for the fence.
  */
 #include "rt/park.h"
 
 #include "base/sys.h"
+#include "rt/ready.h"
 #include "rt/timer.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 
 /* ---- the word ---- */
 
-bool coop__wait_fire_early(struct coro *g, uint32_t word)
+void coop__wait_fire_thread(struct coro *g)
 {
-    bool thread = g->flags & CORO_THREAD; /* once fired it may be gone */
-
-    /* Claimed by us: only commit may still change it, to CLAIMED_PARKED. */
-    word = atomic_exchange(&g->wait, (word & WAIT_TURNS) | WAIT_FIRED);
-    if (unlikely(thread))
-        coop__futex_wake((uint32_t *)(uintptr_t)&g->wait);
-    return (word & WAIT_STATE) == WAIT_CLAIMED_PARKED;
+    atomic_store(&g->wait, WAIT_FIRED); /* from here on it may be gone */
+    coop__futex_wake((uint32_t *)(uintptr_t)&g->wait);
 }
 
 void coop__wait_fire_all(struct waiter *first)
@@ -62,7 +61,9 @@ void coop__wait_fire_all(struct waiter *first)
 
     for (; first; first = next) {
         next = first->next; /* its frame may be gone after the fire */
-        if (coop__wait_fired_parked(first->coro))
+        if (unlikely(first->coro->flags & CORO_THREAD))
+            coop__wait_fire_thread(first->coro);
+        else
             coop__ready_last(first->coro);
     }
 }
@@ -76,35 +77,30 @@ void coop__wait_cancel(struct coro *g, int why)
     coop__wait_fire(g);
 }
 
-#define CANCELLABLE_PARKED (WAIT_CANCELLABLE | WAIT_PARKED)
+/* ---- the fence between canceller and sleeper ---- */
 
-/* Runs when g's stack has been left. */
-static void commit(struct worker *w, struct coro *g)
+static bool fenced_by_kernel;
+
+void coop__wait_start(void)
 {
-    uint32_t word = atomic_load(&g->wait), parked;
-    int why;
+    fenced_by_kernel =
+        coop__rt.sim ||
+        syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
 
-    (void)w;
-    for (;;) {
-        uint32_t state = word & WAIT_STATE;
+void coop__wait_fence(void)
+{
+    coop__full_fence();
+    if (fenced_by_kernel && !coop__rt.sim) /* one thread needs none */
+        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
 
-        if (state == WAIT_FIRED) {
-            coop__ready(g);
-            return;
-        }
-        parked = (word & ~(uint32_t)WAIT_STATE) |
-                 (state == WAIT_ARMED ? WAIT_PARKED : WAIT_CLAIMED_PARKED);
-        if (atomic_compare_exchange_weak(&g->wait, &word, parked))
-            break;
-    }
-    RT_DELAY();
-    why = atomic_load(&g->cancel);
-    if (unlikely(why) && (parked & (WAIT_STATE | WAIT_CANCELLABLE)) == CANCELLABLE_PARKED &&
-        atomic_compare_exchange_strong(&g->wait, &parked,
-                                       parked + (WAIT_CLAIMED_PARKED - WAIT_PARKED))) {
-        g->wake_result = why;
-        coop__wait_fire(g);
-    }
+static inline void sleepers_fence(void)
+{
+    if (likely(fenced_by_kernel))
+        atomic_signal_fence(memory_order_seq_cst);
+    else
+        coop__full_fence();
 }
 
 /* ---- the sleeper's side ---- */
@@ -116,9 +112,7 @@ bool coop__is_shielded(const struct coro *g)
 
 void coop__wait_abandon(struct coro *g)
 {
-    atomic_store_explicit(&g->wait,
-                          atomic_load_explicit(&g->wait, memory_order_relaxed) & WAIT_TURNS,
-                          memory_order_relaxed);
+    atomic_store_explicit(&g->wait, WAIT_NONE, memory_order_relaxed);
 }
 
 static void time_is_up(struct coop_timer_node *node)
@@ -130,6 +124,19 @@ static void time_is_up(struct coop_timer_node *node)
     RT_DELAY();
     g->wake_result = -ETIMEDOUT;
     coop__wait_fire(g);
+}
+
+/* The second half of "cancelling" above. True: it is we who end the wait. */
+static inline bool cancelled_before_leaving(struct coro *g)
+{
+    int why;
+
+    sleepers_fence();
+    why = atomic_load_explicit(&g->cancel, memory_order_relaxed);
+    if (likely(!why) || !coop__wait_claim_if(g, WAIT_CANCELLABLE))
+        return false;
+    g->wake_result = why;
+    return true;
 }
 
 int coop__wait(struct coro *g, enum wait_reason reason, const void *object, coop_nsec deadline)
@@ -155,13 +162,12 @@ int coop__wait(struct coro *g, enum wait_reason reason, const void *object, coop
     if (timed)
         coop__timer_add(&g->timer, deadline, time_is_up);
     RT_DELAY();
-    if ((atomic_load_explicit(&g->wait, memory_order_acquire) & WAIT_STATE) != WAIT_FIRED) {
+    if (likely(!cancelled_before_leaving(g))) {
         atomic_store_explicit(&g->state, CORO_WAITING, memory_order_relaxed);
-        coop__leave(w, g, commit);
+        coop__leave(w, g, NULL);
     }
     if (timed)
         coop__timer_remove(&g->timer);
-    coop__wait_abandon(g);
     if (g->wake_result == -ETIMEDOUT && g->shield_on) {
         why = atomic_load_explicit(&g->cancel, memory_order_relaxed);
         if (why && sys_now() >= g->shield_deadline)

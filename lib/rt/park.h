@@ -33,19 +33,14 @@ static inline int coop__may_wait(struct coro *g)
     return likely(!why) || coop__is_shielded(g) ? 0 : why;
 }
 
-#define WAIT_TURNS (~(WAIT_TURN - 1U)) /* WAIT_NONE is 0: what is left is the count */
-
 static inline void coop__wait_begin(struct coro *g, bool cancellable)
 {
-    uint32_t turn = atomic_load_explicit(&g->wait, memory_order_relaxed) & WAIT_TURNS;
-
     if (unlikely(g->shield_on) && coop__is_shielded(g))
         cancellable = false;
     g->wake_result = 0;
     g->woken_by = NULL;
-    atomic_store_explicit(
-        &g->wait, (turn + WAIT_TURN) | WAIT_ARMED | (cancellable ? WAIT_CANCELLABLE : 0U),
-        memory_order_release);
+    atomic_store_explicit(&g->wait, WAIT_OPEN | (cancellable ? WAIT_CANCELLABLE : 0U),
+                          memory_order_release);
 }
 
 /* The wait is not needed after all; only when it is not cancellable and stands in no queue, or
@@ -65,20 +60,10 @@ static inline bool coop__wait_claim_if(struct coro *g, uint32_t flags)
 {
     uint32_t word = atomic_load(&g->wait);
 
-    for (;;) {
-        uint32_t state = word & WAIT_STATE, claimed = word & WAIT_TURNS;
-
-        if ((word & flags) != flags)
-            return false;
-        if (likely(state == WAIT_PARKED))
-            claimed |= WAIT_CLAIMED_PARKED;
-        else if (state == WAIT_ARMED)
-            claimed |= WAIT_CLAIMED;
-        else
-            return false;
-        if (likely(atomic_compare_exchange_weak(&g->wait, &word, claimed)))
+    while ((word & WAIT_STATE) == WAIT_OPEN && (word & flags) == flags)
+        if (likely(atomic_compare_exchange_weak(&g->wait, &word, WAIT_CLAIMED)))
             return true;
-    }
+    return false;
 }
 
 static inline bool coop__wait_claim(struct coro *g)
@@ -86,29 +71,27 @@ static inline bool coop__wait_claim(struct coro *g)
     return coop__wait_claim_if(g, 0);
 }
 
-/* Ends the claim of one that was not seen parked; the same answer as below. */
-bool coop__wait_fire_early(struct coro *g, uint32_t word);
-
-/* Ends a claim. True: it has left its stack, and must be put into a run queue. */
-static inline bool coop__wait_fired_parked(struct coro *g)
-{
-    uint32_t word = atomic_load_explicit(&g->wait, memory_order_acquire);
-
-    return likely((word & WAIT_STATE) == WAIT_CLAIMED_PARKED) || coop__wait_fire_early(g, word);
-}
+/* Ends the claim of a thread's stand-in. */
+void coop__wait_fire_thread(struct coro *g);
 
 static inline void coop__wait_fire(struct coro *g)
 {
     RT_DELAY();
-    if (likely(coop__wait_fired_parked(g)))
+    if (unlikely(g->flags & CORO_THREAD))
+        coop__wait_fire_thread(g);
+    else
         coop__ready(g);
 }
 
 /* A list of claimed ones, linked by next: they will run in that order. */
 void coop__wait_fire_all(struct waiter *first);
 
-/* Wakes it with 'why' if it is in a wait that may be cancelled. */
+/* Wakes it with 'why' if it is in a wait that may be cancelled.  Between the writing of why and
+ * this stands coop__wait_fence(), once for all whom it concerns. */
 void coop__wait_cancel(struct coro *g, int why);
+void coop__wait_fence(void);
+/* Asks the kernel for that fence. */
+void coop__wait_start(void);
 
 /* ---- queues of waiters, under the lock of what they wait for ---- */
 

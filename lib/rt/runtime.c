@@ -8,6 +8,7 @@
 #include "base/sys.h"
 #include "rt/coro.h"
 #include "rt/overflow.h"
+#include "rt/park.h"
 #include "rt/pin.h"
 #include "rt/policy.h"
 #include "rt/poller.h"
@@ -168,6 +169,7 @@ static int start_everything(const struct coop_options *o)
         return r;
     coop__scope_root(&coop__rt.root_scope, "root");
     coop__scope_root(&coop__rt.daemon_scope, "daemons");
+    coop__wait_start();
     coop__stacks_start(o->stack_size);
     r = procs_start(procs);
     if (r < 0)

@@ -57,7 +57,10 @@
 #include "rt/timer.h"
 #include "rt/trace.h"
 
+#include <sched.h>
 #include <time.h>
+
+enum { PAUSES_BEFORE_YIELD = 100 };
 
 struct runtime coop__rt;
 
@@ -141,17 +144,32 @@ static struct coro *pick(struct worker *w)
 
 /* ---- leaving a stack ---- */
 
-void coop__after(struct worker *w)
+static inline void after(struct worker *w)
 {
-    void (*after)(struct worker *, struct coro *) = w->after;
+    struct coro *g = w->after_coro;
+    void (*then)(struct worker *, struct coro *) = w->after;
 
-    if (after) {
-        w->after = NULL;
-        after(w, w->after_coro);
-    }
+    if (unlikely(!g))
+        return;
+    w->after_coro = NULL;
+    RT_DELAY();
+    atomic_store_explicit(&g->left, true, memory_order_release);
+    if (then) /* or it may be gone */
+        then(w, g);
 }
 
-static inline struct coro *successor(struct worker *w)
+void coop__after(struct worker *w)
+{
+    after(w);
+}
+
+static inline void runs(struct coro *g)
+{
+    atomic_store_explicit(&g->left, false, memory_order_relaxed);
+    atomic_store_explicit(&g->state, CORO_RUNNING, memory_order_relaxed);
+}
+
+static inline struct coro *successor(struct worker *w, const struct coro *from)
 {
     struct coro *g = pick(w);
 
@@ -159,48 +177,52 @@ static inline struct coro *successor(struct worker *w)
         g = coop__pin_sort(w, g);
     if (!g)
         return &w->root;
+    /* Woken in this moment: another worker is about to leave its stack.  That one may want ours,
+     * so wait for it on a stack that nobody wants. */
+    if (unlikely(!atomic_load_explicit(&g->left, memory_order_acquire)) && g != from) {
+        w->passed = g;
+        return &w->root;
+    }
     atomic_store_explicit(&w->proc->switches,
                           atomic_load_explicit(&w->proc->switches, memory_order_relaxed) + 1,
                           memory_order_relaxed);
-    atomic_store_explicit(&g->state, CORO_RUNNING, memory_order_relaxed);
+    runs(g);
     return g;
 }
 
-void coop__leave(struct worker *w, struct coro *g,
-                 void (*after)(struct worker *, struct coro *))
+/* 'from' is left for 'to'; when it goes on, it cleans up behind the one that was left for it. */
+static inline __attribute__((always_inline)) void
+leave(struct worker *w, struct coro *from, struct coro *to,
+      void (*then)(struct worker *, struct coro *), int how)
 {
-    struct coro *to = successor(w);
-
-    w->after = after;
-    w->after_coro = g;
+    w->after = then;
+    w->after_coro = from;
     w->current = to;
-    w = coop__jump(w, g, to, SWITCH_LIVING);
-    coop__after(w);
+    w = coop__jump(w, from, to, how);
+    after(w);
+}
+
+void coop__leave(struct worker *w, struct coro *g, void (*then)(struct worker *, struct coro *))
+{
+    struct coro *to = successor(w, g);
+
+    if (likely(to != g))
+        leave(w, g, to, then, SWITCH_LIVING);
 }
 
 _Noreturn void coop__leave_for_ever(struct worker *w, struct coro *g,
-                                    void (*after)(struct worker *, struct coro *))
+                                    void (*then)(struct worker *, struct coro *))
 {
-    struct coro *to;
-
     if (unlikely(atomic_load_explicit(&coop__rt.unusual, memory_order_relaxed)))
         coop__pin_ends(w, g);
-    to = successor(w);
-    w->after = after;
-    w->after_coro = g;
-    w->current = to;
-    coop__jump(w, g, to, SWITCH_DYING);
+    leave(w, g, successor(w, g), then, SWITCH_DYING);
     __builtin_unreachable();
 }
 
 void coop__leave_to_root(struct worker *w, struct coro *g,
-                         void (*after)(struct worker *, struct coro *))
+                         void (*then)(struct worker *, struct coro *))
 {
-    w->after = after;
-    w->after_coro = g;
-    w->current = &w->root;
-    w = coop__jump(w, g, &w->root, SWITCH_LIVING);
-    coop__after(w);
+    leave(w, g, &w->root, then, SWITCH_LIVING);
 }
 
 /* ---- looking for work, on the worker's own stack ---- */
@@ -451,6 +473,16 @@ static struct coro *next(struct worker *w)
     return g && !coop__rt.over ? g : find_work(w);
 }
 
+/* A few dozen instructions, unless that worker has lost its CPU. */
+static void await_left(struct coro *g)
+{
+    for (int i = 1; !atomic_load_explicit(&g->left, memory_order_acquire); i++) {
+        coop__pause();
+        if (i % PAUSES_BEFORE_YIELD == 0)
+            sched_yield();
+    }
+}
+
 void coop__worker_loop(struct worker *w)
 {
     struct coro *g;
@@ -465,7 +497,8 @@ void coop__worker_loop(struct worker *w)
             continue;
         }
         coop__trace(w, TRACE_RUN, g->id, 0);
-        atomic_store_explicit(&g->state, CORO_RUNNING, memory_order_relaxed);
+        await_left(g);
+        runs(g);
         w->current = g;
         w = coop__jump(w, &w->root, g, SWITCH_LIVING);
     }

@@ -49,14 +49,11 @@ extern const char *const coop__wait_words[WAIT_REASONS]; /* dump.c */
 /* The word of a wait (park.c draws its life). */
 enum {
     WAIT_NONE,
-    WAIT_ARMED,
-    WAIT_PARKED,
+    WAIT_OPEN,
     WAIT_CLAIMED,
-    WAIT_CLAIMED_PARKED,
-    WAIT_FIRED,
-    WAIT_STATE = 7,
-    WAIT_CANCELLABLE = 8, /* flag beside the state       */
-    WAIT_TURN = 16,       /* above: counts the waits     */
+    WAIT_FIRED, /* of foreign threads only */
+    WAIT_STATE = 3,
+    WAIT_CANCELLABLE = 4, /* flag beside the state */
 };
 
 /* Flags of a coroutine beside the public ones (coop/coro.h). */
@@ -91,7 +88,8 @@ struct coro {
     void *arg;
     const void *born_at; /* the line after the coop_go(); an actor's: its handler */
     _Atomic(uint32_t) wait;
-    int wake_result; /* what the wait returns, written by the claimer     */
+    _Atomic(bool) left; /* nobody is on its stack: it may be jumped to */
+    int wake_result;    /* what the wait returns, written by the claimer     */
     struct waiter *woken_by;
     _Atomic(int) cancel; /* 0, or why it is cancelled (a negative errno)      */
     int shield_on;
@@ -158,6 +156,8 @@ struct proc {
     struct coro *stacks;
     int stacks_count;
     _Atomic(uint64_t) switches, steals;
+    _Atomic(uint64_t) births, ends; /* of coroutines, by its worker */
+    uint64_t last_id;               /* given out; see new_id() */
     /* timers (timer.c) */
     uint32_t timer_lock;
     struct coop_timer_node **heap;
@@ -246,8 +246,9 @@ struct runtime {
     _Atomic(int) fd_registered;
     _Atomic(int) outside; /* waits that something outside may end: fds, signals, children */
     /* counters */
-    _Atomic(uint64_t) next_id, alive;
-    _Atomic(bool) tracing; /* beside what each birth writes anyway */
+    _Atomic(uint64_t) ids;          /* given to processors, or singly */
+    _Atomic(uint64_t) births, ends; /* by threads without a processor */
+    _Atomic(bool) tracing;          /* beside what each birth writes anyway */
     _Atomic(uint64_t) polls, create_failures;
     struct coop_scope root_scope, daemon_scope;
     /* monitor */
@@ -314,7 +315,9 @@ void coop__ready_last(struct coro *g);
 void coop__wake_one(void);
 /* The same for work in the queue of the caller's processor. */
 void coop__work_made(void);
-/* Leaves the current stack for the next runnable coroutine; after(w, g) runs when it is left. */
+/* Leaves the current stack for the next runnable coroutine; after(w, g) runs when it is left.
+ * 'after' may be NULL; then g may be woken while it is still leaving, and may be the next
+ * itself. */
 void coop__leave(struct worker *w, struct coro *g,
                  void (*after)(struct worker *, struct coro *));
 /* The same, to the worker's own stack. */

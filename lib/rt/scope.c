@@ -90,9 +90,12 @@ static void cancel_locked(struct coop_scope *scope, int why)
     for (struct coro *g = scope->members; g; g = g->scope_next) {
         int none = 0;
 
-        if (atomic_compare_exchange_strong(&g->cancel, &none, why))
-            coop__wait_cancel(g, why);
+        atomic_compare_exchange_strong(&g->cancel, &none, why);
     }
+    if (scope->members)
+        coop__wait_fence();
+    for (struct coro *g = scope->members; g; g = g->scope_next)
+        coop__wait_cancel(g, g->cancel);
     for (struct coop_scope *in = scope->inner; in; in = in->next) {
         coop__lock(&in->lock);
         cancel_locked(in, why);

@@ -77,7 +77,6 @@ struct class
 
 static struct {
     uint32_t lock;
-    uint32_t warmed; /* how often a cold slot was used again */
     size_t page;
     struct class *usual;
     struct class classes[CLASSES];
@@ -205,9 +204,6 @@ static struct coro *take_cold(struct class *c)
     g->canary = entry & WAS_CANARY;
     if (g->canary)
         coop__canary_write(g->stack_low);
-    /* The word counts the waits (park.c): go on where nobody who comes late has been. */
-    atomic_store_explicit(&g->wait, ++stacks.warmed * UINT32_C(2654435761) & ~(WAIT_TURN - 1U),
-                          memory_order_relaxed);
     return g;
 }
 
