@@ -46,12 +46,19 @@ void coop__monitor_arm(coop_nsec delay)
     set_timer(delay);
 }
 
-void coop__monitor_disarm(void)
+static void disarm(void)
 {
-    if (!coop__rt.monitor_runs || !coop__rt.monitor_armed)
-        return;
     atomic_store(&coop__rt.monitor_armed, 0);
     set_timer(coop__stacks_to_trim() ? TRIM_DELAY : 0);
+}
+
+/* Not when a timer is near: between two bursts that are this close it stays armed, and if it
+ * fires with all at rest that is one wake-up too many, instead of two calls per burst. */
+void coop__monitor_disarm(void)
+{
+    if (coop__rt.monitor_runs && coop__rt.monitor_armed &&
+        coop__timers_first() - sys_now() > MONITOR_DELAY)
+        disarm();
 }
 
 /* An optimistic bracket begins: a round of 10 ms is too long for it. */
@@ -129,17 +136,19 @@ static bool look(void)
     return brackets;
 }
 
-/* True: there is nothing to watch, and whoever begins to work arms us again. */
-static bool all_at_rest(void)
+/* True: there is nothing to watch, and whoever begins to work arms us again.  '*ret_long': it
+ * has been so for a while. */
+static bool all_at_rest(bool *ret_long)
 {
     bool rest;
 
     coop__lock(&coop__rt.lock);
     rest = coop__rt.idle_procs_count == coop__rt.procs_count;
-    if (rest) {
-        atomic_store(&coop__rt.monitor_armed, 0);
+    *ret_long = rest && !coop__rt.monitor_armed;
+    if (*ret_long)
         coop__stacks_gather();
-    }
+    else if (rest)
+        disarm();
     coop__unlock(&coop__rt.lock);
     return rest;
 }
@@ -148,6 +157,7 @@ static void *monitor_main(void *arg)
 {
     coop_nsec delay = SHORTEST;
     uint64_t expirations;
+    bool for_long;
 
     (void)arg;
     while (!coop__rt.over) {
@@ -155,8 +165,8 @@ static void *monitor_main(void *arg)
             continue;
         if (coop__rt.over)
             break;
-        if (all_at_rest()) {
-            while (coop__stacks_trim(true, sys_now()) && all_at_rest())
+        if (all_at_rest(&for_long)) {
+            while (for_long && coop__stacks_trim(true, sys_now()) && all_at_rest(&for_long))
                 ;
             continue;
         }
@@ -169,7 +179,7 @@ static void *monitor_main(void *arg)
             atomic_store(&coop__rt.monitor_armed, delay == MONITOR_DELAY ? 1 : 2);
             set_timer(delay);
         } else {
-            atomic_store(&coop__rt.monitor_armed, 0);
+            disarm();
         }
         coop__unlock(&coop__rt.lock);
     }

@@ -307,7 +307,7 @@ static void sleep_in_poller(struct worker *w)
     else
         coop__check_deadlock(first);
     w->collecting = true;
-    coop__poll(first, true);
+    coop__poll(coop__timers_round(first), true);
     RT_DELAY();
     atomic_store(&coop__rt.poll_until, 0);
     coop__timers_run_all();

@@ -140,6 +140,12 @@ struct coro_queue {
     struct coro *head, *tail;
 };
 
+/* A place in a processor's heap of timers. */
+struct timer_entry {
+    coop_nsec when; /* the node's */
+    struct coop_timer_node *node;
+};
+
 /* The right to run coroutines, with a queue.  Only its worker pushes; anyone may steal (runq.c). */
 struct proc {
     _Atomic(unsigned) head, tail;
@@ -160,9 +166,10 @@ struct proc {
     uint64_t last_id;               /* given out; see new_id() */
     /* timers (timer.c) */
     uint32_t timer_lock;
-    struct coop_timer_node **heap;
+    struct timer_entry *heap;
     int heap_size;
     _Atomic(coop_nsec) first_timer; /* 0: none */
+    _Atomic(int) timers_count;      /* heap_size, for those without the lock */
 } __attribute__((aligned(128)));
 
 enum proc_status { PROC_IDLE, PROC_RUNNING, PROC_SYSCALL, PROC_OFF };

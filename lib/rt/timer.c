@@ -1,10 +1,11 @@
 /*
  * timer.c - points in time, in a heap per processor
  *
- * A 4-ary heap: half the depth of a binary one, and four children share a cache line.  Equal
- * times fire in the order in which they were set (a running number breaks ties).  A heap never
- * moves: it is a reservation of address space that is touched as it grows, so that setting a
- * timer cannot fail.
+ * A 4-ary heap: half the depth of a binary one, and four children share a cache line.  An entry
+ * carries its time: nodes lie in the pages of sleeping coroutines, and each look into one of
+ * them would be a miss in every cache.  Equal times fire in the order in which they were set (a
+ * running number breaks ties).  A heap never moves: it is a reservation of address space that
+ * is touched as it grows, so that setting a timer cannot fail.
  *
  * WHO LOOKS
  *   A busy worker every 32 picks and whenever its queue is empty; the worker that sleeps in the
@@ -12,6 +13,12 @@
  *   busy processors neglect. Who sets a timer that is earlier than the sleeper's timeout kicks
  *   it (poller.c): set, then read poll_until; the sleeper writes poll_until, then reads the
  *   heaps.  One of them sees the other.
+ *
+ * CROWDS
+ *   Among ten thousand sleepers one is due every few microseconds, and to wake up for each would
+ *   cost more than all that they do.  So the rounds of the sleeping worker keep a distance that
+ *   grows with the number of timers, up to half a millisecond; a few hundred timers are served
+ *   to the point.
  *
  * Also here: coop_timer, the public one, that posts to an actor.
  */
@@ -24,37 +31,42 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-enum { HEAP_MAX = 4 * 1024 * 1024, ARITY = 4 };
+enum { HEAP_MAX = 2 * 1024 * 1024, ARITY = 4 };
+
+/* The distance of two rounds: so much for each timer that waits, and never more than that. */
+#define PER_TIMER    INT64_C(100)
+#define DISTANCE_MAX (COOP_NSEC_PER_MSEC / 2)
 
 static _Atomic(uint64_t) turns;
+static _Atomic(coop_nsec) last_round; /* of who sleeps in the poller */
 
 /* ---- the heap, under the processor's timer_lock ---- */
 
-static bool before(const struct coop_timer_node *a, const struct coop_timer_node *b)
+static bool before(const struct timer_entry *a, const struct timer_entry *b)
 {
-    return a->when != b->when ? a->when < b->when : a->turn < b->turn;
+    return a->when != b->when ? a->when < b->when : a->node->turn < b->node->turn;
 }
 
-static void place(struct proc *p, int at, struct coop_timer_node *node)
+static void place(struct proc *p, int at, struct timer_entry entry)
 {
-    p->heap[at] = node;
-    node->slot = at + 1;
+    p->heap[at] = entry;
+    entry.node->slot = at + 1;
 }
 
-static void sift_up(struct proc *p, int at, struct coop_timer_node *node)
+static void sift_up(struct proc *p, int at, struct timer_entry entry)
 {
     while (at > 0) {
         int parent = (at - 1) / ARITY;
 
-        if (!before(node, p->heap[parent]))
+        if (!before(&entry, &p->heap[parent]))
             break;
         place(p, at, p->heap[parent]);
         at = parent;
     }
-    place(p, at, node);
+    place(p, at, entry);
 }
 
-static void sift_down(struct proc *p, int at, struct coop_timer_node *node)
+static void sift_down(struct proc *p, int at, struct timer_entry entry)
 {
     for (;;) {
         int child = at * ARITY + 1, best = child;
@@ -62,34 +74,40 @@ static void sift_down(struct proc *p, int at, struct coop_timer_node *node)
         if (child >= p->heap_size)
             break;
         for (int c = child + 1; c < child + ARITY && c < p->heap_size; c++)
-            if (before(p->heap[c], p->heap[best]))
+            if (before(&p->heap[c], &p->heap[best]))
                 best = c;
-        if (!before(p->heap[best], node))
+        if (!before(&p->heap[best], &entry))
             break;
         place(p, at, p->heap[best]);
         at = best;
     }
-    place(p, at, node);
+    place(p, at, entry);
 }
 
 static void publish_first(struct proc *p)
 {
-    atomic_store(&p->first_timer, p->heap_size ? p->heap[0]->when : 0);
+    atomic_store_explicit(&p->timers_count, p->heap_size, memory_order_relaxed);
+    atomic_store(&p->first_timer, p->heap_size ? p->heap[0].when : 0);
+}
+
+static void put_in(struct proc *p, struct coop_timer_node *node)
+{
+    node->turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
+    sift_up(p, p->heap_size++, (struct timer_entry){node->when, node});
 }
 
 static void take_out(struct proc *p, struct coop_timer_node *node)
 {
     int at = node->slot - 1;
-    struct coop_timer_node *last = p->heap[--p->heap_size];
+    struct timer_entry last = p->heap[--p->heap_size];
 
     node->slot = 0;
-    if (last != node) {
-        if (at > 0 && before(last, p->heap[(at - 1) / ARITY]))
-            sift_up(p, at, last);
-        else
-            sift_down(p, at, last);
-    }
-    publish_first(p);
+    if (last.node == node)
+        return;
+    if (at > 0 && before(&last, &p->heap[(at - 1) / ARITY]))
+        sift_up(p, at, last);
+    else
+        sift_down(p, at, last);
 }
 
 /* ---- the calls ---- */
@@ -108,9 +126,8 @@ void coop__timer_add(struct coop_timer_node *node, coop_nsec when,
     node->home = p;
     coop__lock(&p->timer_lock);
     if (p->heap_size == HEAP_MAX)
-        coop__misuse("more than four million timers on one processor");
-    node->turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
-    sift_up(p, p->heap_size++, node);
+        coop__misuse("more than two million timers on one processor");
+    put_in(p, node);
     publish_first(p);
     coop__unlock(&p->timer_lock);
     RT_DELAY();
@@ -128,8 +145,10 @@ bool coop__timer_remove(struct coop_timer_node *node)
         return false;
     coop__lock(&p->timer_lock);
     pending = node->slot != 0;
-    if (pending)
+    if (pending) {
         take_out(p, node);
+        publish_first(p);
+    }
     coop__unlock(&p->timer_lock);
     return pending;
 }
@@ -144,17 +163,18 @@ void coop__timers_run(struct proc *p)
     if (first > now)
         return;
     coop__lock(&p->timer_lock);
-    while (p->heap_size && p->heap[0]->when <= now) {
-        struct coop_timer_node *node = p->heap[0];
+    while (p->heap_size && p->heap[0].when <= now) {
+        struct coop_timer_node *node = p->heap[0].node;
 
         take_out(p, node);
+        if (p->heap_size) /* in the page of a sleeper: not in any cache */
+            __builtin_prefetch(p->heap[0].node);
         coop__trace(coop__worker(), TRACE_TIMER, 0, (uint64_t)(now - node->when));
         if (node->period > 0) { /* ticks that were missed are dropped */
             node->when += (now - node->when) / node->period * node->period + node->period;
-            node->turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
-            sift_up(p, p->heap_size++, node);
-            publish_first(p);
+            put_in(p, node);
         }
+        publish_first(p);
         RT_DELAY();
         node->fire(node);
     }
@@ -163,6 +183,7 @@ void coop__timers_run(struct proc *p)
 
 void coop__timers_run_all(void)
 {
+    atomic_store_explicit(&last_round, sys_now(), memory_order_relaxed);
     for (int i = 0; i < coop__rt.procs_made; i++)
         coop__timers_run(&coop__rt.procs[i]);
 }
@@ -180,9 +201,24 @@ coop_nsec coop__timers_first(void)
     return first;
 }
 
+coop_nsec coop__timers_round(coop_nsec first)
+{
+    coop_nsec distance = 0, earliest;
+
+    if (first == COOP_NOW || first == COOP_FOREVER || coop__rt.sim)
+        return first;
+    for (int i = 0; i < coop__rt.procs_made; i++)
+        distance += PER_TIMER *
+                    atomic_load_explicit(&coop__rt.procs[i].timers_count, memory_order_relaxed);
+    if (distance > DISTANCE_MAX)
+        distance = DISTANCE_MAX;
+    earliest = atomic_load_explicit(&last_round, memory_order_relaxed) + distance;
+    return first > earliest ? first : earliest;
+}
+
 int coop__timers_start(struct proc *p)
 {
-    void *heap = mmap(NULL, HEAP_MAX * sizeof(void *), PROT_READ | PROT_WRITE,
+    void *heap = mmap(NULL, HEAP_MAX * sizeof(struct timer_entry), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (heap == MAP_FAILED)
@@ -198,10 +234,10 @@ void coop__timers_end(void)
 
         /* Timers that were left running can be set again in the next runtime. */
         for (int k = 0; k < p->heap_size; k++) {
-            p->heap[k]->slot = 0;
-            p->heap[k]->home = NULL;
+            p->heap[k].node->slot = 0;
+            p->heap[k].node->home = NULL;
         }
-        munmap(p->heap, HEAP_MAX * sizeof(void *));
+        munmap(p->heap, HEAP_MAX * sizeof(struct timer_entry));
     }
 }
 

@@ -28,4 +28,7 @@ void coop__timers_run_all(void);
 /* The earliest of all processors; COOP_FOREVER: none. */
 coop_nsec coop__timers_first(void);
 
+/* When to wake up for 'first': then, or in a crowd up to half a millisecond later. */
+coop_nsec coop__timers_round(coop_nsec first);
+
 #endif

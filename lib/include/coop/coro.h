@@ -121,7 +121,8 @@ int coop_scope_end(struct coop_scope *scope);
 /* Lets others run. 0, or -ECANCELED. */
 int coop_yield(void);
 
-/* Waits till 'deadline'; never returns early but with -ECANCELED. A past deadline yields. */
+/* Waits till 'deadline'; never returns early but with -ECANCELED. A past deadline yields.  Among
+ * thousands of sleepers it may be half a millisecond late, because they share wake-ups. */
 int coop_sleep_until(coop_nsec deadline);
 
 /* 0, or why this coroutine is cancelled (shield or not). */
