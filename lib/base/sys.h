@@ -122,6 +122,7 @@
       (pid, ret_status, options, ret_usage))                                                   \
     X(int, getrlimit, (__rlimit_resource_t what, struct rlimit * ret_limit),                   \
       (what, ret_limit))                                                                       \
+    X(int, setrlimit, (__rlimit_resource_t what, const struct rlimit *limit), (what, limit))   \
     X(int, kill, (pid_t pid, int sig), (pid, sig))                                             \
     X(int, pidfd_open, (pid_t pid, unsigned flags), (pid, flags))                              \
     X(int, pidfd_send_signal, (int pidfd, int sig, siginfo_t *info, unsigned flags),           \

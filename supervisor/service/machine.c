@@ -55,6 +55,22 @@ static void tell_refused(const struct launch_host *host)
                  launch_guards_text(host->refused, text, sizeof text));
 }
 
+/* A thousand services are more descriptors than the 1024 of a login.  That soft limit is there for
+ * programs that use select(2); coopd does not, but a service may, so services get what coopd was
+ * given (systemd does the same). */
+static void take_descriptors(struct machine *machine)
+{
+    struct rlimit all;
+    int r = sys_getrlimit(RLIMIT_NOFILE, &all);
+
+    machine->descriptors = all;
+    all.rlim_cur = all.rlim_max;
+    if (r == 0)
+        r = sys_setrlimit(RLIMIT_NOFILE, &all);
+    if (r < 0)
+        log_warn("machine", "the limit of descriptors stays as it is: %s", coop_strerror(r));
+}
+
 int machine_open(struct machine *machine, const char *state_dir, struct coop_err *err)
 {
     struct coop_err why = {0};
@@ -63,6 +79,7 @@ int machine_open(struct machine *machine, const char *state_dir, struct coop_err
     *machine = (struct machine){.spawn.ops = &machine_ops};
     coop_sem_init(&machine->light, MACHINE_LIGHT_MAX);
     coop_sem_init(&machine->turns, MACHINE_TURNS_MAX);
+    take_descriptors(machine);
     if (find_helper(machine, err) < 0)
         return -1;
     if (str_format(machine->notes, sizeof machine->notes, "%s/exit", state_dir) < 0)

@@ -1,6 +1,8 @@
 #ifndef COOP_SERVICE_MACHINE_H
 #define COOP_SERVICE_MACHINE_H
 
+#include <sys/resource.h>
+
 #include "coop/sync.h"
 #include "launcher/cgroup.h"
 #include "launcher/launch.h"
@@ -33,6 +35,7 @@ struct machine {
     struct launch_spawner *spawner;
     struct coop_mutex spawner_lock;
     struct coop_sem turns, light;
+    struct rlimit descriptors; /* as coopd was given them, and as services get them */
     char helper[512]; /* path of coop-init */
     char notes[512];  /* directory of exit notes: <state-dir>/exit */
 };

@@ -92,6 +92,20 @@ static void choose_owner(struct launch *l)
     l->spec.new_session = true;
 }
 
+/* What coopd was given, or less: somebody may have lowered coopd's limits since. */
+static void limit_descriptors(struct launch *l)
+{
+    const struct rlimit *given = &l->machine->descriptors;
+    struct launch_limit *limit = &l->spec.limits[RLIMIT_NOFILE];
+    struct rlimit now;
+
+    if (limit->set || sys_getrlimit(RLIMIT_NOFILE, &now) < 0)
+        return;
+    limit->set = true;
+    limit->hard = given->rlim_max < now.rlim_max ? given->rlim_max : now.rlim_max;
+    limit->soft = given->rlim_cur < limit->hard ? given->rlim_cur : limit->hard;
+}
+
 static int compile(struct launch *l, struct coop_err *err)
 {
     int failed;
@@ -103,6 +117,7 @@ static int compile(struct launch *l, struct coop_err *err)
     if (failed)
         return -1;
     choose_owner(l);
+    limit_descriptors(l);
     if (bind_notify(l, err) < 0)
         return -1;
     coop_syscall_begin();

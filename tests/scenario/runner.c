@@ -189,15 +189,14 @@ static int tell(struct scn *s, int result)
     return result == SCN_FAILED ? EXIT_FAILURE : result;
 }
 
-/* A login's soft limit is 1024 descriptors, and a coopd with a thousand services holds more: it
- * gets all that it may have.  Who wants less says so in the script. */
-static void widen_descriptors(void)
+/* Whatever the caller has: a script finds the soft limit of descriptors that a login has. */
+static void limit_descriptors(void)
 {
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= 16384)
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max < 1024)
         return;
-    limit.rlim_cur = limit.rlim_max < 16384 ? limit.rlim_max : 16384;
+    limit.rlim_cur = 1024;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -218,7 +217,7 @@ int main(int argc, char **argv)
         return 2;
     }
     s.path = argv[3];
-    widen_descriptors();
+    limit_descriptors();
     if (script_load(&script, s.path, &err) < 0 || world_open(&world, argv[2], &err) < 0) {
         fprintf(stderr, "scenario: %s\n", err.text);
         return EXIT_FAILURE;

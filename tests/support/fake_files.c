@@ -354,6 +354,13 @@ int fake_sys_getrlimit(__rlimit_resource_t what, struct rlimit *ret_limit)
     return 0;
 }
 
+int fake_sys_setrlimit(__rlimit_resource_t what, const struct rlimit *limit)
+{
+    (void)what;
+    (void)limit;
+    return -EPERM; /* whatever it may have, it has from the start */
+}
+
 int fake_sys_fcntl_int(int fd, int cmd, int arg)
 {
     struct file *file = fake_file(fd);

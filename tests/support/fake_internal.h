@@ -233,7 +233,7 @@ void fake_world_reset(void);
     Y(socketpair) Y(socket) Y(bind)                                                            \
     Y(listen) Y(getsockopt) Y(setsockopt) Y(accept4) Y(connect) Y(shutdown) Y(sendmsg)         \
     Y(recvmsg) Y(epoll_create1) Y(epoll_ctl) Y(epoll_pwait2) Y(eventfd) Y(signalfd) Y(waitid)  \
-    Y(wait4) Y(kill) Y(pidfd_open) Y(pidfd_send_signal) Y(getrlimit)
+    Y(wait4) Y(kill) Y(pidfd_open) Y(pidfd_send_signal) Y(getrlimit) Y(setrlimit)
 /* clang-format on */
 
 #define X(type, name, params, args) type fake_sys_##name params;
