@@ -220,6 +220,7 @@ void coop__let_others(void)
     if (coop__runq_is_empty(p) && !coop__rt.global_count && !coop__rt.urgent_count &&
         (int)(p->tick + 1 - p->look_at) < 0) {
         p->tick++;
+        coop__count_switch(p);
         return;
     }
     coop__leave(w, w->current, back_in_line);

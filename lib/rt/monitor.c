@@ -11,9 +11,11 @@
  *   wakes     another worker when work waits in the queue of one that computes on
  *   polls     descriptors when nobody has for 10 ms
  *   fires     timers that are late: their processor's worker computes on, or it has none any more
+ *   asks      a coroutine that keeps its processor for too long what it is at (hog.c)
  *   trims     free stacks, once, a second after all have gone to rest with many of them
  */
 #include "base/sys.h"
+#include "rt/hog.h"
 #include "rt/poller.h"
 #include "rt/runq.h"
 #include "rt/sched.h"
@@ -130,6 +132,7 @@ static bool look(void)
     for (int i = 0; i < coop__rt.procs_made; i++) {
         brackets = retake(&coop__rt.procs[i]) || brackets;
         wake_for(&coop__rt.procs[i]);
+        coop__hog_look(&coop__rt.procs[i]);
     }
     poll_late();
     fire_late();

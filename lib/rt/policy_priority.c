@@ -244,6 +244,7 @@ static struct coro *pick(struct worker *w)
     struct coro *g;
 
     p->tick++;
+    p->look_at = p->tick + TIMERS_EVERY - p->tick % TIMERS_EVERY;
     p->clock = sys_now();
     if (w->current != &w->root)
         charge(a, p, w->current);

@@ -106,6 +106,7 @@ void coop__proc_acquire(struct worker *w, struct proc *p)
 {
     w->proc = p;
     w->left = NULL;
+    atomic_store_explicit(&p->tid, w->tid, memory_order_relaxed);
     atomic_store(&p->status, PROC_RUNNING);
 }
 

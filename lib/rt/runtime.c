@@ -7,6 +7,7 @@
  */
 #include "base/sys.h"
 #include "rt/coro.h"
+#include "rt/hog.h"
 #include "rt/overflow.h"
 #include "rt/park.h"
 #include "rt/pin.h"
@@ -180,8 +181,10 @@ static int start_everything(const struct coop_options *o)
         return r;
     }
     coop__signals_start(o->signals);
+    coop__hog_start(o);
     r = o->sim ? 0 : coop__monitor_start();
     if (r < 0) {
+        coop__hog_end();
         coop__signals_end();
         coop__poller_end();
         procs_end();
@@ -195,6 +198,7 @@ static void end_everything(void)
     join_workers();
     coop__offload_end();
     coop__monitor_end();
+    coop__hog_end();
     coop__signals_end();
     coop__poller_end();
     procs_end();

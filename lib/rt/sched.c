@@ -183,9 +183,7 @@ static inline struct coro *successor(struct worker *w, const struct coro *from)
         w->passed = g;
         return &w->root;
     }
-    atomic_store_explicit(&w->proc->switches,
-                          atomic_load_explicit(&w->proc->switches, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
+    coop__count_switch(w->proc);
     runs(g);
     return g;
 }
@@ -498,6 +496,7 @@ void coop__worker_loop(struct worker *w)
         }
         coop__trace(w, TRACE_RUN, g->id, 0);
         await_left(g);
+        coop__count_switch(w->proc);
         runs(g);
         w->current = g;
         w = coop__jump(w, &w->root, g, SWITCH_LIVING);

@@ -164,6 +164,7 @@ struct proc {
     _Atomic(uint64_t) switches, steals;
     _Atomic(uint64_t) births, ends; /* of coroutines, by its worker */
     uint64_t last_id;               /* given out; see new_id() */
+    _Atomic(int) tid; /* of the thread that has it */
     /* timers (timer.c) */
     uint32_t timer_lock;
     struct timer_entry *heap;
@@ -203,6 +204,7 @@ struct worker {
     bool spoiled;        /* the one that was pinned has ended: nobody runs here      */
     uint32_t rng;
     int id;
+    int tid; /* the kernel's number of it */
     pthread_t thread;
     void *signal_stack;
     struct trace_ring *ring; /* its events (trace.c) */
@@ -389,6 +391,14 @@ static inline struct coro *coop__self(void)
 static inline struct coro *coop__current(void)
 {
     return coop__worker()->current;
+}
+
+/* One more run of a coroutine; its worker's alone. Others look whether it stands still. */
+static inline void coop__count_switch(struct proc *p)
+{
+    atomic_store_explicit(&p->switches,
+                          atomic_load_explicit(&p->switches, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
 }
 
 static inline uint32_t coop__random(struct worker *w)

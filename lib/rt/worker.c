@@ -11,6 +11,7 @@
  * work.
  */
 #include "base/sys.h"
+#include "rt/hog.h"
 #include "rt/reaper.h"
 #include "rt/switch.h"
 #include "rt/trace.h"
@@ -65,7 +66,7 @@ void coop__note_own_stack(struct worker *w)
 #if RT_TSAN
     w->root.tsan_fiber = __tsan_get_current_fiber();
 #endif
-    (void)w;
+    w->tid = (int)syscall(SYS_gettid);
 }
 
 static void *thread_main(void *arg)
@@ -177,6 +178,7 @@ static int create_thread(pthread_t *ret_thread, void *(*fn)(void *), void *arg)
     sigdelset(&all, SIGABRT);
     sigdelset(&all, SIGPROF);
     coop__signals_block(&all);
+    coop__hog_unblock(&all);
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, THREAD_STACK);
     pthread_sigmask(SIG_SETMASK, &all, &old);

@@ -94,6 +94,17 @@ enum coop_policy {
     COOP_POLICY_PRIORITY,
 };
 
+/* A coroutine that has kept its processor for long.  All of it is gone after the call. */
+struct coop_hog {
+    uint64_t id; /* 0: its thread has not answered; name and frames are empty */
+    const char *name;
+    int thread;     /* the kernel's number of it                                       */
+    int count;      /* of frames                                                       */
+    coop_nsec busy; /* for at least so long                                            */
+    void *const
+        *frames; /* where it is, innermost first; for addr2line or backtrace_symbols() */
+};
+
 /* Zero in every field is the default. */
 struct coop_options {
     /* Of the root coroutine and of the worker threads; must outlive coop_main(). */
@@ -128,6 +139,14 @@ struct coop_options {
      * are delayed at random, drawn from this seed, so that what a program does not say does not
      * hold by luck.  Instead of a policy; -EINVAL with one, or in simulation (there 'seed'). */
     uint64_t chaos;
+    /* Not 0: a coroutine that neither waits nor yields for so many nanoseconds is reported, once
+     * each time.  Looked at every 10 ms; for finding out, not for measuring.  The thread it is on
+     * gets a SIGURG, so a call that it is in may return EINTR; without frames when 'signals' has
+     * that one.  Not in simulation. */
+    coop_nsec hog_after;
+    /* Called with the report instead of writing it to stderr.  On a thread of the runtime that
+     * looks after the others: it must not wait. */
+    void (*on_hog)(const struct coop_hog *hog);
 };
 
 #define COOP_SIGNAL(signo) (UINT64_C(1) << ((signo)-1))

@@ -171,7 +171,7 @@ static void *post_many(void *arg)
 CORO_TEST_WITH(actor, four_foreign_threads_post_and_nothing_is_lost, .procs = 2,
                .foreign_wakes = true)
 {
-    struct box b = {0};
+    static struct box b; /* the last handler may still be on its way out when we return */
     pthread_t threads[4];
 
     coop_actor_init(&b.actor, "box", handle, &b);

@@ -151,11 +151,13 @@ Test(chaos, error_numbers_are_right_right_after_moving_between_threads, .timeout
 {
     struct coop_options o = {.procs = 3};
 
-    for (o.chaos = 1; o.chaos <= 3; o.chaos++) {
-        moves = 0;
+    coop_nsec deadline = soon();
+
+    while (moves < TRAVELLERS * LEGS / 2) {
+        o.chaos++;
         cr_assert_eq(coop_main(&o, travel_all, NULL), 0);
         cr_assert_eq(wrong, 0);
-        cr_assert_gt(moves, TRAVELLERS * LEGS / 20, "%d moves", moves);
+        cr_assert_lt(coop_now(), deadline, "%d moves", moves);
     }
 }
 
@@ -195,6 +197,10 @@ static int moves_under(uint64_t chaos)
 
 Test(chaos, who_only_yields_moves_between_threads_all_the_time, .timeout = 50)
 {
-    for (uint64_t seed = 1; seed <= 3; seed++)
-        cr_assert_gt(moves_under(seed), 4 * TRAVELLERS, "%d moves", moves);
+    /* On a machine without a second CPU to spare it may take more than one try. */
+    coop_nsec deadline = soon();
+    uint64_t seed = 1;
+
+    while (moves_under(seed++) <= 4 * TRAVELLERS)
+        cr_assert_lt(coop_now(), deadline, "%d moves", moves);
 }
