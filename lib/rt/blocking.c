@@ -38,6 +38,7 @@ static void leave_proc(struct worker *w)
     w->blocked = true;
     w->left = w->proc;
     w->proc = NULL;
+    atomic_fetch_add(&w->left->brackets, 1);
     atomic_fetch_add(&coop__rt.blocked, 1);
 }
 
@@ -121,7 +122,6 @@ void coop_syscall_begin(void)
     if (!w)
         return;
     leave_proc(w);
-    atomic_fetch_add(&w->left->syscalls, 1);
     atomic_store(&w->left->status, PROC_SYSCALL);
     coop__monitor_hurry();
 }

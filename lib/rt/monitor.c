@@ -77,13 +77,13 @@ void coop__monitor_hurry(void)
 
 static bool retake(struct proc *p)
 {
-    unsigned entered = atomic_load(&p->syscalls);
+    unsigned entered = atomic_load(&p->brackets);
     int expected = PROC_SYSCALL;
 
     if (atomic_load(&p->status) != PROC_SYSCALL)
         return false;
-    if (entered != p->seen_syscalls) { /* not the bracket we saw last time */
-        p->seen_syscalls = entered;
+    if (entered != p->seen_brackets) { /* not the bracket we saw last time */
+        p->seen_brackets = entered;
         return true;
     }
     RT_DELAY();

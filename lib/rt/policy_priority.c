@@ -39,7 +39,9 @@
  * ALWAYS TRUE (under the lock of a processor's arrays)
  *   P1  Somebody in the arrays: the token is in the ring, or something else is.  Only the owner's
  *       pick and thieves, both with the lock, take from the ring.
- *   P2  A coroutine's share is written by the worker that picks for the processor it is in.
+ *   P2  A share may be written by two at once, since a coroutine may be woken while it is leaving:
+ *       what it is charged or credited may get lost then, its place in the arrays does not
+ *       depend on it.
  */
 #include "rt/policy.h"
 
@@ -66,6 +68,7 @@ struct arrays {
     struct array both[2];
     struct array *active, *expired, *token_home;
     struct coro *token;
+    int token_level;
     coop_nsec round_since; /* the last exchange */
     /* the owner's alone */
     struct coro *running;
@@ -88,9 +91,9 @@ static void start(void)
 
 /* ---- an array ---- */
 
-static void append(struct array *a, struct coro *g, bool first)
+static void append(struct array *a, struct coro *g, int level, bool first)
 {
-    struct coro_queue *q = &a->level[g->share.level];
+    struct coro_queue *q = &a->level[level];
 
     g->next = first ? q->head : NULL;
     if (!q->head)
@@ -99,7 +102,7 @@ static void append(struct array *a, struct coro *g, bool first)
         q->head = g;
     else
         q->tail = q->tail->next = g;
-    a->filled |= UINT64_C(1) << g->share.level;
+    a->filled |= UINT64_C(1) << level;
     a->count++;
 }
 
@@ -131,34 +134,50 @@ static coop_nsec slice_of(const struct coro *g)
     return g->priority < 0 ? left * COOP_NSEC_PER_MSEC : left * COOP_NSEC_PER_MSEC / 4;
 }
 
-static int bonus(const struct coro *g)
+#define GET(field)        atomic_load_explicit(&(field), memory_order_relaxed)
+#define SET(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
+
+static int bonus(struct coro *g)
 {
-    return (int)((g->share.slept * 2 * BONUS_MOST + SLEEP_MOST / 2) / SLEEP_MOST) - BONUS_MOST;
+    return (int)((GET(g->share.slept) * 2 * BONUS_MOST + SLEEP_MOST / 2) / SLEEP_MOST) -
+           BONUS_MOST;
 }
 
 /* One that comes for the first time begins in the middle: neither bonus nor malus. */
 static void begin_share(struct coro *g)
 {
-    uint64_t id = atomic_load_explicit(&g->id, memory_order_relaxed);
-
-    if (g->share.id == id)
+    if (GET(g->share.id) == GET(g->id))
         return;
-    g->share = (struct coro_share){.id = id, .left = slice_of(g), .slept = SLEEP_MOST / 2};
+    SET(g->share.id, GET(g->id));
+    SET(g->share.left, slice_of(g));
+    SET(g->share.slept, SLEEP_MOST / 2);
+    SET(g->share.asleep_since, 0);
 }
 
 /* What the one that leaves has used up. */
 static void charge(struct arrays *a, struct proc *p, struct coro *g)
 {
-    coop_nsec used = RUN_LEAST;
+    coop_nsec used = RUN_LEAST, slept;
 
     /* Not what it spent in a bracket: there it was as good as asleep. */
-    if (g == a->running && p->syscalls == a->brackets && p->clock - a->since > used)
+    if (g == a->running && p->brackets == a->brackets && p->clock - a->since > used)
         used = p->clock - a->since;
     begin_share(g);
-    g->share.left -= used;
-    g->share.slept = g->share.slept > used ? g->share.slept - used : 0;
-    if (atomic_load_explicit(&g->state, memory_order_relaxed) == CORO_WAITING)
-        g->share.asleep_since = p->clock;
+    slept = GET(g->share.slept);
+    SET(g->share.left, GET(g->share.left) - used);
+    SET(g->share.slept, slept > used ? slept - used : 0);
+    SET(g->share.asleep_since, GET(g->state) == CORO_WAITING ? p->clock : 0);
+}
+
+static void wake_up(struct coro *g, coop_nsec now)
+{
+    coop_nsec since = GET(g->share.asleep_since), slept = GET(g->share.slept);
+
+    if (!since)
+        return;
+    SET(g->share.asleep_since, 0);
+    slept += now > since ? now - since : 0;
+    SET(g->share.slept, slept < SLEEP_MOST ? slept : SLEEP_MOST);
 }
 
 static void welcome(struct arrays *a, struct coro *g, coop_nsec now)
@@ -168,20 +187,15 @@ static void welcome(struct arrays *a, struct coro *g, coop_nsec now)
     int level;
 
     begin_share(g);
-    if (g->share.asleep_since) {
-        g->share.slept += now > g->share.asleep_since ? now - g->share.asleep_since : 0;
-        if (g->share.slept > SLEEP_MOST)
-            g->share.slept = SLEEP_MOST;
-        g->share.asleep_since = 0;
-    }
+    wake_up(g, now);
     level = g->priority - COOP_PRIORITY_FIRST - bonus(g);
-    g->share.level = level < 0 ? 0 : level < LEVELS ? level : LEVELS - 1;
-    if (g->share.left <= 0) {
-        g->share.left = slice_of(g);
+    level = level < 0 ? 0 : level < LEVELS ? level : LEVELS - 1;
+    if (GET(g->share.left) <= 0) {
+        SET(g->share.left, slice_of(g));
         if (bonus(g) < INTERACTIVE)
             home = a->expired;
     }
-    append(home, g, false);
+    append(home, g, level, false);
 }
 
 /* ---- picking ---- */
@@ -192,7 +206,7 @@ static void empty_the_ring(struct arrays *a, struct proc *p)
 
     while ((g = coop__runq_get(p))) {
         if (g == a->token)
-            append(a->token_home, g, true);
+            append(a->token_home, g, a->token_level, true);
         else
             welcome(a, g, p->clock);
     }
@@ -214,9 +228,11 @@ static struct coro *best(struct arrays *a, coop_nsec now)
 static void leave_token(struct arrays *a, struct proc *p)
 {
     a->token_home = a->active->count ? a->active : a->expired;
-    a->token = take_best(a->token_home);
-    if (a->token)
-        coop__runq_put(p, a->token, false);
+    if (!a->token_home->count)
+        return;
+    a->token_level = __builtin_ctzll(a->token_home->filled);
+    a->token = take(a->token_home, a->token_level);
+    coop__runq_put(p, a->token, false);
 }
 
 static struct coro *pick_best(struct arrays *a, struct proc *p)
@@ -255,7 +271,7 @@ static struct coro *pick(struct worker *w)
         g = pick_best(a, p);
     a->running = g;
     a->since = p->clock;
-    a->brackets = p->syscalls;
+    a->brackets = p->brackets;
     return g;
 }
 

@@ -73,11 +73,10 @@ enum coro_state { CORO_FREE, CORO_READY, CORO_RUNNING, CORO_WAITING };
 /* What the priority policy knows of a coroutine (policy_priority.c); of another one before 'id' is
  * its own. */
 struct coro_share {
-    uint64_t id;
-    coop_nsec left;         /* of its slice                              */
-    coop_nsec slept;        /* of late, less what it has run             */
-    coop_nsec asleep_since; /* 0: it did not wait when it left its stack */
-    int level;
+    _Atomic(uint64_t) id;
+    _Atomic(coop_nsec) left;         /* of its slice                              */
+    _Atomic(coop_nsec) slept;        /* of late, less what it has run             */
+    _Atomic(coop_nsec) asleep_since; /* 0: it did not wait when it left its stack */
 };
 
 /* A coroutine. It lives at the top end of its own stack's slot. */
@@ -155,8 +154,8 @@ struct proc {
     unsigned next_run, urgent_run;
     int id;
     _Atomic(int) status;
-    _Atomic(unsigned) syscalls; /* optimistic brackets entered      */
-    unsigned seen_syscalls;     /* the monitor's last look at it    */
+    _Atomic(unsigned) brackets; /* entered                          */
+    unsigned seen_brackets;     /* the monitor's last look at it    */
     struct proc *idle_next;
     coop_nsec clock; /* as of the last look */
     struct coro *stacks;
@@ -164,7 +163,7 @@ struct proc {
     _Atomic(uint64_t) switches, steals;
     _Atomic(uint64_t) births, ends; /* of coroutines, by its worker */
     uint64_t last_id;               /* given out; see new_id() */
-    _Atomic(int) tid; /* of the thread that has it */
+    _Atomic(int) tid;               /* of the thread that has it */
     /* timers (timer.c) */
     uint32_t timer_lock;
     struct timer_entry *heap;
