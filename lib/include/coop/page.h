@@ -31,6 +31,8 @@ extern "C" {
  * Time      Publishing: one pass over the struct, no system call.  Reading: the same, no system
  *           call; at most COOP_PAGE_TRIES times.  coop_page_alive(): one system call.
  * Errors    -errno.  -EINVAL from attach: not a page, another size of struct, or not sealed.
+ * Misuse    No bytes, or too many: -EINVAL.  Two writers at once: nobody notices, readers may get
+ *           a mixture.
  * Threads   One writer at a time; readers in any thread, coroutine or process.  No runtime is
  *           needed.
  * Memory    The struct is copied in and out.  coop_page_done() unmaps and closes.

@@ -39,6 +39,8 @@ extern "C" {
  *           descriptor free for those that came; the message is lost.  -ETIMEDOUT, -ECANCELED,
  *           and what the socket calls say (-ETOOMANYREFS: descriptors of ours that nobody has
  *           received yet, above RLIMIT_NOFILE).
+ * Misuse    An empty message, or a number of descriptors that cannot be: -EINVAL.  What is no end:
+ *           -EBADF, -EPROTOTYPE.
  * Threads   Any coroutine; any thread.
  * Memory    Messages lie in the kernel.  A sender waits when the queue holds its ceiling of
  *           bytes; the kernel counts about a kilobyte on top of each.

@@ -34,6 +34,8 @@ extern "C" {
  * Errors    -ETIMEDOUT, -EAGAIN, -ECANCELED; -EPERM from release: this process holds none.
  *           attach: -EINVAL, not a semaphore; -EXDEV, made in another pid namespace, where
  *           nobody could tell who is dead.
+ * Misuse    A number of permits that cannot be: -EINVAL.  Releasing what another process holds:
+ *           -EPERM.
  * Threads   Any coroutine, any thread, any process that has the descriptors.  A permit belongs to
  *           the process: another coroutine of it may release it.
  * Memory    A page, two descriptors; waiting: an epoll and a pidfd per process that holds one.

@@ -39,7 +39,14 @@ static int odd_options(void)
     CHECK(coop_main(&o, count_procs, NULL) == 0);
     o.procs = -5;
     o.stack_size = (size_t)1 << 40;
-    return coop_main(&o, count_procs, NULL);
+    CHECK(coop_main(&o, count_procs, NULL) == 0);
+    o = (struct coop_options){.policy = 1000};
+    CHECK(coop_main(&o, nothing, NULL) == -EINVAL);
+    o = (struct coop_options){.policy = COOP_POLICY_PRIORITY, .chaos = 1};
+    CHECK(coop_main(&o, nothing, NULL) == -EINVAL);
+    o = (struct coop_options){.sim = true, .chaos = 1};
+    CHECK(coop_main(&o, nothing, NULL) == -EINVAL);
+    return coop_main(NULL, nothing, NULL); /* none of them is left behind */
 }
 
 static struct coop_chan *ch;
@@ -115,6 +122,10 @@ static int odd_births(__attribute__((unused)) void *arg)
 
     CHECK(coop_go(NULL, NULL, NULL) == -EINVAL);
     CHECK(coop_go_with(NULL, &big, nothing, &big) == -EINVAL);
+    big = (struct coop_attr){.priority = COOP_PRIORITY_FIRST - 1};
+    CHECK(coop_go_with(NULL, &big, nothing, NULL) == -EINVAL);
+    big = (struct coop_attr){.priority = COOP_PRIORITY_LAST + 1};
+    CHECK(coop_go_with(NULL, &big, nothing, NULL) == -EINVAL);
     CHECK(coop_set_procs(0) == -EINVAL && coop_set_procs(65) == -EINVAL);
     CHECK(coop_unpin() == -EPERM);
     coop_scope_init(&scope, "cancelled", 0);
