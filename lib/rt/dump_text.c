@@ -132,29 +132,37 @@ int coop__peek(void *to, const void *from, size_t size)
     struct iovec here = {to, size}, there = {(void *)(uintptr_t)from, size};
     ssize_t n = syscall(SYS_process_vm_readv, getpid(), &here, 1UL, &there, 1UL, 0UL);
 
-    return n == (ssize_t)size;
+    if (n == (ssize_t)size)
+        return 0;
+    return n < 0 ? -errno : -EFAULT;
+}
+
+static size_t copy_part(char *to, const char *from, size_t size)
+{
+    int r = coop__peek(to, from, size);
+
+    if (r == -EFAULT)
+        return 0;
+    if (r < 0) /* a sandbox that forbids the call: trust the pointer */
+        memcpy(to, from, strnlen(from, size));
+    return size;
 }
 
 void coop__peek_string(char *to, size_t size, const char *from)
 {
-    size_t len = 0;
+    size_t len = 0, part;
 
-    /* To the end of a page at most: the next one may not be there. */
+    memset(to, 0, size);
     while (from && len + 1 < size) {
-        size_t part = 64 - ((uintptr_t)(from + len) & 63);
-
-        if (part > size - 1 - len)
-            part = size - 1 - len;
-        if (!coop__peek(to + len, from + len, part))
+        part = 64 - ((uintptr_t)(from + len) & 63); /* the next page may not be there */
+        part = copy_part(to + len, from + len, part < size - 1 - len ? part : size - 1 - len);
+        if (part == 0 || memchr(to + len, '\0', part))
             break;
-        if (memchr(to + len, '\0', part)) {
-            len += strlen(to + len);
-            break;
-        }
         len += part;
     }
-    to[len] = '\0';
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)to[i] < ' ' || to[i] == '\x7f')
-            to[i] = '?';
+    for (char *c = to; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == '\x7f')
+            *c = '?';
+    for (char *end = to + strlen(to); end < to + size; end++)
+        *end = '\0';
 }

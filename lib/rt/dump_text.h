@@ -32,7 +32,8 @@ void coop__say_place(struct report *r, const void *code);
 /* Writes what is left. 0 or the error. */
 int coop__say_end(struct report *r);
 
-/* Copies 'size' bytes from anywhere, even where nothing is mapped any more; false: could not. */
+/* Copies 'size' bytes from anywhere: 0, -EFAULT (nothing is mapped there), or -EPERM, -ENOSYS: a
+ * sandbox forbids to look. */
 int coop__peek(void *to, const void *from, size_t size);
 /* A string that may be gone; what cannot be printed in one line becomes '?'. */
 void coop__peek_string(char *to, size_t size, const char *from);

@@ -43,7 +43,6 @@ int coop__policy_choose(const struct coop_options *o)
         coop__rt.policy = coop__policy_chaos;
     else
         coop__rt.policy = o->sim && o->seed ? coop__policy_seeded : *policies[wanted];
-    coop__rt.pick = coop__rt.policy.pick;
     if (coop__rt.policy.start)
         coop__rt.policy.start();
     return 0;

@@ -6,6 +6,7 @@
  */
 #include "rt/ready.h"
 
+#include "base/sys.h"
 #include "rt/poller.h"
 #include "rt/runq.h"
 #include "rt/trace.h"
@@ -107,6 +108,7 @@ void coop__proc_acquire(struct worker *w, struct proc *p)
     w->proc = p;
     w->left = NULL;
     atomic_store_explicit(&p->tid, w->tid, memory_order_relaxed);
+    p->clock = sys_now(); /* it may have slept for hours, and 'waiting since' is told by it */
     atomic_store(&p->status, PROC_RUNNING);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "base/sys.h"
 #include "rt/coro.h"
+#include "rt/dump.h"
 #include "rt/hog.h"
 #include "rt/overflow.h"
 #include "rt/park.h"
@@ -22,7 +23,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -196,6 +196,7 @@ static void end_everything(void)
 {
     coop__foreign_close();
     join_workers();
+    coop__dump_signal_end();
     coop__offload_end();
     coop__monitor_end();
     coop__hog_end();
@@ -264,10 +265,14 @@ int coop_main(const struct coop_options *options, int (*fn)(void *), void *arg)
     atomic_store(&coop__rt.running, r == 0);
     if (r < 0)
         return r;
-    w = coop__worker_alloc();
+    r = coop__trace_into(o.trace);
+    if (r == 0)
+        r = coop__dump_signal_start(o.dump_signal);
+    w = r == 0 ? coop__worker_alloc() : NULL;
     if (!w) {
+        atomic_store(&coop__rt.over, true); /* the monitor runs already */
         end_everything();
-        return -ENOMEM;
+        return r < 0 ? r : -ENOMEM;
     }
     coop__set_worker(w);
     coop__note_own_stack(w);

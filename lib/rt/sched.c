@@ -139,7 +139,7 @@ const struct policy coop__policy_default = {.pick = pick_default, .steal = coop_
 
 static struct coro *pick(struct worker *w)
 {
-    return atomic_load_explicit(&coop__rt.pick, memory_order_relaxed)(w);
+    return coop__rt.policy.pick(w);
 }
 
 /* ---- leaving a stack ---- */
@@ -173,8 +173,10 @@ static inline struct coro *successor(struct worker *w, const struct coro *from)
 {
     struct coro *g = pick(w);
 
-    if (unlikely(atomic_load_explicit(&coop__rt.unusual, memory_order_relaxed)))
+    if (unlikely(atomic_load_explicit(&coop__rt.unusual, memory_order_relaxed))) {
         g = coop__pin_sort(w, g);
+        coop__trace_switch(w, g);
+    }
     if (!g)
         return &w->root;
     /* Woken in this moment: another worker is about to leave its stack.  That one may want ours,
@@ -332,7 +334,6 @@ static bool return_from_poller(struct worker *w)
     coop__unlock(&coop__rt.lock);
     if (p) {
         coop__proc_acquire(w, p);
-        p->clock = sys_now();
         atomic_store_explicit(&coop__rt.last_poll, p->clock, memory_order_relaxed);
     }
     RT_DELAY();

@@ -209,12 +209,10 @@ struct worker {
     struct trace_ring *ring; /* its events (trace.c) */
 };
 
-typedef struct coro *(*coop__picker)(struct worker *);
-
 /* Who runs next (policy.h). */
 struct policy {
-    void (*start)(void); /* or NULL */
-    coop__picker pick;   /* NULL: nothing in the processor's queue */
+    void (*start)(void);                   /* or NULL */
+    struct coro *(*pick)(struct worker *); /* NULL: nothing in the processor's queue      */
     struct coro *(*steal)(struct proc *p, struct proc *victim, bool slot); /* as in runq.h */
 };
 
@@ -222,7 +220,7 @@ struct policy {
 struct runtime {
     uint32_t lock; /* idle lists, global queues, poller's seat */
     _Atomic(bool) running, closing, over;
-    _Atomic(int) unusual; /* over, or some are pinned: look twice at what was picked */
+    _Atomic(int) unusual; /* over, traced, or some are pinned: look twice at what was picked */
     bool sim;
     bool foreign_wakes;
     void (*on_deadlock)(void);
@@ -233,8 +231,7 @@ struct runtime {
     int workers_max;
     struct proc *procs;
     struct policy policy;
-    uint64_t chaos;             /* its seed, or 0 */
-    _Atomic(coop__picker) pick; /* the policy's, or the trace's that calls it */
+    uint64_t chaos; /* its seed, or 0 */
     /* under lock; the counts may be read without */
     struct proc *idle_procs;
     _Atomic(int) idle_procs_count, spinning;

@@ -31,6 +31,7 @@
 
 #include "rt/overflow.h"
 #include "rt/switch.h"
+#include "rt/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -304,6 +305,7 @@ static void cool_one(struct class *c)
     if (g->canary)
         c->free[c->cold] |= WAS_CANARY;
     slot_close(g);
+    coop__trace(coop__worker(), TRACE_TRIM, 0, c->size);
     madvise(low + c->guard, c->size - c->guard, MADV_DONTNEED);
     c->cold++;
     if (c->least)

@@ -12,10 +12,10 @@
  * a note) takes only lines whose stamp is the same before and after, as with a seqlock.
  *
  * OFF IS FREE
- *   Runs and parks are noted by a picking policy of our own that calls the real one: while no
- *   trace runs it is not in force.  Wake-ups are noted where coop__ready() turns off its
- *   straight path, by a byte in the worker that is tested together with one that was there
- *   before.  Births look at a flag that shares its line with the counter of births.
+ *   Runs and parks are noted where the scheduler turns off its straight path because something
+ *   is unusual (pinned coroutines, too); wake-ups where coop__ready() does, by a byte in the
+ *   worker that is tested together with one that was there before.  Births look at a flag that
+ *   shares its line with the counter of births.
  *
  * WHAT WE DID NOT DO
  *   One ring for all (its head would be the hottest word of the program); text while it runs.
@@ -50,7 +50,8 @@ static struct {
     _Atomic(int) state;
     struct trace_ring rings[TRACE_RINGS];
     _Atomic(int) rings_count;
-    _Atomic(uint64_t) lost; /* by threads without a ring */
+    _Atomic(uint64_t) lost; /* by threads without a ring        */
+    int fd;                 /* coop_options.trace; -1: none     */
 } trace;
 
 /* The thread sanitizer knows no fences; to it, every field of a note is atomic, which is enough. */
@@ -130,19 +131,13 @@ static void note_leaving(struct worker *w, const struct coro *g)
     }
 }
 
-/* The picking policy while a trace runs.  Called on the stack of the one that leaves, or on the
- * worker's own, whose find is noted when it is sure (coop__worker_loop). */
-static struct coro *pick_and_note(struct worker *w)
+void coop__trace_switch(struct worker *w, const struct coro *to)
 {
-    bool leaving = w->current != &w->root;
-    struct coro *g;
-
-    if (leaving)
-        note_leaving(w, w->current);
-    g = coop__rt.policy.pick(w);
-    if (leaving && g)
-        coop__trace_note(w, TRACE_RUN, g->id, 0, 0);
-    return g;
+    if (!coop__tracing())
+        return;
+    note_leaving(w, w->current);
+    if (to)
+        coop__trace_note(w, TRACE_RUN, to->id, 0, 0);
 }
 
 /* ---- on and off ---- */
@@ -180,13 +175,13 @@ static void switch_on(void)
     atomic_store(&coop__rt.tracing, true);
     for (struct worker *w = coop__rt.all_workers; w; w = w->all_next)
         coop__trace_worker(w);
-    atomic_store(&coop__rt.pick, pick_and_note);
+    atomic_fetch_add(&coop__rt.unusual, 1);
 }
 
 static void switch_off(void)
 {
     coop__lock(&coop__rt.lock);
-    atomic_store(&coop__rt.pick, coop__rt.policy.pick);
+    atomic_fetch_sub(&coop__rt.unusual, 1);
     atomic_store(&coop__rt.tracing, false);
     for (struct worker *w = coop__rt.all_workers; w; w = w->all_next)
         __atomic_store_n(&w->traced, false, __ATOMIC_RELAXED);
@@ -243,12 +238,27 @@ int coop_trace_stop(int fd)
     return r;
 }
 
+int coop__trace_into(const char *path)
+{
+    int r;
+
+    trace.fd = -1;
+    if (!path)
+        return 0;
+    r = sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (r < 0)
+        return r;
+    trace.fd = r;
+    return coop_trace_start();
+}
+
 void coop__trace_end(void)
 {
-    if (trace.state == ON) {
-        switch_off();
-        trace.state = OFF;
-    }
+    if (trace.state == ON)
+        coop_trace_stop(trace.fd);
+    if (trace.fd >= 0)
+        sys_close(trace.fd);
+    trace.fd = -1;
     for (int i = 1; i < trace.rings_count; i++) {
         munmap(trace.rings[i].notes, TRACE_NOTES * sizeof(struct note));
         trace.rings[i] = (struct trace_ring){0};

@@ -6,9 +6,8 @@
 /*
  * trace.h - what happened, thread by thread (private half of coop/debug.h)
  *
- * Off, it costs nothing where it counts: the picking policy is exchanged (runtime.pick), and
- * coop__ready() looks at a byte that shares its test with one that was there before.  The rest
- * are slow paths, with a branch each.
+ * Off, it costs nothing where it counts: the scheduler and coop__ready() test something else
+ * there anyway (trace.c).  The rest are slow paths, with a branch each.
  */
 
 enum trace_kind {
@@ -24,13 +23,15 @@ enum trace_kind {
     TRACE_RETURN,  /* and wants one back                           */
     TRACE_TIMER,   /* one has fired; arg: its time                 */
     TRACE_POLL,    /* arg: events; more: when it began             */
-    TRACE_TRIM,    /* stacks have given their memory back          */
+    TRACE_TRIM,    /* a stack has given its memory back; arg: bytes */
 };
 
 /* Notes it in the thread's own ring.  'w' may be NULL. */
 void coop__trace_note(struct worker *w, enum trace_kind kind, uint64_t id, uint64_t arg,
                       uint64_t more);
 void coop__trace_birth(const struct coro *g);
+/* w leaves its coroutine's stack for 'to'; NULL: for its own. */
+void coop__trace_switch(struct worker *w, const struct coro *to);
 
 static inline bool coop__tracing(void)
 {
@@ -46,7 +47,9 @@ static inline void coop__trace(struct worker *w, enum trace_kind kind, uint64_t 
 
 /* A new worker gets a ring if a trace runs.  Under the runtime's lock. */
 void coop__trace_worker(struct worker *w);
-/* At the end of the runtime: nobody writes any more. */
+/* Traces the whole run into this file (NULL: no trace): 0 or -errno. */
+int coop__trace_into(const char *path);
+/* At the end of the runtime: nobody notes anything any more. */
 void coop__trace_end(void);
 
 /* One note, as the exporter reads it. */

@@ -13,8 +13,8 @@
  */
 #include "rt/trace.h"
 
+#include "rt/dump.h"
 #include "rt/dump_symbol.h"
-#include "rt/dump_text.h"
 #include "rt/stack.h"
 
 #include <errno.h>
@@ -64,7 +64,7 @@ static struct who *who_is(struct picture *p, uint64_t id, bool add)
     return &p->who[at];
 }
 
-static void name_it(struct who *who, const char *name, uint64_t fn)
+static void name_it(struct who *who, const char *name, const void *fn)
 {
     struct symbol symbol;
 
@@ -72,25 +72,24 @@ static void name_it(struct who *who, const char *name, uint64_t fn)
         return;
     if (name[0])
         memcpy(who->label, name, strnlen(name, sizeof who->label - 1));
-    else if (coop__symbol(&symbol, (const void *)(uintptr_t)fn) && symbol.name[0])
+    else if (coop__symbol(&symbol, fn) && symbol.name[0])
         memcpy(who->label, symbol.name, strnlen(symbol.name, sizeof who->label - 1));
     for (char *c = who->label; *c; c++)
         if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\')
             *c = '?';
 }
 
-static int name_living(struct coro *g, void *arg)
+static int name_living(struct coro *at, void *arg)
 {
     struct picture *p = arg;
-    uint64_t fn = 0, id = g->id;
-    struct who *who = id ? who_is(p, id, false) : NULL;
+    struct who *who;
+    struct coro g;
     char name[24];
 
-    if (!who || g->state == CORO_FREE)
+    if (!coop__look_at(at, &g) || !g.id || !(who = who_is(p, g.id, false)))
         return 0;
-    coop__peek_string(name, sizeof name, g->name);
-    memcpy(&fn, &g->fn, sizeof g->fn);
-    name_it(who, name, fn);
+    coop__peek_string(name, sizeof name, g.name);
+    name_it(who, name, coop__function_of(&g));
     return 0;
 }
 
@@ -108,7 +107,8 @@ static int meet_all(struct picture *p, const struct trace_event *events, size_t 
         if (events[i].id)
             who_is(p, events[i].id, true);
         if (events[i].kind == TRACE_BIRTH || events[i].kind == TRACE_END)
-            name_it(who_is(p, events[i].id, true), events[i].name, events[i].arg);
+            name_it(who_is(p, events[i].id, true), events[i].name,
+                    (const void *)(uintptr_t)events[i].arg);
     }
     coop__stacks_each(name_living, p);
     return 0;
@@ -269,7 +269,7 @@ static void tell(struct picture *p, const struct trace_event *e)
     case TRACE_POLL:
         draw_on_thread(p, e->ring, "poll", (coop_nsec)e->more, e->time, "events", e->arg);
         break;
-    case TRACE_TRIM: draw_point(p, e, "trim", "stacks", e->arg); break;
+    case TRACE_TRIM: draw_point(p, e, "trim", "bytes", e->arg); break;
     case TRACE_NOTHING: break;
     }
 }

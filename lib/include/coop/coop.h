@@ -147,6 +147,11 @@ struct coop_options {
     /* Called with the report instead of writing it to stderr.  On a thread of the runtime that
      * looks after the others: it must not wait. */
     void (*on_hog)(const struct coop_hog *hog);
+    /* This signal (SIGQUIT, say) writes coop_dump() to stderr and kills nobody, even when all
+     * coroutines compute and none waits; 0: no such signal.  Not one of 'signals'. */
+    int dump_signal;
+    /* The whole run is traced (debug.h) into this file; NULL: no trace. */
+    const char *trace;
 };
 
 #define COOP_SIGNAL(signo) (UINT64_C(1) << ((signo)-1))

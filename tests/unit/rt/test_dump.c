@@ -1,0 +1,254 @@
+/* Seeing inside: what the dump tells, and from where it may be called. */
+#include "rt_test.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* What coop_dump() writes. */
+static const char *dump_text(void)
+{
+    static char text[256 * 1024];
+    int fd = memfd_create("dump", MFD_CLOEXEC);
+    ssize_t n;
+
+    CHECK(fd >= 0);
+    coop_dump(fd);
+    n = pread(fd, text, sizeof text - 1, 0);
+    CHECK(n > 0);
+    text[n] = '\0';
+    close(fd);
+    return text;
+}
+
+/* The two lines about one coroutine. */
+static const char *lines_of(const char *text, const char *name)
+{
+    static char lines[1024];
+    const char *at = strstr(text, name), *end;
+
+    CHECK(at);
+    end = strchr(strchr(at, '\n') + 1, '\n');
+    CHECK(end && (size_t)(end - at) < sizeof lines);
+    memcpy(lines, at, (size_t)(end - at));
+    lines[end - at] = '\0';
+    return lines;
+}
+
+static int parked_deep(void *arg)
+{
+    volatile char frame[5000];
+    int r;
+
+    for (size_t i = 0; i < sizeof frame; i++)
+        frame[i] = 1;
+    r = coop_recv(arg, NULL, coop_after(coop_now(), 60 * COOP_NSEC_PER_SEC));
+    return r == 0 && frame[4999] == 1 ? 0 : 1;
+}
+
+static void wait_for_close(__attribute__((unused)) struct coop_actor *a,
+                           __attribute__((unused)) struct coop_msg *m)
+{
+    coop_recv(a->arg, NULL, COOP_FOREVER);
+}
+
+CORO_TEST_ON_ONE(dump, tells_where_a_coroutine_comes_from_and_how_deep_its_stack_is)
+{
+    struct coop_attr attr = {.name = "deep", .flags = COOP_URGENT};
+    struct coop_chan *ch = coop_chan_new(0, 0);
+    struct coop_scope outer, inner;
+    struct coop_actor actor;
+    struct coop_msg msg = {0};
+    unsigned long used = 0, size = 0, deepest = 0;
+    const char *lines;
+
+    coop_actor_init(&actor, "boxes", wait_for_close, ch);
+    coop_post(&actor, &msg);
+    coop_scope_init(&outer, "sessions", 0);
+    coop_scope_init(&inner, "upload", 0);
+    CHECK(coop_go_with(&inner, &attr, parked_deep, ch) == 0);
+    settle();
+    lines = lines_of(dump_text(), "deep ");
+    CHECK(strstr(lines, "(urgent): waiting in recv on 0x"));
+    CHECK(strstr(lines, ", deadline in 59.") || strstr(lines, ", deadline in 60.0"));
+    CHECK(strstr(lines, "runs parked_deep, made in "));
+    CHECK(strstr(lines, "how_deep_its_stack") && strstr(lines, "test_rt_dump+0x"));
+    CHECK(strstr(lines, ", scope root/sessions/upload, "));
+    CHECK(sscanf(strstr(lines, "stack "), "stack %lu of %lu bytes, %lu at", &used, &size,
+                 &deepest) == 3);
+    CHECK(used > 5000 && used <= deepest && deepest < size);
+    lines = lines_of(dump_text(), "boxes ");
+    CHECK(strstr(lines, "(daemon): waiting in recv"));
+    CHECK(strstr(lines, "runs wait_for_close, an actor's handler, scope daemons, "));
+    coop_close(ch);
+    CHECK(coop_scope_wait(&inner) == 0 && coop_scope_wait(&outer) == 0);
+    settle();
+    coop_actor_done(&actor);
+    coop_chan_unref(ch);
+    return 0;
+}
+
+static struct coop_wg arriving;
+
+static int park(void *arg)
+{
+    coop_wg_done(&arriving);
+    coop_recv(arg, NULL, COOP_FOREVER);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(dump, thousands_are_told_in_groups)
+{
+    struct coop_attr attr = {.name = "crowd"};
+    struct coop_chan *ch = coop_chan_new(0, 0);
+    struct coop_scope scope;
+    const char *text;
+
+    coop_scope_init(&scope, "many", 0);
+    coop_wg_add(&arriving, 3700);
+    for (int i = 0; i < 3000; i++)
+        CHECK(coop_go(&scope, park, ch) == 0);
+    for (int i = 0; i < 700; i++)
+        CHECK(coop_go_with(&scope, &attr, park, ch) == 0);
+    coop_wg_wait(&arriving); /* woken by the last one, who waits before we run */
+    text = dump_text();
+    CHECK(strstr(text, "3701 coroutines on 1 processors"));
+    CHECK(strstr(text, "\n3000 coroutines -: waiting in recv for "));
+    CHECK(strstr(text, "\n700 coroutines crowd: waiting in recv for "));
+    CHECK(strstr(text, "\n1 coroutine dump: running"));
+    CHECK(strlen(text) < 2000);
+    coop_close(ch);
+    CHECK(coop_scope_wait(&scope) == 0);
+    coop_chan_unref(ch);
+    return 0;
+}
+
+static int look(const struct coop_coro_info *info, void *arg)
+{
+    int *seen = arg;
+
+    if (strcmp(info->name, "deep") == 0) {
+        CHECK(strcmp(info->scope, "root/each") == 0 && info->function && info->born_at);
+        CHECK(info->stack_used > 5000 && info->stack_deepest >= info->stack_used);
+        CHECK(info->urgent == 0 && info->daemon == 0 && info->pinned == 0);
+    } else {
+        CHECK(strcmp(info->state, "running") == 0 && info->pinned == 1);
+    }
+    return ++*seen == 2;
+}
+
+CORO_TEST_ON_ONE(dump, is_to_be_had_as_data_too)
+{
+    struct coop_attr attr = {.name = "deep"};
+    struct coop_chan *ch = coop_chan_new(0, 0);
+    struct coop_scope scope;
+    int seen = 0;
+
+    coop_scope_init(&scope, "each", 0);
+    CHECK(coop_go_with(&scope, &attr, parked_deep, ch) == 0);
+    settle();
+    CHECK(coop_pin() == 0);
+    coop_each_coro(look, &seen);
+    CHECK(seen == 2);
+    CHECK(coop_unpin() == 0);
+    coop_close(ch);
+    CHECK(coop_scope_wait(&scope) == 0);
+    coop_chan_unref(ch);
+    return 0;
+}
+
+Test(dump, without_a_runtime_there_is_nobody)
+{
+    cr_assert(strstr(dump_text(), "0 coroutines on 0 processors"));
+}
+
+/* ---- by signal ---- */
+
+static _Atomic(int) computing;
+
+static int compute(__attribute__((unused)) void *arg)
+{
+    computing++;
+    while (computing != 3)
+        ;
+    return 0;
+}
+
+/* Both processors compute and nobody waits: only a signal handler can still tell. */
+static void *signal_from_outside(void *arg)
+{
+    static char text[16384];
+    int *fds = arg;
+    size_t len = 0;
+    ssize_t n;
+
+    while (computing != 2)
+        ;
+    kill(getpid(), SIGQUIT);
+    while (!strstr(text, "compute") &&
+           (n = read(fds[0], text + len, sizeof text - 1 - len)) > 0)
+        len += (size_t)n;
+    CHECK(strstr(text, "coroutines on 2 processors (0 idle)"));
+    computing = 3;
+    return NULL;
+}
+
+static int compute_on_both(void *arg)
+{
+    struct coop_scope scope;
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, signal_from_outside, arg) == 0);
+    coop_scope_init(&scope, "busy", 0);
+    CHECK(coop_go(&scope, compute, NULL) == 0);
+    CHECK(coop_go(&scope, compute, NULL) == 0);
+    CHECK(coop_scope_wait(&scope) == 0);
+    pthread_join(thread, NULL);
+    return 0;
+}
+
+static void not_called(__attribute__((unused)) int signo) {}
+
+Test(dump, a_signal_tells_even_when_everybody_computes_and_kills_nobody, .timeout = 50)
+{
+    struct coop_options o = {.procs = 2, .dump_signal = SIGQUIT};
+    struct sigaction before = {.sa_handler = not_called}, after;
+    int fds[2], kept = dup(STDERR_FILENO);
+
+    cr_assert(sigaction(SIGQUIT, &before, NULL) == 0);
+    cr_assert(pipe2(fds, O_CLOEXEC) == 0 && dup2(fds[1], STDERR_FILENO) >= 0);
+    cr_expect(coop_main(&o, compute_on_both, fds) == 0);
+    dup2(kept, STDERR_FILENO);
+    cr_assert(sigaction(SIGQUIT, NULL, &after) == 0);
+    cr_assert(after.sa_handler == not_called);
+}
+
+static int raise_it(__attribute__((unused)) void *arg)
+{
+    int stderr_kept = dup(STDERR_FILENO);
+
+    close(STDERR_FILENO); /* the dump's write fails, and sets errno */
+    errno = EXDEV;
+    kill(getpid(), SIGUSR2);
+    CHECK(errno == EXDEV);
+    dup2(stderr_kept, STDERR_FILENO);
+    close(stderr_kept);
+    return 0;
+}
+
+Test(dump, a_signal_leaves_errno_alone)
+{
+    struct coop_options o = {.procs = 1, .dump_signal = SIGUSR2};
+
+    cr_assert(coop_main(&o, raise_it, NULL) == 0);
+}
+
+Test(dump, a_signal_that_there_is_not_is_refused)
+{
+    struct coop_options o = {.dump_signal = SIGKILL};
+
+    cr_assert_eq(coop_main(&o, raise_it, NULL), -EINVAL);
+}
