@@ -46,18 +46,31 @@ void __tsan_set_fiber_name(void *fiber, const char *name);
 
 struct worker *coop__switch(void **save_sp, void *to_sp, struct worker *w);
 void coop__first_step(void);
+void coop__switch_in(void);
 
 /* Called by coop__first_step: the life of a coroutine (coro.c). */
 _Noreturn void coop__born(struct worker *w, struct coro *g);
 
 enum { SWITCH_LIVING, SWITCH_DYING };
 
+/* The second half of coop__switch(): nothing is saved, for nobody comes back. */
+static inline __attribute__((always_inline)) void
+coop__switch_last(struct coro *from, void *to_sp, struct worker *w)
+{
+#if defined(__x86_64__)
+    (void)from;
+    __asm__ volatile("movq %0, %%rsp\n\tjmp coop__switch_in" : : "r"(to_sp), "a"(w) : "memory");
+    __builtin_unreachable();
+#else
+    coop__switch(&from->sp, to_sp, w);
+#endif
+}
+
 /* From 'from' (the caller's) to 'to'.  Returns, when somebody jumps back, the worker it is on
  * now. */
 static inline __attribute__((always_inline)) struct worker *
 coop__jump(struct worker *w, struct coro *from, struct coro *to, int how)
 {
-    (void)how;
 #if RT_ASAN
     __sanitizer_start_switch_fiber(how == SWITCH_DYING ? NULL : &from->fake_stack,
                                    to->stack_low, to->stack_size);
@@ -65,6 +78,8 @@ coop__jump(struct worker *w, struct coro *from, struct coro *to, int how)
 #if RT_TSAN
     __tsan_switch_to_fiber(to->tsan_fiber, 0);
 #endif
+    if (how == SWITCH_DYING)
+        coop__switch_last(from, to->sp, w);
     w = coop__switch(&from->sp, to->sp, w);
 #if RT_ASAN
     __sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
