@@ -269,7 +269,27 @@ void coop_cond_broadcast(struct coop_cond *c)
 
 enum { ONCE_FRESH, ONCE_RUNNING, ONCE_DONE };
 
-int coop_once(struct coop_once *o, int (*fn)(void *), void *arg)
+/* Under the lock, while another runs it; unlocks. What he returned, or why we did not wait. */
+static int await_once(struct coop_once *o, struct waiter *w, coop_nsec deadline, bool firmly)
+{
+    int r;
+
+    if (w->coro && o->runner == w->coro)
+        coop__misuse("coop_once waits for itself");
+    if (firmly) {
+        if (!w->coro)
+            coop__misuse("coop_once where nothing may wait");
+        coop__stand_firmly(&o->lock, &o->waiters, w, WAIT_FOR_ONCE);
+        return w->result;
+    }
+    if ((r = coop__may_stand(&o->lock, w->coro, deadline)) < 0)
+        return r;
+    r = coop__stand(&o->lock, &o->waiters, w, WAIT_FOR_ONCE, deadline);
+    return r < 0 ? r : w->result;
+}
+
+static int once(struct coop_once *o, int (*fn)(void *), void *arg, coop_nsec deadline,
+                bool firmly)
 {
     struct waiter w = {.coro = coop__waiter()};
     int r;
@@ -283,12 +303,8 @@ int coop_once(struct coop_once *o, int (*fn)(void *), void *arg)
         coop__unlock(&o->lock);
         return 0;
     }
-    if (o->state == ONCE_RUNNING) {
-        if (!w.coro || o->runner == w.coro)
-            coop__misuse("coop_once waits for itself");
-        coop__stand_firmly(&o->lock, &o->waiters, &w, WAIT_FOR_ONCE);
-        return w.result;
-    }
+    if (o->state == ONCE_RUNNING)
+        return await_once(o, &w, deadline, firmly);
     o->state = ONCE_RUNNING;
     o->runner = w.coro;
     coop__unlock(&o->lock);
@@ -298,4 +314,14 @@ int coop_once(struct coop_once *o, int (*fn)(void *), void *arg)
     __atomic_store_n(&o->state, r ? ONCE_FRESH : ONCE_DONE, __ATOMIC_RELEASE);
     coop__wake_all(&o->lock, &o->waiters, r);
     return r;
+}
+
+int coop_once(struct coop_once *o, int (*fn)(void *), void *arg)
+{
+    return once(o, fn, arg, COOP_FOREVER, true);
+}
+
+int coop_once_until(struct coop_once *o, int (*fn)(void *), void *arg, coop_nsec deadline)
+{
+    return once(o, fn, arg, deadline, false);
 }

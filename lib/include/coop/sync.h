@@ -111,6 +111,9 @@ struct coop_once {
 };
 /* -EINVAL without 'fn'. */
 int coop_once(struct coop_once *o, int (*fn)(void *), void *arg);
+/* The same, but who finds that another runs it waits no longer than that: -ETIMEDOUT, -EAGAIN,
+ * -ECANCELED. Who runs it himself runs it to its end. */
+int coop_once_until(struct coop_once *o, int (*fn)(void *), void *arg, coop_nsec deadline);
 
 /* ---- debug builds ---- */
 

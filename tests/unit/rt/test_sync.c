@@ -447,6 +447,29 @@ CORO_TEST_ON_ONE(once, a_failure_is_told_and_the_next_caller_tries_again)
     return 0;
 }
 
+static int wait_a_little(__attribute__((unused)) void *arg)
+{
+    CHECK(coop_once_until(&once, slow_start, NULL, COOP_NOW) == -EAGAIN);
+    CHECK(coop_once_until(&once, slow_start, NULL, in_ms(2)) == -ETIMEDOUT);
+    __atomic_store_n(&group_done, 1, __ATOMIC_RELEASE);
+    return coop_once_until(&once, slow_start, NULL, soon());
+}
+
+static int start_slowly(__attribute__((unused)) void *arg)
+{
+    once_runs++;
+    coop_go(NULL, wait_a_little, NULL);
+    await(&group_done, 1);
+    return 0;
+}
+
+CORO_TEST(once, who_waits_for_another_may_give_up)
+{
+    CHECK(coop_once_until(&once, start_slowly, NULL, COOP_NOW) == 0); /* runs it himself */
+    CHECK(coop_once_until(&once, slow_start, NULL, COOP_NOW) == 0 && once_runs == 1);
+    return 0;
+}
+
 static int once_again(__attribute__((unused)) void *arg)
 {
     return coop_once(&once, once_again, NULL);
