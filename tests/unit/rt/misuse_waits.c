@@ -2,6 +2,7 @@
 #include "misuse.h"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 
 /* ---- chan.h ---- */
 
@@ -224,6 +225,14 @@ static int children_outside(void)
     return 0;
 }
 
+/* A child that ends with its parent at the latest. */
+static _Noreturn void live(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;)
+        pause();
+}
+
 static int odd_children(__attribute__((unused)) void *arg)
 {
     struct coop_child child = {0}, again = {0};
@@ -236,10 +245,8 @@ static int odd_children(__attribute__((unused)) void *arg)
     coop_child_forget(&child);
     coop_child_spawn_begin();
     pid = fork();
-    if (pid == 0) {
-        pause();
-        _exit(0);
-    }
+    if (pid == 0)
+        live();
     CHECK(coop_child_watch(&child, pid, NULL, 0) == 0);
     CHECK(coop_child_watch(&again, pid, NULL, 0) == -EEXIST);
     coop_child_spawn_end();
@@ -277,15 +284,12 @@ static int wait_for_one_twice(__attribute__((unused)) void *arg)
 
     coop_child_spawn_begin();
     pid = fork();
-    if (pid == 0) {
-        alarm(10);
-        pause();
-    }
+    if (pid == 0)
+        live();
     CHECK(coop_child_watch(&child, pid, NULL, 0) == 0);
     coop_child_spawn_end();
     coop_go_with(NULL, &(struct coop_attr){.name = "first"}, await_child, &child);
     coop_yield();
-    kill(pid, SIGCONT); /* it lives: both must wait */
     return coop_child_wait(&child, COOP_FOREVER);
 }
 
