@@ -15,7 +15,7 @@ packages_of() {
         demo) echo "$build $demo" ;;
         lint) echo "$build $lint" ;;
         test) echo "$build libcriterion-dev procps" ;;
-        full) echo "$build $demo $lint $vm $aarch64 valgrind procps bubblewrap" ;;
+        full) echo "$build $demo $lint $vm $aarch64 valgrind gdb procps bubblewrap" ;;
         bench) echo "$build bubblewrap golang-go" ;;
         vm) echo "$build libcriterion-dev procps $vm" ;;
         *) die "there is no package group '$1'" "build, demo, test, bench and vm exist" ;;

@@ -462,3 +462,44 @@ void coop__stacks_end(void)
         free(c->free);
     stacks.slabs_count = 0;
 }
+
+/* ---- for debuggers ---- */
+
+/* What lib/gdb/coop-gdb.py reads: a build that ships has no debug information. */
+struct layout {
+    const void *slabs, *slabs_count, *wait_words;
+    uint32_t wait_words_count;
+    uint32_t slab_size, slab_low, slab_class, slab_used, class_size;
+    /* in the order of FIELDS there */
+    uint32_t id, name, state, reason, object, since, deadline, flags, sp, fn, born_at;
+    uint32_t stack_low, stack_size, size;
+};
+
+#define OF(field) .field = offsetof(struct coro, field)
+
+extern const struct layout coop__layout;
+__attribute__((used)) const struct layout coop__layout = {
+    .slabs = stacks.slabs,
+    .slabs_count = &stacks.slabs_count,
+    .wait_words = coop__wait_words,
+    .wait_words_count = WAIT_REASONS,
+    .slab_size = sizeof(struct slab),
+    .slab_low = offsetof(struct slab, low),
+    .slab_class = offsetof(struct slab, class),
+    .slab_used = offsetof(struct slab, used),
+    .class_size = offsetof(struct class, size),
+    OF(id),
+    OF(name),
+    OF(state),
+    OF(reason),
+    OF(object),
+    OF(since),
+    OF(deadline),
+    OF(flags),
+    OF(sp),
+    OF(fn),
+    OF(born_at),
+    OF(stack_low),
+    OF(stack_size),
+    .size = sizeof(struct coro),
+};
