@@ -259,8 +259,9 @@ int coop_child_watch(struct coop_child *c, pid_t pid, struct coop_actor *actor, 
         return -EINVAL;
     coop__lock(&children.lock);
     memset(&info, 0, sizeof info);
-    r = lookup(pid) ? -EEXIST
-                    : sys_waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
+    r = lookup(pid) ? -EEXIST : -EINTR;
+    while (r == -EINTR)
+        r = sys_waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
     if (r == 0) {
         *c = (struct coop_child){.pid = pid, .actor = actor, .state = CHILD_ALIVE};
         coop_msg_init(&c->msg, kind);

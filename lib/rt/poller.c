@@ -263,7 +263,9 @@ void coop__poll_kick(void)
 {
     uint64_t one = 1;
 
-    sys_write(coop__rt.kick_fd, &one, sizeof one);
+    /* The sleeper may have a processor in its hand: a kick that fails is given once more. */
+    if (sys_write(coop__rt.kick_fd, &one, sizeof one) < 0)
+        sys_write(coop__rt.kick_fd, &one, sizeof one);
 }
 
 /* ---- waiting ---- */

@@ -127,8 +127,8 @@ static void read_all(void)
     struct signalfd_siginfo info[16];
     ssize_t n;
 
-    while ((n = sys_read(signals.fd, info, sizeof info)) > 0) {
-        for (size_t i = 0; i < (size_t)n / sizeof info[0]; i++) {
+    while ((n = sys_read(signals.fd, info, sizeof info)) > 0 || n == -EINTR) {
+        for (ssize_t i = 0; i < n / (ssize_t)sizeof info[0]; i++) {
             struct coop_signal_info it = {.signo = (int)info[i].ssi_signo,
                                           .code = info[i].ssi_code,
                                           .pid = (pid_t)info[i].ssi_pid,
