@@ -35,7 +35,7 @@ void failing_memory_arm(unsigned nth);
 /* No failures any more. True when one has happened. */
 bool failing_memory_disarm(void);
 
-/* Between these nothing fails and nothing is counted: the test's own, or the fake kernel's. */
+/* Between these nothing fails, in this thread: the test's own, or the fake kernel's. */
 void failing_memory_spare_begin(void);
 void failing_memory_spare_end(void);
 

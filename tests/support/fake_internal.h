@@ -229,7 +229,7 @@ void fake_world_reset(void);
 #define FAKE_CALLS(Y)                                                                          \
     Y(clock_gettime) Y(getrandom) Y(openat) Y(close) Y(read) Y(write) Y(readv) Y(writev)       \
     Y(fcntl_int) Y(pipe2) Y(mkfifoat) Y(mkdirat) Y(unlinkat) Y(renameat) Y(fdatasync) Y(fsync) \
-    Y(pread) Y(fstat) Y(fstatat) Y(fchmod) Y(fchmodat) Y(fchown) Y(fcntl_lock)       \
+    Y(pread) Y(pwrite) Y(fstat) Y(fstatat) Y(fchmod) Y(fchmodat) Y(fchown) Y(fcntl_lock)       \
     Y(socketpair) Y(socket) Y(bind)                                                            \
     Y(listen) Y(getsockopt) Y(setsockopt) Y(accept4) Y(connect) Y(shutdown) Y(sendmsg)         \
     Y(recvmsg) Y(epoll_create1) Y(epoll_ctl) Y(epoll_pwait2) Y(eventfd) Y(signalfd) Y(waitid)  \

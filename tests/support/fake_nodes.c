@@ -292,6 +292,30 @@ int fake_sys_fsync(int fd)
     return fake_sys_fdatasync(fd);
 }
 
+/* Zeros fill what lies between, as outside. */
+ssize_t fake_sys_pwrite(int fd, const void *buf, size_t size, off_t at)
+{
+    struct file *file = fake_file(fd);
+    struct buf *bytes = file && file->node ? &file->node->bytes : NULL;
+    size_t end = (size_t)at + size;
+
+    if (!file)
+        return -EBADF;
+    if (file->kind != FILE_NODE)
+        return -ESPIPE;
+    if ((file->flags & O_ACCMODE) == O_RDONLY)
+        return -EBADF;
+    if (end > bytes->len && disk_used() + (end - bytes->len) > disk_limit)
+        return -ENOSPC;
+    while (bytes->len < end && buf_add_char(bytes, '\0') == 0)
+        continue;
+    if (bytes->error)
+        return bytes->error;
+    if (size)
+        memcpy(bytes->data + at, buf, size);
+    return (ssize_t)size;
+}
+
 int fake_sys_fstat(int fd, struct stat *ret_stat)
 {
     struct file *file = fake_file(fd);
