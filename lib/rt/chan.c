@@ -78,6 +78,7 @@ static inline int send_locked(struct coop_chan *ch, const void *value, struct co
     if (count == ch->capacity)
         return CHAN_WAIT;
     copy(place(ch, count), value, ch->size);
+    coop__chan_turn(ch);
     atomic_store_explicit(&ch->count, count + 1, memory_order_release);
     return 0;
 }
@@ -94,6 +95,7 @@ static inline int recv_locked(struct coop_chan *ch, void *ret_value, struct coro
             copy(place(ch, 0), w->value, ch->size);
         ch->first = ch->first + 1 == ch->capacity ? 0 : ch->first + 1;
         if (!w) {
+            coop__chan_turn(ch);
             atomic_store_explicit(&ch->count, count - 1, memory_order_release);
             return 1;
         }
@@ -124,24 +126,6 @@ int coop__recv_locked(struct coop_chan *ch, void *ret_value, struct coro **ret_w
     return recv_locked(ch, ret_value, ret_wake);
 }
 
-static bool somebody_in(struct coop_waitq *q)
-{
-    return __atomic_load_n(&q->head, __ATOMIC_ACQUIRE) != NULL;
-}
-
-bool coop__may_send(struct coop_chan *ch)
-{
-    return atomic_load_explicit(&ch->closed, memory_order_acquire) ||
-           atomic_load_explicit(&ch->count, memory_order_acquire) < ch->capacity ||
-           somebody_in(&ch->receivers);
-}
-
-bool coop__may_recv(struct coop_chan *ch)
-{
-    return atomic_load_explicit(&ch->count, memory_order_acquire) > 0 ||
-           somebody_in(&ch->senders) || atomic_load_explicit(&ch->closed, memory_order_acquire);
-}
-
 /* ---- waiting ---- */
 
 static COLD int wait_for_ever(enum wait_reason reason, coop_nsec deadline)
@@ -167,6 +151,7 @@ static int wait_in(struct coop_chan *ch, struct coop_waitq *q, struct coro *g, v
     int r;
 
     coop__wait_begin(g, true);
+    coop__chan_turn(ch);
     coop__waitq_push(q, &w);
     coop__unlock(&ch->lock);
     r = coop__wait(g, reason, ch, deadline);
@@ -269,6 +254,7 @@ int coop_close(struct coop_chan *ch)
         coop__unlock(&ch->lock);
         return -EPIPE;
     }
+    coop__chan_turn(ch);
     atomic_store(&ch->closed, true);
     while ((w = coop__waitq_claim(&ch->receivers))) {
         zero(w->value, ch->size);

@@ -15,6 +15,7 @@ struct coop_chan {
     _Atomic(size_t) count; /* values stored                     */
     size_t first;          /* where the oldest is               */
     _Atomic(bool) closed;
+    _Atomic(unsigned) turns; /* grows before anything makes it ready, either way: for select */
     struct coop_waitq senders, receivers;
     _Alignas(16) unsigned char values[];
 };
@@ -27,8 +28,32 @@ enum { CHAN_WAIT = -1000 }; /* not ready */
 int coop__send_locked(struct coop_chan *ch, const void *value, struct coro **ret_wake);
 int coop__recv_locked(struct coop_chan *ch, void *ret_value, struct coro **ret_wake);
 
+/* Somebody may find it ready from now on. Under the lock. */
+static inline void coop__chan_turn(struct coop_chan *ch)
+{
+    atomic_store_explicit(&ch->turns,
+                          atomic_load_explicit(&ch->turns, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
+static inline bool coop__chan_awaited(struct coop_waitq *q)
+{
+    return __atomic_load_n(&q->head, __ATOMIC_ACQUIRE) != NULL;
+}
+
 /* Without the lock: false = surely not ready at some moment during the call. */
-bool coop__may_send(struct coop_chan *ch);
-bool coop__may_recv(struct coop_chan *ch);
+static inline bool coop__may_send(struct coop_chan *ch)
+{
+    return atomic_load_explicit(&ch->closed, memory_order_acquire) ||
+           atomic_load_explicit(&ch->count, memory_order_acquire) < ch->capacity ||
+           coop__chan_awaited(&ch->receivers);
+}
+
+static inline bool coop__may_recv(struct coop_chan *ch)
+{
+    return atomic_load_explicit(&ch->count, memory_order_acquire) > 0 ||
+           coop__chan_awaited(&ch->senders) ||
+           atomic_load_explicit(&ch->closed, memory_order_acquire);
+}
 
 #endif

@@ -27,21 +27,12 @@ static _Atomic(int) inside;
 _Atomic(bool) coop__forked;
 
 /* A coroutine never comes here, so nobody keeps the address across a change of threads. */
-static __attribute__((noinline)) struct coro *thread_waiter(void)
+COLD struct coro *coop__thread_waiter(void)
 {
     if (atomic_load_explicit(&coop__forked, memory_order_relaxed))
         return NULL;
     stand_in.flags = CORO_THREAD;
     return &stand_in;
-}
-
-struct coro *coop__waiter(void)
-{
-    struct worker *w = coop__worker();
-
-    if (likely(w != NULL))
-        return w->current != &w->root ? w->current : NULL;
-    return thread_waiter();
 }
 
 /* Sleeps until the word changes from 'seen', or till the deadline. */

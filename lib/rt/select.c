@@ -15,7 +15,8 @@
  * ready already: nobody else is needed for that, so one lock at a time is enough.
  *
  * "default" (COOP_NOW) is taken only if all channels were seen not ready at one and the same
- * moment: after step 1 they are looked at once more under all locks.
+ * moment: either nothing has happened to any of them during step 1, or they are looked at once
+ * more under all locks.
  */
 #include "coop/select.h"
 
@@ -51,7 +52,7 @@ static int try_channel(struct coop_case *c, struct coro **ret_wake)
                                      : coop__send_locked(c->ch, c->value, ret_wake);
 }
 
-static int look_at_channel(struct coop_case *c)
+static inline int look_at_channel(struct coop_case *c)
 {
     struct coro *wake = NULL;
     int r;
@@ -160,8 +161,10 @@ static int stand_in_channels(struct selection *s, int start)
         struct coop_case *c = &s->cases[i];
 
         s->waiters[i] = (struct waiter){.coro = s->coro, .value = c->value, .index = i};
-        if (is_channel(c) && c->ch)
+        if (is_channel(c) && c->ch) {
+            coop__chan_turn(c->ch);
             coop__waitq_push(queue_of(s, i), &s->waiters[i]);
+        }
     }
     unlock_all(s);
     return -1;
@@ -201,23 +204,25 @@ static void stand_elsewhere(struct selection *s)
     }
 }
 
-/* Step 5. */
-static void leave_queues(struct selection *s)
+/* Step 5: all but the one by which we were woken ('won', or -1). */
+static void leave_queues(struct selection *s, int won)
 {
-    lock_all(s);
-    for (int i = 0; i < s->count; i++)
-        if (is_channel(&s->cases[i]) && s->cases[i].ch)
-            coop__waitq_remove(queue_of(s, i), &s->waiters[i]);
-    unlock_all(s);
     for (int i = 0; i < s->count; i++) {
-        if (s->cases[i].kind == COOP_CASE_FD)
+        struct coop_case *c = &s->cases[i];
+
+        if (is_channel(c) && c->ch && i != won) {
+            coop__lock(&c->ch->lock);
+            coop__waitq_remove(queue_of(s, i), &s->waiters[i]);
+            coop__unlock(&c->ch->lock);
+        } else if (c->kind == COOP_CASE_FD) {
             coop__desc_leave(s->descs[i], &s->waiters[i]);
-        else if (s->cases[i].kind == COOP_CASE_CHILD)
-            coop__child_dequeue(s->cases[i].child, &s->waiters[i]);
+        } else if (c->kind == COOP_CASE_CHILD) {
+            coop__child_dequeue(c->child, &s->waiters[i]);
+        }
     }
 }
 
-/* ---- the whole ---- */
+/* ---- looking and waiting ---- */
 
 static int look_at_all(struct selection *s, int start)
 {
@@ -254,6 +259,7 @@ static bool has_fds(const struct selection *s)
 static int park_and_tell(struct selection *s)
 {
     bool outside = has_fds(s);
+    struct waiter *w;
     int r;
 
     if (outside)
@@ -261,10 +267,9 @@ static int park_and_tell(struct selection *s)
     r = coop__wait(s->coro, WAIT_FOR_SELECT, s, s->deadline);
     if (outside)
         atomic_fetch_sub(&coop__rt.outside, 1);
-    leave_queues(s);
-    if (r == 0) {
-        struct waiter *w = s->coro->woken_by;
-
+    w = r == 0 ? s->coro->woken_by : NULL;
+    leave_queues(s, w ? w->index : -1);
+    if (w) {
         s->cases[w->index].result = w->result;
         return w->index;
     }
@@ -288,8 +293,56 @@ static int look_at_once(struct selection *s, int start)
     return i < 0 ? -EAGAIN : i;
 }
 
-static int select_slowly(struct coop_case *cases, int count, coop_nsec deadline, struct coro *g,
-                         int start)
+/* ---- only channels, and no need to wait ---- */
+
+/* The index of a case that was ready, -1: none was, or UNDECIDED at a case that is no channel. */
+enum { UNDECIDED = -2 };
+
+static inline int take_a_ready_one(struct coop_case *cases, int count, int start)
+{
+    for (int k = 0, i = start; k < count; k++, i = i + 1 == count ? 0 : i + 1) {
+        int r;
+
+        if (unlikely(!is_channel(&cases[i])))
+            return UNDECIDED;
+        r = look_at_channel(&cases[i]);
+        if (r == NOT_READY)
+            continue;
+        cases[i].result = r;
+        return i;
+    }
+    return -1;
+}
+
+static inline unsigned turns(const struct coop_case *c)
+{
+    return is_channel(c) && c->ch ? atomic_load_explicit(&c->ch->turns, memory_order_acquire)
+                                  : 0;
+}
+
+/* COOP_NOW.  A channel counts what may make it ready (chan.h).  When none has counted on between a
+ * look before and one after, then none was ready at the moment between the two, all at once.
+ * UNDECIDED: one has. */
+static int take_one_now(struct coop_case *cases, int count, int start)
+{
+    unsigned before[COOP_SELECT_MAX];
+    int i;
+
+    for (i = 0; i < count; i++)
+        before[i] = turns(&cases[i]);
+    i = take_a_ready_one(cases, count, start);
+    if (i != -1)
+        return i;
+    for (i = 0; i < count; i++)
+        if (before[i] != turns(&cases[i]))
+            return UNDECIDED;
+    return -EAGAIN;
+}
+
+/* ---- the whole ---- */
+
+static __attribute__((noinline)) int
+select_slowly(struct coop_case *cases, int count, coop_nsec deadline, struct coro *g, int start)
 {
     struct selection s;
     int i;
@@ -330,5 +383,9 @@ int coop_select(struct coop_case *cases, int count, coop_nsec deadline)
     if (deadline != COOP_NOW && g && (r = coop__may_wait(g)) < 0)
         return r;
     start = w && count ? (int)((uint64_t)coop__random(w) * (uint64_t)count >> 32) : 0;
+    r = deadline == COOP_NOW ? take_one_now(cases, count, start)
+                             : take_a_ready_one(cases, count, start);
+    if (r >= 0 || r == -EAGAIN)
+        return r;
     return select_slowly(cases, count, deadline, g, start);
 }

@@ -9,9 +9,19 @@
  * What semaphore, wait group, condition, once and read-write lock have in common (sync.c).
  */
 
+/* The stand-in of a foreign thread; NULL in a forked child.  (foreign.c) */
+struct coro *coop__thread_waiter(void);
+
 /* Who waits: the calling coroutine; in a foreign thread a stand-in that holds the thread.  NULL
- * where nothing may wait: on a worker's own stack, in a forked child.  (foreign.c) */
-struct coro *coop__waiter(void);
+ * where nothing may wait: on a worker's own stack, in a forked child. */
+static inline struct coro *coop__waiter(void)
+{
+    struct worker *w = coop__worker();
+
+    if (unlikely(!w))
+        return coop__thread_waiter();
+    return w->current != &w->root ? w->current : NULL;
+}
 
 /* May it wait at all?  With the lock held; unlocks if not. */
 int coop__may_stand(uint32_t *lock, struct coro *g, coop_nsec deadline);
