@@ -8,6 +8,7 @@
  */
 #include "rt/dump_symbol.h"
 
+#include "coop/debug.h"
 #include "rt/dump_text.h"
 
 #include <elf.h>
@@ -198,4 +199,16 @@ void coop__say_place(struct report *r, const void *code)
         coop__say(r, "%s+0x%lx (%s+0x%lx)", s.name, s.offset, s.file, s.file_offset);
     else
         coop__say(r, "%s+0x%lx", s.file, s.file_offset);
+}
+
+void coop_place(const void *code, char *ret_text, size_t size)
+{
+    struct report r = {.fd = -1}; /* a place is shorter than its buffer: nothing is written */
+
+    coop__say_place(&r, code);
+    if (size == 0)
+        return;
+    size = r.used < size ? r.used : size - 1;
+    memcpy(ret_text, r.text, size);
+    ret_text[size] = '\0';
 }

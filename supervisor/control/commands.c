@@ -21,10 +21,17 @@
 
 /* In the order of the verbs. */
 static ctl_command_fn *const commands[CTL_VERBS] = {
-    [CTL_STATUS] = ctl_list,       [CTL_START] = ctl_act,  [CTL_STOP] = ctl_act,
-    [CTL_RESTART] = ctl_act,       [CTL_RELOAD] = ctl_act, [CTL_KILL] = ctl_act,
-    [CTL_TREE] = ctl_tree,         [CTL_LOGS] = ctl_logs,  [CTL_DAEMON] = ctl_daemon,
+    [CTL_STATUS] = ctl_list,
+    [CTL_START] = ctl_act,
+    [CTL_STOP] = ctl_act,
+    [CTL_RESTART] = ctl_act,
+    [CTL_RELOAD] = ctl_act,
+    [CTL_KILL] = ctl_act,
+    [CTL_TREE] = ctl_tree,
+    [CTL_LOGS] = ctl_logs,
+    [CTL_DAEMON] = ctl_daemon,
     [CTL_SHUTDOWN] = ctl_shutdown,
+    [CTL_COROUTINES] = ctl_coroutines,
 };
 
 /* ---- errors that several commands need ---- */

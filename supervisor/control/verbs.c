@@ -45,6 +45,9 @@ const struct ctl_verb ctl_verbs[CTL_VERBS] = {
     {CTL_DAEMON,   "daemon",   "Daemon",   CTL_RIGHT_VIEW,    CTL_NAMES_NONE, false, false, false,
      0,                               "",
      "Tells of coopd itself: PID, version, descriptors, memory."},
+    {CTL_COROUTINES, "coroutines", "Coroutines", CTL_RIGHT_ADMIN, CTL_NAMES_NONE, false, false, false,
+     0,                               "",
+     "Shows what coopd's own coroutines do and wait for."},
 };
 
 const struct ctl_param_row ctl_params[] = {

@@ -39,6 +39,7 @@ enum ctl_verb_id {
     CTL_LOGS,
     CTL_SHUTDOWN,
     CTL_DAEMON,
+    CTL_COROUTINES,
     CTL_VERBS
 };
 

@@ -281,6 +281,20 @@ static void run_daemon(struct run *run)
     varlink_reply_done(&reply);
 }
 
+static void run_coroutines(struct run *run)
+{
+    struct varlink_reply reply;
+
+    if (ask(run, run->options->verb, NULL, false) < 0 ||
+        hear(run, &reply, answer_deadline(run)) < 0)
+        return;
+    if (run->options->json)
+        print_array(json_object_get(reply.parameters, "coroutines"));
+    else
+        show_coroutines(reply.parameters, stdout, run->screen);
+    varlink_reply_done(&reply);
+}
+
 static void run_shutdown(struct run *run)
 {
     struct varlink_reply reply;
@@ -322,10 +336,17 @@ enum ctl_exit run_verb(const struct ctl_options *options, const char *socket_pat
                        const struct screen *screen)
 {
     static void (*const runs[CTL_VERBS])(struct run *) = {
-        [CTL_STATUS] = run_status, [CTL_START] = run_act,  [CTL_STOP] = run_act,
-        [CTL_RESTART] = run_act,   [CTL_RELOAD] = run_act, [CTL_KILL] = run_act,
-        [CTL_TREE] = run_tree,     [CTL_LOGS] = run_logs,  [CTL_SHUTDOWN] = run_shutdown,
+        [CTL_STATUS] = run_status,
+        [CTL_START] = run_act,
+        [CTL_STOP] = run_act,
+        [CTL_RESTART] = run_act,
+        [CTL_RELOAD] = run_act,
+        [CTL_KILL] = run_act,
+        [CTL_TREE] = run_tree,
+        [CTL_LOGS] = run_logs,
+        [CTL_SHUTDOWN] = run_shutdown,
         [CTL_DAEMON] = run_daemon,
+        [CTL_COROUTINES] = run_coroutines,
     };
     struct run run = {.options = options, .screen = screen, .deadline = COOP_FOREVER};
     struct coop_err err;

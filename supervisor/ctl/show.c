@@ -349,3 +349,44 @@ void show_daemon(const json_t *daemon, FILE *out, const struct screen *screen)
             field(out, rows[i].title, rows[i].bytes && text[0] ? size : text);
     }
 }
+
+void show_coroutines(const json_t *reply, FILE *out, const struct screen *screen)
+{
+    static const struct table_column columns[] = {
+        {.title = "ID", .right = true},
+        {.title = "NAME"},
+        {.title = "STATE"},
+        {.title = "IN"},
+        {.title = "FOR", .right = true},
+        {.title = "STACK", .right = true, .drop = 3},
+        {.title = "DEEPEST", .right = true, .drop = 2},
+        {.title = "SCOPE", .drop = 1},
+        {.title = "RUNS"}};
+    enum { COLUMNS = COOP_COUNT(columns) };
+    json_int_t left_out = json_integer_value(json_object_get(reply, "left_out"));
+    struct table table;
+    json_t *g;
+    size_t i;
+
+    table_init(&table, columns, COLUMNS);
+    json_array_foreach(json_object_get(reply, "coroutines"), i, g)
+    {
+        char id[NUMBER_TEXT], wait[NUMBER_TEXT], used[NUMBER_TEXT], deepest[NUMBER_TEXT];
+        json_int_t age = json_integer_value(json_object_get(g, "waiting_s"));
+        bool waits = json_is_integer(json_object_get(g, "waiting_s"));
+
+        snprintf(wait, sizeof wait, "%llds", (long long)age);
+        number_text(g, "stack_used", used);
+        table_row(&table,
+                  (const char *[]){
+                      number_text(g, "id", id), show_text(g, "name"), show_text(g, "state"),
+                      show_text(g, "waiting_in")[0] ? show_text(g, "waiting_in") : NULL,
+                      waits ? wait : NULL, used[0] ? used : NULL,
+                      number_text(g, "stack_deepest", deepest), show_text(g, "scope"),
+                      show_text(g, "function")});
+    }
+    table_print(&table, out, screen);
+    table_done(&table);
+    if (left_out > 0)
+        fprintf(out, "and %lld more\n", (long long)left_out);
+}

@@ -58,6 +58,10 @@ struct coop_coro_info {
 };
 void coop_each_coro(int (*fn)(const struct coop_coro_info *info, void *arg), void *arg);
 
+/* Where in the program: "accept_all+0x1c (server+0x4a1c)", or what is known of it; "?" for NULL.
+ * Cut to 'size' bytes; reads the program's file. */
+void coop_place(const void *code, char *ret_text, size_t size);
+
 struct coop_stats {
     int procs, procs_idle;
     int workers, workers_idle, workers_blocked;
