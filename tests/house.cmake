@@ -1,5 +1,5 @@
 # Tests that read the tree instead of running it: the rules of the house.
-foreach(check layers banned words sizes width headers coverage)
+foreach(check layers banned words sizes width headers calls coverage)
   add_test(NAME house.${check}
            COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/house/check.sh ${check} ${CMAKE_SOURCE_DIR}
                    ${CMAKE_C_COMPILER})

@@ -1,0 +1,77 @@
+/*
+ * simulation.c - a year in a moment, and the same year again
+ *
+ * With coop_options.sim one processor runs everything, the order is drawn from a seed, and over
+ * a fake kernel the clock jumps to the next thing that happens.  Code under test does not
+ * notice.  A run that went wrong goes wrong again with the same seed.
+ *
+ *     simulation [SEED]
+ *
+ * The fake kernel is part of coop's own tests (tests/support/fake_kernel.h), not installed yet.
+ */
+#include <coop/coop.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/fake_kernel.h"
+
+#define HOUR (3600 * COOP_NSEC_PER_SEC)
+#define DAY  (24 * HOUR)
+
+static struct coop_mutex kitchen;
+static int cooked[3];
+
+/* Cooks whenever the kitchen is free, and then needs some rest. */
+static int cook(void *arg)
+{
+    int *dishes = arg;
+
+    while (coop_cancelled() == 0) {
+        if (coop_mutex_lock_until(&kitchen, COOP_FOREVER) < 0)
+            break;
+        coop_sleep_until(coop_after(coop_now(), HOUR));
+        ++*dishes;
+        coop_mutex_unlock(&kitchen);
+        coop_sleep_until(coop_after(coop_now(), (8 + (dishes - cooked)) * HOUR));
+    }
+    return 0;
+}
+
+static int year(__attribute__((unused)) void *arg)
+{
+    struct coop_scope cooks;
+
+    coop_scope_init(&cooks, "cooks", coop_after(coop_now(), 365 * DAY));
+    for (int i = 0; i < 3; i++)
+        coop_go(&cooks, cook, &cooked[i]);
+    coop_scope_wait(&cooks); /* -ETIMEDOUT: the year is over */
+    return 0;
+}
+
+static int simulate(uint64_t seed)
+{
+    struct coop_options options = {.sim = true, .seed = seed};
+    int r;
+
+    memset(cooked, 0, sizeof cooked);
+    fake_kernel_install(seed);
+    r = coop_main(&options, year, NULL);
+    fake_kernel_remove();
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 42;
+    int first[3], r = simulate(seed);
+
+    memcpy(first, cooked, sizeof first);
+    r = r == 0 ? simulate(seed) : r;
+    printf("seed %llu: the cooks made %d, %d and %d dishes in a year\n",
+           (unsigned long long)seed, cooked[0], cooked[1], cooked[2]);
+    printf("the same year again: %s\n",
+           memcmp(first, cooked, sizeof first) == 0 ? "the same dishes" : "OTHER DISHES");
+    return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
