@@ -6,15 +6,139 @@
  * it waits (runtime.outside): descriptors, signals, children.  Daemons and actors do not count
  * on either side: a program that waits for an actor that waits for nothing is as dead as one
  * without.
+ *
+ * The report says who waits for whom where that is known: who runs a once, who is left in a
+ * scope, and in debug builds who holds a lock (lockorder.c); then everybody, as the dump does.
  */
 #include "rt/coro.h"
+#include "rt/dump.h"
 #include "rt/poller.h"
 #include "rt/ready.h"
+#include "rt/stack.h"
 #include "rt/timer.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+/* ---- who waits for whom ---- */
+
+enum { TOLD_MOST = 50, CIRCLE_MOST = 64 };
+
+struct search {
+    const void *object;
+    const struct coro *found;
+};
+
+static int is_in_scope(struct coro *g, void *arg)
+{
+    struct search *s = arg;
+
+    if (g->state != CORO_FREE && g->scope == s->object)
+        s->found = g;
+    return s->found != NULL;
+}
+
+#ifdef COOP_DEBUG
+static int holds(struct coro *g, void *arg)
+{
+    struct search *s = arg;
+
+    for (int i = 0; g->state != CORO_FREE && i < g->held_count; i++)
+        if (g->held[i].lock == s->object)
+            s->found = g;
+    return s->found != NULL;
+}
+
+static const struct coro *holder_of(const void *lock, const char **ret_why)
+{
+    struct search s = {.object = lock};
+
+    *ret_why = "held by";
+    coop__stacks_each(holds, &s);
+    return s.found;
+}
+#endif
+
+/* Without whom g cannot go on, and why; NULL: not known. */
+static const struct coro *waits_for(const struct coro *g, const char **ret_why)
+{
+    struct search s = {.object = g->object};
+    const char *at = s.object;
+
+    switch ((int)g->reason) {
+    case WAIT_FOR_SCOPE:
+        *ret_why = "where there is still";
+        coop__stacks_each(is_in_scope, &s);
+        return s.found;
+    case WAIT_FOR_ONCE: /* in its queue */
+        *ret_why = "which is run by";
+        at -= offsetof(struct coop_once, waiters);
+        return ((const struct coop_once *)(const void *)at)->runner;
+#ifdef COOP_DEBUG
+    case WAIT_FOR_MUTEX: return holder_of(at, ret_why);
+    case WAIT_FOR_RWLOCK_R:
+        return holder_of(at - offsetof(struct coop_rwlock, readers_waiting), ret_why);
+    case WAIT_FOR_RWLOCK_W:
+        return holder_of(at - offsetof(struct coop_rwlock, writers_waiting), ret_why);
+#endif
+    default: return NULL;
+    }
+}
+
+/* Told at the one with the smallest id. */
+static void say_circle(struct report *r, const struct coro *first)
+{
+    const struct coro *g = first;
+    const char *why;
+    int n = 0;
+
+    do {
+        g = waits_for(g, &why);
+    } while (g && g->state == CORO_WAITING && g != first && g->id > first->id &&
+             n++ < CIRCLE_MOST);
+    if (g != first)
+        return;
+    coop__say(r, "a circle: %lu", (unsigned long)first->id);
+    do {
+        g = waits_for(g, &why);
+        coop__say(r, " -> %lu", (unsigned long)g->id);
+    } while (g != first);
+    coop__say(r, "\n");
+}
+
+struct telling {
+    struct report out;
+    int left;
+};
+
+static int say_wait(struct coro *g, void *arg)
+{
+    struct telling *t = arg;
+    const struct coro *other;
+    const char *why = "";
+
+    if (g->state != CORO_WAITING || !(other = waits_for(g, &why)))
+        return 0;
+    coop__say_who(&t->out, g);
+    coop__say(&t->out, " waits in %s on %p, %s ", coop__wait_words[g->reason], g->object, why);
+    coop__say_who(&t->out, other);
+    coop__say(&t->out, "\n");
+    say_circle(&t->out, g);
+    return --t->left == 0;
+}
+
+static _Noreturn void report(void)
+{
+    struct telling t = {.out.fd = STDERR_FILENO, .left = TOLD_MOST};
+
+    coop__say(&t.out, "coop: all coroutines are asleep, and nothing can wake them\n");
+    coop__stacks_each(say_wait, &t);
+    coop__say_end(&t.out);
+    coop_dump(STDERR_FILENO);
+    abort();
+}
+
+/* ---- is it one? ---- */
 
 /* Every coroutine waits.  Is there anything that could ever wake one? */
 void coop__check_deadlock(coop_nsec first_timer)
@@ -37,9 +161,7 @@ void coop__check_deadlock(coop_nsec first_timer)
         return;
     if (coop__rt.on_deadlock)
         coop__rt.on_deadlock();
-    dprintf(STDERR_FILENO, "coop: all coroutines are asleep, and nothing can wake them\n");
-    coop_dump(STDERR_FILENO);
-    abort();
+    report();
 }
 
 /* The sleep of the one worker that waits for descriptors and times. It has the seat and no

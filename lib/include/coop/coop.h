@@ -129,8 +129,9 @@ struct coop_options {
     uint64_t seed;
     /* Foreign threads may wake coroutines: switches the deadlock report off. */
     bool foreign_wakes;
-    /* All coroutines wait and nothing can wake them: called instead of the default, which is
-     * to dump all of them to stderr and abort().  Must not return. */
+    /* All coroutines wait and nothing can wake them: called instead of the default, which is to
+     * tell on stderr who waits for whom (who holds a lock is known to debug builds only), to
+     * dump all of them, and to abort().  Must not return. */
     void (*on_deadlock)(void);
     /* Who runs next: an enum coop_policy; unknown ones are -EINVAL.  In simulation a seed comes
      * before it. */

@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What coop_dump() writes. */
@@ -251,4 +253,91 @@ Test(dump, a_signal_that_there_is_not_is_refused)
     struct coop_options o = {.dump_signal = SIGKILL};
 
     cr_assert_eq(coop_main(&o, raise_it, NULL), -EINVAL);
+}
+
+/* ---- the report of a deadlock ---- */
+
+static struct coop_once once_a, once_b;
+static struct coop_mutex mutex;
+
+static int need_a(__attribute__((unused)) void *arg)
+{
+    coop_yield();
+    return coop_once(&once_a, need_a, NULL);
+}
+
+static int need_b(__attribute__((unused)) void *arg)
+{
+    coop_yield();
+    return coop_once(&once_b, need_b, NULL);
+}
+
+static int begin_with_a(__attribute__((unused)) void *arg)
+{
+    return coop_once(&once_a, need_b, NULL);
+}
+
+static int begin_with_b(__attribute__((unused)) void *arg)
+{
+    coop_mutex_lock(&mutex);
+    return coop_once(&once_b, need_a, NULL);
+}
+
+static int want_the_mutex(__attribute__((unused)) void *arg)
+{
+    coop_mutex_lock(&mutex);
+    return 0;
+}
+
+static int deadlock(__attribute__((unused)) void *arg)
+{
+    struct coop_attr a = {.name = "first"}, b = {.name = "second"}, c = {.name = "third"},
+                     d = {.name = "background", .flags = COOP_DAEMON};
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "stuck", 0);
+    coop_go_with(NULL, &d, park, NULL);
+    coop_go_with(&scope, &a, begin_with_a, NULL);
+    coop_go_with(&scope, &b, begin_with_b, NULL);
+    coop_yield();
+    coop_go_with(&scope, &c, want_the_mutex, NULL);
+    return coop_scope_wait(&scope);
+}
+
+Test(dump, the_report_of_a_deadlock_names_who_waits_for_whom, .timeout = 50)
+{
+    struct coop_options o = {.procs = 1, .name = "stuck"};
+    struct rlimit none = {0};
+    static char text[16384];
+    int fds[2], status = 0;
+    size_t len = 0;
+    ssize_t n;
+    pid_t pid;
+
+    cr_assert(pipe2(fds, O_CLOEXEC) == 0);
+    coop_wg_add(&arriving, 1);
+    pid = fork();
+    if (pid == 0) {
+        setrlimit(RLIMIT_CORE, &none);
+        dup2(fds[1], STDERR_FILENO);
+        coop_main(&o, deadlock, NULL);
+        _exit(1);
+    }
+    close(fds[1]);
+    while ((n = read(fds[0], text + len, sizeof text - 1 - len)) > 0)
+        len += (size_t)n;
+    close(fds[0]);
+    cr_assert(waitpid(pid, &status, 0) == pid);
+    cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    cr_expect(
+        strncmp(text, "coop: all coroutines are asleep, and nothing can wake them\n", 59) == 0);
+    cr_expect(strstr(text, "coroutine 1 'stuck' waits in scope on 0x"), "%s", text);
+    cr_expect(strstr(text, "coroutine 3 'first' waits in once on 0x"));
+    cr_expect(strstr(text, ", which is run by coroutine 4 'second'\na circle: 3 -> 4 -> 3\n"));
+    cr_expect(!strstr(text, "a circle: 4"));
+    cr_expect(strstr(text, "coroutine 2 background (daemon): waiting in null-channel"));
+#ifdef COOP_DEBUG
+    cr_expect(strstr(text, "coroutine 5 'third' waits in mutex on 0x"));
+    cr_expect(strstr(text, ", held by coroutine 4 'second'\n"));
+#endif
 }
