@@ -123,9 +123,7 @@ static void start_worker(struct proc *p, bool spinning)
     coop__lock(&coop__rt.lock);
     if (!p)
         p = coop__idle_proc_get();
-    if (p && (w = coop__rt.idle_workers)) {
-        coop__rt.idle_workers = w->next;
-        atomic_fetch_sub(&coop__rt.idle_workers_count, 1);
+    if (p && (w = coop__idle_worker_get())) {
         w->spinning = spinning;
         w->handed = p;
         coop__unlock(&coop__rt.lock);
@@ -300,9 +298,7 @@ void coop__wake_everybody(void)
     coop__lock(&coop__rt.lock);
     atomic_store(&coop__rt.over, true);
     atomic_fetch_add(&coop__rt.unusual, 1);
-    while ((w = coop__rt.idle_workers)) {
-        coop__rt.idle_workers = w->next;
-        atomic_fetch_sub(&coop__rt.idle_workers_count, 1);
+    while ((w = coop__idle_worker_get())) {
         w->handed = NULL;
         __atomic_store_n(&w->wake, 1, __ATOMIC_SEQ_CST);
         coop__futex_wake(&w->wake);

@@ -348,14 +348,16 @@ static bool await_call(struct worker *w)
     bool surplus = coop__rt.idle_workers_count > IDLE_WORKERS_KEPT && w->id != 0;
     coop_nsec life = coop__idle_worker_life, end = surplus ? sys_now() + life : COOP_FOREVER;
     struct timespec delay = {life / COOP_NSEC_PER_SEC, life % COOP_NSEC_PER_SEC};
+    int retired;
 
     while (!__atomic_load_n(&w->wake, __ATOMIC_SEQ_CST)) {
         coop__futex_wait(&w->wake, 0, surplus ? &delay : NULL);
         if (!surplus || __atomic_load_n(&w->wake, __ATOMIC_SEQ_CST) || sys_now() < end)
             continue;
-        if (coop__worker_retire(w))
+        retired = coop__worker_retire(w);
+        if (retired > 0)
             return false;
-        surplus = false; /* somebody has called in this very moment */
+        surplus = retired < 0; /* else somebody has called in this very moment */
     }
     return true;
 }
@@ -375,9 +377,7 @@ bool coop__worker_sleep(struct worker *w)
         coop__proc_acquire(w, p);
         return true;
     }
-    w->next = coop__rt.idle_workers;
-    coop__rt.idle_workers = w;
-    atomic_fetch_add(&coop__rt.idle_workers_count, 1);
+    coop__idle_worker_put(w);
     coop__unlock(&coop__rt.lock);
     if (!await_call(w))
         return false;

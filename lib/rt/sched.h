@@ -183,7 +183,8 @@ struct worker {
     struct proc *left;   /* in an optimistic bracket     */
     uint32_t wake;       /* futex                        */
     struct worker *next; /* among the idle               */
-    struct worker *all_next;
+    struct worker *prev;
+    struct worker *all_next, *all_prev;
     void (*after)(struct worker *, struct coro *); /* once the old stack is left */
     struct coro *after_coro;
     struct coro_queue batch; /* made ready while polling without a processor */
@@ -197,7 +198,7 @@ struct worker {
     };
     bool spinning;
     bool blocked;        /* inside a bracket */
-    bool gone;           /* retired: to be joined */
+    bool idle;           /* in the list of idle ones, under the lock */
     struct coro *pinned; /* runs here and nowhere else, and nobody else does (pin.c) */
     struct coro *passed; /* picked, but not to be run by us now                      */
     bool spoiled;        /* the one that was pinned has ended: nobody runs here      */
@@ -236,6 +237,7 @@ struct runtime {
     struct proc *idle_procs;
     _Atomic(int) idle_procs_count, spinning;
     struct worker *idle_workers, *all_workers;
+    struct worker *retired; /* the last that did: the next one joins its thread */
     _Atomic(int) workers_count, idle_workers_count, blocked;
     int apart;                       /* workers that are pinned or spoiled */
     _Atomic(struct worker *) poller; /* the worker that sleeps in the poller, or is about to */
@@ -357,9 +359,12 @@ void coop__signal_stack_end(struct worker *w);
 bool coop__worker_new(struct proc *p, bool spinning);
 /* A thread of ours with all signals blocked: 0 or -errno. */
 int coop__thread_new(pthread_t *ret_thread, void *(*fn)(void *), void *arg);
-/* Takes an idle worker that nobody has called out of use: its thread may end. False: it was
- * called. */
-bool coop__worker_retire(struct worker *w);
+/* The idle ones, newest first; under the lock. */
+void coop__idle_worker_put(struct worker *w);
+struct worker *coop__idle_worker_get(void); /* or NULL */
+/* Takes an idle worker that nobody has called out of use: 1, its thread must end; 0, it was
+ * called; -EAGAIN, not now. */
+int coop__worker_retire(struct worker *w);
 /* The same for a spoiled one that is in no list; false: it may not end before the runtime. */
 bool coop__worker_discard(struct worker *w);
 /* How long a surplus worker stays idle before it retires; for tests, too. */

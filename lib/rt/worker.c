@@ -97,68 +97,118 @@ struct worker *coop__worker_alloc(void)
     w->current = &w->root;
     w->rng = (uint32_t)(coop__rt.sim ? coop__rt.seed : sys_random()) | 1;
     w->all_next = coop__rt.all_workers;
+    if (w->all_next)
+        w->all_next->all_prev = w;
     coop__rt.all_workers = w;
     if (coop__tracing())
         coop__trace_worker(w);
     return w;
 }
 
+static void forget(struct worker *w)
+{
+    if (w->all_prev)
+        w->all_prev->all_next = w->all_next;
+    else
+        coop__rt.all_workers = w->all_next;
+    if (w->all_next)
+        w->all_next->all_prev = w->all_prev;
+}
+
 static void worker_unalloc(struct worker *w)
 {
-    coop__rt.all_workers = w->all_next;
+    forget(w);
     atomic_fetch_sub(&coop__rt.workers_count, 1);
     free(w);
 }
 
-/* The threads of retired workers have ended, or are about to. Under the lock. */
-static void join_retired(void)
+/* ---- idle ones, under the lock ---- */
+
+void coop__idle_worker_put(struct worker *w)
 {
-    struct worker **at = &coop__rt.all_workers;
-
-    while (*at) {
-        struct worker *w = *at;
-
-        if (!w->gone) {
-            at = &w->all_next;
-            continue;
-        }
-        *at = w->all_next;
-        pthread_join(w->thread, NULL);
-        free(w);
-    }
+    w->prev = NULL;
+    w->next = coop__rt.idle_workers;
+    if (w->next)
+        w->next->prev = w;
+    coop__rt.idle_workers = w;
+    w->idle = true;
+    atomic_fetch_add(&coop__rt.idle_workers_count, 1);
 }
 
-bool coop__worker_retire(struct worker *w)
+static void idle_worker_remove(struct worker *w)
 {
-    struct worker **at;
+    if (w->prev)
+        w->prev->next = w->next;
+    else
+        coop__rt.idle_workers = w->next;
+    if (w->next)
+        w->next->prev = w->prev;
+    w->idle = false;
+    atomic_fetch_sub(&coop__rt.idle_workers_count, 1);
+}
 
-    coop__lock(&coop__rt.lock);
-    for (at = &coop__rt.idle_workers; *at && *at != w; at = &(*at)->next)
-        ;
-    if (*at) {
-        *at = w->next;
-        join_retired(); /* those before us; nobody joins himself */
-        w->gone = true;
-        atomic_fetch_sub(&coop__rt.idle_workers_count, 1);
-        atomic_fetch_sub(&coop__rt.workers_count, 1);
+struct worker *coop__idle_worker_get(void)
+{
+    struct worker *w = coop__rt.idle_workers;
+
+    if (w)
+        idle_worker_remove(w);
+    return w;
+}
+
+/* ---- retiring ---- */
+
+/* w's thread is about to end; the one that did so before it is for w to join. Under the lock. */
+static struct worker *retire(struct worker *w)
+{
+    struct worker *before = coop__rt.retired;
+
+    if (before)
+        forget(before);
+    coop__rt.retired = w;
+    atomic_fetch_sub(&coop__rt.workers_count, 1);
+    return before;
+}
+
+static void join(struct worker *w)
+{
+    if (!w)
+        return;
+    pthread_join(w->thread, NULL);
+    free(w);
+}
+
+int coop__worker_retire(struct worker *w)
+{
+    struct worker *before;
+
+    /* After a storm hundreds want to retire at once: no queue for the lock on that account. */
+    if (!coop__trylock(&coop__rt.lock))
+        return -EAGAIN;
+    if (!w->idle) {
+        coop__unlock(&coop__rt.lock);
+        return 0;
     }
+    idle_worker_remove(w);
+    before = retire(w);
     coop__unlock(&coop__rt.lock);
-    return w->gone;
+    join(before);
+    return 1;
 }
 
 bool coop__worker_discard(struct worker *w)
 {
+    struct worker *before = NULL;
     bool over;
 
     coop__lock(&coop__rt.lock);
     over = coop__rt.over;
     if (!over && w->id != 0) {
-        join_retired();
-        w->gone = true;
+        before = retire(w);
         coop__rt.apart--;
-        atomic_fetch_sub(&coop__rt.workers_count, 1);
     }
     coop__unlock(&coop__rt.lock);
+    join(before);
     return over || w->id != 0;
 }
 
