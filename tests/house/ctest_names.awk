@@ -1,5 +1,5 @@
 # ctest_names.awk - the names of tests that CMakeLists.txt files give, also those of a foreach
-#   awk -f ctest_names.awk CMakeLists.txt...      add_test(NAME x) and coop_plain_test(x)
+#   awk -f ctest_names.awk CMakeLists.txt...      add_test(NAME x) and coop_plain_test(x), coop_run(x)
 { sub(/#.*/, "") }
 # A list that a foreach may run over by its name; on one line.
 match($0, /^ *set\([a-z_]+ [a-z0-9_ ]+\)/) {
@@ -27,7 +27,7 @@ collecting {
     next
 }
 /endforeach/ { count = 0 }
-match($0, /(add_test\(NAME|coop_plain_test\() *[a-z0-9_.${}]+/) {
+match($0, /(add_test\(NAME|coop_plain_test\(|coop_run\() *[a-z0-9_.${}]+/) {
     name = substr($0, RSTART, RLENGTH)
     sub(/.*(NAME|\() */, "", name)
     if (name !~ /[$]/)

@@ -1,0 +1,49 @@
+# What the emulators of the presets aarch64 and valgrind cannot run: a named skip there (tests/known-skips).
+set(qemu_cannot
+  "stress.signals_all: qemu keeps two real-time signals for itself"
+  "unit.rt.hog: it tells who computes for long, and in an emulator all do"
+  "stress.shared_sem: in qemu /proc/self/stat does not tell when a process was born"
+  "sim.replay: it starts itself, for which the kernel would have to know qemu as the handler of ARM programs")
+set(valgrind_cannot
+  "stress.signals_all: valgrind keeps SIGTRAP and its like for itself"
+  "stress.shared_queue: valgrind keeps descriptors in reserve, so they do not run out in time"
+  "stress.shared_sem: valgrind 3.19 does not know pidfd_open"
+  "unit.rt.hog: it tells who computes for long, and in an emulator all do"
+  "unit.rt.policy: it counts turns against the clock"
+  "sim.replay: it starts itself, and /proc/self/exe is valgrind")
+
+# coop_cannot(TEST RET): the reason why this emulator cannot run the test, or nothing.
+function(coop_cannot test ret)
+  set(${ret} "" PARENT_SCOPE)
+  foreach(emulator qemu valgrind)
+    if(NOT CMAKE_CROSSCOMPILING_EMULATOR MATCHES "${emulator}")
+      continue()
+    endif()
+    foreach(row ${${emulator}_cannot})
+      if(row MATCHES "^${test}: (.*)$")
+        set(${ret} "${CMAKE_MATCH_1}" PARENT_SCOPE)
+      endif()
+    endforeach()
+  endforeach()
+endfunction()
+
+# coop_time_bound(TEST SECONDS): under an emulator everything may take five times as long, and tests
+# that read COOP_SLOWER make less of what is slow there.
+function(coop_time_bound test seconds)
+  if(CMAKE_CROSSCOMPILING_EMULATOR)
+    math(EXPR seconds "5 * ${seconds}")
+    set_property(TEST ${test} APPEND PROPERTY ENVIRONMENT COOP_SLOWER=5)
+  endif()
+  set_property(TEST ${test} PROPERTY TIMEOUT ${seconds})
+endfunction()
+
+# coop_run(TEST COMMAND...): add_test, or a skip with its reason.
+function(coop_run test)
+  coop_cannot(${test} why)
+  if(why)
+    add_test(NAME ${test} COMMAND sh -c "echo 'SKIP: emulated: ${why}'; exit 77")
+  else()
+    add_test(NAME ${test} COMMAND ${ARGN})
+  endif()
+  set_tests_properties(${test} PROPERTIES SKIP_RETURN_CODE 77)
+endfunction()
