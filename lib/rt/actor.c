@@ -20,6 +20,7 @@
  */
 #include "rt/coro.h"
 
+#include "rt/leaks.h"
 #include "rt/runq.h"
 #include "rt/stack.h"
 #include "rt/switch.h"
@@ -173,6 +174,7 @@ void coop_actor_init(struct coop_actor *a, const char *name, coop_handler *handl
     if (!handler)
         coop__misuse("an actor without a handler");
     *a = (struct coop_actor){.arg = arg, .name = name, .handler = handler, .inbox = AT_REST};
+    coop__leak_made(LEAK_ACTOR, a, __builtin_return_address(0));
 }
 
 void coop_actor_set_urgent(struct coop_actor *a)
@@ -195,6 +197,7 @@ void coop_actor_done(struct coop_actor *a)
     struct coro *g = coop__self();
     struct coop_msg *left = __atomic_exchange_n(&a->inbox, DONE, __ATOMIC_ACQ_REL);
 
+    coop__leak_gone(LEAK_ACTOR, a);
     if (left != AT_REST && left != DONE)
         drop_all(left);
     drop_all(a->batch);

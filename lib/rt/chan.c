@@ -22,6 +22,7 @@
  */
 #include "rt/chan.h"
 
+#include "rt/leaks.h"
 #include "rt/park.h"
 #include "rt/stand.h"
 
@@ -181,6 +182,7 @@ struct coop_chan *coop_chan_new(size_t size, size_t capacity)
     ch->refs = 1;
     ch->size = size;
     ch->capacity = capacity;
+    coop__leak_made(LEAK_CHANNEL, ch, __builtin_return_address(0));
     return ch;
 }
 
@@ -196,6 +198,7 @@ void coop_chan_unref(struct coop_chan *ch)
         return;
     if (ch->senders.head || ch->receivers.head)
         coop__misuse("a channel was freed while somebody waits on it");
+    coop__leak_gone(LEAK_CHANNEL, ch);
     free(ch);
 }
 

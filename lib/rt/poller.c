@@ -31,6 +31,8 @@
 #include "rt/poller.h"
 
 #include "base/sys.h"
+#include "rt/dump.h"
+#include "rt/leaks.h"
 #include "rt/park.h"
 #include "rt/reaper.h"
 #include "rt/trace.h"
@@ -96,6 +98,16 @@ static int enlist(struct desc *d)
     return r;
 }
 
+/* For the report of what was left: nobody knows the line, but the function. */
+static void note_descriptor(int fd)
+{
+    const struct coro *g = coop__self();
+
+    if (g)
+        coop__leak_made(LEAK_DESCRIPTOR, (const void *)((uintptr_t)fd + 1),
+                        coop__function_of(g));
+}
+
 int coop__desc_open(int fd, struct desc **ret_desc)
 {
     struct desc *d = coop__desc_at(fd);
@@ -105,8 +117,11 @@ int coop__desc_open(int fd, struct desc **ret_desc)
         return -EPERM;
     if (!d && !(d = find_or_make(fd)))
         return fd < 0 ? -EBADF : -ENOMEM;
-    if (!__atomic_load_n(&d->registered, __ATOMIC_ACQUIRE) && (r = enlist(d)) < 0)
-        return r;
+    if (!__atomic_load_n(&d->registered, __ATOMIC_ACQUIRE)) {
+        if ((r = enlist(d)) < 0)
+            return r;
+        note_descriptor(fd);
+    }
     *ret_desc = d;
     return 0;
 }

@@ -11,6 +11,7 @@
  */
 #include "coop/pool.h"
 
+#include "rt/leaks.h"
 #include "rt/sched.h"
 
 #include <stdlib.h>
@@ -174,7 +175,7 @@ static void check_put(struct room *room, const void *object)
 
 /* ---- the calls ---- */
 
-void *coop_pool_get(struct coop_pool *pool)
+static void *get(struct coop_pool *pool)
 {
     struct room *room = room_of(pool);
     void *objects[1 + HALF], *object = NULL;
@@ -196,6 +197,14 @@ void *coop_pool_get(struct coop_pool *pool)
     return object || !pool->make ? object : pool->make(pool->arg);
 }
 
+void *coop_pool_get(struct coop_pool *pool)
+{
+    void *object = get(pool);
+
+    coop__leak_made(LEAK_POOLED, object, __builtin_return_address(0));
+    return object;
+}
+
 void coop_pool_put(struct coop_pool *pool, void *object)
 {
     struct room *room;
@@ -205,6 +214,7 @@ void coop_pool_put(struct coop_pool *pool, void *object)
 
     if (!object)
         return;
+    coop__leak_gone(LEAK_POOLED, object);
     room = room_made(pool);
     if (!room) {
         drop(pool, object);

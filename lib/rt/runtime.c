@@ -9,6 +9,7 @@
 #include "rt/coro.h"
 #include "rt/dump.h"
 #include "rt/hog.h"
+#include "rt/leaks.h"
 #include "rt/overflow.h"
 #include "rt/park.h"
 #include "rt/pin.h"
@@ -201,6 +202,7 @@ static void end_everything(void)
     coop__monitor_end();
     coop__hog_end();
     coop__signals_end();
+    coop__leaks_end();
     coop__poller_end();
     procs_end();
     coop__stacks_end();
@@ -265,6 +267,7 @@ int coop_main(const struct coop_options *options, int (*fn)(void *), void *arg)
     atomic_store(&coop__rt.running, r == 0);
     if (r < 0)
         return r;
+    coop__leaks_start(o.leaks);
     r = coop__trace_into(o.trace);
     if (r == 0)
         r = coop__dump_signal_start(o.dump_signal);

@@ -25,6 +25,7 @@
 #include "rt/timer.h"
 
 #include "base/sys.h"
+#include "rt/leaks.h"
 #include "rt/poller.h"
 #include "rt/trace.h"
 
@@ -257,10 +258,11 @@ void coop_timer_init(struct coop_timer *t, struct coop_actor *actor, int kind)
     coop_msg_init(&t->msg, kind);
 }
 
-bool coop_timer_set_periodic(struct coop_timer *t, coop_nsec first, coop_nsec period)
+static bool set(struct coop_timer *t, coop_nsec first, coop_nsec period, const void *caller)
 {
     bool pending;
 
+    coop__leak_made(LEAK_TIMER, t, caller);
     coop__lock(&t->lock);
     pending = coop__timer_remove(&t->node);
     pending = coop_recall(&t->msg) || pending;
@@ -271,14 +273,19 @@ bool coop_timer_set_periodic(struct coop_timer *t, coop_nsec first, coop_nsec pe
     return pending;
 }
 
+bool coop_timer_set_periodic(struct coop_timer *t, coop_nsec first, coop_nsec period)
+{
+    return set(t, first, period, __builtin_return_address(0));
+}
+
 bool coop_timer_set(struct coop_timer *t, coop_nsec deadline)
 {
-    return coop_timer_set_periodic(t, deadline, 0);
+    return set(t, deadline, 0, __builtin_return_address(0));
 }
 
 bool coop_timer_stop(struct coop_timer *t)
 {
-    return coop_timer_set_periodic(t, COOP_FOREVER, 0);
+    return set(t, COOP_FOREVER, 0, NULL);
 }
 
 void coop_timer_done(struct coop_timer *t)
