@@ -169,19 +169,28 @@ static inline void runs(struct coro *g)
     atomic_store_explicit(&g->state, CORO_RUNNING, memory_order_relaxed);
 }
 
+static inline bool may_jump(const struct coro *g, const struct coro *from)
+{
+    return likely(atomic_load_explicit(&g->left, memory_order_acquire)) || g == from;
+}
+
 static inline struct coro *successor(struct worker *w, const struct coro *from)
 {
     struct coro *g = pick(w);
 
     if (unlikely(atomic_load_explicit(&coop__rt.unusual, memory_order_relaxed))) {
         g = coop__pin_sort(w, g);
+        if (g && !may_jump(g, from)) {
+            w->passed = g;
+            g = NULL;
+        }
         coop__trace_switch(w, g);
     }
     if (!g)
         return &w->root;
     /* Woken in this moment: another worker is about to leave its stack.  That one may want ours,
      * so wait for it on a stack that nobody wants. */
-    if (unlikely(!atomic_load_explicit(&g->left, memory_order_acquire)) && g != from) {
+    if (unlikely(!may_jump(g, from))) {
         w->passed = g;
         return &w->root;
     }
@@ -495,8 +504,8 @@ void coop__worker_loop(struct worker *w)
             coop__pin_call(w, g);
             continue;
         }
-        coop__trace(w, TRACE_RUN, g->id, 0);
         await_left(g);
+        coop__trace(w, TRACE_RUN, g->id, 0);
         coop__count_switch(w->proc);
         runs(g);
         w->current = g;
