@@ -146,9 +146,14 @@ static bool refuses_start(struct svc *svc, const struct svc_command *command)
 
 static void start(struct svc *svc, const struct svc_command *command)
 {
+    enum svc_state state = svc_place_state(svc->view.place);
+
     if (refuses_start(svc, command))
         return;
     add_waiter(svc, command, false);
+    if (state == ST_WAITING || state == ST_STARTING) /* no move will tell that it was heard */
+        log_info("service", "%s: asked to start, is %s already", svc_name(svc),
+                 svc_state_word(state));
     want_up(svc);
     svc_publish(svc);
     svc_settle(svc);
