@@ -76,7 +76,7 @@ struct coro *coop__coro_new(const struct coop_attr *attr, int (*fn)(void *), voi
     g->arg = arg;
     g->born_at = born_at;
     g->flags = attr ? attr->flags : 0;
-    g->priority = attr ? (int8_t)attr->priority : 0;
+    g->priority = (int8_t)(attr ? attr->priority : 0);
     g->scope = g->inner = NULL;
     g->scope_next = g->scope_prev = NULL;
     g->shield_on = 0;

@@ -31,8 +31,8 @@
  */
 #include "rt/lockorder.h"
 
+#include "coop/debug.h"
 #include "coop/sync.h"
-#include "rt/dump_symbol.h"
 #include "rt/stand.h"
 
 #ifdef COOP_DEBUG
@@ -68,17 +68,9 @@ static _Atomic(bool) told_full, told_many;
 
 static const char *place(char *text, const struct held_lock *at)
 {
-    struct symbol symbol;
-
     if (at->site)
         return at->site;
-    if (!coop__symbol(&symbol, at->caller))
-        snprintf(text, PLACE_MAX, "%p", at->caller);
-    else if (symbol.name[0])
-        snprintf(text, PLACE_MAX, "%s+0x%llx", symbol.name, (unsigned long long)symbol.offset);
-    else
-        snprintf(text, PLACE_MAX, "%s+0x%llx", symbol.file,
-                 (unsigned long long)symbol.file_offset);
+    coop_place(at->caller, text, PLACE_MAX);
     return text;
 }
 
