@@ -99,11 +99,9 @@ static void say_circle(struct report *r, const struct coro *first)
     if (g != first)
         return;
     coop__say(r, "a circle: %lu", (unsigned long)first->id);
-    do {
-        g = waits_for(g, &why);
+    for (g = waits_for(first, &why); g && g != first; g = waits_for(g, &why))
         coop__say(r, " -> %lu", (unsigned long)g->id);
-    } while (g != first);
-    coop__say(r, "\n");
+    coop__say(r, " -> %lu\n", (unsigned long)first->id);
 }
 
 struct telling {
