@@ -395,7 +395,7 @@ int coop_shared_sem_new(struct coop_shared_sem **ret_sem, int permits)
         r = sys_fcntl_int(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
     if (r == 0)
         r = open_handle(&sem, fd, wake);
-    if (r < 0) {
+    if (r != 0) {
         sys_close(fd);
         if (wake >= 0)
             sys_close(wake);
@@ -425,7 +425,7 @@ int coop_shared_sem_attach(struct coop_shared_sem **ret_sem, int memory_fd, int 
         r = -EINVAL;
     if (r == 0)
         r = open_handle(&sem, memory_fd, wake_fd);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (sem->memory->magic != MAGIC || sem->memory->permits < 1 ||
         sem->memory->permits > COOP_SHARED_SEM_MAX)
