@@ -248,6 +248,15 @@ static void watch_for_forks(void)
     pthread_atfork(NULL, NULL, in_forked_child);
 }
 
+/* A signal that is read from the signalfd never comes to the handler that dumps. */
+static bool is_sound(const struct coop_options *o)
+{
+    if (o->dump_signal == 0)
+        return true;
+    return o->dump_signal > 0 && o->dump_signal <= 64 &&
+           !(o->signals & COOP_SIGNAL(o->dump_signal));
+}
+
 int coop_main(const struct coop_options *options, int (*fn)(void *), void *arg)
 {
     struct coop_options o = options ? *options : (struct coop_options){0};
@@ -256,7 +265,7 @@ int coop_main(const struct coop_options *options, int (*fn)(void *), void *arg)
     struct worker *w;
     int r;
 
-    if (!fn)
+    if (!fn || !is_sound(&o))
         return -EINVAL;
     if (coop__forked)
         return -EPERM;

@@ -149,14 +149,16 @@ struct coop_options {
      * looks after the others: it must not wait. */
     void (*on_hog)(const struct coop_hog *hog);
     /* This signal (SIGQUIT, say) writes coop_dump() to stderr and kills nobody, even when all
-     * coroutines compute and none waits; 0: no such signal.  Not one of 'signals'. */
+     * coroutines compute and none waits; 0: no such signal.  -EINVAL with one that is in
+     * 'signals' or cannot be caught. */
     int dump_signal;
     /* At the end of coop_main() tells on stderr what was made during it and is still there, and
      * where it was made: channels, actors (coop_actor_done), pending timers, descriptors that were
      * waited on and not closed with coop_fd_close(), objects of pools that were not put back.
      * Costs a table entry for each; without it nothing. */
     bool leaks;
-    /* The whole run is traced (debug.h) into this file; NULL: no trace. */
+    /* The whole run is traced (debug.h) into this file; NULL: no trace.  coop_main() returns what
+     * open(2) says when it cannot be made. */
     const char *trace;
 };
 

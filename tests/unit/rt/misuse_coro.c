@@ -46,6 +46,14 @@ static int odd_options(void)
     CHECK(coop_main(&o, nothing, NULL) == -EINVAL);
     o = (struct coop_options){.sim = true, .chaos = 1};
     CHECK(coop_main(&o, nothing, NULL) == -EINVAL);
+    o = (struct coop_options){.trace = "/nonexistent/trace"};
+    CHECK(coop_main(&o, nothing, NULL) == -ENOENT);
+    o = (struct coop_options){.dump_signal = SIGQUIT, .signals = COOP_SIGNAL(SIGQUIT)};
+    CHECK(coop_main(&o, nothing, NULL) == -EINVAL);
+    for (int i = 0; i < 4; i++) {
+        o = (struct coop_options){.dump_signal = (int[]){-1, 65, SIGKILL, SIGSTOP}[i]};
+        CHECK(coop_main(&o, nothing, NULL) == -EINVAL);
+    }
     return coop_main(NULL, nothing, NULL); /* none of them is left behind */
 }
 
