@@ -9,7 +9,7 @@ packages_of() {
     local build="gcc libc6-dev cmake ninja-build pkg-config libcap-dev libseccomp-dev libinih-dev libjansson-dev"
     local demo="nginx redis-server curl" lint="libcriterion-dev clang clang-format clang-tidy"
     local vm="qemu-system-x86 cpio busybox-static"
-    local aarch64="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+    local aarch64="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user gdb-multiarch"
     case $1 in
         build) echo "$build" ;;
         demo) echo "$build $demo" ;;

@@ -1,20 +1,17 @@
 #!/bin/bash
-# look.sh SUBJECT SCRIPT - does the gdb script see running and parked coroutines, live and in a core?
+# look.sh SUBJECT SCRIPT [EMULATOR...] - does the gdb script see running and parked coroutines?
+# Live and in cores; a program for another processor live only, by its emulator's gdb stub.
 set -u
 subject=$1 script=$2
-command -v gdb >/dev/null || { echo "SKIP: gdb is not installed"; exit 77; }
-gdb --batch -ex 'python pass' >/dev/null 2>&1 || { echo "SKIP: gdb has no Python"; exit 77; }
+shift 2
+gdb=gdb
+[ $# = 0 ] || gdb=gdb-multiarch
+command -v $gdb >/dev/null || { echo "SKIP: $gdb is not installed"; exit 77; }
+$gdb --batch -ex 'python pass' >/dev/null 2>&1 || { echo "SKIP: $gdb has no Python"; exit 77; }
 dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT
 
-bare() { timeout 60 gdb -nx --batch -iex 'set auto-load off' -iex 'set debuginfod enabled off' "$@" 2>&1; }
+bare() { timeout 60 $gdb -nx --batch -iex 'set auto-load off' -iex 'set debuginfod enabled off' "$@" 2>&1; }
 
-live=$(bare -ex "source $script" -ex 'break look_here' -ex run -ex 'coop list' -ex 'coop bt all' \
-    -ex 'coop bt 99' -ex 'coop select 2' -ex 'up' -ex 'coop select none' -ex 'frame 0' \
-    -ex "gcore $dir/gcore" -ex continue --args "$subject" old)
-if grep -q 'ptrace: Operation not permitted\|Could not trace the inferior' <<<"$live"; then
-    echo "SKIP: this machine forbids ptrace"
-    exit 77
-fi
 bad=0
 # wants TEXT REGEX...: the lines that fit come in this order
 wants() {
@@ -42,6 +39,24 @@ frames=('coroutine 1 root' '#.* coop_scope_wait' '#.* root (' '#.* coop__first_s
     'coroutine 4 background' '#.* coop_sleep_until' '#.* sleeper' '#.* coop__first_step'
     'coroutine 5' '#0 .*look_here' '#.* runner' '#.* coop__first_step')
 
+if [ $# -gt 0 ]; then # the emulator waits in its socket for gdb
+    timeout 60 "$@" -g "$dir/stub" "$subject" &
+    trap 'kill $! 2>/dev/null; rm -rf "$dir"' EXIT
+    until [ -S "$dir/stub" ] || ! kill -0 $! 2>/dev/null; do read -rt 0.1 <> <(:); done
+    live=$(bare -ex "source $script" -ex "target remote $dir/stub" -ex 'break look_here' \
+        -ex continue -ex 'coop list' -ex 'coop bt all' -ex continue "$subject")
+    wants "$live" "${list[@]}" "${frames[@]}" 'exited normally'
+    [ "$bad" = 0 ] || printf '%s\n' "--- live:" "$live"
+    exit "$bad"
+fi
+
+live=$(bare -ex "source $script" -ex 'break look_here' -ex run -ex 'coop list' -ex 'coop bt all' \
+    -ex 'coop bt 99' -ex 'coop select 2' -ex 'up' -ex 'coop select none' -ex 'frame 0' \
+    -ex "gcore $dir/gcore" -ex continue --args "$subject" old)
+if grep -q 'ptrace: Operation not permitted\|Could not trace the inferior' <<<"$live"; then
+    echo "SKIP: this machine forbids ptrace"
+    exit 77
+fi
 wants "$live" 'Breakpoint 1, ' "${list[@]}" "${frames[@]}" 'there is no coroutine 99' \
     '#1 ' 'coroutine 2 first' '#2 ' '#0 .*look_here' 'Saved corefile' 'exited normally'
 [ "$bad" = 0 ] || printf '%s\n' "--- live:" "$live"
