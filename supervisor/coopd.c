@@ -47,8 +47,9 @@ static int supervise(const struct options *options, struct config *config)
     const struct coop_options runtime = {
         .name = "coopd",
         .signals = COOP_SIGNAL(SIGTERM) | COOP_SIGNAL(SIGINT) | COOP_SIGNAL(SIGHUP) |
-                   COOP_SIGNAL(SIGQUIT) | COOP_SIGNAL(SIGUSR1) | COOP_SIGNAL(SIGUSR2),
-        .foreign_wakes = true, /* signals and sockets may come after any silence */
+                   COOP_SIGNAL(SIGUSR1) | COOP_SIGNAL(SIGUSR2),
+        .dump_signal = SIGQUIT, /* heard even when all coroutines are stuck */
+        .foreign_wakes = true,  /* signals and sockets may come after any silence */
     };
     struct life life = {.options = options, .config = config};
     int r;

@@ -31,7 +31,6 @@
 #include "control/control.h"
 #include "coop/child.h"
 #include "coop/coro.h"
-#include "coop/debug.h"
 #include "coop/select.h"
 #include "coop/signal.h"
 #include "daemon_inside.h"
@@ -187,7 +186,7 @@ static int take_over(struct daemon *daemon, struct coop_err *err)
 
 static int listen_to_signals(struct daemon *daemon, struct coop_err *err)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
     for (size_t i = 0; i < COOP_COUNT(signals); i++) {
         int r = coop_signal_notify(daemon->asks, signals[i]);
@@ -251,7 +250,6 @@ static void serve(struct daemon *daemon)
             log_info("coopd", "SIGHUP: reading the configuration again");
             coop_go(NULL, reload_once, daemon);
             break;
-        case SIGQUIT: coop_dump(STDERR_FILENO); break;
         case SIGUSR1: control_reopen(daemon->control); break;
         case SIGTERM:
         case SIGINT:
@@ -311,8 +309,6 @@ static void wait_all(struct daemon *daemon, struct coop_chan *replies, size_t wa
                 log_warn("coopd", "%s: %s", reply.name, reply.text);
         } else if (ask == SIGTERM || ask == SIGINT || ask == ASK_SHUTDOWN) {
             hurry_all(daemon);
-        } else if (ask == SIGQUIT) {
-            coop_dump(STDERR_FILENO);
         }
     }
 }
