@@ -85,7 +85,11 @@ chmod 600 "$root/etc/shadow"
 add_libraries() { # every shared object that ldd names, at the same path
   ldd "$1" 2>/dev/null | awk '{for (i = 1; i <= NF; i++) if ($i ~ /^\//) print $i}' |
     while read -r library; do
-      [ -e "$root$library" ] && continue
+      [ "${library##*/}" != libc.so.6 ] || echo "${library%/*}/libgcc_s.so.1" # backtrace() loads it
+      echo "$library"
+    done |
+    while read -r library; do
+      [ ! -e "$root$library" ] && [ -e "$library" ] || continue
       mkdir -p "$root$(dirname "$library")"
       cp -L "$library" "$root$library"
     done || true
