@@ -32,6 +32,16 @@ static int fcntl_lock(int fd, int cmd, struct flock *lock)
     return fcntl(fd, cmd, lock);
 }
 
+/* posix_spawn(3) returns its error. */
+static int spawn(pid_t *ret_pid, const struct sys_spawn *what)
+{
+    int r = posix_spawnp(ret_pid, what->path, what->files, what->attr, what->argv,
+                         what->envp ? what->envp : environ);
+
+    errno = r;
+    return r ? -1 : 0;
+}
+
 /* ---- one function per row ---- */
 
 #define X(type, name, params, args)                                                            \

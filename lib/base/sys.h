@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -39,6 +40,14 @@
  *
  * Source    dinit's base_process_sys layer: every error path reachable without root.
  */
+
+/* What sys_spawn() hands to posix_spawn(3), which is the kernel's for a test. */
+struct sys_spawn {
+    const char *path; /* without a slash: looked up in PATH */
+    const posix_spawn_file_actions_t *files;
+    const posix_spawnattr_t *attr;
+    char *const *argv, *const *envp;
+};
 
 /* One row per call: result, name, parameters, arguments. Kept sorted by room. */
 #define SYS_CALLS(X)                                                                           \
@@ -123,6 +132,7 @@
     X(int, getrlimit, (__rlimit_resource_t what, struct rlimit * ret_limit),                   \
       (what, ret_limit))                                                                       \
     X(int, setrlimit, (__rlimit_resource_t what, const struct rlimit *limit), (what, limit))   \
+    X(int, spawn, (pid_t * ret_pid, const struct sys_spawn *what), (ret_pid, what))            \
     X(int, kill, (pid_t pid, int sig), (pid, sig))                                             \
     X(int, pidfd_open, (pid_t pid, unsigned flags), (pid, flags))                              \
     X(int, pidfd_send_signal, (int pidfd, int sig, siginfo_t *info, unsigned flags),           \

@@ -17,6 +17,9 @@
  * the one that is just being announced; the end of the bracket looks again.  Unknown otherwise:
  * an orphan, reaped and counted.
  *
+ * STOPS are looked for only in children for which somebody asked, one call each: they come as
+ * SIGCHLD, too, and coalesce with the deaths.
+ *
  * LOCKS
  *   One, for the table.  Reaping happens under it, so that coop_child_kill(), which takes it
  *   too, never signals a pid that has been given back.
@@ -24,6 +27,7 @@
 #include "coop/child.h"
 
 #include "base/sys.h"
+#include "coop/io.h"
 #include "rt/park.h"
 #include "rt/reaper.h"
 #include "rt/sched.h"
@@ -44,6 +48,7 @@ static struct {
     bool left_alone; /* an unknown one was seen meanwhile    */
     void (*on_orphan)(const struct coop_exit *, void *);
     void *on_orphan_arg;
+    struct coop_child *stoppable; /* those whose stops somebody wants to know */
     struct coop_child_stats stats;
 } children;
 
@@ -120,12 +125,35 @@ static bool reap_pid(pid_t pid, struct coop_exit *ret_exit)
     return true;
 }
 
+static void end_stops(struct coop_child *c)
+{
+    struct coop_child **at = &children.stoppable;
+
+    if (!c->stop_msg)
+        return;
+    while (*at != c)
+        at = &(*at)->stop_next;
+    *at = c->stop_next;
+    c->stop_msg = NULL;
+}
+
+static void close_pidfd(struct coop_child *c)
+{
+    if (!c->pidfd)
+        return;
+    coop_fd_close(c->pidfd - 1);
+    c->pidfd = 0;
+    children.stats.pidfds--;
+}
+
 static void deliver(struct coop_child *c, const struct coop_exit *exit)
 {
     struct waiter *w = c->waiter;
 
     c->exit = *exit;
     take_out(c);
+    end_stops(c);
+    close_pidfd(c);
     children.stats.reaped++;
     __atomic_store_n(&c->state, CHILD_ENDED, __ATOMIC_RELEASE);
     if (c->actor) {
@@ -214,9 +242,25 @@ static void look(pid_t named)
         ;
 }
 
+static void look_for_stops(void)
+{
+    for (struct coop_child *c = children.stoppable; c; c = c->stop_next) {
+        siginfo_t info = {0};
+
+        while (sys_waitid(P_PID, (id_t)c->pid, &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 &&
+               info.si_pid == c->pid) {
+            __atomic_store_n(&c->stopped, info.si_code == CLD_CONTINUED ? 0 : info.si_status,
+                             __ATOMIC_RELEASE);
+            coop_post(c->stop_actor, c->stop_msg);
+            info.si_pid = 0;
+        }
+    }
+}
+
 void coop__reap(int pid)
 {
     coop__lock(&children.lock);
+    look_for_stops();
     look(pid);
     coop__unlock(&children.lock);
 }
@@ -276,8 +320,11 @@ int coop_child_watch(struct coop_child *c, pid_t pid, struct coop_actor *actor, 
 void coop_child_forget(struct coop_child *c)
 {
     coop__lock(&children.lock);
-    if (c->state == CHILD_ALIVE && lookup(c->pid) == c)
+    if (c->state == CHILD_ALIVE && lookup(c->pid) == c) {
         take_out(c);
+        end_stops(c);
+        close_pidfd(c);
+    }
     c->state = CHILD_NONE;
     coop__unlock(&children.lock);
     if (c->actor)
@@ -347,6 +394,47 @@ int coop_child_kill(struct coop_child *c, int signo)
     r = c->state == CHILD_ALIVE ? sys_kill(c->pid, signo) : -ESRCH;
     coop__unlock(&children.lock);
     return r;
+}
+
+int coop_child_pidfd(struct coop_child *c)
+{
+    int r = -ESRCH;
+
+    coop__lock(&children.lock);
+    if (c->state == CHILD_ALIVE && c->pidfd)
+        r = c->pidfd - 1;
+    else if (c->state == CHILD_ALIVE && children.stats.pidfds == COOP_CHILD_PIDFDS)
+        r = -EMFILE;
+    else if (c->state == CHILD_ALIVE && (r = sys_pidfd_open(c->pid, 0)) >= 0) {
+        c->pidfd = r + 1;
+        children.stats.pidfds++;
+    }
+    coop__unlock(&children.lock);
+    return r;
+}
+
+int coop_child_on_stop(struct coop_child *c, struct coop_actor *actor, struct coop_msg *msg)
+{
+    int r = 0;
+
+    coop__lock(&children.lock);
+    end_stops(c);
+    if (c->state != CHILD_ALIVE) {
+        r = -ESRCH;
+    } else if (msg) {
+        c->stop_actor = actor;
+        c->stop_msg = msg;
+        c->stop_next = children.stoppable;
+        children.stoppable = c;
+        look_for_stops(); /* it may be stopped already */
+    }
+    coop__unlock(&children.lock);
+    return r;
+}
+
+int coop_child_stopped(const struct coop_child *c)
+{
+    return __atomic_load_n(&c->stopped, __ATOMIC_ACQUIRE);
 }
 
 void coop_child_on_orphan(void (*fn)(const struct coop_exit *, void *), void *arg)

@@ -172,6 +172,23 @@ static pid_t a_holder(void)
     return pid;
 }
 
+/* Waits till a process sleeps in the kernel; the third field of its stat says so. */
+static void await_sleep(pid_t pid)
+{
+    char path[32], text[256] = "", *at = text;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    while (!at || *at != 'S') {
+        FILE *f = fopen(path, "re");
+
+        HOLDS(f && fgets(text, sizeof text, f));
+        fclose(f);
+        at = strrchr(text, ')');
+        at = at ? at + 2 : at;
+        coop_yield();
+    }
+}
+
 static int result;
 
 static int wait_for_it(void *arg)
@@ -203,6 +220,7 @@ static void what_the_dead_held_goes_to_who_waits(void)
     waiter = child_begin();
     if (waiter == 0) /* without a runtime */
         _exit(coop_shared_sem_acquire(sem, in_seconds(20)) == COOP_SEM_INHERITED ? 5 : 1);
+    await_sleep(waiter);
     HOLDS(child_kill(holder) == 128 + SIGKILL);
     HOLDS(child_end(waiter) == 5);
     HOLDS(coop_shared_sem_acquire(sem, COOP_NOW) == COOP_SEM_INHERITED); /* it ended with it */
