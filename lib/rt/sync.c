@@ -225,6 +225,20 @@ int coop_wg_wait_until(struct coop_wg *wg, coop_nsec deadline)
 
 /* ---- condition ---- */
 
+#ifdef COOP_DEBUG
+/* With two of them a signal under the one is lost for who holds the other.  Under c->lock. */
+static void check_mutex(struct coop_cond *c, const struct coop_mutex *m)
+{
+    uint32_t which = (uint32_t)((uintptr_t)m >> 3);
+
+    if (c->waiters.head && c->mutex != which)
+        coop__misuse("a condition is waited for with two mutexes");
+    c->mutex = which;
+}
+#else
+#define check_mutex(c, m) (void)0
+#endif
+
 int coop_cond_wait(struct coop_cond *c, struct coop_mutex *m, coop_nsec deadline)
 {
     struct waiter w = {.coro = coop__waiter()};
@@ -234,6 +248,7 @@ int coop_cond_wait(struct coop_cond *c, struct coop_mutex *m, coop_nsec deadline
     coop__lock(&c->lock);
     if ((r = coop__may_stand(&c->lock, w.coro, deadline)) < 0)
         return r;
+    check_mutex(c, m);
     coop__wait_begin(w.coro, true);
     coop__waitq_push(&c->waiters, &w);
     coop__unlock(&c->lock);

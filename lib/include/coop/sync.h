@@ -27,19 +27,20 @@ extern "C" {
  *
  * Time      The _until forms take an absolute deadline; COOP_NOW is a try (-EAGAIN).
  * Errors    -ETIMEDOUT, -EAGAIN, -ECANCELED.  coop_mutex_lock() and coop_wg_wait() cannot fail:
- *           they wait although the caller is cancelled.  Misuse (unlock of what is not locked,
- *           a negative count) aborts with one line.
+ *           they wait although the caller is cancelled.
  * Threads   Any: coroutines wait without holding their worker, a foreign thread is held.  Who
  *           has locked unlocks.
  * Memory    The caller's; it must not go away while somebody waits on it or has not returned from
  *           waiting.  A mutex may be freed by who unlocked it last.
  * Misuse    Aborts: unlock of what is not locked; a negative count, or a release by one; once
  *           inside itself; waiting in a bracket or a forked child, where a deadline is given
- *           -EPERM.  [debug], too: taking again what one holds (readers too: a writer may
- *           stand between; a writer cannot become a reader); unlocking what another has locked;
- *           ending with a lock; adding to a wait group at zero while somebody is in a wait: the
- *           add must come before the wait, and a second round after all have left the first.
- *           Without debug: waits for itself, works, stays locked, may or may not be waited for.
+ *           -EPERM.
+ *           [debug], too: taking again what one holds (readers too: a writer may stand between; a
+ *           writer cannot become a reader), else it waits for itself; unlocking what another has
+ *           locked, else that works; ending with a lock, else it stays locked; waiting for one
+ *           condition with two mutexes, else a signal may be lost; adding to a wait group at zero
+ *           while somebody is in a wait (add before the wait, begin a second round when all have
+ *           left the first), else it may or may not be waited for.
  * Limits    Not recursive.
  * Source    Go's sync package: the mutex's two modes, the read-write lock's turns.
  *
@@ -71,7 +72,7 @@ void coop_rwlock_unlock(struct coop_rwlock *l);
 
 /* Wait and signal under a mutex. No spurious wake-ups. */
 struct coop_cond {
-    uint32_t lock, reserved;
+    uint32_t lock, mutex; /* debug builds: which one is waited with */
     struct coop_waitq waiters;
 };
 /* Unlocks, waits, and locks again, whatever it returns; where it does not wait (COOP_NOW, a

@@ -43,6 +43,26 @@ static int condition_without_mutex(void)
     return inside(wait_unlocked);
 }
 
+static int wait_with_mutex(void *arg)
+{
+    struct coop_mutex *with = arg ? arg : &(struct coop_mutex){0};
+
+    coop_mutex_lock(with);
+    return coop_cond_wait(&cond, with, COOP_FOREVER);
+}
+
+static int wait_with_both(__attribute__((unused)) void *arg)
+{
+    coop_go(NULL, wait_with_mutex, &mutex);
+    coop_yield();
+    return wait_with_mutex(NULL);
+}
+
+static int condition_with_two(void)
+{
+    return inside(wait_with_both);
+}
+
 static int poll_condition(__attribute__((unused)) void *arg)
 {
     coop_mutex_lock(&mutex);
@@ -249,6 +269,8 @@ static const struct misuse rows[] = {
            "coop: unlock of a read-write lock that nobody holds" NOBODY),
     ABORTS("waiting for a condition without the mutex", condition_without_mutex,
            "coop: unlock of a mutex that is not locked" MAIN),
+    ABORTS_IN_DEBUG("waiting for a condition with two mutexes", condition_with_two,
+                    "coop: a condition is waited for with two mutexes" MAIN),
     RETURNS("polling a condition", polled_condition),
     ABORTS("a lock that must be waited for in a bracket", lock_in_bracket,
            "coop: waiting inside a blocking bracket (coroutine 2 'blocked')"),
