@@ -27,12 +27,11 @@ static unsigned untold(struct desc *d, unsigned events)
     return seen ? seen | d->sticky : 0;
 }
 
-static int register_and_look(int fd, struct desc **ret_desc)
+static int register_and_look(int fd, unsigned events, struct desc **ret_desc)
 {
-    bool known = coop__desc_find(fd) != NULL;
-    int r = coop__desc_open(fd, ret_desc);
+    int r = coop__desc_open(fd, events, ret_desc);
 
-    if (r == 0 && !known)
+    if (r > 0)
         coop__poll(COOP_NOW, false); /* epoll tells the state at registration as a first edge */
     return r;
 }
@@ -40,7 +39,7 @@ static int register_and_look(int fd, struct desc **ret_desc)
 int coop__desc_look(int fd, unsigned events, struct desc **ret_desc)
 {
     struct desc *d;
-    int r = register_and_look(fd, &d);
+    int r = register_and_look(fd, events, &d);
 
     if (r < 0)
         return r;

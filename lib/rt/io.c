@@ -2,7 +2,8 @@
  * io.c - calls that try, and park instead of blocking (io.h)
  *
  * Each is the same loop: note the edges seen so far, try, and when the kernel says EAGAIN wait
- * for an edge after those.  EINTR is tried again.
+ * for an edge after those.  EINTR is tried again.  A read from a stream that the last one has
+ * emptied waits first and tries then (poller.c, "dry").
  */
 #include "coop/io.h"
 
@@ -21,12 +22,11 @@ static int wait_for(int fd, int dir, struct desc **d, uint32_t *turn, coop_nsec 
         return -EAGAIN;
     if (!coop__self()) /* a forked child shares its parent's epoll: it must not register */
         return -EPERM;
-    if (!*d) {
-        r = coop__desc_open(fd, d);
-        if (r == 0)
-            *turn = coop__desc_turn(*d, dir);
-        return r; /* it may have become ready before it was registered: try once more */
-    }
+    r = coop__desc_open(fd, dir == DIR_IN ? COOP_IN : COOP_OUT, d);
+    if (r > 0)
+        *turn = coop__desc_turn(*d, dir);
+    if (r != 0)
+        return r > 0 ? 0 : r; /* it may have become ready before: try once more */
     r = coop__desc_wait(*d, dir, *turn, deadline);
     *turn = coop__desc_turn(*d, dir);
     return r;
@@ -48,12 +48,41 @@ bool coop__io_retry(ssize_t *r, int fd, int dir, struct desc **d, uint32_t *turn
     return false;
 }
 
-ssize_t coop_read(int fd, void *ret_buf, size_t size, coop_nsec deadline)
+/* One try to read at 'turn'. */
+static ssize_t read_once(int fd, struct desc *d, uint32_t turn, void *ret_buf, size_t size)
 {
+    struct iovec part = {.iov_base = ret_buf, .iov_len = size};
+    struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t r;
 
-    PARKING(DIR_IN, sys_read(fd, ret_buf, size));
+    if (!d || size == 0 || !coop__desc_is_stream(d, false)) {
+        r = sys_read(fd, ret_buf, size);
+        if (d && r > 0 && (size_t)r < size)
+            coop__desc_is_stream(d, true); /* next time we know */
+        return r;
+    }
+    r = sys_recvmsg(fd, &msg, 0);
+    if (r > 0 && (size_t)r < size && !(msg.msg_flags & MSG_CTRUNC))
+        coop__desc_set_dry(d, turn);
     return r;
+}
+
+ssize_t coop_read(int fd, void *ret_buf, size_t size, coop_nsec deadline)
+{
+    struct desc *known = coop__desc_find(fd);
+    ssize_t r;
+    int w = 0;
+
+    if (known && deadline != COOP_NOW && size > 0) {
+        uint32_t turn = coop__desc_turn(known, DIR_IN);
+
+        if (coop__desc_is_dry(known, turn))
+            w = coop__desc_wait(known, DIR_IN, turn, deadline);
+    }
+    if (w < 0) /* what has come in the last moment wins all the same */
+        deadline = COOP_NOW;
+    PARKING(DIR_IN, read_once(fd, d, turn, ret_buf, size));
+    return w < 0 && r == -EAGAIN ? w : r;
 }
 
 ssize_t coop_write(int fd, const void *buf, size_t size, coop_nsec deadline)

@@ -7,8 +7,10 @@
  *   waiter   a coroutine that got EAGAIN and wants to try again
  *   watch    an actor that wants a message at each edge
  *
- * A descriptor joins at its first wait, for both directions at once, and stays until
- * coop_fd_close(): MOD or ADD and DEL per wait would cost as much as the read itself.
+ * A descriptor joins at its first wait, for reading, and for writing too at the first wait for
+ * that; it stays until coop_fd_close().  MOD or ADD and DEL per wait would cost as much as the
+ * read itself; an edge for each message that the peer has taken, of a socket that is always
+ * writable, nearly so.
  *
  * THE RACE
  *   reading                                an edge arrives
@@ -19,6 +21,13 @@
  *   An edge between 1 and 4 has moved the turn, one after 4 finds the waiter.  All waiters are
  *   woken, since one edge may stand for many connections or bytes; who finds nothing waits
  *   again.
+ *
+ * DRY
+ *   A read from a stream socket that returns less than asked for has emptied it, so the next one
+ *   need not ask: it waits for an edge after the turn of that read.  Whatever comes later is an
+ *   edge of its own.  What came before and is still to be read has no edge any more, so it must
+ *   be known: an end, an error, urgent bytes (a read stops before them): never dry again;
+ *   descriptors and credentials (a read stops after them, and recvmsg(2) says so).
  *
  * CLOSING
  *   Numbers are reused at once.  An event carries the generation that its number had when it was
@@ -79,23 +88,25 @@ static struct desc *find_or_make(int fd)
     return chunk ? &chunk[fd % CHUNK] : NULL;
 }
 
-static int enlist(struct desc *d)
+static int listen_for(struct desc *d, unsigned events)
 {
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
-    int r = 0;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET,
+                                .data.u64 = (uint64_t)d->generation << 32 | (uint32_t)d->fd};
+    int r;
 
-    coop__lock(&d->lock);
-    if (!d->registered) {
-        event.data.u64 = (uint64_t)d->generation << 32 | (uint32_t)d->fd;
-        r = sys_epoll_ctl(coop__rt.epoll_fd, EPOLL_CTL_ADD, d->fd, &event);
-        if (r == -EEXIST) /* a number that was closed behind our back and came again */
-            r = sys_epoll_ctl(coop__rt.epoll_fd, EPOLL_CTL_MOD, d->fd, &event);
-        __atomic_store_n(&d->registered, r == 0, __ATOMIC_RELEASE);
-        if (r == 0)
-            atomic_fetch_add(&coop__rt.fd_registered, 1);
-    }
-    coop__unlock(&d->lock);
-    return r;
+    if ((d->listens | events) & COOP_OUT)
+        event.events |= EPOLLOUT;
+    r = sys_epoll_ctl(coop__rt.epoll_fd, d->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, d->fd,
+                      &event);
+    if (r == -EEXIST) /* a number that was closed behind our back and came again */
+        r = sys_epoll_ctl(coop__rt.epoll_fd, EPOLL_CTL_MOD, d->fd, &event);
+    if (r < 0)
+        return r;
+    if (!d->registered)
+        atomic_fetch_add(&coop__rt.fd_registered, 1);
+    __atomic_store_n(&d->listens, d->listens | events, __ATOMIC_RELEASE);
+    __atomic_store_n(&d->registered, true, __ATOMIC_RELEASE);
+    return 1;
 }
 
 /* For the report of what was left: nobody knows the line, but the function. */
@@ -108,22 +119,34 @@ static void note_descriptor(int fd)
                         coop__function_of(g));
 }
 
-int coop__desc_open(int fd, struct desc **ret_desc)
+static bool listens(const struct desc *d, unsigned events)
+{
+    return !(events & ~__atomic_load_n(&d->listens, __ATOMIC_ACQUIRE));
+}
+
+int coop__desc_open(int fd, unsigned events, struct desc **ret_desc)
 {
     struct desc *d = coop__desc_at(fd);
-    int r;
+    bool known;
+    int r = 0;
 
     if (!coop__rt.running)
         return -EPERM;
     if (!d && !(d = find_or_make(fd)))
         return fd < 0 ? -EBADF : -ENOMEM;
-    if (!__atomic_load_n(&d->registered, __ATOMIC_ACQUIRE)) {
-        if ((r = enlist(d)) < 0)
-            return r;
-        note_descriptor(fd);
+    events |= COOP_IN;
+    known = __atomic_load_n(&d->registered, __ATOMIC_ACQUIRE);
+    if (!listens(d, events)) {
+        coop__lock(&d->lock);
+        if (!listens(d, events))
+            r = listen_for(d, events);
+        coop__unlock(&d->lock);
     }
-    *ret_desc = d;
-    return 0;
+    if (r > 0 && !known)
+        note_descriptor(fd);
+    if (r >= 0)
+        *ret_desc = d;
+    return r;
 }
 
 struct desc *coop__desc_find(int fd)
@@ -203,6 +226,8 @@ static void edge(uint64_t data, uint32_t events)
     coop__lock(&d->lock);
     if (d->registered && d->generation == (uint32_t)(data >> 32)) {
         d->sticky |= seen & (COOP_HUP | COOP_ERR);
+        if (d->sticky || (events & EPOLLPRI))
+            __atomic_store_n(&d->never_dry, true, __ATOMIC_RELAXED); /* before the turn */
         if (seen & COOP_IN) {
             __atomic_fetch_add(&d->turn[DIR_IN], 1, __ATOMIC_RELEASE);
             wake_waiters(&d->waiting[DIR_IN], (int)(seen & ~(uint32_t)COOP_OUT));
@@ -281,6 +306,34 @@ void coop__poll_kick(void)
     /* The sleeper may have a processor in its hand: a kick that fails is given once more. */
     if (sys_write(coop__rt.kick_fd, &one, sizeof one) < 0)
         sys_write(coop__rt.kick_fd, &one, sizeof one);
+}
+
+/* ---- dry ---- */
+
+void coop__desc_set_dry(struct desc *d, uint32_t turn)
+{
+    __atomic_store_n(&d->dry, turn + 1, __ATOMIC_RELAXED);
+}
+
+bool coop__desc_is_dry(const struct desc *d, uint32_t turn)
+{
+    return __atomic_load_n(&d->dry, __ATOMIC_RELAXED) == turn + 1 && turn + 1 != 0 &&
+           !__atomic_load_n(&d->never_dry, __ATOMIC_RELAXED);
+}
+
+bool coop__desc_is_stream(struct desc *d, bool ask)
+{
+    int is = __atomic_load_n(&d->stream, __ATOMIC_RELAXED), type = 0;
+    socklen_t size = sizeof type;
+
+    if (is == STREAM_UNKNOWN && ask) {
+        is =
+            sys_getsockopt(d->fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM
+                ? STREAM_YES
+                : STREAM_NO;
+        __atomic_store_n(&d->stream, is, __ATOMIC_RELAXED);
+    }
+    return is == STREAM_YES;
 }
 
 /* ---- waiting ---- */
@@ -362,6 +415,9 @@ void coop_fd_forget(int fd)
         sys_epoll_ctl(coop__rt.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
         atomic_fetch_sub(&coop__rt.fd_registered, 1);
         __atomic_store_n(&d->registered, false, __ATOMIC_RELEASE);
+        __atomic_store_n(&d->listens, 0, __ATOMIC_RELEASE);
+        __atomic_store_n(&d->stream, STREAM_UNKNOWN, __ATOMIC_RELAXED);
+        __atomic_store_n(&d->never_dry, false, __ATOMIC_RELAXED);
         d->generation++;
         d->sticky = 0;
         forget_watches(d);

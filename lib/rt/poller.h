@@ -28,6 +28,10 @@ struct desc {
     uint32_t generation; /* grows at each close: events of the past are told by it */
     bool registered;
     bool internal;     /* the runtime's own: no reason to expect events */
+    uint32_t listens;  /* COOP_IN, COOP_OUT: what epoll has been asked  */
+    int stream;        /* STREAM_*                                      */
+    uint32_t dry;      /* the turn of the read that emptied it, plus 1  */
+    bool never_dry;    /* what it says now may be the last we hear      */
     uint32_t sticky;   /* COOP_HUP and COOP_ERR, once seen              */
     uint32_t turn[2];  /* edges seen: in, out                           */
     uint32_t taken[2]; /* edges that coop_fd_wait() has reported        */
@@ -37,9 +41,11 @@ struct desc {
 };
 
 enum { DIR_IN, DIR_OUT };
+enum { STREAM_UNKNOWN, STREAM_YES, STREAM_NO };
 
-/* The memory of 'fd', registered with epoll. -errno: what epoll_ctl says. */
-int coop__desc_open(int fd, struct desc **ret_desc);
+/* The memory of 'fd', registered with epoll for 'events' (COOP_IN, COOP_OUT) at least.  1: since
+ * now, and epoll will tell the state as a first edge; 0: it was; -errno: what epoll_ctl says. */
+int coop__desc_open(int fd, unsigned events, struct desc **ret_desc);
 /* The same if it is registered already, else NULL. */
 struct desc *coop__desc_find(int fd);
 
@@ -51,6 +57,12 @@ void coop__desc_tell(struct desc *d, uint32_t seen);
 
 /* The edges so far: read before trying a call that may say EAGAIN. */
 uint32_t coop__desc_turn(struct desc *d, int dir);
+
+/* A read at 'turn' left nothing behind: till the next edge there is nothing to read. */
+void coop__desc_set_dry(struct desc *d, uint32_t turn);
+bool coop__desc_is_dry(const struct desc *d, uint32_t turn);
+/* Whether short reads tell that; 'ask' the kernel if that is not known yet. */
+bool coop__desc_is_stream(struct desc *d, bool ask);
 
 /* Waits for an edge after 'turn'. 0: try again; -EBADF, -ETIMEDOUT, -ECANCELED. */
 int coop__desc_wait(struct desc *d, int dir, uint32_t turn, coop_nsec deadline);

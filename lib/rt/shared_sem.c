@@ -279,7 +279,7 @@ static int wait_as_coroutine(struct coop_shared_sem *sem, coop_nsec deadline)
         r = sem->events_fd = new_events(sem);
     coop__unlock(&sem->lock);
     if (r >= 0)
-        r = coop__desc_open(sem->events_fd, &d);
+        r = coop__desc_open(sem->events_fd, COOP_IN, &d);
     while (r >= 0) {
         int taken;
 

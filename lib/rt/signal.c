@@ -263,8 +263,8 @@ static int open_locked(void)
     coop_actor_init(&signals.actor, "signals", handle, NULL);
     coop_actor_set_urgent(&signals.actor);
     coop_msg_init(&signals.stray_msg, MSG_STRAY);
-    r = coop__desc_open(signals.fd, &d);
-    if (r == 0) {
+    r = coop__desc_open(signals.fd, COOP_IN, &d);
+    if (r >= 0) {
         d->internal = true;
         r = coop_fdwatch_start(&signals.watch, signals.fd, COOP_IN, &signals.actor,
                                MSG_READABLE);

@@ -11,13 +11,12 @@
 int coop_fdwatch_start(struct coop_fdwatch *w, int fd, unsigned want, struct coop_actor *actor,
                        int kind)
 {
-    bool known = coop__desc_find(fd) != NULL;
     struct desc *d;
     int r;
 
     if (w->armed)
         return -EEXIST;
-    r = coop__desc_open(fd, &d);
+    r = coop__desc_open(fd, want & (COOP_IN | COOP_OUT), &d);
     if (r < 0)
         return r;
     *w = (struct coop_fdwatch){.actor = actor, .fd = fd, .want = want, .armed = 1};
@@ -27,7 +26,7 @@ int coop_fdwatch_start(struct coop_fdwatch *w, int fd, unsigned want, struct coo
     d->watches = w;
     if (!d->internal)
         atomic_fetch_add(&coop__rt.outside, 1);
-    if (known || d->turn[DIR_IN] || d->turn[DIR_OUT])
+    if (r == 0 || d->turn[DIR_IN] || d->turn[DIR_OUT])
         coop__desc_tell(d, want); /* the first edge may be long past: let it look */
     coop__unlock(&d->lock);
     return 0;
