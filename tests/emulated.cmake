@@ -3,11 +3,15 @@ set(qemu_cannot
   "stress.signals_all: qemu keeps two real-time signals for itself"
   "unit.rt.hog: it tells who computes for long, and in an emulator all do"
   "stress.shared_sem: in qemu /proc/self/stat does not tell when a process was born"
+  "stress.children: that is a qemu for each of 2 000 children"
+  "unit.rt.spawn: qemu makes a fork of a vfork, so the errno of a failed exec does not come back"
   "sim.replay: it starts itself, for which the kernel would have to know qemu as the handler of ARM programs")
 set(valgrind_cannot
   "stress.signals_all: valgrind keeps SIGTRAP and its like for itself"
   "stress.shared_queue: valgrind keeps descriptors in reserve, so they do not run out in time"
   "stress.shared_sem: valgrind 3.19 does not know pidfd_open"
+  "stress.children: valgrind 3.19 does not know pidfd_open"
+  "unit.rt.spawn: valgrind 3.19 does not know pidfd_open"
   "unit.rt.hog: it tells who computes for long, and in an emulator all do"
   "unit.rt.policy: it counts turns against the clock"
   "sim.replay: it starts itself, and /proc/self/exe is valgrind")

@@ -130,7 +130,11 @@ int main(int argc, char **argv)
 {
     struct coop_options options = {.procs = 1};
     struct crowd crowd = {.count = argc > 1 ? atoi(argv[1]) : 2000};
+    int r = 1;
 
     crowd.children = calloc((size_t)crowd.count, sizeof *crowd.children);
-    return crowd.children ? coop_main(&options, root, &crowd) : 1;
+    if (crowd.children)
+        r = coop_main(&options, root, &crowd);
+    free(crowd.children);
+    return r;
 }
