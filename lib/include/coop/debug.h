@@ -27,7 +27,7 @@ extern "C" {
  * Threads   Any, and signal handlers.  The dump is a snapshot: coroutines run on while it is
  *           taken, and one may be shown with the scope of its former life.
  * Misuse    Without a runtime there is nobody to show; a bad descriptor shows nobody.
- * Memory    coop_dump() writes with write(2) and allocates nothing; it needs 8 KiB of stack.
+ * Memory    coop_dump() writes with write(2) and allocates nothing; it needs 16 KiB of stack.
  * Limits    More than 200 coroutines are told in groups: one line for all that have the same
  *           name, function and birthplace and do the same; at most 48 groups.  About a
  *           microsecond for each coroutine, a millisecond for each group.
