@@ -306,6 +306,7 @@ static inline int take_a_ready_one(struct coop_case *cases, int count, int start
         if (unlikely(!is_channel(&cases[i])))
             return UNDECIDED;
         r = look_at_channel(&cases[i]);
+        RT_DELAY();
         if (r == NOT_READY)
             continue;
         cases[i].result = r;

@@ -4,10 +4,15 @@
  * Players send and receive tokens over four channels (two of them buffered) by select, in random
  * order of cases, some with deadlines that are about to pass.  At the end what was sent is
  * what was received plus what is still in the buffers: nothing lost, nothing doubled.
+ *
+ * And "default" is no guess: while a value moves from one channel to another so that one of them
+ * has one at every moment, a thread that looks at both always finds one.
  */
 #include "stress/stress.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 
 enum { CHANNELS = 4, PLAYERS = 12 };
 
@@ -86,12 +91,65 @@ static int torture(__attribute__((unused)) void *arg)
     return 0;
 }
 
+/* ---- default ---- */
+
+static struct coop_chan *from, *to;
+static _Atomic(int) looks, answers, misses; /* rounds begun, rounds looked at, nothing found */
+
+static void until(_Atomic(int) *count, int reached)
+{
+    for (int i = 0; *count < reached; i++)
+        if (i % 1000 == 999)
+            sched_yield();
+}
+
+static void *look_for_it(void *arg)
+{
+    for (int round = 1; round <= moves; round++) {
+        struct coop_case cases[] = {COOP_RECV(to, NULL), COOP_RECV(from, NULL)};
+
+        until(&looks, round);
+        misses += coop_select(cases, 2, COOP_NOW) < 0;
+        answers++;
+    }
+    return arg;
+}
+
+static int move_it(__attribute__((unused)) void *arg)
+{
+    pthread_t looker;
+    unsigned chance = 1;
+    int token = 1;
+
+    from = coop_chan_new(sizeof token, 1);
+    to = coop_chan_new(sizeof token, 1);
+    HOLDS(pthread_create(&looker, NULL, look_for_it, NULL) == 0);
+    for (int round = 1; round <= moves; round++) {
+        HOLDS(coop_send(from, &token, COOP_NOW) == 0);
+        looks++;
+        for (unsigned i = draw(&chance, 600); i > 0 && answers < round; i--)
+            ; /* till the other one is in the middle of it, sometimes */
+        HOLDS(coop_send(to, &token, COOP_NOW) == 0);
+        coop_recv(from, NULL, COOP_NOW);
+        until(&answers, round);
+        coop_recv(from, NULL, COOP_NOW);
+        coop_recv(to, NULL, COOP_NOW);
+    }
+    pthread_join(looker, NULL);
+    coop_chan_unref(from);
+    coop_chan_unref(to);
+    HOLDS(misses == 0);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct coop_options o = {.name = "select-torture", .procs = 3};
 
     moves = 2000 * times_more(argc, argv);
     HOLDS(coop_main(&o, torture, NULL) == 0);
+    moves = 60000;
+    HOLDS(coop_main(&o, move_it, NULL) == 0);
     HOLDS(sent > 0 && timeouts > 0);
     return 0;
 }
