@@ -2,9 +2,9 @@
  * foreign.c - threads that are not workers: how they wait, and how they start coroutines
  *
  * A foreign thread that must wait stands in the same queues as the coroutines, by a stand-in: a
- * struct coro of its own without a stack.  Its word (park.c) is armed, claimed and fired like
- * all, but never parked: instead of leaving a stack the thread sleeps on the word as a futex,
- * and who fires it wakes it.  Its timeout is the futex's: it claims itself when time is up.
+ * struct coro of its own without a stack.  Its word (park.c) is opened and claimed like all;
+ * instead of leaving a stack the thread sleeps on the word as a futex, till who fires it has
+ * written that, too, and wakes it.  Its timeout is the futex's: it claims itself when time is up.
  *
  * THE END
  *   What a foreign thread makes ready may run to the end of coop_main() before the thread has

@@ -8,7 +8,7 @@
  * looks for another one.
  *
  *      pinned worker                         another worker
- *        coroutine waits: commit
+ *        coroutine waits
  *        hands its processor off               ... picks the coroutine
  *        sleeps                                gives the processor it has: handed, wake
  *        wakes up, runs it                     sleeps among the idle
