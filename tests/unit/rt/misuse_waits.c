@@ -256,6 +256,33 @@ static int odd_children(__attribute__((unused)) void *arg)
     return 0;
 }
 
+static int odd_spawns(__attribute__((unused)) void *arg)
+{
+    static int fds[COOP_SPAWN_FDS_MAX + 1];
+    char path[] = "/nonexistent/program", *nothing[] = {NULL}, *program[] = {path, NULL};
+    struct coop_child child = {0};
+    struct coop_spawn what = {0};
+
+    CHECK(coop_child_spawn(&child, &what, NULL, 0) == -EINVAL);
+    what.argv = nothing;
+    CHECK(coop_child_spawn(&child, &what, NULL, 0) == -EINVAL);
+    what.argv = program;
+    CHECK(coop_child_spawn(&child, &what, NULL, 0) == -ENOENT);
+    what.fds = fds;
+    what.fd_count = COOP_SPAWN_FDS_MAX + 1;
+    CHECK(coop_child_spawn(&child, &what, NULL, 0) == -EINVAL);
+    what.fd_count = -1;
+    CHECK(coop_child_spawn(&child, &what, NULL, 0) == -EINVAL);
+    CHECK(coop_child_pidfd(&child) == -ESRCH && coop_child_stopped(&child) == 0);
+    CHECK(coop_child_on_stop(&child, &actor, &msg) == -ESRCH);
+    return 0;
+}
+
+static int wrong_spawns(void)
+{
+    return inside(odd_spawns);
+}
+
 static int wrong_children(void)
 {
     return inside(odd_children);
@@ -351,6 +378,7 @@ static const struct misuse rows[] = {
     RETURNS("waiting for a descriptor outside", read_outside),
     RETURNS("children outside", children_outside),
     RETURNS("children that are none, watched twice, ended", wrong_children),
+    RETURNS("programs that are none, descriptors beyond the limits", wrong_spawns),
     ABORTS("the end of a spawn bracket without its begin", spawn_end_only,
            "coop: coop_child_spawn_end without a begin (coroutine 1 'main')"),
     ABORTS("two wait for one child", two_wait_for_one,
