@@ -30,6 +30,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { WOKEN_AT_ONCE = 64 };
+
 #define VALUE_MAX  ((size_t)64 * 1024)
 #define VALUES_MAX ((size_t)1024 * 1024 * 1024)
 
@@ -246,9 +248,33 @@ int coop_recv(struct coop_chan *ch, void *ret_value, coop_nsec deadline)
     return r != CHAN_WAIT ? r : deadline == COOP_NOW ? -EAGAIN : -EPERM;
 }
 
-int coop_close(struct coop_chan *ch)
+/* Some of those who wait, claimed, in their order; NULL: nobody is left. */
+static struct waiter *claim_some(struct coop_chan *ch)
 {
     struct waiter *w, *woken = NULL, **end = &woken;
+    int count = 0;
+
+    while (count++ < WOKEN_AT_ONCE) {
+        if ((w = coop__waitq_claim(&ch->receivers))) {
+            zero(w->value, ch->size);
+            w->result = 0;
+        } else if ((w = coop__waitq_claim(&ch->senders))) {
+            w->result = -EPIPE;
+        } else {
+            break;
+        }
+        *end = w;
+        end = &w->next;
+    }
+    *end = NULL;
+    return woken;
+}
+
+/* A hundred thousand may wait: they are woken by the handful, while what was touched of each is
+ * in the cache, and the lock is not held for all.  The last of them may drop the channel. */
+int coop_close(struct coop_chan *ch)
+{
+    struct waiter *woken;
 
     if (!ch)
         return -EINVAL;
@@ -259,20 +285,14 @@ int coop_close(struct coop_chan *ch)
     }
     coop__chan_turn(ch);
     atomic_store(&ch->closed, true);
-    while ((w = coop__waitq_claim(&ch->receivers))) {
-        zero(w->value, ch->size);
-        w->result = 0;
-        *end = w;
-        end = &w->next;
+    coop_chan_ref(ch);
+    while ((woken = claim_some(ch))) {
+        coop__unlock(&ch->lock);
+        coop__wait_fire_all(woken);
+        coop__lock(&ch->lock);
     }
-    while ((w = coop__waitq_claim(&ch->senders))) {
-        w->result = -EPIPE;
-        *end = w;
-        end = &w->next;
-    }
-    *end = NULL;
     coop__unlock(&ch->lock);
-    coop__wait_fire_all(woken);
+    coop_chan_unref(ch);
     return 0;
 }
 
