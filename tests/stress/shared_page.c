@@ -81,7 +81,7 @@ static void the_writer_is_killed_in_the_middle(void)
         coop_go(&scope, read_often, &reader);
     HOLDS(coop_scope_wait(&scope) == 0);
     HOLDS(coop_page_alive(&reader) == 1);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 100; i++) {
         HOLDS(kill(pid, SIGSTOP) == 0);
         HOLDS(waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WSTOPPED) == 0);
         HOLDS(coop_page_read(&reader, v) == 1); /* at the first try: it stands still */
