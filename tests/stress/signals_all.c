@@ -29,8 +29,8 @@ static struct coop_signal_info next_one(void)
 
     do {
         if (coop_recv(all, &info, in_seconds(20)) != 1) {
-            fprintf(stderr, "after signal %d\n", last_sent);
-            HOLDS(!"a signal that was sent has not arrived");
+            fprintf(stderr, "a signal that was sent has not arrived, after %d\n", last_sent);
+            HOLDS(false);
         }
     } while (info.signo == SIGCHLD && info.code != SI_USER);
     return info;
