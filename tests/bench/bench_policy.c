@@ -5,7 +5,8 @@
  * runs next decides everything.  Below 1 the policy helps (all rows: lower is better).
  *
  *   nap_among_hogs    lateness of one that sleeps and answers, beside 32 that compute in pieces
- *   call_among_hogs   the same, called through a channel: the default runs it next anyway
+ *   call_among_hogs   one that is called through a channel: the default runs it next, here it has
+ *                     its turn, for it waits too shortly between calls to earn a bonus
  *   batch_behind      how long 4 of priority -10 need for their work beside 28 of priority 19
  *   equal_hogs        time of 32 equal ones that compute in pieces of 50 us
  *   equal_crumbs      the same in pieces of a microsecond: mostly switches
@@ -49,34 +50,35 @@ static void start_hogs(struct coop_scope *scope)
     coop_yield();
 }
 
-/* ---- answering soon: microseconds late, the mean of some ---- */
+/* ---- answering soon: microseconds late, the middle one of some ---- */
+
+static struct samples late;
 
 static double nap_among_hogs(void)
 {
     struct coop_scope scope;
-    double late = 0;
     int naps = 3 * sizes;
 
+    late.count = 0;
     start_hogs(&scope);
     for (int i = 0; i < 2 * naps; i++) { /* the first half earns the bonus */
         coop_nsec end = coop_after(coop_now(), 3 * COOP_NSEC_PER_MSEC);
 
         coop_sleep_until(end);
-        late += i < naps ? 0 : (double)(coop_now() - end);
+        if (i >= naps)
+            samples_add(&late, (double)(coop_now() - end) / 1e3);
     }
     stop = 1;
     coop_scope_wait(&scope);
-    return late / naps / 1e3;
+    return samples_median(&late);
 }
-
-static double call_late;
 
 static int answer(void *arg)
 {
     coop_nsec called;
 
     while (coop_recv(arg, &called, COOP_FOREVER) == 1)
-        call_late += (double)(coop_now() - called);
+        samples_add(&late, (double)(coop_now() - called) / 1e3);
     return 0;
 }
 
@@ -85,7 +87,7 @@ static double call_among_hogs(void)
     struct coop_chan *calls = coop_chan_new(sizeof(coop_nsec), 1);
     struct coop_scope scope, one;
 
-    call_late = 0;
+    late.count = 0;
     coop_scope_init(&one, "one", 0);
     coop_go(&one, answer, calls);
     start_hogs(&scope);
@@ -100,7 +102,7 @@ static double call_among_hogs(void)
     coop_scope_wait(&scope);
     coop_scope_wait(&one);
     coop_chan_unref(calls);
-    return call_late / CALLS / 1e3;
+    return samples_median(&late);
 }
 
 /* ---- a batch behind others: milliseconds ---- */
