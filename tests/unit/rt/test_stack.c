@@ -4,6 +4,7 @@
 #include "rt/stack.h"
 #include "rt/switch.h"
 #include "support/child.h"
+#include "unit/rt/registers.h"
 
 #include <signal.h>
 #include <string.h>
@@ -118,6 +119,78 @@ CORO_TEST(stack, frames_are_aligned_and_registers_survive_a_switch)
     coop_scope_init(&scope, "aligned", 0);
     for (int i = 0; i < 20; i++)
         coop_go(&scope, check_alignment, NULL);
+    CHECK(coop_scope_wait(&scope) == 0);
+    return 0;
+}
+
+static int keep_registers(void *seed)
+{
+    for (unsigned long i = 0; i < 100; i++)
+        CHECK(registers_lost(coop_yield, (uintptr_t)seed + i) == 0);
+    return 0;
+}
+
+CORO_TEST(stack, every_register_that_a_call_keeps_survives_a_switch)
+{
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "registers", 0);
+    for (uintptr_t i = 1; i <= 20; i++)
+        CHECK(coop_go(&scope, keep_registers, (void *)(i << 32)) == 0);
+    CHECK(coop_scope_wait(&scope) == 0);
+    return 0;
+}
+
+/* Rounding mode and the like: mxcsr and the x87 control word, or fpcr. */
+static unsigned long control_word(void)
+{
+    unsigned long word;
+#if defined(__x86_64__)
+    unsigned mxcsr;
+
+    __asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
+    word = mxcsr & 0xffc0; /* without the flags of what has happened */
+#else
+    __asm__ volatile("mrs %0, fpcr" : "=r"(word));
+#endif
+    return word;
+}
+
+static void set_control_word(unsigned long word)
+{
+#if defined(__x86_64__)
+    unsigned mxcsr = (unsigned)word;
+
+    __asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
+#else
+    __asm__ volatile("msr fpcr, %0" : : "r"(word));
+#endif
+}
+
+#if defined(__x86_64__)
+#define ROUND_UP 0x4000UL
+#else
+#define ROUND_UP 0x400000UL
+#endif
+
+static int see_rounding(void *usual)
+{
+    CHECK(control_word() == ((uintptr_t)usual | ROUND_UP));
+    return 0;
+}
+
+/* The header says so, and saving them would cost as much again as a switch. */
+CORO_TEST_ON_ONE(stack, the_floating_point_control_word_belongs_to_the_thread)
+{
+    unsigned long usual = control_word();
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "rounding", 0);
+    CHECK(coop_go(&scope, see_rounding, (void *)usual) == 0);
+    set_control_word(usual | ROUND_UP);
+    coop_yield();
+    CHECK(control_word() == (usual | ROUND_UP));
+    set_control_word(usual);
     CHECK(coop_scope_wait(&scope) == 0);
     return 0;
 }
