@@ -16,8 +16,13 @@
  * instead of 8.  For the same reason a coroutine is not born in a call, and dies by
  * coop__switch_in: what nobody returns from must not be remembered as a call.
  *
- * The floating-point control words are not saved (4 ns): a coroutine must not change rounding
- * modes across a wait.  The .cfi lines let gdb walk out of a parked coroutine once it is given
+ * The floating-point control words (mxcsr, the x87 one) are not saved (4 ns): they belong to the
+ * thread, and a coroutine must not change rounding modes across a wait.
+ *
+ * CET: a shadow stack would object to the jmp.  This object bears no .note.gnu.property, so the
+ * linker marks no program as fit for one, and the loader leaves it off.
+ *
+ * The .cfi lines let gdb walk out of a parked coroutine once it is given
  * the saved sp.
  */
         .text
