@@ -59,6 +59,7 @@ struct watched {
 struct coop_shared_sem {
     struct memory *memory;
     int memory_fd, wake_fd;
+    int permits; /* as they were when it was opened: what others can write is not trusted */
     uint32_t lock;
     pid_t pid; /* what follows is that process's; a fork starts anew */
     uint64_t self;
@@ -134,7 +135,7 @@ static void be_yourself(struct coop_shared_sem *sem)
 
 static bool holds_any(const struct coop_shared_sem *sem, uint64_t who)
 {
-    for (int i = 0; i < sem->memory->permits; i++)
+    for (int i = 0; i < sem->permits; i++)
         if (atomic_load(&sem->memory->holders[i]) == who)
             return true;
     return false;
@@ -208,7 +209,7 @@ static void watch_holders(struct coop_shared_sem *sem, int events)
     bool dead;
 
     coop__lock(&sem->lock);
-    for (int i = 0; i < sem->memory->permits; i++) {
+    for (int i = 0; i < sem->permits; i++) {
         uint64_t who = atomic_load(&sem->memory->holders[i]);
         struct watched *w = who && who != sem->self ? watch(sem, who, &dead) : NULL;
 
@@ -224,7 +225,7 @@ static int take_free(struct coop_shared_sem *sem)
 {
     struct memory *m = sem->memory;
 
-    for (int i = 0; i < m->permits; i++) {
+    for (int i = 0; i < sem->permits; i++) {
         uint64_t nobody = 0;
 
         if (atomic_load(&m->holders[i]) == 0 &&
@@ -238,7 +239,7 @@ static int take_from_the_dead(struct coop_shared_sem *sem)
 {
     struct memory *m = sem->memory;
 
-    for (int i = 0; i < m->permits; i++) {
+    for (int i = 0; i < sem->permits; i++) {
         uint64_t who = atomic_load(&m->holders[i]);
 
         if (who && is_dead(sem, who) &&
@@ -331,7 +332,7 @@ int coop_shared_sem_release(struct coop_shared_sem *sem)
     uint64_t one = 1;
 
     be_yourself(sem);
-    for (int i = 0; i < m->permits; i++) {
+    for (int i = 0; i < sem->permits; i++) {
         uint64_t self = sem->self;
 
         if (atomic_load(&m->holders[i]) != self ||
@@ -348,7 +349,7 @@ int coop_shared_sem_free_permits(const struct coop_shared_sem *sem)
 {
     int count = 0;
 
-    for (int i = 0; i < sem->memory->permits; i++)
+    for (int i = 0; i < sem->permits; i++)
         count += atomic_load(&sem->memory->holders[i]) == 0;
     return count;
 }
@@ -401,7 +402,7 @@ int coop_shared_sem_new(struct coop_shared_sem **ret_sem, int permits)
             sys_close(wake);
         return r;
     }
-    sem->memory->permits = permits;
+    sem->memory->permits = sem->permits = permits;
     sem->memory->pid_namespace = pid_namespace();
     sem->memory->magic = MAGIC;
     *ret_sem = sem;
@@ -427,8 +428,8 @@ int coop_shared_sem_attach(struct coop_shared_sem **ret_sem, int memory_fd, int 
         r = open_handle(&sem, memory_fd, wake_fd);
     if (r != 0)
         return r;
-    if (sem->memory->magic != MAGIC || sem->memory->permits < 1 ||
-        sem->memory->permits > COOP_SHARED_SEM_MAX)
+    sem->permits = sem->memory->permits;
+    if (sem->memory->magic != MAGIC || sem->permits < 1 || sem->permits > COOP_SHARED_SEM_MAX)
         r = -EINVAL;
     else if (sem->memory->pid_namespace != pid_namespace())
         r = -EXDEV;

@@ -35,7 +35,7 @@ static coop_nsec now(void)
     return t.tv_sec * COOP_NSEC_PER_SEC + t.tv_nsec;
 }
 
-static void add(const char *fmt, va_list args)
+static COOP_FMT(1, 0) void add(const char *fmt, va_list args)
 {
     size_t room, len;
     int n;
