@@ -94,6 +94,7 @@ static int compute(void *arg)
         atomic_fetch_add(&done, 1);
         coop_yield();
     }
+    (void)sum;
     return arg ? 1 : 0;
 }
 
