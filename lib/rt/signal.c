@@ -125,9 +125,12 @@ static void deliver(const struct coop_signal_info *info)
 static void read_all(void)
 {
     struct signalfd_siginfo info[16];
+    int refusals = 0;
     ssize_t n;
 
-    while ((n = sys_read(signals.fd, info, sizeof info)) > 0 || n == -EINTR) {
+    /* There is an edge for each signal only once: what fails is tried again, or it is lost. */
+    while ((n = sys_read(signals.fd, info, sizeof info)) > 0 ||
+           (n < 0 && n != -EAGAIN && refusals++ < 3)) {
         for (ssize_t i = 0; i < n / (ssize_t)sizeof info[0]; i++) {
             struct coop_signal_info it = {.signo = (int)info[i].ssi_signo,
                                           .code = info[i].ssi_code,
