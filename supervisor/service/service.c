@@ -235,7 +235,9 @@ static void kill_tree(struct svc *svc)
     struct spawn *spawn = svc->world->spawn;
 
     svc->ending.timed_out = true;
-    spawn->ops->kill(spawn, &svc->holder);
+    /* No step comes after this one: what is refused is asked once more. */
+    if (spawn->ops->kill(spawn, &svc->holder) < 0)
+        spawn->ops->kill(spawn, &svc->holder);
     if (svc->holder.main_gone)
         spawn->ops->watch_rest(spawn, &svc->holder, &svc->actor, MSG_WATCH);
     svc_set_deadline(svc, in(KILL_TIMEOUT));
