@@ -180,7 +180,7 @@ uint64_t journal_start_ticks(pid_t pid)
     char path[64], text[1024];
     struct proc proc;
     ssize_t n;
-    SCOPED_FD fd = -1;
+    SCOPED_SYS_FD fd = -1;
 
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
@@ -192,7 +192,7 @@ uint64_t journal_start_ticks(pid_t pid)
 
 static void read_boot_id(char ret_id[40])
 {
-    SCOPED_FD fd =
+    SCOPED_SYS_FD fd =
         sys_openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC, 0);
     ssize_t n = fd < 0 ? 0 : sys_read(fd, ret_id, 36);
 
@@ -316,7 +316,7 @@ int journal_read(const char *state_dir, void (*fn)(void *arg, const struct survi
     SCOPED_FREE char *text = NULL;
     size_t size = 0;
     ssize_t r;
-    SCOPED_FD fd = -1;
+    SCOPED_SYS_FD fd = -1;
 
     *ret_coopd = 0;
     if (str_format(path, sizeof path, "%s/journal", state_dir) < 0)

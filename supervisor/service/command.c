@@ -100,7 +100,7 @@ int command_read_env_file(const char *path, struct strlist *env, struct coop_err
     bool optional = path[0] == '-';
     const char *name = path + optional;
     SCOPED_FREE char *text = NULL;
-    SCOPED_FD fd = sys_openat(AT_FDCWD, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+    SCOPED_SYS_FD fd = sys_openat(AT_FDCWD, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
     size_t len = 0;
 
     if (fd == -ENOENT && optional)

@@ -64,7 +64,7 @@ int notify_open(struct notify *notify, const char *run_dir, const char *name, bo
 {
     SCOPED_FREE char *address = NULL;
     char text[512];
-    SCOPED_FD fd = -1;
+    SCOPED_SYS_FD fd = -1;
     int r;
 
     if (notify->fd >= 0 && as_path == (notify->address[0] != '@'))

@@ -78,7 +78,7 @@ static void write_all(struct output *out, int file, const char *bytes, size_t si
 static bool pump(struct output *out)
 {
     char chunk[OUTPUT_CHUNK];
-    SCOPED_FD file = -1;
+    SCOPED_SYS_FD file = -1;
     size_t moved = 0;
 
     while (moved < OUTPUT_BURST) {
@@ -142,7 +142,7 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
 static int make_fifo(const char *path, uid_t uid, struct coop_err *err)
 {
     struct stat st;
-    SCOPED_FD fd = -1;
+    SCOPED_SYS_FD fd = -1;
     int r = sys_mkfifoat(AT_FDCWD, path, 0600);
 
     if (r < 0 && r != -EEXIST)
