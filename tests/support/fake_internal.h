@@ -174,6 +174,7 @@ void fake_parcel_drop(struct parcel *parcel);
 
 struct node *fake_node_find(const char *path);
 struct node *fake_node_make_socket(const char *path);
+void fake_node_unlink(struct node *node);
 void fake_node_unref(struct node *node);
 ssize_t fake_node_get(struct file *file, void *ret_buf, size_t size);
 ssize_t fake_node_put(struct file *file, const void *bytes, size_t size);

@@ -90,8 +90,10 @@ static size_t disk_used(void)
     return used;
 }
 
-static void unlink_node(struct node *node)
+void fake_node_unlink(struct node *node)
 {
+    if (node->unlinked)
+        return;
     list_remove(&node->link);
     node->unlinked = true;
     fake_node_unref(node);
@@ -183,10 +185,15 @@ ssize_t fake_node_get(struct file *file, void *ret_buf, size_t size)
 /* Always at the end: the supervisor's files are logs and journals. */
 ssize_t fake_node_put(struct file *file, const void *bytes, size_t size)
 {
+    size_t used;
+
     if ((file->flags & O_ACCMODE) == O_RDONLY)
         return -EBADF;
-    if (disk_used() + size > disk_limit)
+    used = disk_used();
+    if (used >= disk_limit && size > 0)
         return -ENOSPC;
+    if (size > disk_limit - used) /* a full disk takes what goes in */
+        size = disk_limit - used;
     buf_add(&file->node->bytes, bytes, size);
     return file->node->bytes.error ? file->node->bytes.error : (ssize_t)size;
 }
@@ -194,7 +201,7 @@ ssize_t fake_node_put(struct file *file, const void *bytes, size_t size)
 void fake_nodes_reset(void)
 {
     list_for_each_safe (it, &nodes)
-        unlink_node(list_entry(it, struct node, link));
+        fake_node_unlink(list_entry(it, struct node, link));
     disk_limit = SIZE_MAX;
 }
 
@@ -242,7 +249,7 @@ int fake_sys_unlinkat(int dir, const char *path, int flags)
         return -ENOENT;
     if ((node->kind == NODE_DIR) != ((flags & AT_REMOVEDIR) != 0))
         return node->kind == NODE_DIR ? -EISDIR : -ENOTDIR;
-    unlink_node(node);
+    fake_node_unlink(node);
     return 0;
 }
 
@@ -261,7 +268,7 @@ int fake_sys_renameat(int odir, const char *opath, int ndir, const char *npath)
     if (!node)
         return -ENOENT;
     if (old && old != node)
-        unlink_node(old);
+        fake_node_unlink(old);
     free(node->path);
     node->path = strdup(to);
     if (!node->path)

@@ -34,13 +34,20 @@ static void connect_pair(struct file *a, struct file *b)
     fake_file_join(b, there, back);
 }
 
+/* The name as our file system knows it: what is abstract outside begins with an @ here. */
 static const char *unix_path(const struct sockaddr *addr, socklen_t len)
 {
-    const struct sockaddr_un *un = (const void *)addr;
+    static char name[sizeof(struct sockaddr_un) + 1];
+    size_t size = len - offsetof(struct sockaddr_un, sun_path);
 
-    if (len <= offsetof(struct sockaddr_un, sun_path) || un->sun_family != AF_UNIX)
+    if (len <= offsetof(struct sockaddr_un, sun_path) || addr->sa_family != AF_UNIX ||
+        size >= sizeof name)
         return NULL;
-    return un->sun_path;
+    memcpy(name, (const char *)addr + offsetof(struct sockaddr_un, sun_path), size);
+    name[size] = '\0';
+    if (name[0] == '\0')
+        name[0] = '@';
+    return name;
 }
 
 static size_t copy_in(const struct msghdr *msg, struct buf *out)
@@ -73,6 +80,8 @@ void fake_socket_close(struct file *file)
     file->waiting_count = 0;
     if (file->node && file->node->listener == file)
         file->node->listener = NULL;
+    if (file->node && file->node->path[0] == '@')
+        fake_node_unlink(file->node); /* an abstract name goes with its socket */
 }
 
 /* ---- the calls ---- */
@@ -119,7 +128,7 @@ int fake_sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
 
     if (!file)
         return -EBADF;
-    if (file->kind != FILE_SOCKET || !path || !*path || file->node)
+    if (file->kind != FILE_SOCKET || !path || file->node)
         return -EINVAL;
     if (fake_node_find(path))
         return -EADDRINUSE;

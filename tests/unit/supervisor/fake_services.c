@@ -50,6 +50,7 @@ static int launch(struct spawn *spawn, const struct spawn_order *order, struct h
     struct life *life = life_of(order->spec->name);
     bool twice = life->pid && fake_is_alive(life->pid);
     pid_t pid;
+    int r;
 
     (void)spawn;
     holder_init(holder);
@@ -57,10 +58,18 @@ static int launch(struct spawn *spawn, const struct spawn_order *order, struct h
         return coop_fail(err, COOP_E_CHILD, "step 'exec': no such program");
     coop_child_spawn_begin();
     pid = fake_spawn(0);
+    if (order->stdio[1] >= 0) {
+        fake_give_fd(pid, order->stdio[1]);
+        fake_write_as(pid, order->stdio[1], "born\n");
+    }
     if (stage.on_birth)
         stage.on_birth(order->spec->name, pid);
-    coop_child_watch(&holder->child, pid, order->actor, order->kind_top);
+    r = coop_child_watch(&holder->child, pid, order->actor, order->kind_top);
     coop_child_spawn_end();
+    if (r < 0) {
+        fake_die(pid, SIGKILL, false);
+        return coop_fail_sys(err, r, "process %d", pid);
+    }
     life->births++;
     life->pid = pid;
     if (twice)
@@ -190,6 +199,12 @@ void play_link(void)
 void play_on_birth(void (*fn)(const char *service, pid_t pid))
 {
     stage.on_birth = fn;
+}
+
+void play_with_outputs(void)
+{
+    stage.world.run_dir = "/run";
+    stage.world.log_dir = "/log";
 }
 
 /* ---- acting ---- */

@@ -33,6 +33,10 @@ void play_link(void);
 /* What each new process does; 'arg' of play() is passed on. */
 void play_on_birth(void (*fn)(const char *service, pid_t pid));
 
+/* From the next launch on services have FIFOs for their output and sockets to notify by; each
+ * process says one word at its birth. */
+void play_with_outputs(void);
+
 /* Posts a command; nobody waits for its reply. */
 void play_say(struct svc *svc, enum svc_command_kind kind);
 
