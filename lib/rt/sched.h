@@ -322,17 +322,17 @@ void coop__ready_last(struct coro *g);
 void coop__wake_one(void);
 /* The same for work in the queue of the caller's processor. */
 void coop__work_made(void);
-/* Leaves the current stack for the next runnable coroutine; after(w, g) runs when it is left.
+/* Leaves the current stack for the next runnable coroutine; then(w, g) runs when it is left.
  * 'after' may be NULL; then g may be woken while it is still leaving, and may be the next
  * itself. */
 void coop__leave(struct worker *w, struct coro *g,
-                 void (*after)(struct worker *, struct coro *));
+                 void (*then)(struct worker *, struct coro *));
 /* The same, to the worker's own stack. */
 void coop__leave_to_root(struct worker *w, struct coro *g,
-                         void (*after)(struct worker *, struct coro *));
+                         void (*then)(struct worker *, struct coro *));
 /* The same for the last time. */
 _Noreturn void coop__leave_for_ever(struct worker *w, struct coro *g,
-                                    void (*after)(struct worker *, struct coro *));
+                                    void (*then)(struct worker *, struct coro *));
 /* Runs what the stack we came from left to do. */
 void coop__after(struct worker *w);
 void coop__worker_loop(struct worker *w);

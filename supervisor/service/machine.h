@@ -36,8 +36,8 @@ struct machine {
     struct coop_mutex spawner_lock;
     struct coop_sem turns, light;
     struct rlimit descriptors; /* as coopd was given them, and as services get them */
-    char helper[512]; /* path of coop-init */
-    char notes[512];  /* directory of exit notes: <state-dir>/exit */
+    char helper[512];          /* path of coop-init */
+    char notes[512];           /* directory of exit notes: <state-dir>/exit */
 };
 
 int machine_open(struct machine *machine, const char *state_dir, struct coop_err *err);
