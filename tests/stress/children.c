@@ -7,7 +7,10 @@
 #include "stress/processes.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { STRANGERS = 20 };
 
@@ -126,12 +129,27 @@ static int root(void *arg)
     return 0;
 }
 
+/* A login's 1 024 descriptors are less than the budget of pidfds. */
+static void take_descriptors(void)
+{
+    struct rlimit limit = {0, 0};
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max >= COOP_CHILD_PIDFDS + 100) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        return;
+    }
+    printf("SKIP: needs %d descriptors\n", COOP_CHILD_PIDFDS + 100);
+    exit(77);
+}
+
 int main(int argc, char **argv)
 {
     struct coop_options options = {.procs = 1};
     struct crowd crowd = {.count = argc > 1 ? atoi(argv[1]) : 2000};
     int r = 1;
 
+    take_descriptors();
     crowd.children = calloc((size_t)crowd.count, sizeof *crowd.children);
     if (crowd.children)
         r = coop_main(&options, root, &crowd);
