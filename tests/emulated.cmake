@@ -13,7 +13,7 @@ set(valgrind_cannot
   "stress.shared_sem: valgrind 3.19 does not know pidfd_open"
   "stress.children: valgrind 3.19 does not know pidfd_open"
   "unit.rt.spawn: valgrind 3.19 does not know pidfd_open"
-  "failing.sim: valgrind takes a new stack for the thread's own when a mapping was refused before"
+  "failing.sim: valgrind takes a new stack for that of the thread when a mapping was refused before"
   "failing.real.memory: valgrind 3.19 does not know pidfd_open and close_range"
   "failing.real.mapping: valgrind 3.19 does not know pidfd_open and close_range"
   "failing.real.thread: valgrind 3.19 does not know pidfd_open and close_range"
