@@ -382,6 +382,7 @@ static int leave_much(__attribute__((unused)) void *arg)
 {
     static struct coop_chan *left[3]; /* reachable: for the address sanitizer it is no leak */
     static void *object;
+    struct coop_scope waits;
     int fds[4];
 
     for (int i = 0; i < 3; i++)
@@ -400,8 +401,9 @@ static int leave_much(__attribute__((unused)) void *arg)
     coop_pool_put(&pool, coop_pool_get(&pool));
     CHECK(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0 &&
           pipe2(fds + 2, O_CLOEXEC | O_NONBLOCK) == 0);
-    CHECK(coop_go(NULL, wait_on_pipe, fds) == 0);
-    coop_sleep_until(in_ms(20));
+    coop_scope_init(&waits, "waits", 0);
+    CHECK(coop_go(&waits, wait_on_pipe, fds) == 0);
+    CHECK(coop_scope_wait(&waits) == 0);
     coop_fd_close(fds[2]);
     return left[2] && object ? 0 : 1;
 }
