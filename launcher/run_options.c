@@ -18,68 +18,116 @@
 #define ARGS_MAX  (4u << 20) /* bytes that --args may bring */
 #define WORDS_MAX 100000
 
-static const struct run_flag *find_flag(const char *name)
+/* ---- one option ---- */
+
+/* A word with dashes, looked up in the three tables. */
+struct option {
+    const struct run_flag *flag; /* one of these, the others NULL */
+    const struct mount_word *mount;
+    const struct setting *row;
+    char *value;   /* behind a '=', or NULL                                 */
+    size_t length; /* how many words it takes, itself included; 0: unknown */
+};
+
+static void find_name(const char *name, struct option *ret_option)
 {
+    const struct mount_word *mount = mount_word_find(name);
+
     for (const struct run_flag *flag = run_flags; flag->name; flag++)
         if (strcmp(flag->name, name) == 0)
-            return flag;
-    return NULL;
+            ret_option->flag = flag;
+    if (!ret_option->flag && mount && mount->help)
+        ret_option->mount = mount;
+    if (!ret_option->flag && !ret_option->mount)
+        ret_option->row = setting_find_flag(&launch_settings, name);
 }
 
-static const struct mount_word *find_mount_flag(const char *name)
+/* A single argument may stand behind a '=', as getopt_long has it; two are two words. */
+static struct option find_option(char *word)
 {
-    const struct mount_word *word = mount_word_find(name);
+    struct option o = {.value = strchr(word, '=')};
+    size_t size = strcspn(word, "=") - 2, arguments;
+    char name[SETTING_FLAG_MAX];
 
-    return word && word->help ? word : NULL;
+    if (size >= sizeof name)
+        return o;
+    str_format(name, sizeof name, "%.*s", (int)size, word + 2);
+    find_name(name, &o);
+    if (o.value)
+        o.value++;
+    if (o.row)
+        o.length = o.value || o.row->type == &setting_bool ? 1 : 2;
+    if (!o.flag && !o.mount)
+        return o;
+    arguments = o.flag ? o.flag->arguments : o.mount->arguments;
+    if (!o.value)
+        o.length = 1 + arguments;
+    else if (arguments == 1)
+        o.length = 1;
+    return o;
 }
 
 /* ---- walking ---- */
 
-/* How many words one flag takes, itself included; 0 for a word that is no flag of anybody. */
-static size_t flag_length(const char *word)
+static int handle(struct run_parser *p, enum run_walk walk, struct strlist *words, size_t at,
+                  struct option *option)
 {
-    const struct run_flag *flag = find_flag(word + 2);
-    const struct mount_word *mount = flag ? NULL : find_mount_flag(word + 2);
-    const struct setting *row;
-    char name[SETTING_FLAG_MAX];
+    int index = (int)at;
 
-    if (flag)
-        return 1 + flag->arguments;
-    if (mount)
-        return 1 + mount->arguments;
-    if (strcspn(word + 2, "=") >= sizeof name)
-        return 0;
-    str_format(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
-    row = setting_find_flag(&launch_settings, name);
-    if (!row)
-        return 0;
-    return strchr(word, '=') || row->type == &setting_bool ? 1 : 2;
-}
-
-static int handle(struct run_parser *p, enum run_walk walk, struct strlist *words, size_t at)
-{
-    const char *word = words->items[at];
-    const struct run_flag *flag = find_flag(word + 2);
-    const struct mount_word *mount = flag ? NULL : find_mount_flag(word + 2);
-    int index = (int)at, r;
-
-    p->arg = words->items + at + 1;
-    if (flag)
-        return flag->walk == walk ? flag->handle(p) : 0;
+    p->arg = option->value ? &option->value : words->items + at + 1;
+    if (option->flag)
+        return option->flag->walk == walk ? option->flag->handle(p) : 0;
     if (walk != WALK_OPTIONS)
         return 0;
-    if (mount)
-        return run_mount_flag(p, mount);
-    r = settings_flag(&launch_settings, &p->options->spec, (int)words->count, words->items,
-                      &index, p->err);
-    return r < 0 ? -1 : 0;
+    if (option->mount)
+        return run_mount_flag(p, option->mount);
+    return settings_flag(&launch_settings, &p->options->spec, (int)words->count, words->items,
+                         &index, p->err) < 0
+               ? -1
+               : 0;
 }
 
-static int unknown(const char *word, struct coop_err *err)
+static int too_few(const char *word, const struct option *option, const char *where,
+                   struct coop_err *err)
 {
+    return coop_fail(err, COOP_E_SYNTAX, "%s%s needs %zu argument%s", where, word,
+                     option->length - 1, option->length == 2 ? "" : "s");
+}
+
+/* Of the flags that are no key's; NULL when none comes near. */
+static const char *nearest_flag(const char *word)
+{
+    const char *best = NULL;
+
+    for (const struct run_flag *flag = run_flags; flag->name; flag++)
+        if (str_is_near(word, flag->name) &&
+            (!best || str_distance(word, flag->name) < str_distance(word, best)))
+            best = flag->name;
+    for (const struct mount_word *mount = mount_words(); mount->word; mount++)
+        if (mount->help && str_is_near(word, mount->word) &&
+            (!best || str_distance(word, mount->word) < str_distance(word, best)))
+            best = mount->word;
+    return best;
+}
+
+static int unknown(const char *word, const struct option *option, struct coop_err *err)
+{
+    int name = (int)strcspn(word, "=");
+    char bare[SETTING_FLAG_MAX];
+    const char *best;
+
+    if (option->flag || option->mount)
+        return coop_fail(err, COOP_E_SYNTAX, "%.*s takes %s, and none behind a '='", name, word,
+                         (option->flag ? option->flag->arguments : option->mount->arguments)
+                             ? "two arguments"
+                             : "no argument");
     if (word[1] != '-')
         return coop_fail(err, COOP_E_UNKNOWN, "'%s' is no option", word),
                coop_hint(err, "options have two dashes; '--' ends them");
+    str_format(bare, sizeof bare, "%.*s", name - 2, word + 2);
+    if ((best = nearest_flag(bare)))
+        return coop_fail(err, COOP_E_UNKNOWN, "unknown option '%.*s'", name, word),
+               coop_hint(err, "did you mean --%s?", best);
     return settings_unknown_flag(&launch_settings, word, err);
 }
 
@@ -88,23 +136,23 @@ static int walk_words(struct run_options *o, enum run_walk walk, size_t *ret_com
                       struct coop_err *err)
 {
     struct run_parser p = {.options = o, .err = err};
-    size_t at = 0, length;
+    struct option option = {0};
+    size_t at = 0;
 
     for (; at < o->words.count && o->words.items[at][0] == '-' && o->words.items[at][1];
-         at += length) {
-        const char *word = o->words.items[at];
+         at += option.length) {
+        char *word = o->words.items[at];
 
         if (strcmp(word, "--") == 0) {
             at++;
             break;
         }
-        length = word[1] == '-' ? flag_length(word) : 0;
-        if (length == 0)
-            return unknown(word, err);
-        if (at + length > o->words.count)
-            return coop_fail(err, COOP_E_SYNTAX, "%s needs %zu argument%s", word, length - 1,
-                             length == 2 ? "" : "s");
-        if (handle(&p, walk, &o->words, at) < 0)
+        option = word[1] == '-' ? find_option(word) : (struct option){0};
+        if (option.length == 0)
+            return unknown(word, &option, err);
+        if (at + option.length > o->words.count)
+            return too_few(word, &option, "", err);
+        if (handle(&p, walk, &o->words, at, &option) < 0)
             return coop_while(err, "%s", word);
     }
     if (p.next.has_perms || p.next.has_size)
@@ -135,17 +183,16 @@ static int splice(struct strlist *words, const char *fd, struct coop_err *err)
  * '--' of the command line otherwise, and the command's words were options. */
 static int check_spliced(const struct strlist *words, size_t at, struct coop_err *err)
 {
-    for (size_t length; at < words->count; at += length) {
-        const char *word = words->items[at];
+    for (struct option option; at < words->count; at += option.length) {
+        char *word = words->items[at];
 
         if (word[0] != '-' || word[1] != '-' || !word[2])
             return 0; /* no option: walk_words() judges it */
-        length = flag_length(word);
-        if (length == 0)
+        option = find_option(word);
+        if (option.length == 0)
             return 0;
-        if (at + length > words->count)
-            return coop_fail(err, COOP_E_SYNTAX, "--args: %s needs %zu argument%s", word,
-                             length - 1, length == 2 ? "" : "s");
+        if (at + option.length > words->count)
+            return too_few(word, &option, "--args: ", err);
     }
     return 0;
 }
@@ -163,6 +210,19 @@ static bool ends_options(const char *word)
     return word[0] != '-' || !word[1] || strcmp(word, "--") == 0;
 }
 
+/* `--args FD` or `--args=FD`. */
+static bool is_args(const char *word, const char *next)
+{
+    return strncmp(word, "--args=", 7) == 0 || (strcmp(word, "--args") == 0 && next);
+}
+
+static size_t words_behind(char *word)
+{
+    size_t length = find_option(word).length;
+
+    return length ? length - 1 : 0;
+}
+
 static int collect_words(struct run_options *o, int argc, char *const *argv,
                          struct coop_err *err)
 {
@@ -170,19 +230,21 @@ static int collect_words(struct run_options *o, int argc, char *const *argv,
     size_t skip = 0;
 
     for (int i = 1; i < argc; i++) {
-        const char *word = argv[i];
+        char *word = argv[i];
 
         if (skip == 0 && in_options && ends_options(word))
             in_options = false;
-        if (skip == 0 && in_options && strcmp(word, "--args") == 0 && i + 1 < argc) {
-            if (splice_args(o, argv[++i], err) < 0)
+        if (skip == 0 && in_options && is_args(word, argv[i + 1])) {
+            const char *fd = word[6] ? word + 7 : argv[++i];
+
+            if (splice_args(o, fd, err) < 0)
                 return -1;
             continue;
         }
         if (skip > 0)
             skip--;
         else if (in_options && word[1] == '-')
-            skip = flag_length(word) > 0 ? flag_length(word) - 1 : 0;
+            skip = words_behind(word);
         if (strlist_add(&o->words, word) < 0)
             return coop_fail_sys(err, ENOMEM, "the command line");
     }

@@ -381,8 +381,8 @@ int daemon_run(const struct options *options, struct config *config, struct coop
 
     r = open_all(daemon, err);
     if (r == 0) {
-        log_info("coopd", "version %s, process %d, %zu services, socket '%s'", COOP_VERSION,
-                 getpid(), config->count, options->socket);
+        log_info("coopd", "version %s, process %d, %zu service%s, socket '%s'", COOP_VERSION,
+                 getpid(), config->count, config->count == 1 ? "" : "s", options->socket);
         daemon_start_all(daemon);
         tell_manager("READY=1");
         serve(daemon);

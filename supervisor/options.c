@@ -123,6 +123,18 @@ void options_done(struct options *options)
     settings_done(&table, options);
 }
 
+/* What a caller like this one gets. */
+static void print_defaults(void)
+{
+    struct options options = {0};
+
+    if (fill(&options, NULL) == 0)
+        printf("\nWhere nothing is said, for this user:\n"
+               "  --config=%s\n  --socket=%s\n  --state-dir=%s\n  --log-dir=%s\n",
+               options.config.items[0], options.socket, options.state_dir, options.log_dir);
+    options_done(&options);
+}
+
 void options_print_help(void)
 {
     printf(
@@ -131,6 +143,7 @@ void options_print_help(void)
         "Starts services, keeps them alive, and answers coopctl.  Runs in the foreground and\n"
         "logs to stderr.\n\n");
     settings_print_help(&table, stdout);
+    print_defaults();
     printf("\nSignals: TERM and INT stop all services in order, then coopd (twice: at once);\n"
            "HUP reads the configuration again; QUIT writes all coroutines to stderr.\n"
            "Exit: 0 all went well, 1 it did not, 2 wrong usage.\n");

@@ -67,7 +67,8 @@ struct reader {
     bool in_value;              /* pieces of a value are under way */
     char key[INI_NAME_MAX + 1]; /* of that value */
     struct buf joined;          /* the pieces that came back */
-    struct strlist sections;    /* names that were there already */
+    struct strlist sections;    /* names that were there already, */
+    struct strlist lines;       /* and the lines of each, as text  */
 };
 
 /* ---- helpers ---- */
@@ -203,6 +204,26 @@ static int name_fails(struct reader *r, const char *what, const char *name, size
                      r->file, r->line, what, name, len, INI_NAME_MAX);
 }
 
+/* A name may be there once. */
+static int note_section(struct reader *r, const char *name)
+{
+    char line[16];
+
+    for (size_t i = 0; i < r->sections.count; i++)
+        if (strcmp(r->sections.items[i], name) == 0) {
+            r->failed = true;
+            return coop_fail(r->err, COOP_E_SYNTAX,
+                             "%s:%d: section [%s] is there already, in line %s", r->file,
+                             r->line, name, r->lines.items[i]);
+        }
+    if (r->sections.count >= SECTIONS_MAX)
+        return fail(r, COOP_E_LIMIT, "more than 4096 sections");
+    str_format(line, sizeof line, "%d", r->line);
+    if (strlist_add(&r->sections, name) < 0 || strlist_add(&r->lines, line) < 0)
+        return fail_sys(r, ENOMEM, "section");
+    return 0;
+}
+
 /* "[Name]" -> "[Name]" without inner blanks at its ends, into 'line'. */
 static int section_line(struct reader *r, const char *text, size_t len, char *line, size_t room)
 {
@@ -222,15 +243,8 @@ static int section_line(struct reader *r, const char *text, size_t len, char *li
         return fail(r, COOP_E_SYNTAX, "a section's name cannot hold '[', ']' or ';'");
     memcpy(owned, name, name_len);
     owned[name_len] = '\0';
-    if (strlist_has(&r->sections, owned)) {
-        r->failed = true;
-        return coop_fail(r->err, COOP_E_SYNTAX, "%s:%d: section [%s] is there twice", r->file,
-                         r->line, owned);
-    }
-    if (r->sections.count >= SECTIONS_MAX)
-        return fail(r, COOP_E_LIMIT, "more than 4096 sections");
-    if (strlist_add(&r->sections, owned) < 0)
-        return fail_sys(r, ENOMEM, "section");
+    if (note_section(r, owned) < 0)
+        return -1;
     str_format(line, room, "[%s]", owned);
     return call(r, owned, NULL, NULL);
 }
@@ -383,6 +397,7 @@ int ini_read_text(const char *file, const char *text, size_t len, ini_fn *fn, vo
     buf_done(&r.logical);
     buf_done(&r.joined);
     strlist_done(&r.sections);
+    strlist_done(&r.lines);
     return r.failed ? -1 : 0;
 }
 

@@ -211,6 +211,8 @@ static int take_verb(struct ctl_options *options, const char *word, struct coop_
 
 static int take_word(struct ctl_options *options, const char *word, struct coop_err *err)
 {
+    if (!options->verb && strcmp(word, "help") == 0) /* what people type first */
+        return options->help = true, 0;
     if (!options->verb)
         return take_verb(options, word, err);
     if (options->verb->all && strcmp(word, "all") == 0)
@@ -306,8 +308,8 @@ void ctl_print_help(FILE *out)
     ctl_print_usage(out);
     fputs("\nAsks coopd to show, start and stop services.\n\nCommands:\n", out);
     for (size_t i = 0; i < CTL_VERBS; i++)
-        fprintf(out, "  %s %s\n      %s\n", ctl_verbs[i].word, ctl_verbs[i].usage,
-                ctl_verbs[i].help);
+        fprintf(out, "  %s%s%s\n      %s\n", ctl_verbs[i].word,
+                ctl_verbs[i].usage[0] ? " " : "", ctl_verbs[i].usage, ctl_verbs[i].help);
     fputs("\nOptions:\n", out);
     for (size_t i = 0; i < COOP_COUNT(rows); i++) {
         char text[48];

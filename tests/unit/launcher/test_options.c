@@ -153,6 +153,43 @@ Test(options, args_come_from_a_descriptor)
     cr_assert_str_eq(options.spec.argv.items[0], "true");
 }
 
+Test(options, single_argument_may_stand_behind_an_equals_sign)
+{
+    PARSE("--chdir=/a=b", "--hostname=x", "--size=4K", "--tmpfs=/t", "--limit-nofile=9",
+          "true");
+    cr_assert_str_eq(options.spec.cwd, "/a=b");
+    cr_assert_str_eq(options.spec.hostname, "x");
+    cr_assert_eq(options.spec.mounts.count, 1u);
+    cr_assert_str_eq(options.spec.mounts.items[0].dst, "/t");
+    cr_assert_str_eq(options.spec.argv.items[0], "true");
+}
+
+Test(options, equals_sign_is_refused_where_it_would_be_guessed_at)
+{
+    REFUSE("--share-net=no", "true");
+    cr_assert_str_eq(err.text, "--share-net takes no argument, and none behind a '='");
+    run_options_done(&options);
+    REFUSE("--bind=/a", "/b", "true");
+    cr_assert_str_eq(err.text, "--bind takes two arguments, and none behind a '='");
+    run_options_done(&options);
+    REFUSE("--args=9999", "true");
+    cr_assert(strstr(err.text, "descriptor 9999"), "%s", err.text);
+}
+
+Test(options, unknown_one_names_the_nearest_of_every_family)
+{
+    static const char *const guesses[][2] = {
+        {"--chdirr=/x", "did you mean --chdir?"},
+        {"--ro-bnd", "did you mean --ro-bind?"},
+        {"--limit-nofiles=3", "did you mean --limit-nofile?"}};
+
+    for (size_t i = 0; i < sizeof guesses / sizeof *guesses; i++) {
+        REFUSE(guesses[i][0], "true");
+        cr_assert_str_eq(err.hint, guesses[i][1]);
+        run_options_done(&options);
+    }
+}
+
 /* Else it would swallow the "--", and what comes after would be options. */
 Test(options, last_of_the_args_does_not_reach_for_the_command)
 {

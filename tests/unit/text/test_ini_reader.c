@@ -61,7 +61,7 @@ static const struct {
     {"[]\n", "", "t:1: a section needs a name"},
     {"[\n", "", "t:1: a section header must end"},
     {"[A ;b]\n", "", "t:1: a section's name"},
-    {"[A]\n[B]\n[A]\n", "1[A];2[B];", "t:3: section [A] is there twice"},
+    {"[A]\n[B]\n[A]\n", "1[A];2[B];", "t:3: section [A] is there already, in line 1"},
     {"[A]\nk=v\\\n", "1[A];", "t:2: the file ends behind a backslash"},
     {"[A]\nk=\x01\n", "1[A];", "t:2: a control character"},
     {"[A]\nk=\xff\n", "1[A];", "t:2: not UTF-8"},
