@@ -14,6 +14,7 @@
 #include "coop/block.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <unistd.h>
@@ -86,8 +87,8 @@ static int start(struct coop_child *child, const struct preparation *p,
     coop_block_begin();
     r = sys_spawn(&pid, &call);
     coop_block_end();
-    if (r == 0)
-        r = coop_child_watch(child, pid, actor, kind);
+    if (r == 0 && (r = coop_child_watch(child, pid, actor, kind)) < 0)
+        sys_kill(pid, SIGKILL); /* nobody has reaped it yet: it cannot be a stranger */
     coop_child_spawn_end();
     return r;
 }

@@ -91,8 +91,8 @@ enum {
 /* Starts a program and announces it as coop_child_watch() does.  It begins with default signals, an
  * empty signal mask and no descriptors but those named.  Made by CLONE_VM and CLONE_VFORK, so the
  * caller's size does not matter; the thread waits for the exec, the processor does not.  0; -errno
- * of the exec or of what comes before it: then there is no child; -EINVAL: no argv, too many
- * descriptors. */
+ * of the exec or of what comes before it: then there is no child (one that cannot be announced is
+ * killed); -EINVAL: no argv, too many descriptors. */
 int coop_child_spawn(struct coop_child *child, const struct coop_spawn *what,
                      struct coop_actor *actor, int kind);
 

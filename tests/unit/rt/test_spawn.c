@@ -1,6 +1,8 @@
 /* Starting programs, and children that stop: points 117 to 120; select over everything: 51. */
 #include "rt_test.h"
 
+#include "support/failing_kernel.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -74,6 +76,37 @@ CORO_TEST(spawn, descriptors_may_change_places)
     CHECK(coop_read(three[0], buf, 16, soon()) == 6 && memcmp(buf, "three\n", 6) == 0);
     CHECK(coop_read(four[0], buf, 16, soon()) == 5 && memcmp(buf, "four\n", 5) == 0);
     return 0;
+}
+
+/* It would read for ever: its end is seen by that of its standard output. */
+static int start_reader(void *ret_answer)
+{
+    char *argv[] = {(char *)(uintptr_t) "cat", NULL}, c;
+    int in[2], out[2];
+    struct coop_child child;
+
+    CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC | O_NONBLOCK) == 0);
+    *(int *)ret_answer = coop_child_spawn(
+        &child,
+        &(struct coop_spawn){
+            .argv = argv, .fds = (int[]){in[0], out[1], STDERR_FILENO}, .fd_count = 3},
+        NULL, 0);
+    close(out[1]);
+    CHECK(coop_read(out[0], &c, 1, soon()) == 0);
+    coop_fd_close(out[0]);
+    close(in[0]);
+    close(in[1]);
+    return 0;
+}
+
+Test(spawn, one_that_cannot_be_announced_is_no_child_either, .timeout = 50)
+{
+    int answer = 0;
+
+    failing_kernel_arm(FAIL_waitid, 1, EIO);
+    cr_assert_eq(coop_main(NULL, start_reader, &answer), 0);
+    cr_assert(failing_kernel_disarm());
+    cr_assert_eq(answer, -EIO);
 }
 
 CORO_TEST_ON_ONE(spawn, what_cannot_be_executed_is_told_and_leaves_no_child)
