@@ -8,7 +8,8 @@
 #   sizes     functions over 80 lines, files over 800 (over 450: a warning)
 #   width     lines of code and comment over 100 columns; rows of hand-drawn tables are free
 #   coverage  tests/coverage.tsv is whole, and every test it names exists
-#   calls     every public call of libcoop stands in its manual page, and no other
+#   calls     every public call of libcoop stands in its manual page, and no other; and in the
+#             script in which everything is refused once
 #   headers   each header compiles alone, and twice
 # Needs sh and awk only.  The rules apply to what lies below ROOT; tests/house/bad is full of
 # violations on purpose, tests/house/bites.sh proves with it that each check bites.

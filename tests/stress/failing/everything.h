@@ -2,6 +2,7 @@
 #define TESTS_STRESS_FAILING_EVERYTHING_H
 
 #include "coop/coop.h"
+#include "stress/holds.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -14,12 +15,13 @@
  * kernel and over the fake one; what differs is in struct world.
  */
 struct world {
-    const char *dir;        /* where files and sockets may be made                        */
-    pid_t (*child)(void);   /* one that exits with CHILD_STATUS by itself; -1: none       */
+    const char *dir;        /* where files and sockets may be made                       */
+    pid_t (*child)(void);   /* one that exits with CHILD_STATUS by itself; -1: none      */
     pid_t (*sleeper)(void); /* one that lives until it is killed                         */
     void (*raise)(int signo);
-    coop_nsec patience; /* for what may never come, because its cause has failed      */
-    coop_nsec moment;   /* for what must not come                                     */
+    coop_nsec patience; /* for what may never come, because its cause has failed         */
+    coop_nsec moment;   /* for what must not come                                        */
+    bool shares;        /* programs to start, and memory that processes share            */
 };
 
 enum { CHILD_STATUS = 7, ROOM = 64 };
@@ -30,30 +32,38 @@ extern int planted; /* what fails, as a positive errno */
 /* The scene as a root coroutine; 0. */
 int everything(void *arg);
 
-void talk(void);
-void lock(void);
-void nest(void);
-void block(void);
-void look(void);
-void act(void);
-void read_and_write(void);
-void use_sockets(void);
-void use_files(void);
-void have_children(void);
-void be_signalled(void);
+void talk(void);           /* talk.c     */
+void lock(void);           /* locks.c    */
+void nest(void);           /* scopes.c   */
+void block(void);          /* look.c     */
+void look(void);           /* look.c     */
+void explain(void);        /* look.c     */
+void act(void);            /* actors.c   */
+void read_and_write(void); /* streams.c  */
+void use_sockets(void);    /* streams.c  */
+void use_files(void);      /* streams.c  */
+void have_children(void);  /* children.c */
+void be_signalled(void);   /* signals.c  */
+void share(void);          /* shared.c   */
+
+/* Its end, if it was ever opened; 0 or what fine() has let pass. */
+int close_it(int fd);
+
+/* An actor that is asked to end.  Its handler ends it with desk_leave() when it sees DESK_LAST. */
+struct desk {
+    struct coop_actor actor;
+    struct coop_msg last;
+    struct coop_sem over;
+};
+enum { DESK_LAST = 1 };
+void desk_open(struct desk *desk, const char *name, coop_handler *handler);
+void desk_leave(struct desk *desk);
+void desk_close(struct desk *desk);
 
 /* Ends the program unless the answer is a success, the planted error, -ENOMEM, or one of two that
  * the header has for this step (0: none). Returns it. */
 long fine(long r, int one, int two, const char *file, int line, const char *what);
 #define FINE(call, one, two) fine((call), one, two, __FILE__, __LINE__, #call)
-
-/* What must hold whatever has failed. */
-#define HOLDS(what)                                                                            \
-    do {                                                                                       \
-        if (!(what))                                                                           \
-            does_not_hold(__FILE__, __LINE__, #what);                                          \
-    } while (0)
-_Noreturn void does_not_hold(const char *file, int line, const char *what);
 
 static inline coop_nsec in_patience(void)
 {

@@ -9,13 +9,13 @@
  * before.  A run that hangs, crashes, or gives an answer that is in no header ends the program.
  */
 #include "everything.h"
+#include "worlds.h"
 
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,12 +55,10 @@ static const struct way {
     {"thread", LIBC, FAILS_THREAD, EAGAIN},
 };
 
-static const struct world real_world, fake_world;
 const struct world *world;
 int planted;
 static const char *world_name, *way_name = "";
 static unsigned nth;
-static char place[] = "/tmp/coop-failing-XXXXXX";
 
 /* ---- what the scene uses ---- */
 
@@ -112,84 +110,16 @@ int everything(void *arg)
     nest();
     block();
     look();
+    explain();
     act();
     read_and_write();
     use_sockets();
     use_files();
     have_children();
     be_signalled();
+    share();
     return 0;
 }
-
-/* ---- the real world ---- */
-
-static pid_t real_process(bool sleeps)
-{
-    pid_t pid = fork();
-
-    if (pid)
-        return pid;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    while (sleeps)
-        pause();
-    _exit(CHILD_STATUS);
-}
-
-static pid_t real_child(void)
-{
-    return real_process(false);
-}
-
-static pid_t real_sleeper(void)
-{
-    return real_process(true);
-}
-
-static void real_raise(int signo)
-{
-    kill(getpid(), signo);
-}
-
-/* ---- the made-up world ---- */
-
-static pid_t fake_child(void)
-{
-    pid_t pid;
-
-    failing_memory_spare_begin();
-    pid = fake_spawn(0);
-    fake_exit_at(pid, coop_after(fake_now(), COOP_NSEC_PER_MSEC), CHILD_STATUS);
-    failing_memory_spare_end();
-    return pid;
-}
-
-static pid_t fake_sleeper(void)
-{
-    return fake_spawn(0);
-}
-
-static void fake_raise_one(int signo)
-{
-    fake_raise(signo);
-}
-
-static const struct world real_world = {
-    .dir = place,
-    .child = real_child,
-    .sleeper = real_sleeper,
-    .raise = real_raise,
-    .patience = 100 * COOP_NSEC_PER_MSEC,
-    .moment = 200 * COOP_NSEC_PER_USEC,
-};
-
-static const struct world fake_world = {
-    .dir = "/run",
-    .child = fake_child,
-    .sleeper = fake_sleeper,
-    .raise = fake_raise_one,
-    .patience = 3600 * COOP_NSEC_PER_SEC,
-    .moment = COOP_NSEC_PER_MSEC,
-};
 
 /* ---- what is there ---- */
 
@@ -307,7 +237,7 @@ int main(int argc, char **argv)
     sigaction(SIGABRT, &action, NULL);
     world_name = argc > 1 ? argv[1] : "real";
     world = strcmp(world_name, "sim") == 0 ? &fake_world : &real_world;
-    if (!mkdtemp(place))
+    if (!mkdtemp(real_place))
         return 2;
     signal(SIGPIPE, SIG_IGN);
     run_once(&ways[0], false); /* what is made once and stays */
@@ -322,6 +252,6 @@ int main(int argc, char **argv)
         nth = (unsigned)atoi(argv[3]);
         run_once(&ways[i], true);
     }
-    rmdir(place);
+    rmdir(real_place);
     return 0;
 }

@@ -2,6 +2,7 @@
 #define TESTS_STRESS_SIM_LOAD_H
 
 #include "coop/coop.h"
+#include "stress/holds.h"
 #include "support/call_trace.h"
 
 #include <errno.h>
@@ -22,14 +23,6 @@ struct load {
 };
 
 extern const struct load loads[]; /* NULL name: the end */
-
-/* Does not return when it does not hold: tells the seed and ends the program. */
-#define HOLDS(what)                                                                            \
-    do {                                                                                       \
-        if (!(what))                                                                           \
-            does_not_hold(__FILE__, __LINE__, #what);                                          \
-    } while (0)
-_Noreturn void does_not_hold(const char *file, int line, const char *what);
 
 /* 0 to n - 1, by the seed. */
 unsigned draw(unsigned n);

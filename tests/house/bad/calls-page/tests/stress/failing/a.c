@@ -1,0 +1,6 @@
+/* coop_forgotten() here is no call. */
+void all(void)
+{
+    coop_named();
+    say("coop_forgotten()");
+}
