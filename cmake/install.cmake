@@ -5,12 +5,13 @@
 # packager's DESTDIR both give a true one.
 file(RELATIVE_PATH COOP_PC_TO_PREFIX
      "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
-configure_file(cmake/libcoop.pc.in libcoop.pc @ONLY)
-install(FILES ${CMAKE_BINARY_DIR}/libcoop.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+foreach(library libcoop libcoop-sim)
+  configure_file(cmake/${library}.pc.in ${library}.pc @ONLY)
+  install(FILES ${CMAKE_BINARY_DIR}/${library}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()
 install(FILES lib/libcoop.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)
-# All but simulation.c, whose fake kernel is part of the tests.
 install(FILES lib/examples/ping_pong.c lib/examples/prime_sieve.c lib/examples/fan_in.c
-              lib/examples/echo_server.c lib/examples/supervisor.c
+              lib/examples/echo_server.c lib/examples/supervisor.c lib/examples/simulation.c
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 if(COOP_RUNTIME_ONLY)
   return()

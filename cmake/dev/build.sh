@@ -43,15 +43,20 @@ check_install() {
     link_a_stranger "$ROOT/$prefix"
 }
 
-# A program that knows nothing but pkg-config builds against libcoop and runs.
+# Programs that know nothing but pkg-config: one of libcoop, and one that is simulated.
 link_a_stranger() {
+    build_stranger "$1" libcoop stranger && build/stranger &&
+        build_stranger "$1" libcoop-sim stranger_simulated && build/stranger_simulated
+}
+
+# build_stranger PREFIX LIBRARY PROGRAM: the libraries from this prefix, wherever a package may lie.
+build_stranger() {
     local pc flags
-    pc=$(find "$1" -name libcoop.pc)
-    [ -n "$pc" ] || { note "missing after install: libcoop.pc" && return 1; }
-    flags=$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --define-variable=prefix="$1" --cflags --libs libcoop) || return 1
+    pc=$(find "$1" -name "$2.pc")
+    [ -n "$pc" ] || { note "missing after install: $2.pc" && return 1; }
+    flags=$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --cflags --libs "$2") || return 1
     # shellcheck disable=SC2086
-    gcc -std=c17 -D_GNU_SOURCE -Wall -Wextra -Werror -o build/stranger tests/install/stranger.c $flags &&
-        build/stranger
+    gcc -std=c17 -D_GNU_SOURCE -Wall -Wextra -Werror -o "build/$3" "tests/install/$3.c" $flags
 }
 
 # The deliberately bad trees of tests/house are data, not sources.

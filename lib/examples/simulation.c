@@ -2,20 +2,17 @@
  * simulation.c - a year in a moment, and the same year again
  *
  * With coop_options.sim one processor runs everything, the order is drawn from a seed, and over
- * a fake kernel the clock jumps to the next thing that happens.  Code under test does not
+ * the simulated kernel the clock jumps to the next thing that happens.  Code under test does not
  * notice.  A run that went wrong goes wrong again with the same seed.
  *
  *     simulation [SEED]
- *
- * The fake kernel is part of coop's own tests (tests/support/fake_kernel.h), not installed yet.
  */
 #include <coop/coop.h>
+#include <coop/sim.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "support/fake_kernel.h"
 
 #define HOUR (3600 * COOP_NSEC_PER_SEC)
 #define DAY  (24 * HOUR)
@@ -56,9 +53,9 @@ static int simulate(uint64_t seed)
     int r;
 
     memset(cooked, 0, sizeof cooked);
-    fake_kernel_install(seed);
+    coop_sim_begin(seed);
     r = coop_main(&options, year, NULL);
-    fake_kernel_remove();
+    coop_sim_end();
     return r;
 }
 

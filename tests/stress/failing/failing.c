@@ -19,9 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "support/failing_kernel.h"
+#include "coop/sim.h"
+#include "sim/failing.h"
 #include "support/failing_memory.h"
-#include "support/fake_kernel.h"
 
 enum { HANG_SECONDS = 20 };
 
@@ -30,7 +30,7 @@ enum what { NOTHING, ANY_CALL, ONE_CALL, LIBC };
 static const struct way {
     const char *name;
     enum what what;
-    int which; /* a row of failing_kernel.h, or a kind of failing_memory.h */
+    int which; /* a row of sim/failing.h, or a kind of failing_memory.h */
     int error;
 } ways[] = {
     {"none", NOTHING, FAIL_ANY, 0},
@@ -65,7 +65,7 @@ static unsigned nth;
 static void say_where(void)
 {
     fprintf(stderr, "with %s, number %u (%s) failing: failing %s %s %u\n", way_name, nth,
-            failing_kernel_failed(), world_name, way_name, nth);
+            coop_sim_failed(), world_name, way_name, nth);
 }
 
 _Noreturn void does_not_hold(const char *file, int line, const char *what)
@@ -201,17 +201,17 @@ static bool run_once(const struct way *way, bool compared)
 
     alarm(HANG_SECONDS);
     if (sim) {
-        fake_kernel_install(7);
+        coop_sim_begin(7);
         failing_memory_spare_kernel();
     }
     arm(way);
     r = coop_main(&options, everything, NULL);
     failed = failing_memory_disarm();
-    failed = failing_kernel_disarm() || failed;
+    failed = coop_sim_fail_end() || failed;
     fine(r, 0, 0, __FILE__, __LINE__, "coop_main");
-    HOLDS(fake_fds_open() == 0);
+    HOLDS(coop_sim_fds_open() == 0);
     if (sim)
-        fake_kernel_remove();
+        coop_sim_end();
     if (compared)
         compare(&before);
     left = reap_left_over();

@@ -5,8 +5,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "coop/sim.h"
 #include "support/failing_memory.h"
-#include "support/fake_kernel.h"
 
 char real_place[] = "/tmp/coop-failing-XXXXXX";
 
@@ -46,20 +46,20 @@ static pid_t fake_child(void)
     pid_t pid;
 
     failing_memory_spare_begin();
-    pid = fake_spawn(0);
-    fake_exit_at(pid, coop_after(fake_now(), COOP_NSEC_PER_MSEC), CHILD_STATUS);
+    pid = coop_sim_spawn(0);
+    coop_sim_exit_at(pid, coop_after(coop_sim_now(), COOP_NSEC_PER_MSEC), CHILD_STATUS);
     failing_memory_spare_end();
     return pid;
 }
 
 static pid_t fake_sleeper(void)
 {
-    return fake_spawn(0);
+    return coop_sim_spawn(0);
 }
 
 static void fake_raise_one(int signo)
 {
-    fake_raise(signo);
+    coop_sim_raise(signo);
 }
 
 const struct world real_world = {

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "support/fake_kernel.h"
+#include "coop/sim.h"
 
 #define SEC    COOP_NSEC_PER_SEC
 #define MINUTE (60 * SEC)
@@ -75,11 +75,11 @@ static void start(struct service *s)
     coop_nsec life = (1 + (coop_nsec)draw(7200)) * SEC;
 
     coop_child_spawn_begin();
-    s->pid = fake_spawn(0);
+    s->pid = coop_sim_spawn(0);
     s->deaf = draw(10) == 0;
     if (s->deaf)
-        fake_on_signal(s->pid, is_deaf, NULL);
-    fake_exit_at(s->pid, coop_after(coop_now(), life), (int)draw(3));
+        coop_sim_on_signal(s->pid, is_deaf, NULL);
+    coop_sim_exit_at(s->pid, coop_after(coop_now(), life), (int)draw(3));
     HOLDS(coop_child_watch(&s->child, s->pid, &s->actor, CHILD_ENDED) == 0);
     coop_child_spawn_end();
     s->state = UP;
@@ -110,7 +110,7 @@ static void on_end(struct service *s)
 static void finish(struct service *s)
 {
     if (s->state == UP || s->state == STOPPING) {
-        fake_exit(s->pid, 0);
+        coop_sim_exit(s->pid, 0);
         coop_child_forget(&s->child);
         day.ends++;
         day.up--;
@@ -218,10 +218,10 @@ int main(int argc, char **argv)
     day.count = argc > 1 ? strtoul(argv[1], NULL, 10) : 10000;
     day.services = calloc(day.count, sizeof *day.services);
     HOLDS(day.services);
-    fake_kernel_install(24);
+    coop_sim_begin(24);
     HOLDS(coop_main(&options, live, &hours) == 0);
-    HOLDS(fake_fds_open() == 0 && fake_zombies() == 0 && fake_alive() == 0);
-    fake_kernel_remove();
+    HOLDS(coop_sim_fds_open() == 0 && coop_sim_zombies() == 0 && coop_sim_alive() == 0);
+    coop_sim_end();
     took = seconds_now() - begin;
     printf(
         "%d hours of %zu services in %.1f s: %llu starts, %llu looks, %llu restarts, %llu kills\n",

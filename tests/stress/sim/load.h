@@ -2,8 +2,8 @@
 #define TESTS_STRESS_SIM_LOAD_H
 
 #include "coop/coop.h"
+#include "coop/sim.h"
 #include "stress/holds.h"
-#include "support/call_trace.h"
 
 #include <errno.h>
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
-#include "support/fake_kernel.h"
+#include "coop/sim.h"
 
 /* ---- children that end by themselves ---- */
 
@@ -56,13 +56,13 @@ static void on_end(struct coop_actor *actor, struct coop_msg *msg)
 static void bear(struct family *f, struct kid *kid)
 {
     coop_child_spawn_begin();
-    kid->pid = fake_spawn(0);
+    kid->pid = coop_sim_spawn(0);
     kid->end = coop_after(coop_now(), draw(3) ? draw_delay() : 0);
     kid->status = draw(5) ? (int)draw(10) : SIGSEGV;
     if (kid->status == SIGSEGV)
-        fake_die_at(kid->pid, kid->end, SIGSEGV);
+        coop_sim_die_at(kid->pid, kid->end, SIGSEGV);
     else
-        fake_exit_at(kid->pid, kid->end, kid->status);
+        coop_sim_exit_at(kid->pid, kid->end, kid->status);
     if (draw(2))
         step(); /* it may end before it is announced */
     HOLDS(coop_child_watch(&kid->child, kid->pid, kid->by_actor ? &f->actor : NULL, ENDED) ==
@@ -157,9 +157,9 @@ static int stop_one(void *arg)
 
     (void)arg;
     coop_child_spawn_begin();
-    pid = fake_spawn(0);
+    pid = coop_sim_spawn(0);
     if (deaf)
-        fake_on_signal(pid, is_deaf, NULL);
+        coop_sim_on_signal(pid, is_deaf, NULL);
     r = coop_child_watch(&child, pid, NULL, 0);
     coop_child_spawn_end();
     HOLDS(r == 0);
@@ -169,7 +169,7 @@ static int stop_one(void *arg)
     r = coop_child_wait(&child, coop_after(coop_now(), COOP_NSEC_PER_SEC));
     HOLDS(r == (deaf ? -ETIMEDOUT : 0));
     if (deaf)
-        HOLDS(coop_child_kill(&child, SIGKILL) == 0 && fake_last_signal(pid) == SIGKILL &&
+        HOLDS(coop_child_kill(&child, SIGKILL) == 0 && coop_sim_last_signal(pid) == SIGKILL &&
               coop_child_wait(&child, COOP_FOREVER) == 0);
     HOLDS(child.exit.code == CLD_KILLED && child.exit.status == (deaf ? SIGKILL : SIGTERM));
     coop_shield_end(&shield);
@@ -198,7 +198,7 @@ int run_signals(void *arg)
     (void)arg;
     HOLDS(coop_signal_notify(ch, SIGUSR1) == 0);
     for (unsigned i = 5 + draw(10); i > 0 && r == 0; i--) {
-        fake_raise(SIGUSR1);
+        coop_sim_raise(SIGUSR1);
         raised++;
         /* Another load's may come too: one that is raised is always seen. */
         r = coop_recv(ch, &signo, coop_after(coop_now(), 3600 * COOP_NSEC_PER_SEC));

@@ -18,8 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "coop/sim.h"
 #include "support/failing_memory.h"
-#include "support/fake_kernel.h"
 
 const struct load loads[] = {
     {"relay", run_relay},
@@ -50,7 +50,7 @@ static int log_fd = -2; /* -1: the calls are only summed up; -2: not even that *
 
 _Noreturn void does_not_hold(const char *file, int line, const char *what)
 {
-    call_trace_stop();
+    coop_sim_trace_stop();
     fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, what);
     if (coop_inside())
         coop_dump(STDERR_FILENO);
@@ -137,7 +137,7 @@ static int run_load(void *arg)
     const struct load *load = arg;
     int r = load->run(NULL);
 
-    call_trace_note("%s: %d", load->name, r);
+    coop_sim_trace_note("%s: %d", load->name, r);
     return r && r != coop_cancelled() ? r : 0;
 }
 
@@ -204,13 +204,14 @@ static void run_seed(unsigned long number)
 
     seed = number;
     dice = number * UINT64_C(0xD1342543DE82EF95);
-    fake_kernel_install(number);
+    coop_sim_begin(number);
     if (log_fd >= -1)
-        call_trace_start(log_fd);
+        coop_sim_trace_start(log_fd);
     HOLDS(coop_main(&options, run_seed_inside, &started) == 0 && started);
-    call_trace_stop();
-    HOLDS(fake_fds_open() == 0 && fake_zombies() == 0 && fake_alive() == 0 && !invariants);
-    fake_kernel_remove();
+    coop_sim_trace_stop();
+    HOLDS(coop_sim_fds_open() == 0 && coop_sim_zombies() == 0 && coop_sim_alive() == 0 &&
+          !invariants);
+    coop_sim_end();
     HOLDS(failing_memory_allocations() == allocations);
     HOLDS(failing_memory_mappings() == mappings);
 }
@@ -230,7 +231,7 @@ static uint64_t sum_of_seed(unsigned long number)
     log_fd = -1;
     run_seed(number);
     log_fd = -2;
-    return call_trace_sum();
+    return coop_sim_trace_sum();
 }
 
 /* The log of a seed from a process of its own; the caller frees it. */

@@ -1,5 +1,5 @@
 /* The fake kernel must behave as the real one where the runtime and the supervisor look. */
-#include "support/fake_kernel.h"
+#include "coop/sim.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -11,19 +11,19 @@
 #include <sys/un.h>
 
 #include "base/sys.h"
-#include "support/failing_kernel.h"
+#include "sim/failing.h"
 
 #define SEC COOP_NSEC_PER_SEC
 
 static void boot(void)
 {
-    fake_kernel_install(1);
+    coop_sim_begin(1);
 }
 
 static void halt(void)
 {
-    cr_expect_eq(fake_fds_open(), 0, "%zu descriptors left", fake_fds_open());
-    fake_kernel_remove();
+    cr_expect_eq(coop_sim_fds_open(), 0, "%zu descriptors left", coop_sim_fds_open());
+    coop_sim_end();
 }
 
 TestSuite(fake_kernel, .init = boot, .fini = halt, .timeout = 20);
@@ -66,12 +66,12 @@ Test(fake_kernel, events_come_by_time_then_by_planning)
 {
     static int numbers[] = {1, 2, 3};
 
-    fake_at(fake_now() + 2 * SEC, note, &numbers[1]);
-    fake_at(fake_now() + 2 * SEC, note, &numbers[2]);
-    fake_at(fake_now() + 1 * SEC, note, &numbers[0]);
-    fake_advance(SEC);
+    coop_sim_at(coop_sim_now() + 2 * SEC, note, &numbers[1]);
+    coop_sim_at(coop_sim_now() + 2 * SEC, note, &numbers[2]);
+    coop_sim_at(coop_sim_now() + 1 * SEC, note, &numbers[0]);
+    coop_sim_advance(SEC);
     cr_expect_eq(order_count, 1);
-    fake_advance(SEC);
+    coop_sim_advance(SEC);
     cr_expect(order_count == 3 && order[0] == 1 && order[1] == 2 && order[2] == 3);
 }
 
@@ -79,9 +79,9 @@ Test(fake_kernel, same_seed_same_chance)
 {
     uint64_t first = sys_random();
 
-    fake_kernel_install(1);
+    coop_sim_begin(1);
     cr_expect_eq(sys_random(), first);
-    fake_kernel_install(2);
+    coop_sim_begin(2);
     cr_expect_neq(sys_random(), first);
 }
 
@@ -91,7 +91,7 @@ Test(fake_kernel, the_wall_clock_jumps_alone)
     coop_nsec mono = sys_now();
 
     sys_clock_gettime(CLOCK_REALTIME, &before);
-    fake_shift_realtime(86400 * SEC);
+    coop_sim_shift_wall_clock(86400 * SEC);
     sys_clock_gettime(CLOCK_REALTIME, &after);
     cr_expect_eq(after.tv_sec - before.tv_sec, 86400);
     cr_expect_eq(sys_now(), mono);
@@ -193,14 +193,14 @@ static int sigchld_fd(void)
 Test(fake_kernel, a_child_lives_its_time_and_is_reaped_once)
 {
     int sig = sigchld_fd(), ep = sys_epoll_create1(0);
-    pid_t pid = fake_spawn(0);
+    pid_t pid = coop_sim_spawn(0);
     coop_nsec start = sys_now();
     struct signalfd_siginfo told;
     struct epoll_event event;
     siginfo_t info;
 
     watch(ep, sig, EPOLLIN | EPOLLET);
-    fake_exit_at(pid, start + 5 * SEC, 3);
+    coop_sim_exit_at(pid, start + 5 * SEC, 3);
     cr_expect_eq(sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG), 0);
     cr_expect_eq(info.si_pid, 0);
     cr_expect_eq(wait_for(ep, COOP_FOREVER, &event), 1);
@@ -208,10 +208,10 @@ Test(fake_kernel, a_child_lives_its_time_and_is_reaped_once)
     cr_expect_eq(sys_read(sig, &told, sizeof told), (ssize_t)sizeof told);
     cr_expect(told.ssi_signo == SIGCHLD && told.ssi_pid == (uint32_t)pid);
     cr_expect_eq(sys_waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT), 0);
-    cr_expect_eq(fake_zombies(), 1);
+    cr_expect_eq(coop_sim_zombies(), 1);
     cr_expect_eq(sys_waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG), 0);
     cr_expect(info.si_pid == pid && info.si_code == CLD_EXITED && info.si_status == 3);
-    cr_expect_eq(fake_zombies(), 0);
+    cr_expect_eq(coop_sim_zombies(), 0);
     cr_expect_eq(sys_waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG), -ECHILD);
     cr_expect_eq(sys_kill(pid, 0), -ESRCH);
     sys_close(sig);
@@ -225,7 +225,7 @@ Test(fake_kernel, deaths_coalesce_into_one_sigchld)
     siginfo_t info;
 
     for (int i = 0; i < 100; i++)
-        fake_exit(fake_spawn(0), i);
+        coop_sim_exit(coop_sim_spawn(0), i);
     cr_expect_eq(sys_read(sig, told, sizeof told), (ssize_t)sizeof told[0]);
     while (sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WALL) == 0 && info.si_pid)
         cr_expect_eq(info.si_status, reaped++);
@@ -235,10 +235,10 @@ Test(fake_kernel, deaths_coalesce_into_one_sigchld)
 
 Test(fake_kernel, wait4_tells_the_same_in_the_old_way)
 {
-    pid_t pid = fake_spawn(0);
+    pid_t pid = coop_sim_spawn(0);
     int status = 0;
 
-    fake_die(pid, SIGSEGV, true);
+    coop_sim_die(pid, SIGSEGV, true);
     cr_expect_eq(sys_wait4(-1, &status, WNOHANG | __WALL, NULL), pid);
     cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV && WCOREDUMP(status));
     cr_expect_eq(sys_wait4(-1, &status, WNOHANG, NULL), -ECHILD);
@@ -253,94 +253,96 @@ static bool ignore_term(pid_t pid, int signo, void *arg)
 
 Test(fake_kernel, signals_do_what_the_process_wants)
 {
-    pid_t meek = fake_spawn(0), stubborn = fake_spawn(0), stuck = fake_spawn(0);
+    pid_t meek = coop_sim_spawn(0), stubborn = coop_sim_spawn(0),
+          stuck = coop_sim_spawn(0);
     int asked = 0;
 
-    fake_on_signal(stubborn, ignore_term, &asked);
-    fake_make_unkillable(stuck, true);
+    coop_sim_on_signal(stubborn, ignore_term, &asked);
+    coop_sim_make_unkillable(stuck, true);
     cr_expect_eq(sys_kill(meek, SIGTERM), 0);
     cr_expect_eq(sys_kill(stubborn, SIGTERM), 0);
-    cr_expect(!fake_is_alive(meek) && fake_is_alive(stubborn) && asked == 1);
+    cr_expect(!coop_sim_is_alive(meek) && coop_sim_is_alive(stubborn) && asked == 1);
     cr_expect_eq(sys_kill(stubborn, SIGSTOP), 0);
-    cr_expect(fake_is_stopped(stubborn));
+    cr_expect(coop_sim_is_stopped(stubborn));
     cr_expect_eq(sys_kill(stubborn, SIGKILL), 0);
-    cr_expect_not(fake_is_alive(stubborn));
+    cr_expect_not(coop_sim_is_alive(stubborn));
     sys_kill(stuck, SIGKILL);
-    cr_expect(fake_is_alive(stuck));
-    fake_make_unkillable(stuck, false);
-    cr_expect_not(fake_is_alive(stuck), "the kill was only late");
+    cr_expect(coop_sim_is_alive(stuck));
+    coop_sim_make_unkillable(stuck, false);
+    cr_expect_not(coop_sim_is_alive(stuck), "the kill was only late");
     cr_expect_eq(sys_kill(4242, SIGTERM), -ESRCH);
     cr_expect_eq(sys_kill(meek, 0), 0, "a zombie is still there");
 }
 
 Test(fake_kernel, a_pidfd_means_one_process_for_ever)
 {
-    pid_t pid = fake_spawn(0);
+    pid_t pid = coop_sim_spawn(0);
     int fd = sys_pidfd_open(pid, 0), ep = sys_epoll_create1(0);
     struct epoll_event event;
     siginfo_t info;
 
     watch(ep, fd, EPOLLIN);
     cr_expect_eq(wait_for(ep, 0, &event), 0);
-    fake_exit(pid, 0);
+    coop_sim_exit(pid, 0);
     cr_expect_eq(wait_for(ep, 0, &event), 1);
     cr_expect_eq(sys_waitid(P_PIDFD, (id_t)fd, &info, WEXITED), 0);
-    fake_next_pid(pid);
-    cr_expect_eq(fake_spawn(0), pid, "the number is used again");
+    coop_sim_next_pid(pid);
+    cr_expect_eq(coop_sim_spawn(0), pid, "the number is used again");
     cr_expect_eq(sys_pidfd_send_signal(fd, SIGKILL, NULL, 0), -ESRCH);
-    cr_expect(fake_is_alive(pid));
+    cr_expect(coop_sim_is_alive(pid));
     sys_close(fd);
     sys_close(ep);
 }
 
 Test(fake_kernel, orphans_go_to_the_subreaper_or_away)
 {
-    pid_t parent = fake_spawn(0), child = fake_spawn(parent);
+    pid_t parent = coop_sim_spawn(0), child = coop_sim_spawn(parent);
     siginfo_t info;
 
-    fake_be_subreaper(true);
-    fake_exit(parent, 0);
+    coop_sim_be_subreaper(true);
+    coop_sim_exit(parent, 0);
     sys_waitid(P_PID, (id_t)parent, &info, WEXITED);
-    fake_exit(child, 7);
+    coop_sim_exit(child, 7);
     cr_expect_eq(sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG), 0);
     cr_expect_eq(info.si_pid, child);
-    fake_be_subreaper(false);
-    parent = fake_spawn(0);
-    child = fake_spawn(parent);
-    fake_exit(parent, 0);
-    fake_exit(child, 7);
-    cr_expect_eq(fake_zombies(), 1, "only the parent is ours");
+    coop_sim_be_subreaper(false);
+    parent = coop_sim_spawn(0);
+    child = coop_sim_spawn(parent);
+    coop_sim_exit(parent, 0);
+    coop_sim_exit(child, 7);
+    cr_expect_eq(coop_sim_zombies(), 1, "only the parent is ours");
 }
 
 Test(fake_kernel, a_namespace_dies_with_its_init)
 {
-    pid_t init = fake_spawn(0), child = fake_spawn(init), deep = fake_spawn(child);
+    pid_t init = coop_sim_spawn(0), child = coop_sim_spawn(init),
+          deep = coop_sim_spawn(child);
 
-    fake_make_init(init);
-    fake_exit(child, 0);
-    cr_expect(fake_is_alive(deep));
-    cr_expect_eq(fake_alive(), 2);
-    fake_make_init(init);
-    fake_die(init, SIGKILL, false);
-    cr_expect_eq(fake_zombies(), 1);
+    coop_sim_make_init(init);
+    coop_sim_exit(child, 0);
+    cr_expect(coop_sim_is_alive(deep));
+    cr_expect_eq(coop_sim_alive(), 2);
+    coop_sim_make_init(init);
+    coop_sim_die(init, SIGKILL, false);
+    cr_expect_eq(coop_sim_zombies(), 1);
 }
 
 Test(fake_kernel, a_fifo_outlives_its_readers)
 {
-    pid_t child = fake_spawn(0);
+    pid_t child = coop_sim_spawn(0);
     char text[16] = "";
     int both, reader;
 
     cr_assert_eq(sys_mkfifoat(AT_FDCWD, "/run/web.log", 0600), 0);
     cr_expect_eq(sys_openat(AT_FDCWD, "/run/web.log", O_WRONLY | O_NONBLOCK, 0), -ENXIO);
     both = sys_openat(AT_FDCWD, "/run/web.log", O_RDWR | O_NONBLOCK, 0);
-    fake_give_fd(child, both);
+    coop_sim_give_fd(child, both);
     sys_close(both);
-    cr_expect_eq(fake_write_as(child, both, "words"), 5);
+    cr_expect_eq(coop_sim_write_as(child, both, "words"), 5);
     reader = sys_openat(AT_FDCWD, "/run/web.log", O_RDONLY | O_NONBLOCK, 0);
     cr_expect_eq(sys_read(reader, text, sizeof text), 5);
     cr_expect_eq(sys_read(reader, text, sizeof text), -EAGAIN, "the child holds it open");
-    fake_exit(child, 0);
+    coop_sim_exit(child, 0);
     cr_expect_eq(sys_read(reader, text, sizeof text), 0);
     sys_close(reader);
     cr_expect_eq(sys_unlinkat(AT_FDCWD, "/run/web.log", 0), 0);
@@ -355,14 +357,14 @@ Test(fake_kernel, files_are_written_renamed_and_full)
     cr_expect_eq(sys_openat(AT_FDCWD, "/b", O_RDONLY, 0), -ENOENT);
     cr_expect_eq(sys_write(fd, "one", 3), 3);
     cr_expect_eq(sys_renameat(AT_FDCWD, "//a", AT_FDCWD, "/b"), 0);
-    cr_expect_str_eq(fake_file_text("/b"), "one");
+    cr_expect_str_eq(coop_sim_file_text("/b"), "one");
     cr_expect_eq(sys_fstatat(AT_FDCWD, "/b", &what, 0), 0);
     cr_expect(S_ISREG(what.st_mode) && what.st_size == 3);
-    fake_disk_limit(4);
+    coop_sim_disk_limit(4);
     cr_expect_eq(sys_write(fd, "two", 3), 1, "what goes in");
     cr_expect_eq(sys_write(fd, "wo", 2), -ENOSPC);
     cr_expect_eq(sys_unlinkat(AT_FDCWD, "/b", 0), 0);
-    cr_expect_eq(fake_file_text("/b"), NULL);
+    cr_expect_eq(coop_sim_file_text("/b"), NULL);
     sys_close(fd);
     sys_close(dir);
 }
@@ -489,10 +491,10 @@ Test(fake_kernel, real_time_signals_queue_with_their_values)
     sigaddset(&mask, SIGUSR1);
     sigaddset(&mask, SIGRTMIN);
     cr_assert_eq(sys_signalfd(sig, &mask, 0), sig);
-    fake_queue_signal(SIGRTMIN, 7);
-    fake_queue_signal(SIGUSR1, 1);
-    fake_queue_signal(SIGRTMIN, 8);
-    fake_queue_signal(SIGUSR1, 2);
+    coop_sim_queue_signal(SIGRTMIN, 7);
+    coop_sim_queue_signal(SIGUSR1, 1);
+    coop_sim_queue_signal(SIGRTMIN, 8);
+    coop_sim_queue_signal(SIGUSR1, 2);
     cr_assert_eq(sys_read(sig, told, sizeof told), (ssize_t)(3 * sizeof told[0]));
     cr_expect(told[0].ssi_signo == SIGUSR1 && told[0].ssi_int == 1);
     cr_expect(told[1].ssi_signo == (uint32_t)SIGRTMIN && told[1].ssi_int == 7);
@@ -503,7 +505,7 @@ Test(fake_kernel, real_time_signals_queue_with_their_values)
 
 Test(fake_kernel, stops_and_continues_are_told_to_who_asks)
 {
-    pid_t pid = fake_spawn(0);
+    pid_t pid = coop_sim_spawn(0);
     siginfo_t info;
 
     sys_kill(pid, SIGSTOP);
@@ -516,9 +518,9 @@ Test(fake_kernel, stops_and_continues_are_told_to_who_asks)
     sys_kill(pid, SIGCONT);
     cr_expect_eq(sys_waitid(P_PID, (id_t)pid, &info, WCONTINUED | WEXITED), 0);
     cr_expect_eq(info.si_code, CLD_CONTINUED);
-    fake_exit(pid, 0);
+    coop_sim_exit(pid, 0);
     cr_expect_eq(sys_waitid(P_ALL, 0, &info, WSTOPPED | WEXITED | WNOHANG), 0);
-    cr_expect(info.si_pid == pid && info.si_code == CLD_EXITED && fake_zombies() == 0);
+    cr_expect(info.si_pid == pid && info.si_code == CLD_EXITED && coop_sim_zombies() == 0);
 }
 
 Test(fake_kernel, a_script_forks_writes_and_ends)
@@ -532,7 +534,7 @@ Test(fake_kernel, a_script_forks_writes_and_ends)
                                {FAKE_DO_FORK, .child = grandchild},
                                {FAKE_DO_SLEEP, .delay = 10 * SEC},
                                {FAKE_DO_DIE, .number = SIGSEGV}};
-    pid_t pid = fake_spawn(0);
+    pid_t pid = coop_sim_spawn(0);
     coop_nsec start = sys_now();
     char text[4096];
     size_t got = 0;
@@ -543,12 +545,12 @@ Test(fake_kernel, a_script_forks_writes_and_ends)
     memset(much, 'x', sizeof much - 1);
     sys_pipe2(ends, 0);
     grandchild[1].number = ends[1];
-    fake_give_fd(pid, ends[1]);
+    coop_sim_give_fd(pid, ends[1]);
     sys_close(ends[1]);
     fake_script(pid, child);
-    fake_advance(SEC / 2);
+    coop_sim_advance(SEC / 2);
     sys_kill(pid, SIGTERM);
-    cr_expect(fake_is_alive(pid) && fake_alive() == 2);
+    cr_expect(coop_sim_is_alive(pid) && coop_sim_alive() == 2);
     while ((n = sys_read(ends[0], text, sizeof text)) > 0)
         got += (size_t)n;
     cr_expect_eq(got, sizeof much - 1);
@@ -560,15 +562,15 @@ Test(fake_kernel, a_script_forks_writes_and_ends)
 
 Test(fake_kernel, a_pid_comes_again_after_all_others)
 {
-    pid_t pid = fake_spawn(0), next;
+    pid_t pid = coop_sim_spawn(0), next;
     siginfo_t info;
     long births = 0;
 
-    fake_exit(pid, 0);
+    coop_sim_exit(pid, 0);
     sys_waitid(P_ALL, 0, &info, WEXITED);
     do {
-        next = fake_spawn(0);
-        fake_exit(next, 0);
+        next = coop_sim_spawn(0);
+        coop_sim_exit(next, 0);
         sys_waitid(P_PID, (id_t)next, &info, WEXITED);
         births++;
     } while (next != pid && births < 100000);
@@ -580,25 +582,25 @@ Test(fake_kernel, descriptors_run_out_at_the_limit)
 {
     int ends[2] = {-1, -1};
 
-    fake_fd_limit(3);
+    coop_sim_fd_limit(3);
     cr_assert_eq(sys_pipe2(ends, 0), 0);
     cr_expect_eq(sys_pipe2(ends, 0), -EMFILE);
-    cr_expect_eq(fake_fds_open(), 2);
+    cr_expect_eq(coop_sim_fds_open(), 2);
     sys_close(ends[0]);
     sys_close(ends[1]);
 }
 
 static void end_the_wait(void *arg)
 {
-    fake_exit(*(pid_t *)arg, 0);
+    coop_sim_exit(*(pid_t *)arg, 0);
 }
 
 Test(fake_kernel, a_wait_for_nothing_asks_the_test)
 {
-    pid_t pid = fake_spawn(0);
+    pid_t pid = coop_sim_spawn(0);
     siginfo_t info;
 
-    fake_on_stuck(end_the_wait, &pid);
+    coop_sim_on_stuck(end_the_wait, &pid);
     cr_expect_eq(sys_waitid(P_ALL, 0, &info, WEXITED), 0);
     cr_expect_eq(info.si_pid, pid);
 }
@@ -621,14 +623,14 @@ Test(fake_kernel, the_nth_call_fails_on_top)
     sys_close(ends[1]);
     cr_expect_eq(sys_pipe2(ends, 0), -ENFILE);
     cr_expect_eq(failing_kernel_count(FAIL_pipe2), 2);
-    cr_expect_str_eq(failing_kernel_failed(), "pipe2");
-    cr_expect(failing_kernel_disarm());
+    cr_expect_str_eq(coop_sim_failed(), "pipe2");
+    cr_expect(coop_sim_fail_end());
     failing_kernel_arm(FAIL_ANY, 3, EIO);
     cr_expect_eq(sys_pipe2(ends, 0), 0);
     cr_expect_eq(sys_close(ends[0]), 0);
     cr_expect_eq(sys_close(ends[1]), -EIO, "fails, and has closed");
-    failing_kernel_disarm();
+    coop_sim_fail_end();
     failing_kernel_arm(FAIL_ANY, 1000, EIO);
     sys_now();
-    cr_expect_not(failing_kernel_disarm(), "it never got that far");
+    cr_expect_not(coop_sim_fail_end(), "it never got that far");
 }

@@ -1,7 +1,7 @@
 /* Simulation: the runtime over the fake kernel, where the clock jumps. */
 #include "rt_test.h"
 
-#include "support/fake_kernel.h"
+#include "coop/sim.h"
 
 #include <signal.h>
 #include <string.h>
@@ -25,9 +25,9 @@ static int simulate(int (*fn)(void *), void *arg, uint64_t seed)
     struct coop_options o = {.sim = true, .seed = seed};
     int r;
 
-    fake_kernel_install(seed);
+    coop_sim_begin(seed);
     r = coop_main(&o, fn, arg);
-    fake_kernel_remove();
+    coop_sim_end();
     return r;
 }
 
@@ -82,12 +82,12 @@ static int fake_children(__attribute__((unused)) void *arg)
         pid_t pid;
 
         coop_child_spawn_begin();
-        pid = fake_spawn(0);
-        fake_exit_at(pid, end, i);
+        pid = coop_sim_spawn(0);
+        coop_sim_exit_at(pid, end, i);
         CHECK(coop_child_watch(&c, pid, NULL, 0) == 0);
         coop_child_spawn_end();
         CHECK(coop_child_wait(&c, coop_after(coop_now(), HOUR)) == 0);
-        CHECK(c.exit.status == i && coop_now() >= end && fake_zombies() == 0);
+        CHECK(c.exit.status == i && coop_now() >= end && coop_sim_zombies() == 0);
     }
     return 0;
 }
@@ -109,8 +109,8 @@ static int many_die(__attribute__((unused)) void *arg)
         pid_t pid;
 
         coop_child_spawn_begin();
-        pid = fake_spawn(0);
-        fake_die_at(pid, when, i % 2 ? SIGKILL : SIGTERM);
+        pid = coop_sim_spawn(0);
+        coop_sim_die_at(pid, when, i % 2 ? SIGKILL : SIGTERM);
         CHECK(coop_child_watch(&c[i], pid, NULL, 0) == 0);
         coop_child_spawn_end();
     }
@@ -161,7 +161,7 @@ static int sleep_over_a_shift(__attribute__((unused)) void *arg)
 {
     coop_nsec start = coop_now();
 
-    fake_shift_realtime(1000 * HOUR);
+    coop_sim_shift_wall_clock(1000 * HOUR);
     CHECK(coop_now() == start || coop_now() - start < HOUR);
     CHECK(coop_sleep_until(coop_after(start, HOUR)) == 0);
     CHECK(coop_now() >= start + HOUR && coop_now() < start + 2 * HOUR);
@@ -179,16 +179,16 @@ static int reuse_a_pid(__attribute__((unused)) void *arg)
     pid_t pid;
 
     coop_child_spawn_begin();
-    pid = fake_spawn(0);
+    pid = coop_sim_spawn(0);
     CHECK(coop_child_watch(&c, pid, NULL, 0) == 0);
     coop_child_spawn_end();
-    fake_exit(pid, 0);
+    coop_sim_exit(pid, 0);
     CHECK(coop_child_wait(&c, coop_after(coop_now(), HOUR)) == 0);
-    fake_next_pid(pid);
-    CHECK(fake_spawn(0) == pid); /* a stranger under the old number */
+    coop_sim_next_pid(pid);
+    CHECK(coop_sim_spawn(0) == pid); /* a stranger under the old number */
     CHECK(coop_child_kill(&c, SIGKILL) == -ESRCH);
-    CHECK(fake_is_alive(pid) && fake_last_signal(pid) == 0);
-    fake_exit(pid, 0);
+    CHECK(coop_sim_is_alive(pid) && coop_sim_last_signal(pid) == 0);
+    coop_sim_exit(pid, 0);
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* Starting programs, and children that stop: points 117 to 120; select over everything: 51. */
 #include "rt_test.h"
 
-#include "support/failing_kernel.h"
+#include "sim/failing.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -105,7 +105,7 @@ Test(spawn, one_that_cannot_be_announced_is_no_child_either, .timeout = 50)
 
     failing_kernel_arm(FAIL_waitid, 1, EIO);
     cr_assert_eq(coop_main(NULL, start_reader, &answer), 0);
-    cr_assert(failing_kernel_disarm());
+    cr_assert(coop_sim_fail_end());
     cr_assert_eq(answer, -EIO);
 }
 

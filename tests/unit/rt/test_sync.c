@@ -1,7 +1,7 @@
 /* Locks and counters: points 53 to 78. */
 #include "rt_test.h"
 
-#include "support/fake_kernel.h"
+#include "coop/sim.h"
 
 #include <signal.h>
 
@@ -168,9 +168,9 @@ Test(mutex, a_starving_waiter_has_it_within_10_ms, .timeout = 20)
 {
     struct coop_options o = {.sim = true};
 
-    fake_kernel_install(1);
+    coop_sim_begin(1);
     cr_assert_eq(coop_main(&o, compete_with_a_hog, NULL), 0);
-    fake_kernel_remove();
+    coop_sim_end();
 }
 
 /* Two waiters of old and one that comes: while it starves nobody takes it out of turn. */
@@ -201,9 +201,9 @@ Test(mutex, a_starving_one_is_handed_over_in_order, .timeout = 20)
 {
     struct coop_options o = {.sim = true};
 
-    fake_kernel_install(1);
+    coop_sim_begin(1);
     cr_assert_eq(coop_main(&o, starve_two, NULL), 0);
-    fake_kernel_remove();
+    coop_sim_end();
 }
 
 /* ---- read-write lock ---- */

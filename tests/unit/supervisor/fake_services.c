@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "config/service_settings.h"
-#include "support/fake_kernel.h"
+#include "coop/sim.h"
 
 enum { SERVICES_MAX = 1100 };
 
@@ -48,7 +48,7 @@ static int launch(struct spawn *spawn, const struct spawn_order *order, struct h
                   struct coop_err *err)
 {
     struct life *life = life_of(order->spec->name);
-    bool twice = life->pid && fake_is_alive(life->pid);
+    bool twice = life->pid && coop_sim_is_alive(life->pid);
     pid_t pid;
     int r;
 
@@ -57,17 +57,17 @@ static int launch(struct spawn *spawn, const struct spawn_order *order, struct h
     if (strcmp(order->spec->execs.items[order->command].argv.items[0], "missing") == 0)
         return coop_fail(err, COOP_E_CHILD, "step 'exec': no such program");
     coop_child_spawn_begin();
-    pid = fake_spawn(0);
+    pid = coop_sim_spawn(0);
     if (order->stdio[1] >= 0) {
-        fake_give_fd(pid, order->stdio[1]);
-        fake_write_as(pid, order->stdio[1], "born\n");
+        coop_sim_give_fd(pid, order->stdio[1]);
+        coop_sim_write_as(pid, order->stdio[1], "born\n");
     }
     if (stage.on_birth)
         stage.on_birth(order->spec->name, pid);
     r = coop_child_watch(&holder->child, pid, order->actor, order->kind_top);
     coop_child_spawn_end();
     if (r < 0) {
-        fake_die(pid, SIGKILL, false);
+        coop_sim_die(pid, SIGKILL, false);
         return coop_fail_sys(err, r, "process %d", pid);
     }
     life->births++;
@@ -298,8 +298,8 @@ void play(uint64_t seed, int (*body)(void *), void *arg)
     stage.body = body;
     stage.arg = arg;
     log_set_fd(-1);
-    fake_kernel_install(seed);
+    coop_sim_begin(seed);
     cr_expect_eq(coop_main(&options, act, NULL), 0);
-    cr_expect_eq(fake_zombies(), 0);
-    fake_kernel_remove();
+    cr_expect_eq(coop_sim_zombies(), 0);
+    coop_sim_end();
 }

@@ -12,7 +12,7 @@
  *         struct svc *web = play_add("web", "ExecStart=x", "Restart=always", NULL);
  *         play_say(web, CMD_START);
  *         play_until("web", ST_UP);
- *         fake_exit(play_pid("web"), 1);
+ *         coop_sim_exit(play_pid("web"), 1);
  *         ...
  *     }
  *     play(42, body);

@@ -3,8 +3,8 @@
  *
  * Time is virtual: ten minutes of silence take no time.  The server is the real one.
  */
-#include "support/failing_kernel.h"
-#include "support/fake_kernel.h"
+#include "coop/sim.h"
+#include "sim/failing.h"
 
 #include "base/log.h"
 #include "base/str.h"
@@ -78,11 +78,11 @@ static void in_the_room(void (*scene)(void))
     size_t before;
 
     log_set_fd(-1);
-    fake_kernel_install(1);
-    before = fake_fds_open();
+    coop_sim_begin(1);
+    before = coop_sim_fds_open();
     cr_expect_eq(coop_main(&options, open_and_play, &scene), 0);
-    cr_expect_eq(fake_fds_open(), before, "descriptors are left");
-    fake_kernel_remove();
+    cr_expect_eq(coop_sim_fds_open(), before, "descriptors are left");
+    coop_sim_end();
 }
 
 /* ---- patience ---- */
@@ -210,11 +210,11 @@ Test(control_time, the_room_closes_although_somebody_is_still_connected)
     coop_nsec begun;
 
     log_set_fd(-1);
-    fake_kernel_install(1);
-    begun = fake_now();
+    coop_sim_begin(1);
+    begun = coop_sim_now();
     cr_expect_eq(coop_main(&options, open_and_play, &scene), 0);
-    cr_expect_lt(fake_now() - begun, 5 * SEC);
-    fake_kernel_remove();
+    cr_expect_lt(coop_sim_now() - begun, 5 * SEC);
+    coop_sim_end();
 }
 
 /* ---- failures ---- */
@@ -231,14 +231,14 @@ static int open_with_failure(void *arg)
     (void)arg;
     failing_kernel_arm(FAIL_ANY, failing_call, EIO);
     r = control_start(&control, NULL, PATH, &err);
-    failing_call = failing_kernel_disarm() ? failing_call + 1 : 0;
+    failing_call = coop_sim_fail_end() ? failing_call + 1 : 0;
     if (r < 0)
         cr_expect_gt(strlen(err.text), 5);
     else
         control_stop(control);
     cr_expect_not(is_there(PATH) || is_there(PATH ".new") || is_there("/run/control.fifo") ||
                       is_there("/run/control.fifo.new"),
-                  "a file is left after failing call %s", failing_kernel_failed());
+                  "a file is left after failing call %s", coop_sim_failed());
     return 0;
 }
 
@@ -251,12 +251,12 @@ Test(control_time, every_call_of_the_opening_may_fail)
     while (failing_call > 0 && failing_call < 1000) {
         size_t before;
 
-        fake_kernel_install(1);
-        before = fake_fds_open();
+        coop_sim_begin(1);
+        before = coop_sim_fds_open();
         cr_assert_eq(coop_main(&options, open_with_failure, NULL), 0);
-        cr_expect_eq(fake_fds_open(), before, "call %u (%s)", failing_call,
-                     failing_kernel_failed());
-        fake_kernel_remove();
+        cr_expect_eq(coop_sim_fds_open(), before, "call %u (%s)", failing_call,
+                     coop_sim_failed());
+        coop_sim_end();
     }
     cr_expect_eq(failing_call, 0);
 }

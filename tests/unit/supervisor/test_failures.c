@@ -10,11 +10,11 @@
 
 #include "base/log.h"
 #include "base/sys.h"
+#include "coop/sim.h"
 #include "fake_services.h"
 #include "journal.h"
-#include "support/failing_kernel.h"
+#include "sim/failing.h"
 #include "support/failing_memory.h"
-#include "support/fake_kernel.h"
 
 /* Not EAGAIN: where it means "later", the kernel keeps its word about the edge that comes then. */
 static const int errors[] = {EIO, ENOMEM, EMFILE, ENOSPC};
@@ -34,7 +34,7 @@ static void on_survivor(void *arg, const struct survivor *survivor)
 /* What the file tells now. */
 static const char *survivors(void)
 {
-    const char *text = fake_file_text("/state/journal");
+    const char *text = coop_sim_file_text("/state/journal");
     pid_t coopd;
 
     found[0] = '\0';
@@ -69,7 +69,7 @@ static bool keep_journal(void)
     journal_run(journal, "c", &holder);
     survivors();
     cr_expect(!tells_of("d"));
-    fake_disk_limit(1 << 20);
+    coop_sim_disk_limit(1 << 20);
     journal_run(journal, "d", &holder);
     journal_close(journal);
     survivors();
@@ -84,13 +84,13 @@ Test(failures, a_journal_on_a_full_disk_is_whole_when_there_is_room_again, .time
 
     log_set_fd(-1);
     for (size_t room = 0; room < 400; room++) {
-        fake_kernel_install(1);
-        fake_disk_limit(room);
+        coop_sim_begin(1);
+        coop_sim_disk_limit(room);
         before = began;
         began = keep_journal();
         cr_expect(began || !before, "with %zu bytes", room);
-        cr_expect_eq(fake_fds_open(), 0);
-        fake_kernel_remove();
+        cr_expect_eq(coop_sim_fds_open(), 0);
+        coop_sim_end();
     }
     cr_expect(began);
 }
@@ -102,12 +102,12 @@ Test(failures, a_journal_survives_each_call_that_fails_once, .timeout = 50)
         bool failed = true;
 
         for (unsigned nth = 1; failed; nth++) {
-            fake_kernel_install(1);
+            coop_sim_begin(1);
             failing_kernel_arm(FAIL_ANY, nth, errors[i]);
             keep_journal();
-            failed = failing_kernel_disarm();
-            cr_expect_eq(fake_fds_open(), 0, "call %u", nth);
-            fake_kernel_remove();
+            failed = coop_sim_fail_end();
+            cr_expect_eq(coop_sim_fds_open(), 0, "call %u", nth);
+            coop_sim_end();
         }
     }
 }
@@ -120,14 +120,14 @@ Test(failures, a_journal_survives_each_allocation_that_fails_once, .timeout = 50
     for (unsigned nth = 1; failed; nth++) {
         long before;
 
-        fake_kernel_install(1);
+        coop_sim_begin(1);
         failing_memory_spare_kernel();
         before = failing_memory_allocations();
         failing_memory_arm(nth);
         keep_journal();
         failed = failing_memory_disarm();
-        cr_expect_eq(fake_fds_open(), 0, "allocation %u", nth);
-        fake_kernel_remove();
+        cr_expect_eq(coop_sim_fds_open(), 0, "allocation %u", nth);
+        coop_sim_end();
         cr_expect_leq(failing_memory_allocations(), before, "allocation %u", nth);
     }
 }
@@ -154,11 +154,11 @@ static void on_birth(const char *service, pid_t pid)
 
     failing_memory_spare_begin();
     if (strcmp(service, "base") == 0)
-        fake_exit_at(pid, fake_now() + MSEC, 0);
+        coop_sim_exit_at(pid, coop_sim_now() + MSEC, 0);
     else if (lives++ % 2 == 0)
-        fake_exit_at(pid, fake_now() + SEC, 1);
+        coop_sim_exit_at(pid, coop_sim_now() + SEC, 1);
     else
-        fake_on_signal(pid, is_deaf, NULL);
+        coop_sim_on_signal(pid, is_deaf, NULL);
     failing_memory_spare_end();
 }
 
@@ -196,7 +196,7 @@ static int live_with(void *arg)
     play_ask(web, CMD_STOP, 60 * SEC);
     play_ask(base, CMD_STOP, 60 * SEC);
     refusal->happened = failing_memory_disarm();
-    refusal->happened = failing_kernel_disarm() || refusal->happened;
+    refusal->happened = coop_sim_fail_end() || refusal->happened;
     /* What was refused may be asked again, and then it comes to rest. */
     most = coop_after(coop_now(), 600 * SEC);
     while (!(is_at_rest("web") && is_at_rest("base")) && coop_now() < most) {
@@ -205,10 +205,10 @@ static int live_with(void *arg)
         coop_sleep_until(coop_after(coop_now(), 10 * SEC));
     }
     cr_expect(is_at_rest("web") && is_at_rest("base"), "%s %u: web is %d, base is %d",
-              failing_kernel_failed(), refusal->nth, (int)play_view("web").place,
+              coop_sim_failed(), refusal->nth, (int)play_view("web").place,
               (int)play_view("base").place);
-    cr_expect_eq(fake_alive(), 0, "%s %u: %zu processes are left", failing_kernel_failed(),
-                 refusal->nth, fake_alive());
+    cr_expect_eq(coop_sim_alive(), 0, "%s %u: %zu processes are left", coop_sim_failed(),
+                 refusal->nth, coop_sim_alive());
     cr_expect_leq(play_most_alive(), 1, "two copies at a time");
     if (!refusal->happened)
         cr_expect(play_births("base") == 1 && play_births("web") == 2, "%s",

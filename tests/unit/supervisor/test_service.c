@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/sys.h"
+#include "coop/sim.h"
 #include "fake_services.h"
-#include "support/fake_kernel.h"
 
 #define PATIENCE (3600 * SEC)
 
@@ -17,7 +17,7 @@
 static void dies_soon(const char *service, pid_t pid)
 {
     (void)service;
-    fake_exit_at(pid, fake_now() + MSEC, 1);
+    coop_sim_exit_at(pid, coop_sim_now() + MSEC, 1);
 }
 
 static bool ignores(pid_t pid, int signo, void *arg)
@@ -31,7 +31,7 @@ static bool ignores(pid_t pid, int signo, void *arg)
 static void stubborn(const char *service, pid_t pid)
 {
     (void)service;
-    fake_on_signal(pid, ignores, NULL);
+    coop_sim_on_signal(pid, ignores, NULL);
 }
 
 /* TERM is obeyed, but it takes a while. */
@@ -39,14 +39,14 @@ static bool obeys_late(pid_t pid, int signo, void *arg)
 {
     (void)arg;
     if (signo == SIGTERM)
-        fake_die_at(pid, fake_now() + 20 * MSEC, SIGTERM);
+        coop_sim_die_at(pid, coop_sim_now() + 20 * MSEC, SIGTERM);
     return true;
 }
 
 static void slow_to_stop(const char *service, pid_t pid)
 {
     (void)service;
-    fake_on_signal(pid, obeys_late, NULL);
+    coop_sim_on_signal(pid, obeys_late, NULL);
 }
 
 /* ---- restarts ---- */
@@ -106,9 +106,9 @@ static int clock_jump(void *arg)
     play_on_birth(dies_soon);
     play_say(svc, CMD_START);
     cr_expect(play_until("flaky", ST_BACKOFF));
-    fake_shift_realtime(86400 * SEC);
+    coop_sim_shift_wall_clock(86400 * SEC);
     coop_sleep_until(coop_after(coop_now(), 30 * SEC));
-    fake_shift_realtime(-2 * 86400 * SEC);
+    coop_sim_shift_wall_clock(-2 * 86400 * SEC);
     cr_expect_eq(play_births("flaky"), 1, "no early restart");
     coop_sleep_until(coop_after(coop_now(), 31 * SEC));
     cr_expect_eq(play_births("flaky"), 2, "and no late one");
@@ -169,12 +169,12 @@ static int unkillable(void *arg)
     play_on_birth(stubborn);
     cr_expect_eq(play_ask(svc, CMD_START, PATIENCE), SVC_OK);
     play_on_birth(NULL);
-    fake_make_unkillable(play_pid("web"), true);
+    coop_sim_make_unkillable(play_pid("web"), true);
     cr_expect_eq(play_ask(svc, CMD_STOP, PATIENCE), SVC_FAILED, "the client is told");
     cr_expect_eq(play_view("web").place, AT_STOP_STUCK);
     cr_expect_eq(play_ask(other, CMD_START, SEC), SVC_OK, "everybody else goes on");
-    fake_make_unkillable(play_pid("web"), false);
-    fake_die(play_pid("web"), SIGKILL, false);
+    coop_sim_make_unkillable(play_pid("web"), false);
+    coop_sim_die(play_pid("web"), SIGKILL, false);
     cr_expect(play_until("web", ST_DOWN));
     cr_expect_eq(play_ask(other, CMD_STOP, PATIENCE), SVC_OK);
     return 0;
@@ -208,7 +208,7 @@ Test(service, what_is_never_ready_is_stopped_and_has_failed)
 static void one_after_the_other(const char *service, pid_t pid)
 {
     (void)service;
-    fake_exit_at(pid, fake_now() + 10 * MSEC, 0);
+    coop_sim_exit_at(pid, coop_sim_now() + 10 * MSEC, 0);
 }
 
 static int three_commands(void *arg)
@@ -375,7 +375,7 @@ static int commands_in_backoff(void *arg)
     play_on_birth(NULL);
     cr_expect_eq(play_ask(svc, CMD_START, PATIENCE), SVC_OK, "it starts at once");
     cr_expect(coop_now() - before < SEC);
-    fake_die(play_pid("web"), SIGKILL, false);
+    coop_sim_die(play_pid("web"), SIGKILL, false);
     cr_expect(play_until("web", ST_BACKOFF));
     cr_expect_eq(play_ask(svc, CMD_STOP, SEC), SVC_OK, "a stop cancels the wait");
     coop_sleep_until(coop_after(coop_now(), 2000 * SEC));

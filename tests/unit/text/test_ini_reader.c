@@ -11,7 +11,7 @@
 
 #include "base/buf.h"
 #include "base/scope.h"
-#include "support/failing_kernel.h"
+#include "sim/failing.h"
 #include "support/places.h"
 
 /* What was read, as text: "line[section]key=value;" */
@@ -224,12 +224,12 @@ Test(ini_reader, every_system_call_may_fail, .timeout = 10)
 
         failing_kernel_arm(FAIL_ANY, n, EIO);
         r = ini_read_file(path, record, &read, &err);
-        if (!failing_kernel_disarm()) {
+        if (!coop_sim_fail_end()) {
             cr_expect_eq(r, 0);
             buf_done(&read);
             break;
         }
-        cr_expect_eq(r, -1, "%s failed unnoticed", failing_kernel_failed());
+        cr_expect_eq(r, -1, "%s failed unnoticed", coop_sim_failed());
         cr_expect(strstr(err.text, path) && err.sys == EIO, "%s", err.text);
         cr_expect_eq(fds_count(), fds);
         buf_done(&read);
@@ -241,7 +241,7 @@ Test(ini_reader, every_system_call_may_fail, .timeout = 10)
         failing_kernel_arm(FAIL_read, n, EINTR);
         cr_expect_eq(ini_read_file(path, record, &read, NULL), 0);
         cr_expect_str_eq(buf_text(&read), "1[A];2[A]k=v;");
-        failing_kernel_disarm();
+        coop_sim_fail_end();
         buf_done(&read);
     }
     temp_dir_remove(dir);

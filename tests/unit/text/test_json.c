@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "support/failing_kernel.h"
+#include "sim/failing.h"
 
 Test(json, depth_counts_brackets_outside_of_strings)
 {
@@ -155,7 +155,7 @@ Test(json, sending_goes_on_after_interruptions_and_tells_of_failures)
     failing_kernel_arm(FAIL_sendmsg, 1, EPIPE);
     cr_expect_eq(json_frame_send(ends[0], value, &err), -1);
     cr_expect_eq(err.sys, EPIPE);
-    failing_kernel_disarm();
+    coop_sim_fail_end();
     cr_expect_eq(read(ends[1], text, sizeof text), 3);
     cr_expect_str_eq(text, "{}");
     close(ends[0]);

@@ -1,5 +1,5 @@
 /*
- * fake_wait.c - the fake kernel's waiting: epoll and eventfd (see fake_kernel.h)
+ * wait.c - the fake kernel's waiting: epoll and eventfd (see coop/sim.h)
  *
  * An edge is a change of a counter: each file counts what happens to it, each watch remembers the
  * count it has reported.  So an edge-triggered watch fires once per event, not while it lasts, and
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "support/fake_internal.h"
+#include "sim/internal.h"
 
 #define BUSY_LIMIT 10000000
 
@@ -100,7 +100,7 @@ static coop_nsec deadline_of(const struct timespec *timeout)
 {
     if (!timeout)
         return COOP_FOREVER;
-    return coop_after(fake_now(), timeout->tv_sec * COOP_NSEC_PER_SEC + timeout->tv_nsec);
+    return coop_after(coop_sim_now(), timeout->tv_sec * COOP_NSEC_PER_SEC + timeout->tv_nsec);
 }
 
 /* ---- inside ---- */
@@ -186,7 +186,7 @@ int fake_sys_epoll_pwait2(int ep, struct epoll_event *ret_events, int max,
                           const struct timespec *timeout, const sigset_t *mask)
 {
     struct file *epoll = fake_file(ep);
-    coop_nsec until = deadline_of(timeout), before = fake_now();
+    coop_nsec until = deadline_of(timeout), before = coop_sim_now();
     int count;
 
     (void)mask;
@@ -204,11 +204,11 @@ int fake_sys_epoll_pwait2(int ep, struct epoll_event *ret_events, int max,
                 fake_give_up("everything waits for ever");
             continue;
         }
-        fake_advance(until - fake_now());
+        coop_sim_advance(until - coop_sim_now());
         count = collect(epoll, ret_events, max);
         break;
     }
-    idle_polls = count > 0 || fake_now() > before ? 0 : idle_polls + 1;
+    idle_polls = count > 0 || coop_sim_now() > before ? 0 : idle_polls + 1;
     if (idle_polls > BUSY_LIMIT)
         fake_give_up("polls again and again, and time does not go on");
     return count;

@@ -1,5 +1,5 @@
 /*
- * fake_signals.c - the fake kernel's signals for us, and the signalfd that reads them
+ * signals.c - the fake kernel's signals for us, and the signalfd that reads them
  *
  * A standard signal is one bit: who comes while it is pending is not counted, and the first
  * sender is the one that is told.  Real-time signals queue, each with its value.
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-#include "support/fake_internal.h"
+#include "sim/internal.h"
 
 enum { SIGNALS = 64, FIRST_REAL_TIME = 34 };
 
@@ -132,12 +132,12 @@ int fake_sys_signalfd(int fd, const sigset_t *mask, int flags)
 
 /* ---- the public calls ---- */
 
-void fake_raise(int signo)
+void coop_sim_raise(int signo)
 {
     fake_raise_from(0, signo, 0);
 }
 
-void fake_queue_signal(int signo, int value)
+void coop_sim_queue_signal(int signo, int value)
 {
     fake_raise_from(0, signo, value);
 }

@@ -1,10 +1,10 @@
 /*
- * fake_kernel.c - the fake kernel's clock, chance and table of calls (see fake_kernel.h)
+ * kernel.c - the fake kernel's clock, chance and table of calls (see coop/sim.h)
  *
  * What will happen is a heap sorted by time, and by planning order within one instant.  Only here
  * does the clock move.
  */
-#include "support/fake_kernel.h"
+#include "coop/sim.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "support/fake_internal.h"
+#include "sim/internal.h"
 
 #define BOOTED       (1000 * COOP_NSEC_PER_SEC)                /* no test should see time 0 */
 #define WALL_AT_BOOT (INT64_C(1767225600) * COOP_NSEC_PER_SEC) /* 2026-01-01 */
@@ -198,7 +198,7 @@ static void reset(void)
     stuck_fn = NULL;
 }
 
-void fake_kernel_install(uint64_t seed)
+void coop_sim_begin(uint64_t seed)
 {
     reset();
     chance = seed;
@@ -208,23 +208,23 @@ void fake_kernel_install(uint64_t seed)
     sys_install(&fake_kernel);
 }
 
-void fake_kernel_remove(void)
+void coop_sim_end(void)
 {
     sys_install(NULL);
     reset();
 }
 
-coop_nsec fake_now(void)
+coop_nsec coop_sim_now(void)
 {
     return now;
 }
 
-void fake_at(coop_nsec when, void (*fn)(void *arg), void *arg)
+void coop_sim_at(coop_nsec when, void (*fn)(void *arg), void *arg)
 {
     fake_plan(when, fn, arg, false);
 }
 
-void fake_advance(coop_nsec delay)
+void coop_sim_advance(coop_nsec delay)
 {
     coop_nsec until = coop_after(now, delay);
 
@@ -233,12 +233,12 @@ void fake_advance(coop_nsec delay)
     now = until;
 }
 
-void fake_shift_realtime(coop_nsec by)
+void coop_sim_shift_wall_clock(coop_nsec by)
 {
     wall_shift += by;
 }
 
-void fake_on_stuck(void (*fn)(void *arg), void *arg)
+void coop_sim_on_stuck(void (*fn)(void *arg), void *arg)
 {
     stuck_fn = fn;
     stuck_arg = arg;

@@ -1,5 +1,5 @@
 /*
- * fake_files.c - the fake kernel's descriptors, pipes and reading and writing (see fake_kernel.h)
+ * files.c - the fake kernel's descriptors, pipes and reading and writing (see coop/sim.h)
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,19 +9,19 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "support/fake_internal.h"
+#include "sim/internal.h"
 
 /* ---- state ---- */
 
-static struct file *fds[FAKE_FD_MAX];
-static size_t fd_limit = FAKE_FD_MAX, fds_open;
-static int fd_lowest = FAKE_FD_FIRST; /* none below it is free */
+static struct file *fds[COOP_SIM_FD_MAX];
+static size_t fd_limit = COOP_SIM_FD_MAX, fds_open;
+static int fd_lowest = COOP_SIM_FD_FIRST; /* none below it is free */
 
 /* ---- files ---- */
 
 struct file *fake_file(int fd)
 {
-    return fd >= FAKE_FD_FIRST && fd < FAKE_FD_MAX ? fds[fd] : NULL;
+    return fd >= COOP_SIM_FD_FIRST && fd < COOP_SIM_FD_MAX ? fds[fd] : NULL;
 }
 
 struct file *fake_file_new(enum file_kind kind, int flags)
@@ -69,9 +69,9 @@ void fake_file_unref(struct file *file)
 
 int fake_fd_new(struct file *file)
 {
-    while (fd_lowest < FAKE_FD_MAX && fds[fd_lowest])
+    while (fd_lowest < COOP_SIM_FD_MAX && fds[fd_lowest])
         fd_lowest++;
-    if (fd_lowest == FAKE_FD_MAX || fds_open >= fd_limit) {
+    if (fd_lowest == COOP_SIM_FD_MAX || fds_open >= fd_limit) {
         fake_file_unref(file);
         return -EMFILE;
     }
@@ -350,7 +350,8 @@ int fake_sys_getrlimit(__rlimit_resource_t what, struct rlimit *ret_limit)
 {
     *ret_limit = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
     if (what == RLIMIT_NOFILE)
-        *ret_limit = (struct rlimit){FAKE_FD_FIRST + fd_limit, FAKE_FD_FIRST + fd_limit};
+        *ret_limit =
+            (struct rlimit){COOP_SIM_FD_FIRST + fd_limit, COOP_SIM_FD_FIRST + fd_limit};
     return 0;
 }
 
@@ -395,10 +396,10 @@ void fake_files_reset(void)
     bool cut;
 
     fake_parcel_drop(fake_parcel_take(&cut));
-    for (int fd = FAKE_FD_FIRST; fd < FAKE_FD_MAX; fd++)
+    for (int fd = COOP_SIM_FD_FIRST; fd < COOP_SIM_FD_MAX; fd++)
         if (fds[fd])
             fake_sys_close(fd);
-    fd_limit = FAKE_FD_MAX;
+    fd_limit = COOP_SIM_FD_MAX;
     fake_nodes_reset();
 }
 
@@ -407,7 +408,7 @@ void fake_files_show(void)
     static const char *const kinds[] = {"pipe",  "socket",  "listener", "file",
                                         "epoll", "eventfd", "signalfd", "pidfd"};
 
-    for (int fd = FAKE_FD_FIRST; fd < FAKE_FD_MAX; fd++)
+    for (int fd = COOP_SIM_FD_FIRST; fd < COOP_SIM_FD_MAX; fd++)
         if (fds[fd])
             fprintf(stderr, "  fd %d: %s, ready %#x%s%s\n", fd, kinds[fds[fd]->kind],
                     fake_poll(fds[fd]), fds[fd]->node ? ", " : "",
@@ -416,12 +417,12 @@ void fake_files_show(void)
 
 /* ---- the public calls ---- */
 
-size_t fake_fds_open(void)
+size_t coop_sim_fds_open(void)
 {
     return fds_open;
 }
 
-void fake_fd_limit(size_t most)
+void coop_sim_fd_limit(size_t most)
 {
     fd_limit = most;
 }

@@ -1,7 +1,7 @@
 /*
- * call_trace.c - one line per call of the seam (see call_trace.h)
+ * trace.c - one line per call of the seam (see coop/sim.h)
  */
-#include "support/call_trace.h"
+#include "coop/sim.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,7 +52,7 @@ static COOP_FMT(1, 0) void add(const char *fmt, va_list args)
     line_count++;
 }
 
-void call_trace_note(const char *fmt, ...)
+void coop_sim_trace_note(const char *fmt, ...)
 {
     va_list args;
 
@@ -70,7 +70,7 @@ void call_trace_note(const char *fmt, ...)
     {                                                                                          \
         type result = below->name args;                                                        \
                                                                                                \
-        call_trace_note("%lld %s %lld", (long long)now(), #name, (long long)result);           \
+        coop_sim_trace_note("%lld %s %lld", (long long)now(), #name, (long long)result);       \
         return result;                                                                         \
     }
 SYS_CALLS(X)
@@ -84,7 +84,7 @@ static const struct sys_ops tracing_kernel = {
 
 /* ---- the public calls ---- */
 
-void call_trace_start(int fd)
+void coop_sim_trace_start(int fd)
 {
     out = fd;
     used = 0;
@@ -94,7 +94,7 @@ void call_trace_start(int fd)
     sys_install(&tracing_kernel);
 }
 
-void call_trace_stop(void)
+void coop_sim_trace_stop(void)
 {
     if (!below)
         return;
@@ -103,12 +103,12 @@ void call_trace_stop(void)
     below = NULL;
 }
 
-uint64_t call_trace_lines(void)
+uint64_t coop_sim_trace_lines(void)
 {
     return line_count;
 }
 
-uint64_t call_trace_sum(void)
+uint64_t coop_sim_trace_sum(void)
 {
     return sum;
 }

@@ -1,5 +1,5 @@
 /*
- * fake_script.c - processes of the fake kernel that do things by themselves (see fake_kernel.h)
+ * script.c - processes of the fake kernel that do things by themselves (see coop/sim.h)
  *
  * One planned step at a time: the clock may stop between any two of them, and what the process was
  * before a step (dead, stopped, its number reused) is looked at when the step comes.
@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "support/fake_internal.h"
+#include "sim/internal.h"
 
 #define TRY_AGAIN COOP_NSEC_PER_MSEC /* a full pipe, a stopped process */
 
@@ -28,13 +28,13 @@ static void plan_step(const struct reader *r, coop_nsec delay)
     struct reader *copy = fake_grow(NULL, sizeof *copy);
 
     *copy = *r;
-    fake_plan(coop_after(fake_now(), delay), take_step, copy, true);
+    fake_plan(coop_after(coop_sim_now(), delay), take_step, copy, true);
 }
 
 /* A child with copies of all that its parent holds. */
 static void fork_here(struct proc *parent, pid_t pid, const struct fake_act *acts)
 {
-    pid_t child = fake_spawn(pid);
+    pid_t child = coop_sim_spawn(pid);
     struct proc *proc = fake_proc(child);
 
     memcpy(proc->held, parent->held, sizeof proc->held);
@@ -50,10 +50,10 @@ static void fork_here(struct proc *parent, pid_t pid, const struct fake_act *act
 /* True when all is written, or nobody reads any more. */
 static bool write_rest(struct reader *r)
 {
-    ssize_t n = fake_write_as(r->pid, r->at->number, r->at->text + r->written);
+    ssize_t n = coop_sim_write_as(r->pid, r->at->number, r->at->text + r->written);
 
     if (n == -EPIPE && !(fake_proc(r->pid)->ignored & UINT64_C(1) << (SIGPIPE - 1)))
-        fake_die(r->pid, SIGPIPE, false);
+        coop_sim_die(r->pid, SIGPIPE, false);
     if (n >= 0)
         r->written += (size_t)n;
     return n < 0 ? n != -EAGAIN : r->at->text[r->written] == '\0';
@@ -79,12 +79,12 @@ static void take_step(void *arg)
             return;
         }
         break;
-    case FAKE_DO_CLOSE: fake_close_as(r.pid, r.at->number); break;
+    case FAKE_DO_CLOSE: coop_sim_close_as(r.pid, r.at->number); break;
     case FAKE_DO_FORK: fork_here(proc, r.pid, r.at->child); break;
     case FAKE_DO_EXEC: proc->on_signal = NULL; break;
     case FAKE_DO_IGNORE: proc->ignored |= UINT64_C(1) << (r.at->number - 1); break;
-    case FAKE_DO_DIE: fake_die(r.pid, r.at->number, false); return;
-    case FAKE_DO_EXIT: fake_exit(r.pid, r.at->number); return;
+    case FAKE_DO_DIE: coop_sim_die(r.pid, r.at->number, false); return;
+    case FAKE_DO_EXIT: coop_sim_exit(r.pid, r.at->number); return;
     }
     r.at++;
     r.written = 0;

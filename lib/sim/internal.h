@@ -1,5 +1,5 @@
-#ifndef TESTS_SUPPORT_FAKE_INTERNAL_H
-#define TESTS_SUPPORT_FAKE_INTERNAL_H
+#ifndef COOP_SIM_INTERNAL_H
+#define COOP_SIM_INTERNAL_H
 
 #include <signal.h>
 #include <stdbool.h>
@@ -9,10 +9,10 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/sys.h"
-#include "support/fake_kernel.h"
+#include "coop/sim.h"
 
 /*
- * fake_internal.h - what the parts of the fake kernel know of each other
+ * internal.h - what the parts of the fake kernel know of each other
  *
  *   stream   bytes (or packets) on their way in one direction
  *   file     an open file description: what a descriptor points at; several may share it
@@ -117,7 +117,7 @@ struct proc {
     int last_signal;
     bool is_init, unkillable;
     uint64_t ignored; /* signals, bit signo - 1 */
-    fake_signal_fn *on_signal;
+    coop_sim_signal_fn *on_signal;
     void *on_signal_arg;
     struct held {
         int number;
@@ -125,14 +125,14 @@ struct proc {
     } held[FAKE_HELD_MAX];
 };
 
-/* ---- fake_kernel.c ---- */
+/* ---- kernel.c ---- */
 
 uint64_t fake_chance(void);
 
 /* realloc() that does not fail. */
 void *fake_grow(void *old, size_t size);
 
-/* As fake_at(); with 'owned', 'arg' is freed afterwards, also if the time never comes. */
+/* As coop_sim_at(); with 'owned', 'arg' is freed afterwards, also if the time never comes. */
 void fake_plan(coop_nsec when, void (*fn)(void *arg), void *arg, bool owned);
 
 /* Lets the next planned thing happen, if it is due by 'limit': the clock jumps there. */
@@ -143,7 +143,7 @@ bool fake_block(bool (*ready)(void *arg), void *arg);
 
 _Noreturn void fake_give_up(const char *why);
 
-/* ---- fake_files.c ---- */
+/* ---- files.c ---- */
 
 struct file *fake_file(int fd);
 struct file *fake_file_new(enum file_kind kind, int flags);
@@ -158,7 +158,7 @@ ssize_t fake_put(int fd, const struct iovec *iov, int count, bool may_block);
 void fake_files_reset(void);
 void fake_files_show(void);
 
-/* ---- fake_streams.c ---- */
+/* ---- streams.c ---- */
 
 struct stream *fake_stream_new(bool packets);
 void fake_stream_unref(struct stream *stream);
@@ -170,7 +170,7 @@ ssize_t fake_stream_put(struct stream *s, const void *bytes, size_t size);
 struct parcel *fake_parcel_take(bool *ret_cut);
 void fake_parcel_drop(struct parcel *parcel);
 
-/* ---- fake_nodes.c ---- */
+/* ---- nodes.c ---- */
 
 struct node *fake_node_find(const char *path);
 struct node *fake_node_make_socket(const char *path);
@@ -180,16 +180,16 @@ ssize_t fake_node_get(struct file *file, void *ret_buf, size_t size);
 ssize_t fake_node_put(struct file *file, const void *bytes, size_t size);
 void fake_nodes_reset(void);
 
-/* ---- fake_sockets.c ---- */
+/* ---- sockets.c ---- */
 
 void fake_socket_close(struct file *file);
 
-/* ---- fake_wait.c ---- */
+/* ---- wait.c ---- */
 
 void fake_epoll_forget(struct file *file); /* its last descriptor is gone */
 void fake_epoll_done(struct file *epoll);
 
-/* ---- fake_procs.c ---- */
+/* ---- procs.c ---- */
 
 extern struct proc fake_procs[FAKE_PID_MAX];
 extern pid_t fake_last_pid; /* none beyond it has ever been used */
@@ -208,7 +208,7 @@ bool fake_pidfd_ready(const struct file *pidfd);
 void fake_procs_reset(void);
 void fake_procs_show(void);
 
-/* ---- fake_signals.c ---- */
+/* ---- signals.c ---- */
 
 extern unsigned fake_signal_events; /* edges of every signalfd and pidfd */
 void fake_raise_from(pid_t from, int signo, int value);
@@ -216,7 +216,7 @@ uint64_t fake_pending_signals(void);
 bool fake_take_signal(uint64_t mask, struct signalfd_siginfo *ret_info);
 void fake_signals_reset(void);
 
-/* ---- fake_world.c ---- */
+/* ---- world.c ---- */
 
 void fake_world_reset(void);
 

@@ -1,11 +1,13 @@
 /*
- * failing_kernel.c - the kernel in force, with the n-th call failing (see failing_kernel.h)
+ * failing.c - the kernel in force, with the n-th call failing (see failing.h)
  *
  * One wrapper per row of SYS_CALLS.  Counters are atomic: the code under test may have threads.
  */
-#include "support/failing_kernel.h"
+#include "sim/failing.h"
 
+#include <errno.h>
 #include <stdatomic.h>
+#include <string.h>
 
 static const struct sys_ops *below; /* the table that was in force; NULL: not armed */
 static enum failing_call armed_call;
@@ -77,15 +79,15 @@ void failing_kernel_arm_from(enum failing_call call, unsigned nth, int error)
     arm(call, nth, error, true);
 }
 
-bool failing_kernel_disarm(void)
+bool coop_sim_fail_end(void)
 {
     if (below)
         sys_install(below);
     below = NULL;
-    return *failing_kernel_failed() != '\0';
+    return *coop_sim_failed() != '\0';
 }
 
-const char *failing_kernel_failed(void)
+const char *coop_sim_failed(void)
 {
     const char *name = atomic_load(&failed);
 
@@ -95,4 +97,26 @@ const char *failing_kernel_failed(void)
 unsigned failing_kernel_count(enum failing_call call)
 {
     return call == FAIL_ANY ? atomic_load(&count_of_all) : atomic_load(&counts[call]);
+}
+
+int coop_sim_fail(const char *call, unsigned nth, int error)
+{
+    static const char *const names[] = {
+#define X(type, name, params, args) #name,
+        SYS_CALLS(X)
+#undef X
+    };
+    int which = FAIL_ANY;
+
+    if (nth == 0 || error <= 0)
+        return -EINVAL;
+    if (call) {
+        for (which = 0; which < FAIL_CALLS; which++)
+            if (strcmp(names[which], call) == 0)
+                break;
+        if (which == FAIL_CALLS)
+            return -EINVAL;
+    }
+    failing_kernel_arm((enum failing_call)which, nth, error);
+    return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * fake_procs.c - the fake kernel's processes and their ends (see fake_kernel.h)
+ * procs.c - the fake kernel's processes and their ends (see coop/sim.h)
  *
  * Children are known by number in one table.  A pid is free again only after it was reaped, as
  * outside.  What is often asked (is anybody dead, has it children) is counted, not searched: a
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "support/fake_internal.h"
+#include "sim/internal.h"
 
 /* ---- state ---- */
 

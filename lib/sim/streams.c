@@ -1,5 +1,5 @@
 /*
- * fake_streams.c - bytes on their way in one direction (see fake_internal.h)
+ * streams.c - bytes on their way in one direction (see internal.h)
  *
  * A write wakes readers always, a read wakes writers only if one has found no room: as outside.
  * Descriptors that were sent along stand between the bytes: a read never goes beyond the next ones,
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "support/fake_internal.h"
+#include "sim/internal.h"
 
 static struct parcel *opened; /* came with the last read */
 static bool cut;

@@ -1,12 +1,12 @@
 /*
- * fake_world.c - what a test does with the processes of the fake kernel (see fake_kernel.h)
+ * world.c - what a test does with the processes of the fake kernel (see coop/sim.h)
  */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "support/fake_internal.h"
+#include "sim/internal.h"
 
 struct ending {
     pid_t pid;
@@ -52,7 +52,7 @@ void fake_world_reset(void)
 
 /* ---- the public calls ---- */
 
-pid_t fake_self(void)
+pid_t coop_sim_self(void)
 {
     return FAKE_SELF;
 }
@@ -70,7 +70,7 @@ static pid_t free_pid(void)
     return FAKE_PID_MAX;
 }
 
-pid_t fake_spawn(pid_t parent)
+pid_t coop_sim_spawn(pid_t parent)
 {
     pid_t pid = forced_pid ? forced_pid : free_pid();
 
@@ -81,32 +81,32 @@ pid_t fake_spawn(pid_t parent)
     return pid;
 }
 
-void fake_next_pid(pid_t pid)
+void coop_sim_next_pid(pid_t pid)
 {
     forced_pid = pid;
 }
 
-void fake_exit(pid_t pid, int code)
+void coop_sim_exit(pid_t pid, int code)
 {
     fake_proc_end(pid, CLD_EXITED, code);
 }
 
-void fake_die(pid_t pid, int signo, bool core)
+void coop_sim_die(pid_t pid, int signo, bool core)
 {
     fake_proc_end(pid, core ? CLD_DUMPED : CLD_KILLED, signo);
 }
 
-void fake_exit_at(pid_t pid, coop_nsec when, int code)
+void coop_sim_exit_at(pid_t pid, coop_nsec when, int code)
 {
     plan_end(pid, when, CLD_EXITED, code);
 }
 
-void fake_die_at(pid_t pid, coop_nsec when, int signo)
+void coop_sim_die_at(pid_t pid, coop_nsec when, int signo)
 {
     plan_end(pid, when, CLD_KILLED, signo);
 }
 
-void fake_on_signal(pid_t pid, fake_signal_fn *fn, void *arg)
+void coop_sim_on_signal(pid_t pid, coop_sim_signal_fn *fn, void *arg)
 {
     struct proc *proc = must_have(pid);
 
@@ -114,12 +114,12 @@ void fake_on_signal(pid_t pid, fake_signal_fn *fn, void *arg)
     proc->on_signal_arg = arg;
 }
 
-void fake_make_init(pid_t pid)
+void coop_sim_make_init(pid_t pid)
 {
     must_have(pid)->is_init = true;
 }
 
-void fake_make_unkillable(pid_t pid, bool unkillable)
+void coop_sim_make_unkillable(pid_t pid, bool unkillable)
 {
     struct proc *proc = must_have(pid);
 
@@ -128,33 +128,33 @@ void fake_make_unkillable(pid_t pid, bool unkillable)
         fake_proc_end(pid, CLD_KILLED, SIGKILL);
 }
 
-void fake_be_subreaper(bool subreaper)
+void coop_sim_be_subreaper(bool subreaper)
 {
     fake_subreaper = subreaper;
 }
 
-bool fake_is_alive(pid_t pid)
+bool coop_sim_is_alive(pid_t pid)
 {
     const struct proc *proc = fake_proc(pid);
 
     return proc && !fake_proc_is_dead(proc);
 }
 
-bool fake_is_stopped(pid_t pid)
+bool coop_sim_is_stopped(pid_t pid)
 {
     const struct proc *proc = fake_proc(pid);
 
     return proc && proc->life == STOPPED;
 }
 
-int fake_last_signal(pid_t pid)
+int coop_sim_last_signal(pid_t pid)
 {
     const struct proc *proc = fake_proc(pid);
 
     return proc ? proc->last_signal : 0;
 }
 
-size_t fake_alive(void)
+size_t coop_sim_alive(void)
 {
     size_t count = 0;
 
@@ -163,7 +163,7 @@ size_t fake_alive(void)
     return count;
 }
 
-size_t fake_zombies(void)
+size_t coop_sim_zombies(void)
 {
     size_t count = 0;
 
@@ -184,7 +184,7 @@ static struct held *held_by(pid_t pid, int fd)
     return NULL;
 }
 
-void fake_give_fd(pid_t pid, int fd)
+void coop_sim_give_fd(pid_t pid, int fd)
 {
     struct proc *proc = must_have(pid);
     struct file *file = fake_file(fd);
@@ -199,7 +199,7 @@ void fake_give_fd(pid_t pid, int fd)
     fake_give_up("a process cannot hold this descriptor");
 }
 
-ssize_t fake_write_as(pid_t pid, int fd, const char *text)
+ssize_t coop_sim_write_as(pid_t pid, int fd, const char *text)
 {
     struct iovec part = {(void *)(uintptr_t)text, strlen(text)};
     struct held *held = held_by(pid, fd);
@@ -207,7 +207,7 @@ ssize_t fake_write_as(pid_t pid, int fd, const char *text)
     return held ? fake_file_put(held->file, &part, 1) : -EBADF;
 }
 
-void fake_close_as(pid_t pid, int fd)
+void coop_sim_close_as(pid_t pid, int fd)
 {
     struct held *held = held_by(pid, fd);
 

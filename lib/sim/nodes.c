@@ -1,5 +1,5 @@
 /*
- * fake_nodes.c - the fake kernel's file system (see fake_kernel.h)
+ * nodes.c - the fake kernel's file system (see coop/sim.h)
  *
  * One flat list of absolute names.  Directories exist when they were made, or when something lies
  * below them: a test need not build /run first.
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "support/fake_internal.h"
+#include "sim/internal.h"
 
 #define PATH_ROOM 512
 
@@ -422,19 +422,19 @@ int fake_sys_fcntl_lock(int fd, int cmd, struct flock *lock)
 
 /* ---- the public calls ---- */
 
-void fake_disk_limit(size_t bytes)
+void coop_sim_disk_limit(size_t bytes)
 {
     disk_limit = bytes;
 }
 
-const char *fake_file_text(const char *path)
+const char *coop_sim_file_text(const char *path)
 {
     const struct node *node = find(path);
 
     return node && node->kind == NODE_FILE ? buf_text(&node->bytes) : NULL;
 }
 
-void fake_file_write(const char *path, const char *text)
+void coop_sim_file_write(const char *path, const char *text)
 {
     struct node *node = find(path);
 

@@ -1,5 +1,5 @@
 /*
- * fake_sockets.c - the fake kernel's unix sockets (see fake_kernel.h)
+ * sockets.c - the fake kernel's unix sockets (see coop/sim.h)
  *
  * A connected socket is two streams, one each way.  Datagram, stream and seqpacket differ only in
  * whether lengths are kept.
@@ -12,7 +12,7 @@
 #include <sys/un.h>
 
 #include "base/scope.h"
-#include "support/fake_internal.h"
+#include "sim/internal.h"
 
 /* ---- helpers ---- */
 
@@ -160,7 +160,7 @@ int fake_sys_getsockopt(int fd, int level, int name, void *ret_value, socklen_t 
     if (level != SOL_SOCKET)
         return -ENOPROTOOPT;
     if (name == SO_PEERCRED && *ret_len >= sizeof(struct ucred)) {
-        struct ucred peer = {.pid = fake_self()};
+        struct ucred peer = {.pid = coop_sim_self()};
 
         memcpy(ret_value, &peer, sizeof peer);
         *ret_len = sizeof peer;
@@ -350,7 +350,7 @@ static void unpack(struct parcel *parcel, struct msghdr *ret_msg, size_t *used)
 ssize_t fake_sys_recvmsg(int fd, struct msghdr *ret_msg, int flags)
 {
     static char bytes[FAKE_PIPE_ROOM];
-    const struct ucred sender = {.pid = fake_self()};
+    const struct ucred sender = {.pid = coop_sim_self()};
     struct file *file = fake_file(fd);
     struct parcel *parcel;
     size_t room = 0, used = 0;
