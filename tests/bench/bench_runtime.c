@@ -23,7 +23,8 @@
  *                   tables), and the mappings of the whole process
  *   wake_all        2  closing that channel, till the last has ended: for each
  *   sleep_...       2  10 000 sleeps of 50 to 149 ms: lateness; CPU for each, from birth to death
- *   echo_1000       2  1 000 pairs of sockets, 64 bytes there and back: trips a second
+ *   echo_1000       2  1 000 pairs of sockets, 64 bytes there and back: trips a second, with the
+ *                   registration of the sockets
  *   mutex           1  lock and unlock that nobody contends
  *   blocking_...    2  speed that 4 computing coroutines keep beside 100 in calls of 10 ms
  *

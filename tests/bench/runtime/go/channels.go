@@ -7,26 +7,30 @@ const (
 	room   = 128
 )
 
+// Starts that many of them; what it returns is done when all have ended.
+func crowd(size int, one func()) *sync.WaitGroup {
+	var all sync.WaitGroup
+	all.Add(size)
+	for i := 0; i < size; i++ {
+		go func() {
+			one()
+			all.Done()
+		}()
+	}
+	return &all
+}
+
 func mpmc(count int) {
 	ch := make(chan int, room)
-	var producers, consumers sync.WaitGroup
-	consumers.Add(people)
-	for i := 0; i < people; i++ {
-		go func() {
-			for range ch {
-			}
-			consumers.Done()
-		}()
-	}
-	producers.Add(people)
-	for i := 0; i < people; i++ {
-		go func() {
-			for j := 0; j < count/people; j++ {
-				ch <- j
-			}
-			producers.Done()
-		}()
-	}
+	consumers := crowd(people, func() {
+		for range ch {
+		}
+	})
+	producers := crowd(people, func() {
+		for j := 0; j < count/people; j++ {
+			ch <- j
+		}
+	})
 	producers.Wait()
 	close(ch)
 	consumers.Wait()
@@ -108,14 +112,11 @@ func select10Idle(count int) {
 
 func select10Block(count int) {
 	c := ways(10, 0)
-	var sender sync.WaitGroup
-	sender.Add(1)
-	go func() {
+	sender := crowd(1, func() {
 		for i := 0; i < count; i++ {
 			c[i%10] <- i
 		}
-		sender.Done()
-	}()
+	})
 	for i := 0; i < count; i++ {
 		select {
 		case <-c[0]:
