@@ -293,7 +293,7 @@ int coop_main(const struct coop_options *options, int (*fn)(void *), void *arg)
     coop__proc_acquire(w, &coop__rt.procs[0]);
     run(w, &call);
     coop__overflow_end();
-    coop__signal_stack_end(w);
+    coop__signal_stack_end();
     coop__set_worker(NULL);
     end_everything();
     return call.result;

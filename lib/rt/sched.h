@@ -206,7 +206,6 @@ struct worker {
     int id;
     int tid; /* the kernel's number of it */
     pthread_t thread;
-    void *signal_stack;
     struct trace_ring *ring; /* its events (trace.c) */
 };
 
@@ -353,7 +352,7 @@ struct worker *coop__worker_alloc(void);
 /* What each thread does first and last: alternate signal stack, bounds for the sanitizers. */
 void coop__note_own_stack(struct worker *w);
 void coop__signal_stack_start(struct worker *w);
-void coop__signal_stack_end(struct worker *w);
+void coop__signal_stack_end(void);
 /* A new thread for 'p' (NULL: it sleeps among the idle), under the runtime's lock; false:
  * refused (the caller keeps p). */
 bool coop__worker_new(struct proc *p, bool spinning);

@@ -21,7 +21,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIGNAL_STACK = 32 * 1024, THREAD_STACK = RT_ASAN || RT_TSAN ? 1024 * 1024 : 256 * 1024 };
+/* A worker's signal stack lies behind its struct: a thread that allocates for itself gets an
+ * arena of the C library's, 64 MiB of address space and two mappings. */
+enum {
+    WORKER_SIZE = (sizeof(struct worker) + 127) / 128 * 128,
+    SIGNAL_STACK = 32 * 1024,
+};
+
+enum { THREAD_STACK = RT_ASAN || RT_TSAN ? 1024 * 1024 : 256 * 1024 };
 
 _Atomic(bool) coop__refuse_threads;
 _Atomic(coop_nsec) coop__idle_worker_life = 30 * COOP_NSEC_PER_SEC;
@@ -30,24 +37,18 @@ _Atomic(coop_nsec) coop__idle_worker_life = 30 * COOP_NSEC_PER_SEC;
 
 void coop__signal_stack_start(struct worker *w)
 {
-    stack_t stack = {.ss_size = SIGNAL_STACK};
+    stack_t stack = {.ss_sp = (char *)w + WORKER_SIZE, .ss_size = SIGNAL_STACK};
 
-    if (RT_ASAN || RT_TSAN)
-        return; /* they have handlers and stacks of their own */
-    w->signal_stack = stack.ss_sp = malloc(SIGNAL_STACK);
-    if (w->signal_stack)
+    if (!RT_ASAN && !RT_TSAN) /* they have handlers and stacks of their own */
         sigaltstack(&stack, NULL);
 }
 
-void coop__signal_stack_end(struct worker *w)
+void coop__signal_stack_end(void)
 {
     stack_t off = {.ss_flags = SS_DISABLE};
 
-    if (!w->signal_stack)
-        return;
-    sigaltstack(&off, NULL);
-    free(w->signal_stack);
-    w->signal_stack = NULL;
+    if (!RT_ASAN && !RT_TSAN)
+        sigaltstack(&off, NULL);
 }
 
 /* Which stack this thread has: the address sanitizer wants to know whereto we jump back. */
@@ -80,19 +81,18 @@ static void *thread_main(void *arg)
         coop__proc_acquire(w, w->handed);
     w->handed = NULL;
     coop__worker_loop(w);
-    coop__signal_stack_end(w);
+    coop__signal_stack_end();
     coop__set_worker(NULL);
     return NULL;
 }
 
 struct worker *coop__worker_alloc(void)
 {
-    size_t size = (sizeof(struct worker) + 127) & ~(size_t)127;
-    struct worker *w = aligned_alloc(128, size);
+    struct worker *w = aligned_alloc(128, WORKER_SIZE + SIGNAL_STACK);
 
     if (!w)
         return NULL;
-    memset(w, 0, size);
+    memset(w, 0, WORKER_SIZE);
     w->id = atomic_fetch_add(&coop__rt.workers_count, 1);
     w->current = &w->root;
     w->rng = (uint32_t)(coop__rt.sim ? coop__rt.seed : sys_random()) | 1;
