@@ -336,6 +336,13 @@ bool coop_child_ended(const struct coop_child *c)
     return __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) == CHILD_ENDED;
 }
 
+int coop__child_look(const struct coop_child *c)
+{
+    uint32_t state = c ? __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) : CHILD_NONE;
+
+    return state == CHILD_ENDED ? 0 : state == CHILD_ALIVE ? -EAGAIN : -ECHILD;
+}
+
 bool coop__child_enqueue(struct coop_child *c, struct waiter *w)
 {
     bool alive;
@@ -364,21 +371,19 @@ int coop_child_wait(struct coop_child *c, coop_nsec deadline)
 {
     struct coro *g = coop__self();
     struct waiter w = {.coro = g};
-    int r;
+    int r = coop__may_begin(g, deadline);
 
-    if (coop_child_ended(c))
-        return 0;
-    if (deadline == COOP_NOW)
-        return -EAGAIN;
+    if (r == 0)
+        r = coop__child_look(c);
+    if (r != -EAGAIN || deadline == COOP_NOW)
+        return r;
     if (!g)
         return -EPERM;
-    if ((r = coop__may_wait(g)) < 0)
-        return r;
     coop__wait_begin(g, true);
     RT_DELAY();
     if (!coop__child_enqueue(c, &w)) {
         coop__wait_withdraw(g);
-        return coop_child_ended(c) ? 0 : -ECHILD;
+        return coop__child_look(c);
     }
     r = coop__wait(g, WAIT_FOR_CHILD, c, deadline);
     if (r < 0)

@@ -139,10 +139,12 @@ static struct coop_scope *default_scope(const struct coro *self)
     return self->inner ? self->inner : self->scope;
 }
 
-static bool within_bounds(const struct coop_attr *attr)
+static bool within_bounds(const struct coop_attr *attr, const void *arg)
 {
-    return attr->copy <= COOP_COPY_MAX && attr->stack_size <= STACK_MOST &&
-           attr->priority >= COOP_PRIORITY_FIRST && attr->priority <= COOP_PRIORITY_LAST;
+    return attr->copy <= COOP_COPY_MAX && (arg || !attr->copy) &&
+           !(attr->flags & ~(unsigned)(COOP_URGENT | COOP_DAEMON)) &&
+           attr->stack_size <= STACK_MOST && attr->priority >= COOP_PRIORITY_FIRST &&
+           attr->priority <= COOP_PRIORITY_LAST;
 }
 
 /* 'w' is NULL in a foreign thread. */
@@ -152,7 +154,7 @@ static int start(struct worker *w, struct coop_scope *scope, const struct coop_a
     struct coro *g;
     int r;
 
-    if (!fn || (attr && !within_bounds(attr)))
+    if (!fn || (attr && !within_bounds(attr, arg)))
         return -EINVAL;
     if (attr && (attr->flags & COOP_DAEMON))
         scope = &coop__rt.daemon_scope;

@@ -79,8 +79,11 @@ ssize_t coop_read(int fd, void *ret_buf, size_t size, coop_nsec deadline)
         if (coop__desc_is_dry(known, turn))
             w = coop__desc_wait(known, DIR_IN, turn, deadline);
     }
-    if (w < 0) /* what has come in the last moment wins all the same */
-        deadline = COOP_NOW;
+    if (unlikely(w < 0)) {
+        if (w == -EBADF) /* closed: the number may be another's by now */
+            return w;
+        deadline = COOP_NOW; /* what has come in the last moment wins all the same */
+    }
     PARKING(DIR_IN, read_once(fd, d, turn, ret_buf, size));
     return w < 0 && r == -EAGAIN ? w : r;
 }
@@ -103,16 +106,18 @@ int coop_accept(int fd, struct sockaddr *ret_addr, socklen_t *ret_len, coop_nsec
 
 int coop_connect(int fd, const struct sockaddr *addr, socklen_t len, coop_nsec deadline)
 {
-    ssize_t r;
-    int w;
+    bool waited = false;
+    int r = 0;
 
     /* A unix socket with a full backlog says EAGAIN and means it: there is no edge to wait for. */
-    r = sys_connect(fd, addr, len);
-    if (r != -EINPROGRESS && r != -EINTR)
-        return (int)r;
-    w = coop_fd_wait(fd, COOP_OUT, deadline);
-    if (w < 0)
-        return w;
-    r = sys_connect(fd, addr, len); /* tells how it went */
-    return r == -EISCONN ? 0 : (int)r;
+    while (r >= 0) {
+        r = sys_connect(fd, addr, len); /* the second one tells how the first one went */
+        if (r == -EISCONN && waited)
+            return 0;
+        if (r != -EINPROGRESS && r != -EALREADY && r != -EINTR)
+            return r;
+        r = coop_fd_wait(fd, COOP_OUT, deadline);
+        waited = true;
+    }
+    return r;
 }

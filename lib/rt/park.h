@@ -33,6 +33,13 @@ static inline int coop__may_wait(struct coro *g)
     return likely(!why) || coop__is_shielded(g) ? 0 : why;
 }
 
+/* The same for a call with a deadline, whether it will have to wait or not: who never has to wait
+ * must hear of it, too.  A poll is not affected. */
+static inline int coop__may_begin(struct coro *g, coop_nsec deadline)
+{
+    return deadline == COOP_NOW || !g ? 0 : coop__may_wait(g);
+}
+
 static inline void coop__wait_begin(struct coro *g, bool cancellable)
 {
     if (unlikely(g->shield_on) && coop__is_shielded(g))

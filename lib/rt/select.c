@@ -77,7 +77,7 @@ static int look_at(struct coop_case *c, struct desc **ret_desc)
     case COOP_CASE_FD:
         r = coop__desc_look(c->fd, c->events, ret_desc);
         return r ? r : NOT_READY;
-    case COOP_CASE_CHILD: return coop_child_ended(c->child) ? 0 : NOT_READY;
+    case COOP_CASE_CHILD: r = coop__child_look(c->child); return r != -EAGAIN ? r : NOT_READY;
     case COOP_CASE_TIMER: return sys_now() >= c->when ? 0 : NOT_READY;
     }
     return NOT_READY;
@@ -200,7 +200,7 @@ static void stand_elsewhere(struct selection *s)
         if (c->kind == COOP_CASE_FD)
             stand_at_desc(s, i);
         else if (c->kind == COOP_CASE_CHILD && !coop__child_enqueue(c->child, &s->waiters[i]))
-            claim_self(s, i, coop_child_ended(c->child) ? 0 : -ECHILD);
+            claim_self(s, i, coop__child_look(c->child));
     }
 }
 
@@ -383,7 +383,8 @@ int coop_select(struct coop_case *cases, int count, coop_nsec deadline)
         return -EINVAL;
     if (deadline != COOP_NOW && g && (r = coop__may_wait(g)) < 0)
         return r;
-    start = w && count ? (int)((uint64_t)coop__random(w) * (uint64_t)count >> 32) : 0;
+    start = w && count ? (int)((uint64_t)coop__random(w) * (uint64_t)count >> 32)
+                       : coop__thread_draw(count);
     r = deadline == COOP_NOW ? take_one_now(cases, count, start)
                              : take_a_ready_one(cases, count, start);
     if (r >= 0 || r == -EAGAIN)

@@ -311,10 +311,15 @@ void coop__signals_end(void)
         coop_chan_unref(signals.channels[i].ch);
     for (int signo = 1; signo <= SIGNALS; signo++)
         free(signals.actors[signo].untaken);
+    /* Who stops a channel, or takes a signal, after the end finds none. */
+    memset(signals.channels, 0, sizeof signals.channels);
+    memset(signals.actors, 0, sizeof signals.actors);
     if (signals.fd >= 0)
         sys_close(signals.fd);
-    if (coop__rt.sim)
+    if (coop__rt.sim) {
+        signals.wanted = 0;
         return;
+    }
     /* What is pending was meant for us: it must not hit the old disposition. */
     sigemptyset(&mask);
     for (int signo = 1; signo <= SIGNALS; signo++)
@@ -326,6 +331,7 @@ void coop__signals_end(void)
         if (is_wanted(signo))
             sigaction(signo, &signals.old_actions[signo], NULL);
     pthread_sigmask(SIG_SETMASK, &signals.old_mask, NULL);
+    signals.wanted = 0;
 }
 
 /* ---- the calls ---- */

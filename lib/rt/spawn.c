@@ -12,6 +12,8 @@
 
 #include "base/sys.h"
 #include "coop/block.h"
+#include "rt/reaper.h"
+#include "rt/sched.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -71,7 +73,8 @@ static int set_attributes(struct preparation *p, const struct coop_spawn *what)
     return -posix_spawnattr_setflags(&p->attr, flags);
 }
 
-/* The processor is given away only once nothing but the call itself is left. */
+/* The processor is given away only once nothing but the call itself is left; inside a bracket it
+ * is away already. */
 static int start(struct coop_child *child, const struct preparation *p,
                  const struct coop_spawn *what, struct coop_actor *actor, int kind)
 {
@@ -80,13 +83,19 @@ static int start(struct coop_child *child, const struct preparation *p,
                              .attr = &p->attr,
                              .argv = what->argv,
                              .envp = what->envp};
+    const struct worker *w = coop__worker();
+    bool bracket = w && w->blocked;
     pid_t pid;
-    int r;
+    int r = coop__signals_open(); /* before there is a child whose end nobody would hear of */
 
+    if (r < 0)
+        return r;
     coop_child_spawn_begin();
-    coop_block_begin();
+    if (!bracket)
+        coop_block_begin();
     r = sys_spawn(&pid, &call);
-    coop_block_end();
+    if (!bracket)
+        coop_block_end();
     if (r == 0 && (r = coop_child_watch(child, pid, actor, kind)) < 0)
         sys_kill(pid, SIGKILL); /* nobody has reaped it yet: it cannot be a stranger */
     coop_child_spawn_end();

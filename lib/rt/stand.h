@@ -12,6 +12,9 @@
 /* The stand-in of a foreign thread; NULL in a forked child.  (foreign.c) */
 struct coro *coop__thread_waiter(void);
 
+/* One of 'count', drawn for a foreign thread; 0 of none. (foreign.c) */
+int coop__thread_draw(int count);
+
 /* Who waits: the calling coroutine; in a foreign thread a stand-in that holds the thread.  NULL
  * where nothing may wait: on a worker's own stack, in a forked child. */
 static inline struct coro *coop__waiter(void)

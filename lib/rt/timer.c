@@ -172,8 +172,10 @@ void coop__timers_run(struct proc *p)
             __builtin_prefetch(p->heap[0].node);
         coop__trace(coop__worker(), TRACE_TIMER, 0, (uint64_t)(now - node->when));
         if (node->period > 0) { /* ticks that were missed are dropped */
-            node->when += (now - node->when) / node->period * node->period + node->period;
-            put_in(p, node);
+            node->when += (now - node->when) / node->period * node->period;
+            node->when = coop_after(node->when, node->period);
+            if (node->when != COOP_FOREVER)
+                put_in(p, node);
         }
         publish_first(p);
         RT_DELAY();

@@ -13,6 +13,9 @@
 int coop__desc_stand(struct desc *d, unsigned events, struct waiter *w);
 void coop__desc_leave(struct desc *d, struct waiter *w);
 
+/* 0: it has ended; -EAGAIN: it lives; -ECHILD: nobody announced it. */
+int coop__child_look(const struct coop_child *c);
+
 /* False: it has ended, or is not a child of ours. */
 bool coop__child_enqueue(struct coop_child *c, struct waiter *w);
 void coop__child_dequeue(struct coop_child *c, struct waiter *w);

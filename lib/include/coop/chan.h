@@ -23,7 +23,8 @@ extern "C" {
  *
  * Time      Every waiting call takes an absolute deadline; COOP_NOW makes it a poll that
  *           returns -EAGAIN.  A success that races the deadline wins.
- * Errors    -ETIMEDOUT, -EAGAIN, -EPIPE (closed), -ECANCELED (the caller is), and that is all.
+ * Errors    -ETIMEDOUT, -EAGAIN, -EPIPE (closed), -ECANCELED or why else the caller is cancelled;
+ *           -EPERM in a forked child. That is all.
  * Threads   Any: coroutines wait without holding their worker, a foreign thread is held.
  * Memory    Values are copied in and out.  A value that is a pointer changes owner when the
  *           send returns 0, and only then.  Channels are counted: new is one reference.

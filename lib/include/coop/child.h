@@ -36,7 +36,7 @@ extern "C" {
  * Threads   Any coroutine, and inside blocking brackets.  The spawn bracket may be held by
  *           several at once and across threads; it never blocks.
  * Misuse    Aborts: two waiters for one child; a spawn bracket's end without its begin.  What
- *           cannot be a pid is -EINVAL; without a runtime -EPERM.
+ *           cannot be a pid is -EINVAL; without a runtime -EPERM (and nothing is started).
  * Memory    struct coop_child is the caller's and must stay until the end or
  *           coop_child_forget().
  * Limits    One waiter or one actor per child.  Coalesced SIGCHLDs are no problem: the reaper
@@ -107,7 +107,8 @@ int coop_child_watch(struct coop_child *child, pid_t pid, struct coop_actor *act
 /* No later delivery.  The child, if alive, becomes an unknown one. Own handler only. */
 void coop_child_forget(struct coop_child *child);
 
-/* 0 when it has ended (child->exit), -ETIMEDOUT, -EAGAIN, -ECANCELED. */
+/* 0 when it has ended (child->exit), -ETIMEDOUT, -EAGAIN, -ECANCELED; -ECHILD: it is not announced,
+ * or was forgotten. */
 int coop_child_wait(struct coop_child *child, coop_nsec deadline);
 
 /* kill(2), but only as long as the pid is known to be this child. -ESRCH after its end. */
@@ -130,7 +131,8 @@ int coop_child_stopped(const struct coop_child *child);
 /* Whether the end is known. */
 bool coop_child_ended(const struct coop_child *child);
 
-/* Called for each unknown child that was reaped, in the reaper; must not block. NULL: none. */
+/* Called for each unknown child that was reaped, in the reaper: it must not block, nor call
+ * anything of this page. NULL: none. */
 void coop_child_on_orphan(void (*fn)(const struct coop_exit *exit, void *arg), void *arg);
 
 struct coop_child_stats {

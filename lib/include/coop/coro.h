@@ -24,11 +24,13 @@ extern "C" {
  *             break;
  *     int r = coop_scope_wait(&fetch);     // 0, first failure, or -ETIMEDOUT
  *
- * Cancelling is an error return, never a teardown: a cancelled coroutine finds that every call
- * that could wait returns -ECANCELED at once, and goes home through its own cleanup.  It is a
- * level, not an edge: it stays so until the coroutine ends.  Calls with COOP_NOW do not wait
- * and are not affected.  coop_shield_begin() gives cleanup code a bounded time in which it may
- * wait after all.
+ * Cancelling is an error return, never a teardown: a call of a cancelled coroutine that would
+ * have to wait returns the reason (-ECANCELED, or what the canceller gave) instead, those of
+ * channels and select even if they need not wait, and it goes home through its own cleanup.  It
+ * is a level, not an edge: it stays so until the coroutine ends.  Calls with COOP_NOW do not wait
+ * and are not affected.  Who never has to wait (a reader whose peer always has more) asks
+ * coop_cancelled().
+ * coop_shield_begin() gives cleanup code a bounded time in which it may wait after all.
  *
  * Time      A scope's deadline cancels its coroutines with -ETIMEDOUT; 0 or COOP_FOREVER: none.
  * Errors    -errno.  Outside of a coroutine: -EPERM.
@@ -37,7 +39,8 @@ extern "C" {
  *           the rest from coroutines.
  * Memory    A scope lives in its owner's frame and must be waited for before that frame ends. A
  *           coroutine costs one page of memory while it waits, and address space for its stack.
- * Misuse    Aborts: a scope opened outside of a coroutine; waited for by another than its owner,
+ * Misuse    Starting a coroutine in a scope that has been waited for: nobody notices.
+ *           Aborts: a scope opened outside of a coroutine; waited for by another than its owner,
  *           twice, or before one that was opened inside it; still open when its coroutine ends;
  *           cancelled for a positive reason.  A coroutine that ends inside a bracket (block.h)
  *           or holding a lock [debug].  What one may ask about oneself is 0, "" or NULL outside.
@@ -97,7 +100,8 @@ enum { COOP_PRIORITY_FIRST = -20, COOP_PRIORITY_LAST = 19 };
 
 /* Starts fn(arg) in 'scope'; NULL: in the innermost scope that the caller has open, else the
  * one it belongs to.  0, why the scope is cancelled, -ENOMEM; -EPERM where no runtime runs and
- * inside blocking brackets; -EINVAL without 'fn', or when 'attr' is out of its bounds. */
+ * inside blocking brackets; -EINVAL without 'fn', when 'attr' is out of its bounds or has unknown
+ * flags, or there is nothing at 'arg' to copy. */
 int coop_go(struct coop_scope *scope, int (*fn)(void *), void *arg);
 int coop_go_with(struct coop_scope *scope, const struct coop_attr *attr, int (*fn)(void *),
                  void *arg);
@@ -118,11 +122,12 @@ void coop_scope_cancel(struct coop_scope *scope, int why);
 /* cancel + wait, for error paths. */
 int coop_scope_end(struct coop_scope *scope);
 
-/* Lets others run. 0, or -ECANCELED. */
+/* Lets others run. 0, or why the caller is cancelled. */
 int coop_yield(void);
 
-/* Waits till 'deadline'; never returns early but with -ECANCELED. A past deadline yields.  Among
- * thousands of sleepers it may be half a millisecond late, because they share wake-ups. */
+/* Waits till 'deadline'; never returns early but with why it is cancelled.  A past deadline
+ * yields.  Among thousands of sleepers it may be half a millisecond late, because they share
+ * wake-ups. */
 int coop_sleep_until(coop_nsec deadline);
 
 /* 0, or why this coroutine is cancelled (shield or not). */
@@ -168,8 +173,8 @@ int coop_pin(void);
 int coop_unpin(void);
 
 /* Sets the number of processors (1 to 64) while running; returns the number before, or
- * -EINVAL, -EPERM in simulation or inside a blocking bracket. Fewer take effect as the surplus
- * run dry. */
+ * -EINVAL, -ENOMEM, -EPERM in simulation, inside a bracket and outside of a coroutine.
+ * Fewer take effect as the surplus run dry. */
 int coop_set_procs(int count);
 
 #ifdef __cplusplus

@@ -38,7 +38,8 @@ extern "C" {
  *           disk cannot be interrupted.
  * Errors    What the call itself says, as -errno; -ETIMEDOUT, -ECANCELED; -EBADF when the
  *           descriptor was closed with coop_fd_close() during the wait; -EPERM when it would
- *           have to wait outside of a coroutine.
+ *           have to wait outside of a coroutine, or for what epoll does not take (a regular
+ *           file, /dev/null).
  * Misuse    What is no descriptor is -EBADF, closed twice too; no event to wait for -EINVAL.  A
  *           descriptor without O_NONBLOCK holds its worker, which nobody notices.
  * Threads   Several coroutines may wait on one descriptor, also in one direction.
@@ -79,7 +80,8 @@ ssize_t coop_sendmsg(int fd, const struct msghdr *msg, int flags, coop_nsec dead
 ssize_t coop_recvmsg(int fd, struct msghdr *ret_msg, int flags, coop_nsec deadline);
 
 /* Waits for COOP_IN, COOP_OUT or both; returns those seen (COOP_HUP and COOP_ERR come with
- * them).  Edge: ready again means new data, or none was ever consumed; read till -EAGAIN. */
+ * them).  An edge is told once: read (or write) till -EAGAIN before the next wait.  What a
+ * coop_read() has used up meanwhile may still be told. */
 int coop_fd_wait(int fd, unsigned events, coop_nsec deadline);
 
 /* Wakes everybody who waits on it (-EBADF), forgets it, closes it. 0 or -errno of close. */

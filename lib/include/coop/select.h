@@ -29,11 +29,13 @@ extern "C" {
  * Errors    -EAGAIN, -ETIMEDOUT, -ECANCELED, -EINVAL (more than COOP_SELECT_MAX cases, or
  *           fewer than none), -EPERM (it would have to wait where nothing may).
  * Threads   Any; a foreign thread is held, and may not name descriptors (-EPERM).
- * Misuse    A descriptor that is none: its case happens with -EBADF; a child that nobody
- *           announced: with -ECHILD.
+ * Misuse    A descriptor that is none: its case happens with -EBADF; one that epoll does not take
+ *           (a regular file, /dev/null): with -EPERM; a child that nobody announced, or NULL:
+ *           with -ECHILD.  A descriptor without events never happens.
  * Memory    The array is the caller's, read once; 'result' of the case that happened is
  *           written.
- * Limits    COOP_SELECT_MAX cases.  The same channel may stand in several of them.
+ * Limits    A descriptor's case is an edge, as in coop_fd_wait() (io.h): read till -EAGAIN.
+ *           COOP_SELECT_MAX cases.  The same channel may stand in several of them.
  */
 
 struct coop_chan;
@@ -56,7 +58,7 @@ struct coop_case {
     struct coop_child *child; /* CHILD: ready when it has ended                        */
     coop_nsec when;           /* TIMER                                                 */
     int result;               /* RECV, SEND: what coop_recv or coop_send would return;
-                                 FD: the events seen, or -EBADF; CHILD, TIMER: 0       */
+                                 FD: the events seen, or -errno; CHILD, TIMER: 0       */
 };
 
 #define COOP_SELECT_MAX 64

@@ -29,7 +29,8 @@ extern "C" {
  * signal is a COOP_RECV() case on such a channel, beside descriptors, children and timers.
  *
  * Errors    -EINVAL: the signal is not in coop_options.signals, or the channel's values have
- *           another size; -ENOSPC: more than COOP_SIGNAL_CHANNELS registrations; -ENOMEM.
+ *           another size; -ENOSPC: more than COOP_SIGNAL_CHANNELS registrations; -ENOMEM;
+ *           -EMFILE and what else signalfd(2) says, at the first use.
  * Threads   From coroutines.  A signal sent to one of our threads alone (pthread_kill) is seen
  *           only if that thread happens to read.
  * Misuse    Without a runtime -EINVAL.  Stopping a channel that has no registration does nothing.

@@ -27,7 +27,7 @@ extern "C" {
  *
  * Time      The _until forms take an absolute deadline; COOP_NOW is a try (-EAGAIN).
  * Errors    -ETIMEDOUT, -EAGAIN, -ECANCELED.  coop_mutex_lock() and coop_wg_wait() cannot fail:
- *           they wait although the caller is cancelled.
+ *           they wait although the caller is cancelled, as does coop_once().
  * Threads   Any: coroutines wait without holding their worker, a foreign thread is held.  Who
  *           has locked unlocks.
  * Memory    The caller's; it must not go away while somebody waits on it or has not returned from

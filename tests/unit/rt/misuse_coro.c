@@ -134,6 +134,10 @@ static int odd_births(__attribute__((unused)) void *arg)
     CHECK(coop_go_with(NULL, &big, nothing, NULL) == -EINVAL);
     big = (struct coop_attr){.priority = COOP_PRIORITY_LAST + 1};
     CHECK(coop_go_with(NULL, &big, nothing, NULL) == -EINVAL);
+    big = (struct coop_attr){.copy = 1};
+    CHECK(coop_go_with(NULL, &big, nothing, NULL) == -EINVAL);
+    big = (struct coop_attr){.flags = 1U << 31};
+    CHECK(coop_go_with(NULL, &big, nothing, NULL) == -EINVAL);
     CHECK(coop_set_procs(0) == -EINVAL && coop_set_procs(65) == -EINVAL);
     CHECK(coop_unpin() == -EPERM);
     coop_scope_init(&scope, "cancelled", 0);

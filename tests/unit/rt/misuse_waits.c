@@ -220,9 +220,56 @@ static int children_outside(void)
     struct coop_child child = {0};
 
     CHECK(coop_child_watch(&child, getpid(), NULL, 0) == -EPERM);
-    CHECK(coop_child_wait(&child, COOP_NOW) == -EAGAIN);
+    CHECK(coop_child_wait(&child, COOP_NOW) == -ECHILD);
     CHECK(coop_child_kill(&child, SIGKILL) == -ESRCH && !coop_child_ended(&child));
     return 0;
+}
+
+static int spawn_outside(void)
+{
+    char path[] = "/bin/true", *program[] = {path, NULL};
+    struct coop_child child = {0};
+    int status;
+
+    CHECK(coop_child_spawn(&child, &(struct coop_spawn){.argv = program}, NULL, 0) == -EPERM);
+    CHECK(waitpid(-1, &status, 0) < 0); /* nothing was started */
+    return 0;
+}
+
+/* Its end could not be told: so it is not started. */
+static int spawn_without_descriptors(__attribute__((unused)) void *arg)
+{
+    char path[] = "/bin/true", *program[] = {path, NULL};
+    struct coop_child child = {0};
+    int next = dup(STDERR_FILENO);
+    struct rlimit none = {(rlim_t)next, (rlim_t)next};
+
+    CHECK(close(next) == 0);
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    CHECK(coop_child_spawn(&child, &(struct coop_spawn){.argv = program}, NULL, 0) == -EMFILE);
+    CHECK(waitpid(-1, NULL, 0) < 0);
+    return 0;
+}
+
+static int spawn_at_the_limit(void)
+{
+    return inside(spawn_without_descriptors);
+}
+
+static int spawn_inside_bracket(__attribute__((unused)) void *arg)
+{
+    char path[] = "/bin/true", *program[] = {path, NULL};
+    struct coop_child child = {0};
+
+    coop_block_begin();
+    CHECK(coop_child_spawn(&child, &(struct coop_spawn){.argv = program}, NULL, 0) == 0);
+    coop_block_end();
+    return coop_child_wait(&child, COOP_FOREVER);
+}
+
+static int spawn_in_bracket(void)
+{
+    return inside(spawn_inside_bracket);
 }
 
 /* A child that ends with its parent at the latest. */
@@ -243,6 +290,13 @@ static int odd_children(__attribute__((unused)) void *arg)
     CHECK(coop_child_watch(&child, -1, NULL, 0) == -EINVAL);
     CHECK(coop_child_watch(&child, 1, NULL, 0) == -ECHILD);
     CHECK(coop_child_wait(&child, COOP_FOREVER) == -ECHILD);
+    for (int i = 0; i < 2; i++) {
+        struct coop_case nobody = COOP_CHILD(i ? NULL : &child);
+
+        CHECK(coop_select(&nobody, 1, COOP_NOW) == 0 && nobody.result == -ECHILD);
+        nobody.result = 0;
+        CHECK(coop_select(&nobody, 1, COOP_FOREVER) == 0 && nobody.result == -ECHILD);
+    }
     coop_child_forget(&child);
     coop_child_spawn_begin();
     pid = fork();
@@ -359,6 +413,30 @@ static int wrong_signals(void)
     return coop_main(&o, odd_signals, NULL);
 }
 
+static int notify_and_end(void *arg)
+{
+    CHECK(coop_signal_notify(arg, SIGUSR1) == 0);
+    CHECK(coop_signal_post(SIGUSR1, &actor, &msg) == 0);
+    return 0;
+}
+
+static int signals_after_the_end(void)
+{
+    struct coop_options o = {.signals = COOP_SIGNAL(SIGUSR1)};
+    struct coop_chan *stop = coop_chan_new(sizeof(int), 1);
+    struct coop_signal_info info;
+    int v = 0;
+
+    coop_actor_init(&actor, "idle", ignore, NULL);
+    CHECK(coop_main(&o, notify_and_end, stop) == 0);
+    coop_signal_stop(stop); /* is not registered any more */
+    CHECK(!coop_signal_take(SIGUSR1, &info));
+    CHECK(coop_signal_notify(stop, SIGUSR1) == -EINVAL);
+    CHECK(coop_send(stop, &v, COOP_NOW) == 0);
+    coop_chan_unref(stop);
+    return 0;
+}
+
 static const struct misuse rows[] = {
     RETURNS("channels beyond the limits", impossible_channels),
     RETURNS("NULL, closed and closed twice", null_and_closed),
@@ -379,6 +457,9 @@ static const struct misuse rows[] = {
     RETURNS("descriptors that are none, closed twice", wrong_descriptors),
     RETURNS("waiting for a descriptor outside", read_outside),
     RETURNS("children outside", children_outside),
+    RETURNS("starting a child outside", spawn_outside),
+    RETURNS("starting a child whose end could not be told", spawn_at_the_limit),
+    RETURNS("starting a child in a bracket", spawn_in_bracket),
     RETURNS("children that are none, watched twice, ended", wrong_children),
     RETURNS("programs that are none, descriptors beyond the limits", wrong_spawns),
     ABORTS("the end of a spawn bracket without its begin", spawn_end_only,
@@ -386,6 +467,7 @@ static const struct misuse rows[] = {
     ABORTS("two wait for one child", two_wait_for_one,
            "coop: two coroutines wait for one child (coroutine 1 'main')"),
     RETURNS("signals not announced, too many, wrong channels", wrong_signals),
+    RETURNS("signals after the end", signals_after_the_end),
 };
 
 MISUSE_MAIN(rows)

@@ -172,3 +172,34 @@ CORO_TEST(dry, a_reader_that_begins_to_write_is_woken_for_that)
     close_pair(&ends);
     return 0;
 }
+
+static int read_result;
+
+static int read_until_closed(void *arg)
+{
+    const struct ends *ends = arg;
+
+    read_result = (int)read_some(ends->mine);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(dry, what_was_closed_is_not_read_though_another_has_its_number)
+{
+    struct coop_scope scope;
+    struct ends ends;
+    int again[2];
+
+    open_pair(&ends);
+    coop_scope_init(&scope, "reader", 0);
+    CHECK(coop_go(&scope, read_until_closed, &ends) == 0);
+    settle();
+    CHECK(coop_fd_close(ends.mine) == 0);
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, again) == 0);
+    CHECK(again[0] == ends.mine && write(again[1], "not for you", 11) == 11);
+    CHECK(coop_scope_wait(&scope) == 0 && read_result == -EBADF);
+    CHECK(coop_read(again[0], got, sizeof got, COOP_NOW) == 11);
+    coop_fd_close(ends.theirs);
+    coop_fd_close(again[0]);
+    coop_fd_close(again[1]);
+    return 0;
+}

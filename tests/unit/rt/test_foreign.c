@@ -15,12 +15,17 @@ static struct coop_wg group;
 static struct coop_once once;
 static int shared, written, ended;
 
-static pthread_t start(void *(*fn)(void *))
+static pthread_t start_with(void *(*fn)(void *), void *arg)
 {
     pthread_t thread;
 
-    CHECK(pthread_create(&thread, NULL, fn, NULL) == 0);
+    CHECK(pthread_create(&thread, NULL, fn, arg) == 0);
     return thread;
+}
+
+static pthread_t start(void *(*fn)(void *))
+{
+    return start_with(fn, NULL);
 }
 
 static void *echo(void *arg)
@@ -48,6 +53,35 @@ THREAD_TEST(foreign, a_thread_sends_and_receives_like_a_coroutine)
     coop_close(there);
     await(&ended, 1);
     pthread_join(thread, NULL);
+    coop_chan_unref(there);
+    coop_chan_unref(back);
+    return 0;
+}
+
+static void *draw(void *arg)
+{
+    int *drawn = arg, v;
+
+    for (int i = 0; i < 1000; i++) {
+        struct coop_case cases[] = {COOP_RECV(there, &v), COOP_RECV(back, &v)};
+        int which = coop_select(cases, 2, COOP_FOREVER);
+
+        CHECK(which >= 0 && cases[which].result == 1);
+        drawn[which]++;
+    }
+    return NULL;
+}
+
+THREAD_TEST(foreign, what_is_ready_is_drawn_fairly_in_a_thread_too)
+{
+    int drawn[2] = {0}, v = 0;
+
+    there = coop_chan_new(sizeof(int), 1000);
+    back = coop_chan_new(sizeof(int), 1000);
+    for (int i = 0; i < 1000; i++)
+        CHECK(coop_send(there, &v, COOP_NOW) == 0 && coop_send(back, &v, COOP_NOW) == 0);
+    pthread_join(start_with(draw, drawn), NULL);
+    CHECK(drawn[0] > 350 && drawn[1] > 350);
     coop_chan_unref(there);
     coop_chan_unref(back);
     return 0;

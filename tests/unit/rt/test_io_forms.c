@@ -264,6 +264,34 @@ static void *read_outside(__attribute__((unused)) void *arg)
     return NULL;
 }
 
+/* Nobody answers as long as the listener's queue is full. */
+CORO_TEST(io, a_connect_that_ran_out_of_time_goes_on_where_it_was)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct sockaddr *to = (const struct sockaddr *)&at;
+    socklen_t size = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int first = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int second = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), served;
+
+    CHECK(bind(listener, to, size) == 0 && listen(listener, 0) == 0);
+    CHECK(getsockname(listener, (struct sockaddr *)&at, &size) == 0);
+    CHECK(coop_connect(first, to, size, soon()) == 0);
+    CHECK(coop_connect(second, to, size, COOP_NOW) == -EAGAIN);
+    CHECK(coop_connect(second, to, size, COOP_NOW) == -EAGAIN);
+    CHECK(coop_connect(second, to, size, in_ms(1)) == -ETIMEDOUT);
+    served = coop_accept(listener, NULL, NULL, soon());
+    CHECK(served >= 0);
+    CHECK(coop_connect(second, to, size, soon()) ==
+          0); /* its second try comes after a second */
+    CHECK(coop_connect(second, to, size, soon()) == -EISCONN);
+    coop_fd_close(served);
+    coop_fd_close(first);
+    coop_fd_close(second);
+    coop_fd_close(listener);
+    return 0;
+}
+
 Test(io, outside_of_the_runtime_nothing_waits)
 {
     CHECK(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);

@@ -166,6 +166,21 @@ CORO_TEST_ON_ONE(timer, ticks_for_a_slow_receiver_are_dropped)
     return 0;
 }
 
+CORO_TEST_ON_ONE(timer, a_period_beyond_all_time_ticks_once)
+{
+    struct clock_actor c;
+
+    clock_init(&c);
+    coop_timer_set_periodic(&c.timer, coop_now(), COOP_FOREVER);
+    await(&c.ticks, 1);
+    CHECK(!coop_timer_stop(&c.timer));
+    coop_timer_set_periodic(&c.timer, 1, COOP_FOREVER - COOP_NSEC_PER_SEC);
+    await(&c.ticks, 2);
+    await_rest();
+    CHECK(c.ticks == 2);
+    return 0;
+}
+
 static struct clock_actor contested;
 
 static int set_and_stop(__attribute__((unused)) void *arg)
