@@ -47,6 +47,9 @@ struct sys_spawn {
     const posix_spawn_file_actions_t *files;
     const posix_spawnattr_t *attr;
     char *const *argv, *const *envp;
+    const int
+        *fds; /* what 'files' makes of the first descriptors, for a kernel that is made up */
+    int fd_count;
 };
 
 /* One row per call: result, name, parameters, arguments. Kept sorted by room. */

@@ -82,7 +82,9 @@ static int start(struct coop_child *child, const struct preparation *p,
                              .files = &p->files,
                              .attr = &p->attr,
                              .argv = what->argv,
-                             .envp = what->envp};
+                             .envp = what->envp,
+                             .fds = what->fds ? what->fds : plain_fds,
+                             .fd_count = p->count};
     const struct worker *w = coop__worker();
     bool bracket = w && w->blocked;
     pid_t pid;

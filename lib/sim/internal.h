@@ -83,6 +83,7 @@ struct file {
     uint64_t signals;        /* FILE_SIGNAL: mask */
     pid_t pid;               /* FILE_PIDFD */
     unsigned events;         /* edges, for epoll */
+    int type;                /* sockets: SOCK_* */
     bool packets;            /* sockets: keeps boundaries */
     bool tells_sender;       /* sockets: SO_PASSCRED */
     struct file *waiting[8]; /* FILE_LISTENER: connections nobody has accepted */
@@ -102,7 +103,7 @@ struct watch {
 #define FAKE_SELF      100 /* our own number */
 #define FAKE_PID_FIRST 1000
 #define FAKE_PID_MAX   65536
-#define FAKE_HELD_MAX  8
+#define FAKE_HELD_MAX  16
 
 enum life { GONE, ALIVE, STOPPED, ZOMBIE };
 
@@ -216,6 +217,10 @@ uint64_t fake_pending_signals(void);
 bool fake_take_signal(uint64_t mask, struct signalfd_siginfo *ret_info);
 void fake_signals_reset(void);
 
+/* ---- script.c ---- */
+
+void fake_programs_reset(void);
+
 /* ---- world.c ---- */
 
 void fake_world_reset(void);
@@ -234,7 +239,7 @@ void fake_world_reset(void);
     Y(socketpair) Y(socket) Y(bind)                                                            \
     Y(listen) Y(getsockopt) Y(setsockopt) Y(accept4) Y(connect) Y(shutdown) Y(sendmsg)         \
     Y(recvmsg) Y(epoll_create1) Y(epoll_ctl) Y(epoll_pwait2) Y(eventfd) Y(signalfd) Y(waitid)  \
-    Y(wait4) Y(kill) Y(pidfd_open) Y(pidfd_send_signal) Y(getrlimit) Y(setrlimit)
+    Y(wait4) Y(kill) Y(pidfd_open) Y(pidfd_send_signal) Y(getrlimit) Y(setrlimit) Y(spawn)
 /* clang-format on */
 
 #define X(type, name, params, args) type fake_sys_##name params;

@@ -191,6 +191,7 @@ static void reset(void)
     plan.count = plan.room = 0;
     fake_procs_reset();
     fake_world_reset();
+    fake_programs_reset();
     fake_files_reset();
     fake_signals_reset();
     now = BOOTED;
@@ -212,6 +213,11 @@ void coop_sim_end(void)
 {
     sys_install(NULL);
     reset();
+}
+
+unsigned coop_sim_draw(unsigned n)
+{
+    return (unsigned)(fake_chance() >> 32) % n;
 }
 
 coop_nsec coop_sim_now(void)

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim/internal.h"
@@ -15,8 +16,8 @@
 struct reader {
     pid_t pid;
     uint64_t birth;
-    const struct fake_act *at;
-    size_t written; /* of the text of a FAKE_DO_WRITE */
+    const struct coop_sim_act *at;
+    size_t written; /* of the text of a COOP_SIM_WRITE */
 };
 
 /* ---- helpers ---- */
@@ -32,7 +33,7 @@ static void plan_step(const struct reader *r, coop_nsec delay)
 }
 
 /* A child with copies of all that its parent holds. */
-static void fork_here(struct proc *parent, pid_t pid, const struct fake_act *acts)
+static void fork_here(struct proc *parent, pid_t pid, const struct coop_sim_act *acts)
 {
     pid_t child = coop_sim_spawn(pid);
     struct proc *proc = fake_proc(child);
@@ -44,7 +45,7 @@ static void fork_here(struct proc *parent, pid_t pid, const struct fake_act *act
     proc->ignored = parent->ignored;
     proc->on_signal = parent->on_signal;
     proc->on_signal_arg = parent->on_signal_arg;
-    fake_script(child, acts);
+    coop_sim_script(child, acts);
 }
 
 /* True when all is written, or nobody reads any more. */
@@ -72,28 +73,96 @@ static void take_step(void *arg)
         return;
     }
     switch (r.at->kind) {
-    case FAKE_DO_SLEEP: delay = r.at->delay; break;
-    case FAKE_DO_WRITE:
+    case COOP_SIM_SLEEP: delay = r.at->delay; break;
+    case COOP_SIM_WRITE:
         if (!write_rest(&r)) {
             plan_step(&r, TRY_AGAIN);
             return;
         }
         break;
-    case FAKE_DO_CLOSE: coop_sim_close_as(r.pid, r.at->number); break;
-    case FAKE_DO_FORK: fork_here(proc, r.pid, r.at->child); break;
-    case FAKE_DO_EXEC: proc->on_signal = NULL; break;
-    case FAKE_DO_IGNORE: proc->ignored |= UINT64_C(1) << (r.at->number - 1); break;
-    case FAKE_DO_DIE: coop_sim_die(r.pid, r.at->number, false); return;
-    case FAKE_DO_EXIT: coop_sim_exit(r.pid, r.at->number); return;
+    case COOP_SIM_CLOSE: coop_sim_close_as(r.pid, r.at->number); break;
+    case COOP_SIM_FORK: fork_here(proc, r.pid, r.at->child); break;
+    case COOP_SIM_EXEC: proc->on_signal = NULL; break;
+    case COOP_SIM_IGNORE: proc->ignored |= UINT64_C(1) << (r.at->number - 1); break;
+    case COOP_SIM_DIE: coop_sim_die(r.pid, r.at->number, false); return;
+    case COOP_SIM_EXIT: coop_sim_exit(r.pid, r.at->number); return;
     }
     r.at++;
     r.written = 0;
     plan_step(&r, delay);
 }
 
-/* ---- the public call ---- */
+/* ---- programs ---- */
 
-void fake_script(pid_t pid, const struct fake_act *acts)
+struct program {
+    struct list link;
+    const struct coop_sim_act *acts;
+    char path[];
+};
+
+static struct list programs = LIST_INIT(programs);
+
+void fake_programs_reset(void)
+{
+    list_for_each_safe (it, &programs) {
+        list_remove(it);
+        free(list_entry(it, struct program, link));
+    }
+}
+
+static const struct program *find_program(const char *path)
+{
+    list_for_each (it, &programs) {
+        const struct program *program = list_entry(it, struct program, link);
+
+        if (strcmp(program->path, path) == 0)
+            return program;
+    }
+    return NULL;
+}
+
+/* The real standard descriptors are none here: a child's copies of them lead nowhere. */
+int fake_sys_spawn(pid_t *ret_pid, const struct sys_spawn *what)
+{
+    const struct program *program = find_program(what->path);
+    struct proc *proc;
+    size_t held = 0;
+
+    if (!program)
+        return -ENOENT;
+    for (int i = 0; i < what->fd_count; i++)
+        held += fake_file(what->fds[i]) ? 1 : 0;
+    if (held > FAKE_HELD_MAX)
+        return -EMFILE;
+    *ret_pid = coop_sim_spawn(0);
+    proc = fake_proc(*ret_pid);
+    held = 0;
+    for (int i = 0; i < what->fd_count; i++) {
+        struct file *file = fake_file(what->fds[i]);
+
+        if (!file)
+            continue;
+        file->refs++;
+        proc->held[held].number = i;
+        proc->held[held++].file = file;
+    }
+    if (program->acts)
+        coop_sim_script(*ret_pid, program->acts);
+    return 0;
+}
+
+/* ---- the public calls ---- */
+
+void coop_sim_program(const char *path, const struct coop_sim_act *acts)
+{
+    struct program *program = fake_grow(NULL, sizeof *program + strlen(path) + 1);
+
+    program->acts = acts;
+    memcpy(program->path, path, strlen(path) + 1);
+    list_push_front(&programs, &program->link); /* the last one of a name counts */
+}
+
+void coop_sim_script(pid_t pid, const struct coop_sim_act *acts)
 {
     struct proc *proc = fake_proc(pid);
 

@@ -94,6 +94,7 @@ int fake_sys_socketpair(int domain, int type, int protocol, int ret_fds[2])
 
     (void)protocol;
     a->packets = b->packets = keeps_packets(type);
+    a->type = b->type = type & 0xf;
     connect_pair(a, b);
     first = fake_fd_new(a);
     second = fake_fd_new(b);
@@ -118,6 +119,7 @@ int fake_sys_socket(int domain, int type, int protocol)
         return -EAFNOSUPPORT;
     file = fake_file_new(FILE_SOCKET, file_flags(type));
     file->packets = keeps_packets(type);
+    file->type = type & 0xf;
     return fake_fd_new(file);
 }
 
@@ -164,6 +166,11 @@ int fake_sys_getsockopt(int fd, int level, int name, void *ret_value, socklen_t 
 
         memcpy(ret_value, &peer, sizeof peer);
         *ret_len = sizeof peer;
+        return 0;
+    }
+    if (name == SO_TYPE && *ret_len >= sizeof file->type) {
+        memcpy(ret_value, &file->type, sizeof file->type);
+        *ret_len = sizeof file->type;
         return 0;
     }
     if (name == SO_ERROR && *ret_len >= sizeof(int)) {
@@ -257,6 +264,7 @@ int fake_sys_connect(int fd, const struct sockaddr *addr, socklen_t len)
         return -EAGAIN;
     peer = fake_file_new(FILE_SOCKET, O_RDWR);
     peer->packets = file->packets;
+    peer->type = file->type;
     connect_pair(file, peer);
     node->listener->waiting[node->listener->waiting_count++] = peer;
     node->listener->events++;

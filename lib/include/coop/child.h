@@ -121,7 +121,7 @@ int coop_child_pidfd(struct coop_child *child);
 
 /* Stops (SIGSTOP, SIGTSTP...) and continuations are told on request only: 'msg' is posted to
  * 'actor' at each, several unhandled ones as one; coop_child_stopped() tells what holds now.
- * NULL ends it.  Between announcement and end; not in simulation.  -ESRCH: it has ended. */
+ * NULL ends it.  Between announcement and end.  -ESRCH: it has ended. */
 int coop_child_on_stop(struct coop_child *child, struct coop_actor *actor,
                        struct coop_msg *msg);
 

@@ -87,6 +87,9 @@ void coop_sim_begin(uint64_t seed);
 /* Puts the real kernel back. Everything inside is freed. */
 void coop_sim_end(void);
 
+/* 0 to n - 1, by the seed: for the choices of a test. */
+unsigned coop_sim_draw(unsigned n);
+
 /* ---- time ---- */
 
 coop_nsec coop_sim_now(void);
@@ -129,24 +132,29 @@ void coop_sim_make_init(pid_t pid);
 
 /* What a process does by itself, one after the other, beginning at the next chance; the last row
  * is an end.  The rows must outlive it. */
-enum fake_act_kind {
-    FAKE_DO_EXIT,
-    FAKE_DO_DIE,
-    FAKE_DO_SLEEP,
-    FAKE_DO_WRITE, /* all of it, waiting for room; SIGPIPE where nobody reads */
-    FAKE_DO_CLOSE,
-    FAKE_DO_FORK, /* a child of it, with copies of its descriptors, that has its own rows */
-    FAKE_DO_EXEC, /* its signal handlers are gone, what it ignores stays ignored */
-    FAKE_DO_IGNORE
+enum coop_sim_act_kind {
+    COOP_SIM_EXIT,
+    COOP_SIM_DIE,
+    COOP_SIM_SLEEP,
+    COOP_SIM_WRITE, /* all of it, waiting for room; SIGPIPE where nobody reads */
+    COOP_SIM_CLOSE,
+    COOP_SIM_FORK, /* a child of it, with copies of its descriptors, that has its own rows */
+    COOP_SIM_EXEC, /* its signal handlers are gone, what it ignores stays ignored */
+    COOP_SIM_IGNORE
 };
-struct fake_act {
-    enum fake_act_kind kind;
+struct coop_sim_act {
+    enum coop_sim_act_kind kind;
     int number; /* exit code, signal, or descriptor as it was given */
     coop_nsec delay;
     const char *text;
-    const struct fake_act *child;
+    const struct coop_sim_act *child;
 };
-void fake_script(pid_t pid, const struct fake_act *acts);
+void coop_sim_script(pid_t pid, const struct coop_sim_act *acts);
+
+/* A program: coop_child_spawn() of this path starts a child of ours that does this, with the
+ * descriptors it is given.  The rows must outlive the simulation, NULL: it only lives.  What is no
+ * program is -ENOENT, as is a path that differs; PATH is not searched. */
+void coop_sim_program(const char *path, const struct coop_sim_act *acts);
 
 /* Not even KILL ends it (a process in uninterruptible sleep), until told otherwise. */
 void coop_sim_make_unkillable(pid_t pid, bool unkillable);

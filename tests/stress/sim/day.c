@@ -44,21 +44,10 @@ static struct {
     coop_nsec stop;
 } day;
 
-static uint64_t dice = 1;
-
 _Noreturn void does_not_hold(const char *file, int line, const char *what)
 {
     fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, what);
     _Exit(1);
-}
-
-unsigned draw(unsigned n)
-{
-    uint64_t z = dice += UINT64_C(0x9E3779B97F4A7C15);
-
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return (unsigned)((z ^ z >> 31) >> 32) % n;
 }
 
 /* ---- a service ---- */

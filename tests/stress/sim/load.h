@@ -25,7 +25,10 @@ struct load {
 extern const struct load loads[]; /* NULL name: the end */
 
 /* 0 to n - 1, by the seed. */
-unsigned draw(unsigned n);
+static inline unsigned draw(unsigned n)
+{
+    return coop_sim_draw(n);
+}
 
 /* From a microsecond to half a second, short ones more often. */
 coop_nsec draw_delay(void);

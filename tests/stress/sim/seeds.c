@@ -42,7 +42,6 @@ const struct load loads[] = {
 };
 
 static unsigned long seed;
-static uint64_t dice;
 static struct invariant *invariants;
 static int log_fd = -2; /* -1: the calls are only summed up; -2: not even that */
 
@@ -75,15 +74,6 @@ static void on_abort(int signo)
         write(STDERR_FILENO, number + at, sizeof number - at) < 0)
         _Exit(2);
     _Exit(1);
-}
-
-unsigned draw(unsigned n)
-{
-    uint64_t z = dice += UINT64_C(0x9E3779B97F4A7C15);
-
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return (unsigned)((z ^ z >> 31) >> 32) % n;
 }
 
 coop_nsec draw_delay(void)
@@ -203,7 +193,6 @@ static void run_seed(unsigned long number)
     bool started = false;
 
     seed = number;
-    dice = number * UINT64_C(0xD1342543DE82EF95);
     coop_sim_begin(number);
     if (log_fd >= -1)
         coop_sim_trace_start(log_fd);

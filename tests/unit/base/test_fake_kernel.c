@@ -253,8 +253,7 @@ static bool ignore_term(pid_t pid, int signo, void *arg)
 
 Test(fake_kernel, signals_do_what_the_process_wants)
 {
-    pid_t meek = coop_sim_spawn(0), stubborn = coop_sim_spawn(0),
-          stuck = coop_sim_spawn(0);
+    pid_t meek = coop_sim_spawn(0), stubborn = coop_sim_spawn(0), stuck = coop_sim_spawn(0);
     int asked = 0;
 
     coop_sim_on_signal(stubborn, ignore_term, &asked);
@@ -315,8 +314,7 @@ Test(fake_kernel, orphans_go_to_the_subreaper_or_away)
 
 Test(fake_kernel, a_namespace_dies_with_its_init)
 {
-    pid_t init = coop_sim_spawn(0), child = coop_sim_spawn(init),
-          deep = coop_sim_spawn(child);
+    pid_t init = coop_sim_spawn(0), child = coop_sim_spawn(init), deep = coop_sim_spawn(child);
 
     coop_sim_make_init(init);
     coop_sim_exit(child, 0);
@@ -526,14 +524,14 @@ Test(fake_kernel, stops_and_continues_are_told_to_who_asks)
 Test(fake_kernel, a_script_forks_writes_and_ends)
 {
     static char much[100000];
-    struct fake_act grandchild[] = {{FAKE_DO_SLEEP, .delay = SEC},
-                                    {FAKE_DO_WRITE, .text = much},
-                                    {FAKE_DO_EXIT, .number = 5}};
-    struct fake_act child[] = {{FAKE_DO_IGNORE, .number = SIGTERM},
-                               {.kind = FAKE_DO_EXEC},
-                               {FAKE_DO_FORK, .child = grandchild},
-                               {FAKE_DO_SLEEP, .delay = 10 * SEC},
-                               {FAKE_DO_DIE, .number = SIGSEGV}};
+    struct coop_sim_act grandchild[] = {{COOP_SIM_SLEEP, .delay = SEC},
+                                        {COOP_SIM_WRITE, .text = much},
+                                        {COOP_SIM_EXIT, .number = 5}};
+    struct coop_sim_act child[] = {{COOP_SIM_IGNORE, .number = SIGTERM},
+                                   {.kind = COOP_SIM_EXEC},
+                                   {COOP_SIM_FORK, .child = grandchild},
+                                   {COOP_SIM_SLEEP, .delay = 10 * SEC},
+                                   {COOP_SIM_DIE, .number = SIGSEGV}};
     pid_t pid = coop_sim_spawn(0);
     coop_nsec start = sys_now();
     char text[4096];
@@ -547,7 +545,7 @@ Test(fake_kernel, a_script_forks_writes_and_ends)
     grandchild[1].number = ends[1];
     coop_sim_give_fd(pid, ends[1]);
     sys_close(ends[1]);
-    fake_script(pid, child);
+    coop_sim_script(pid, child);
     coop_sim_advance(SEC / 2);
     sys_kill(pid, SIGTERM);
     cr_expect(coop_sim_is_alive(pid) && coop_sim_alive() == 2);

@@ -3,11 +3,16 @@
 
 #include "coop/sim.h"
 
+#include "base/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#define HOUR (3600 * COOP_NSEC_PER_SEC)
+#define SEC  COOP_NSEC_PER_SEC
+#define HOUR (3600 * SEC)
 
 static int sleep_hours(__attribute__((unused)) void *arg)
 {
@@ -195,4 +200,73 @@ static int reuse_a_pid(__attribute__((unused)) void *arg)
 Test(sim, a_reused_pid_is_never_signalled, .timeout = 20)
 {
     cr_assert_eq(simulate(reuse_a_pid, NULL, 1), 0);
+}
+
+static int talk_by_queue(__attribute__((unused)) void *arg)
+{
+    char room[8];
+    struct coop_queue_message message = {.data = room, .room = sizeof room};
+    int ends[2];
+
+    CHECK(coop_queue_pair(ends, 0) == 0);
+    CHECK(coop_queue_send(ends[0], "word", 4, NULL, 0, COOP_NOW) == 0);
+    CHECK(coop_queue_recv(ends[1], &message, COOP_NOW) == 1 && message.size == 4);
+    CHECK(message.pid == coop_sim_self());
+    coop_fd_close(ends[0]);
+    CHECK(coop_queue_recv(ends[1], &message, COOP_NOW) == 0);
+    coop_fd_close(ends[1]);
+    return 0;
+}
+
+Test(sim, a_queue_carries_messages)
+{
+    cr_assert_eq(simulate(talk_by_queue, NULL, 3), 0);
+}
+
+static void on_stop(struct coop_actor *actor, struct coop_msg *msg)
+{
+    (void)msg;
+    ++*(int *)actor->arg;
+}
+
+static int spawn_and_stop(__attribute__((unused)) void *arg)
+{
+    static const struct coop_sim_act acts[] = {{COOP_SIM_WRITE, .number = 1, .text = "born"},
+                                               {COOP_SIM_SLEEP, .delay = SEC},
+                                               {COOP_SIM_EXIT, .number = 5}};
+    char *argv[] = {(char *)(uintptr_t) "/usr/bin/web", NULL};
+    struct coop_spawn what = {.argv = argv, .fds = (int[]){-1, -1}, .fd_count = 2};
+    struct coop_child child;
+    struct coop_actor actor;
+    struct coop_msg stopped;
+    int stops = 0;
+    int ends[2], fds[2] = {-1, -1};
+    char text[8];
+
+    CHECK(coop_child_spawn(&child, &what, NULL, 0) == -ENOENT);
+    coop_sim_program("/usr/bin/web", acts);
+    CHECK(sys_pipe2(ends, O_NONBLOCK) == 0);
+    fds[1] = ends[1];
+    what.fds = fds;
+    CHECK(coop_child_spawn(&child, &what, NULL, 0) == 0);
+    sys_close(ends[1]);
+    coop_actor_init(&actor, "stops", on_stop, &stops);
+    coop_msg_init(&stopped, 1);
+    CHECK(coop_child_on_stop(&child, &actor, &stopped) == 0);
+    CHECK(coop_read(ends[0], text, sizeof text, COOP_FOREVER) == 4);
+    CHECK(coop_child_kill(&child, SIGSTOP) == 0);
+    coop_sleep_until(coop_after(coop_now(), 60 * SEC));
+    CHECK(coop_child_stopped(&child) == SIGSTOP && !coop_child_ended(&child));
+    CHECK(coop_child_kill(&child, SIGCONT) == 0);
+    CHECK(coop_child_wait(&child, COOP_FOREVER) == 0 && child.exit.status == 5);
+    CHECK(coop_child_stopped(&child) == 0 && stops == 2);
+    coop_actor_done(&actor); /* its child has ended: nobody posts */
+    CHECK(coop_read(ends[0], text, sizeof text, COOP_FOREVER) == 0);
+    coop_fd_close(ends[0]);
+    return 0;
+}
+
+Test(sim, a_program_is_spawned_stopped_and_ends)
+{
+    cr_assert_eq(simulate(spawn_and_stop, NULL, 3), 0);
 }
