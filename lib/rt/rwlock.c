@@ -90,15 +90,17 @@ static int wait_in(struct coop_rwlock *l, struct coop_waitq *q, enum wait_reason
     return r;
 }
 
-static int rdlock(struct coop_rwlock *l, coop_nsec deadline, const void *caller)
+static int take(struct coop_rwlock *l, bool for_writing, coop_nsec deadline, const void *caller)
 {
     int r = 0;
 
     if (deadline != COOP_NOW)
         ORDER_BEFORE(l, &l->number, caller);
     coop__lock(&l->lock);
-    if (take_for_reading(l))
+    if (for_writing ? take_for_writing(l) : take_for_reading(l))
         coop__unlock(&l->lock);
+    else if (for_writing)
+        r = wait_in(l, &l->writers_waiting, WAIT_FOR_RWLOCK_W, deadline);
     else
         r = wait_in(l, &l->readers_waiting, WAIT_FOR_RWLOCK_R, deadline);
     if (r == 0)
@@ -106,40 +108,24 @@ static int rdlock(struct coop_rwlock *l, coop_nsec deadline, const void *caller)
     return r;
 }
 
-static int wrlock(struct coop_rwlock *l, coop_nsec deadline, const void *caller)
-{
-    int r = 0;
-
-    if (deadline != COOP_NOW)
-        ORDER_BEFORE(l, &l->number, caller);
-    coop__lock(&l->lock);
-    if (take_for_writing(l))
-        coop__unlock(&l->lock);
-    else
-        r = wait_in(l, &l->writers_waiting, WAIT_FOR_RWLOCK_W, deadline);
-    if (r == 0)
-        ORDER_TAKEN(l, &l->number, caller);
-    return r;
-}
-
 int coop_rwlock_rdlock(struct coop_rwlock *l, coop_nsec deadline)
 {
-    return rdlock(l, deadline, CALLER());
+    return take(l, false, deadline, CALLER());
 }
 
 int coop_rwlock_wrlock(struct coop_rwlock *l, coop_nsec deadline)
 {
-    return wrlock(l, deadline, CALLER());
+    return take(l, true, deadline, CALLER());
 }
 
 bool coop_rwlock_tryrdlock(struct coop_rwlock *l)
 {
-    return rdlock(l, COOP_NOW, CALLER()) == 0;
+    return take(l, false, COOP_NOW, CALLER()) == 0;
 }
 
 bool coop_rwlock_trywrlock(struct coop_rwlock *l)
 {
-    return wrlock(l, COOP_NOW, CALLER()) == 0;
+    return take(l, true, COOP_NOW, CALLER()) == 0;
 }
 
 void coop_rwlock_unlock(struct coop_rwlock *l)
