@@ -37,7 +37,15 @@ static inline void coop__pause(void)
 #endif
 }
 
-enum { LOCK_FREE, LOCK_HELD, LOCK_WANTED };
+/* A full fence in every running thread of this process: for who seldom does what must be seen by
+ * others that often look.  False: the kernel refuses. */
+bool coop__fence_others(void);
+/* Asks the kernel for it, and rids coop__unlock() of its own.  Again is no harm. */
+bool coop__fence_start(void);
+
+enum { LOCK_FREE, LOCK_HELD };
+enum { LOCK_TABLE = 256 };
+#define LOCK_CALM 0x80000000U /* nobody sleeps, and no fence is needed */
 
 static inline bool coop__trylock(uint32_t *lock)
 {
@@ -55,17 +63,39 @@ static inline void coop__lock(uint32_t *lock)
         coop__lock_slowly(lock);
 }
 
-void coop__unlock_slowly(uint32_t *lock);
+/* How many sleep at locks of this address and some others. */
+extern __attribute__((visibility("hidden"))) uint32_t coop__sleepers[LOCK_TABLE];
 
-/* A look and a store cost less than one locked instruction.  Who marks the lock as wanted in
- * between is not seen, and sleeps till its patience ends (lock.c).  The store is the last touch:
- * whoever finds the lock free may free what it is part of. */
+static inline uint32_t *coop__sleepers_at(const uint32_t *lock)
+{
+    return &coop__sleepers[((uintptr_t)lock >> 4 ^ (uintptr_t)lock >> 12) % LOCK_TABLE];
+}
+
+void coop__wake_sleeper(uint32_t *lock);
+
+#ifdef COOP_MUTANT_NO_LOCK_FENCE
+/* For the mutation check: the look overtakes the store by far. */
 static inline void coop__unlock(uint32_t *lock)
 {
-    if (__builtin_expect(__atomic_load_n(lock, __ATOMIC_RELAXED) == LOCK_HELD, 1))
-        __atomic_store_n(lock, LOCK_FREE, __ATOMIC_RELEASE);
-    else
-        coop__unlock_slowly(lock);
+    bool calm = __atomic_load_n(coop__sleepers_at(lock), __ATOMIC_RELAXED) << 1 == 0;
+
+    for (int i = 0; i < 500; i++)
+        coop__pause();
+    __atomic_store_n(lock, LOCK_FREE, __ATOMIC_RELEASE);
+    if (!calm)
+        coop__wake_sleeper(lock);
 }
+#else
+/* The store is the last touch: whoever finds the lock free may free what it is part of. */
+static inline void coop__unlock(uint32_t *lock)
+{
+    const uint32_t *sleepers = coop__sleepers_at(lock);
+
+    __atomic_store_n(lock, LOCK_FREE, __ATOMIC_RELEASE);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* lock.c tells why that is enough */
+    if (__builtin_expect(__atomic_load_n(sleepers, __ATOMIC_RELAXED) != LOCK_CALM, 0))
+        coop__wake_sleeper(lock);
+}
+#endif
 
 #endif

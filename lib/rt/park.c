@@ -45,7 +45,6 @@
 #include "rt/timer.h"
 
 #include <errno.h>
-#include <linux/membarrier.h>
 
 /* ---- the word ---- */
 
@@ -83,16 +82,14 @@ static bool fenced_by_kernel;
 
 void coop__wait_start(void)
 {
-    fenced_by_kernel =
-        coop__rt.sim ||
-        syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+    fenced_by_kernel = coop__fence_start() || coop__rt.sim;
 }
 
 void coop__wait_fence(void)
 {
     coop__full_fence();
     if (fenced_by_kernel && !coop__rt.sim) /* one thread needs none */
-        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+        coop__fence_others();
 }
 
 static inline void sleepers_fence(void)
