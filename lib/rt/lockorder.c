@@ -40,6 +40,8 @@
 #include <stdio.h>
 #include <string.h>
 
+const bool coop__mutex_watched = true;
+
 enum { ORDERS_MAX = 16384, BUCKETS = 4096, NAME_KEPT = 32, PLACE_MAX = 200 };
 enum { NUMBERS_MAX = (1 << (32 - ORDER_SHIFT)) - 1 };
 
@@ -296,6 +298,8 @@ int coop_lock_order_reports(void)
 }
 
 #else
+
+const bool coop__mutex_watched = false;
 
 void coop__site(const char *site)
 {

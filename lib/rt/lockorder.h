@@ -15,17 +15,19 @@
  */
 enum { ORDER_SHIFT = 4 };
 
-#ifdef COOP_DEBUG
-/* sync.h gives these calls their place by macros of the same names; here they are defined. */
+/* sync.h has macros of these names: they give the calls their place in debug builds, else a short
+ * way.  Here they are defined. */
 #undef coop_mutex_lock
 #undef coop_mutex_lock_until
 #undef coop_mutex_trylock
+#undef coop_mutex_unlock
 #undef coop_rwlock_rdlock
 #undef coop_rwlock_wrlock
 #undef coop_rwlock_tryrdlock
 #undef coop_rwlock_trywrlock
 #undef coop_cond_wait
 
+#ifdef COOP_DEBUG
 void coop__order_before(const void *lock, uint32_t *word, const void *caller);
 void coop__order_taken(const void *lock, uint32_t *word, const void *caller);
 void coop__order_left(const void *lock);

@@ -47,7 +47,9 @@ extern "C" {
  * A library built with COOP_DEBUG notices more, see the end of this page.
  */
 
-/* All fields are private. */
+/* All fields are private.  'state' is compiled into programs all the same, by the short ways at
+ * the end of this page: 0 is open and 1 locked, without anybody who waits; the rest is the
+ * library's. */
 struct coop_mutex {
     uint32_t state, lock;
     struct coop_waitq waiters;
@@ -146,6 +148,38 @@ void coop__site(const char *site);
 #define coop_rwlock_tryrdlock(l)    (COOP__SITE(), coop_rwlock_tryrdlock(l))
 #define coop_rwlock_trywrlock(l)    (COOP__SITE(), coop_rwlock_trywrlock(l))
 #define coop_cond_wait(c, m, d)     (COOP__SITE(), coop_cond_wait(c, m, d))
+#else
+/* ---- a mutex that nobody contends: one locked instruction, without a call ---- */
+
+/* Private: the library was built with COOP_DEBUG, and wants to see every one. */
+extern const bool coop__mutex_watched;
+
+static inline bool coop__mutex_turn(struct coop_mutex *m, uint32_t from, uint32_t to, int order)
+{
+    return !coop__mutex_watched &&
+           __atomic_compare_exchange_n(&m->state, &from, to, false, order, __ATOMIC_RELAXED);
+}
+
+static inline void coop__mutex_lock_shortly(struct coop_mutex *m)
+{
+    if (!coop__mutex_turn(m, 0, 1, __ATOMIC_ACQUIRE))
+        coop_mutex_lock(m);
+}
+
+static inline bool coop__mutex_trylock_shortly(struct coop_mutex *m)
+{
+    return coop__mutex_turn(m, 0, 1, __ATOMIC_ACQUIRE) || coop_mutex_trylock(m);
+}
+
+static inline void coop__mutex_unlock_shortly(struct coop_mutex *m)
+{
+    if (!coop__mutex_turn(m, 1, 0, __ATOMIC_RELEASE))
+        coop_mutex_unlock(m);
+}
+
+#define coop_mutex_lock(m)    coop__mutex_lock_shortly(m)
+#define coop_mutex_trylock(m) coop__mutex_trylock_shortly(m)
+#define coop_mutex_unlock(m)  coop__mutex_unlock_shortly(m)
 #endif
 
 #ifdef __cplusplus
