@@ -19,7 +19,7 @@
 #include <errno.h>
 
 static _Thread_local __attribute__((tls_model("initial-exec"))) struct coro stand_in;
-static _Thread_local __attribute__((tls_model("initial-exec"))) uint64_t draws;
+static _Thread_local __attribute__((tls_model("initial-exec"))) uint32_t rng;
 
 /* Not in struct runtime: that is written anew by coop_main(), while threads look here. */
 static _Atomic(bool) is_open;
@@ -36,13 +36,11 @@ COLD struct coro *coop__thread_waiter(void)
     return &stand_in;
 }
 
-/* A counter, hashed: every thread begins elsewhere. */
-COLD int coop__thread_draw(int count)
+COLD uint32_t *coop__thread_rng(void)
 {
-    uint64_t x = ++draws * UINT64_C(0x9E3779B97F4A7C15) + (uintptr_t)&stand_in;
-
-    x = (x ^ x >> 31) * UINT64_C(0xBF58476D1CE4E5B9);
-    return (int)((x >> 32) * (uint64_t)count >> 32);
+    if (!rng)
+        rng = (uint32_t)sys_random() | 1;
+    return &rng;
 }
 
 /* Sleeps until the word changes from 'seen', or till the deadline. */

@@ -401,14 +401,19 @@ static inline void coop__count_switch(struct proc *p)
                           memory_order_relaxed);
 }
 
-static inline uint32_t coop__random(struct worker *w)
+static inline uint32_t coop__random_next(uint32_t *state)
 {
-    uint32_t x = w->rng;
+    uint32_t x = *state;
 
     x ^= x << 13;
     x ^= x >> 17;
     x ^= x << 5;
-    return w->rng = x;
+    return *state = x;
+}
+
+static inline uint32_t coop__random(struct worker *w)
+{
+    return coop__random_next(&w->rng);
 }
 
 #endif

@@ -2,8 +2,8 @@
  * select.c - wait for the first of several things
  *
  * HOW
- *   1. look  at each case, from a random one on: channels first without their lock (a closed,
- *            filled or waited-for channel shows), and lock only the one that seems ready
+ *   1. look  at each case, in an order drawn at random: channels first without their lock (a
+ *            closed, filled or waited-for channel shows), and lock only the one that seems ready
  *   2. lock  all channels in the order of their addresses, so that two selects over the same
  *            channels cannot lock each other out; look again; stand in all queues; unlock
  *   3. stand in the queues of descriptors and children, each under its own lock
@@ -29,6 +29,7 @@
 #include "rt/waitable.h"
 
 #include <errno.h>
+#include <string.h>
 
 struct selection {
     struct coop_case *cases;
@@ -43,6 +44,41 @@ struct selection {
 };
 
 enum { NOT_READY = CHAN_WAIT };
+
+/* ---- in which order ---- */
+
+/* All orders have the same chance.  It would not do to begin at a random case and go round: of
+ * two neighbours that are ready the first would have the chances of all before it.  Who takes
+ * the first case has paid for one draw. */
+struct draw {
+    uint32_t *rng;
+    int count;
+    uint8_t order[COOP_SELECT_MAX]; /* what was drawn, then what was not */
+};
+
+static inline void draw_begin(struct draw *d, struct worker *w, int count)
+{
+    static const uint8_t cases[COOP_SELECT_MAX] = {
+        0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+        22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+        44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+
+    d->rng = w ? &w->rng : coop__thread_rng();
+    d->count = count;
+    memcpy(d->order, cases, sizeof cases);
+}
+
+/* The k-th; after the one before it, or from the first on anew. */
+static inline int draw_next(struct draw *d, int k)
+{
+    uint64_t left = (uint64_t)(d->count - k);
+    int at = k + (int)(coop__random_next(d->rng) * left >> 32);
+    uint8_t i = d->order[at];
+
+    d->order[at] = d->order[k];
+    d->order[k] = i;
+    return i;
+}
 
 /* ---- one case ---- */
 
@@ -128,13 +164,14 @@ static struct coop_waitq *queue_of(struct selection *s, int i)
 }
 
 /* All channels at the same moment. The index of a ready one, unlocked; or -1, locked. */
-static int try_all_channels(struct selection *s, int start)
+static int try_all_channels(struct selection *s, struct draw *d)
 {
     struct coro *wake = NULL;
 
     sort_channels(s);
     lock_all(s);
-    for (int k = 0, i = start; k < s->count; k++, i = i + 1 == s->count ? 0 : i + 1) {
+    for (int k = 0; k < s->count; k++) {
+        int i = draw_next(d, k);
         struct coop_case *c = &s->cases[i];
         int r = is_channel(c) && c->ch ? try_channel(c, &wake) : NOT_READY;
 
@@ -150,9 +187,9 @@ static int try_all_channels(struct selection *s, int start)
 }
 
 /* Step 2. The index of a case that was ready after all, or -1: standing in all channels' queues. */
-static int stand_in_channels(struct selection *s, int start)
+static int stand_in_channels(struct selection *s, struct draw *d)
 {
-    int ready = try_all_channels(s, start);
+    int ready = try_all_channels(s, d);
 
     if (ready >= 0)
         return ready;
@@ -224,9 +261,10 @@ static void leave_queues(struct selection *s, int won)
 
 /* ---- looking and waiting ---- */
 
-static int look_at_all(struct selection *s, int start)
+static int look_at_all(struct selection *s, struct draw *d)
 {
-    for (int k = 0, i = start; k < s->count; k++, i = i + 1 == s->count ? 0 : i + 1) {
+    for (int k = 0; k < s->count; k++) {
+        int i = draw_next(d, k);
         int r = look_at(&s->cases[i], &s->descs[i]);
 
         if (r == NOT_READY)
@@ -282,13 +320,13 @@ static int park_and_tell(struct selection *s)
 
 /* COOP_NOW, and one after the other was not ready: of several channels one may have become ready
  * behind us while another ceased to be before us. */
-static int look_at_once(struct selection *s, int start)
+static int look_at_once(struct selection *s, struct draw *d)
 {
     int channels = 0, i = -1;
 
     for (int k = 0; k < s->count; k++)
         channels += is_channel(&s->cases[k]) && s->cases[k].ch;
-    if (channels > 1 && (i = try_all_channels(s, start)) < 0)
+    if (channels > 1 && (i = try_all_channels(s, d)) < 0)
         unlock_all(s);
     return i < 0 ? -EAGAIN : i;
 }
@@ -298,10 +336,10 @@ static int look_at_once(struct selection *s, int start)
 /* The index of a case that was ready, -1: none was, or UNDECIDED at a case that is no channel. */
 enum { UNDECIDED = -2 };
 
-static inline int take_a_ready_one(struct coop_case *cases, int count, int start)
+static inline int take_a_ready_one(struct coop_case *cases, int count, struct draw *d)
 {
-    for (int k = 0, i = start; k < count; k++, i = i + 1 == count ? 0 : i + 1) {
-        int r;
+    for (int k = 0; k < count; k++) {
+        int i = draw_next(d, k), r;
 
         if (unlikely(!is_channel(&cases[i])))
             return UNDECIDED;
@@ -324,14 +362,14 @@ static inline unsigned turns(const struct coop_case *c)
 /* COOP_NOW.  A channel counts what may make it ready (chan.h).  When none has counted on between a
  * look before and one after, then none was ready at the moment between the two, all at once.
  * UNDECIDED: one has. */
-static int take_one_now(struct coop_case *cases, int count, int start)
+static int take_one_now(struct coop_case *cases, int count, struct draw *d)
 {
     unsigned before[COOP_SELECT_MAX];
     int i;
 
     for (i = 0; i < count; i++)
         before[i] = turns(&cases[i]);
-    i = take_a_ready_one(cases, count, start);
+    i = take_a_ready_one(cases, count, d);
     if (i != -1)
         return i;
     for (i = 0; i < count; i++)
@@ -342,8 +380,9 @@ static int take_one_now(struct coop_case *cases, int count, int start)
 
 /* ---- the whole ---- */
 
-static __attribute__((noinline)) int
-select_slowly(struct coop_case *cases, int count, coop_nsec deadline, struct coro *g, int start)
+static __attribute__((noinline)) int select_slowly(struct coop_case *cases, int count,
+                                                   coop_nsec deadline, struct coro *g,
+                                                   struct draw *d)
 {
     struct selection s;
     int i;
@@ -357,14 +396,14 @@ select_slowly(struct coop_case *cases, int count, coop_nsec deadline, struct cor
         s.descs[k] = NULL;
     if (!coop__worker() && has_fds(&s))
         return -EPERM; /* a thread that is not ours must not poll for us */
-    i = look_at_all(&s, start);
+    i = look_at_all(&s, d);
     if (i >= 0)
         return i;
     if (deadline == COOP_NOW)
-        return look_at_once(&s, start);
+        return look_at_once(&s, d);
     if (!g)
         return -EPERM;
-    i = stand_in_channels(&s, start);
+    i = stand_in_channels(&s, d);
     if (i >= 0)
         return i;
     note_timers(&s);
@@ -377,17 +416,17 @@ int coop_select(struct coop_case *cases, int count, coop_nsec deadline)
 {
     struct worker *w = coop__worker();
     struct coro *g = coop__waiter();
-    int start, r;
+    struct draw d;
+    int r;
 
     if (count < 0 || count > COOP_SELECT_MAX)
         return -EINVAL;
     if (deadline != COOP_NOW && g && (r = coop__may_wait(g)) < 0)
         return r;
-    start = w && count ? (int)((uint64_t)coop__random(w) * (uint64_t)count >> 32)
-                       : coop__thread_draw(count);
-    r = deadline == COOP_NOW ? take_one_now(cases, count, start)
-                             : take_a_ready_one(cases, count, start);
+    draw_begin(&d, w, count);
+    r = deadline == COOP_NOW ? take_one_now(cases, count, &d)
+                             : take_a_ready_one(cases, count, &d);
     if (r >= 0 || r == -EAGAIN)
         return r;
-    return select_slowly(cases, count, deadline, g, start);
+    return select_slowly(cases, count, deadline, g, &d);
 }

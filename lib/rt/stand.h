@@ -12,8 +12,8 @@
 /* The stand-in of a foreign thread; NULL in a forked child.  (foreign.c) */
 struct coro *coop__thread_waiter(void);
 
-/* One of 'count', drawn for a foreign thread; 0 of none. (foreign.c) */
-int coop__thread_draw(int count);
+/* What a foreign thread draws from. (foreign.c) */
+uint32_t *coop__thread_rng(void);
 
 /* Who waits: the calling coroutine; in a foreign thread a stand-in that holds the thread.  NULL
  * where nothing may wait: on a worker's own stack, in a forked child. */

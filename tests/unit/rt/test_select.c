@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,6 +45,64 @@ CORO_TEST_ON_ONE(select, ready_cases_are_drawn_fairly)
         CHECK(hits[i] > TRIES / WAYS * 8 / 10 && hits[i] < TRIES / WAYS * 12 / 10);
         coop_chan_unref(ch[i]);
     }
+    return 0;
+}
+
+/* Of ten, these are ready; each must be drawn as often as the others, wherever they stand. */
+static void draws_fairly(const int *ready, int count)
+{
+    enum { WAYS = 10, TRIES = 20000 };
+    struct coop_chan *ch[WAYS];
+    struct coop_case cases[WAYS];
+    int hits[WAYS] = {0}, x = 0;
+
+    for (int i = 0; i < WAYS; i++) {
+        ch[i] = coop_chan_new(sizeof(int), 1);
+        cases[i] = COOP_RECV(ch[i], &x);
+    }
+    for (int k = 0; k < count; k++)
+        coop_send(ch[ready[k]], &x, COOP_NOW);
+    for (int n = 0; n < TRIES; n++) {
+        int i = coop_select(cases, WAYS, n % 2 ? COOP_FOREVER : COOP_NOW);
+
+        CHECK(i >= 0);
+        hits[i]++;
+        coop_send(ch[i], &x, COOP_NOW);
+    }
+    for (int k = 0; k < count; k++)
+        CHECK(hits[ready[k]] > TRIES / count * 8 / 10 &&
+              hits[ready[k]] < TRIES / count * 12 / 10);
+    for (int i = 0; i < WAYS; i++)
+        coop_chan_unref(ch[i]);
+}
+
+static void draw_neighbours(void)
+{
+    draws_fairly((const int[]){0, 1}, 2);
+    draws_fairly((const int[]){9, 0, 1}, 3);
+    draws_fairly((const int[]){2, 3, 4, 8}, 4);
+}
+
+CORO_TEST_ON_ONE(select, neighbours_that_are_ready_are_drawn_fairly)
+{
+    draw_neighbours();
+    return 0;
+}
+
+static void *draw_in_thread(void *arg)
+{
+    draw_neighbours();
+    return arg;
+}
+
+CORO_TEST_ON_ONE(select, a_foreign_thread_draws_fairly_too)
+{
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, draw_in_thread, NULL) == 0);
+    coop_block_begin();
+    pthread_join(thread, NULL);
+    coop_block_end();
     return 0;
 }
 
