@@ -3,8 +3,8 @@
  *
  * A coroutine is born on a free stack (its struct is part of it), joins its scope, and goes to
  * the slot of its maker's processor: it runs next, while what it was given is in the cache.
- * When its function returns it leaves the scope and picks a successor; the successor puts the
- * stack back, since nobody can free the ground he stands on.
+ * When its function returns it leaves the scope and picks a successor (coop__born(), sched.c); the
+ * successor puts the stack back, since nobody can free the ground he stands on.
  */
 #include "rt/coro.h"
 
@@ -90,6 +90,7 @@ struct coro *coop__coro_new(const struct coop_attr *attr, int (*fn)(void *), voi
     atomic_store_explicit(&g->reason, WAIT_FOR_NOTHING, memory_order_relaxed);
     atomic_store_explicit(&g->state, CORO_READY, memory_order_relaxed);
     count(p ? &p->births : NULL, &coop__rt.births);
+    g->fresh = true;
     coop__plant(g, g);
     if (unlikely(atomic_load_explicit(&coop__rt.tracing, memory_order_relaxed)))
         coop__trace_birth(g);
@@ -98,7 +99,7 @@ struct coro *coop__coro_new(const struct coop_attr *attr, int (*fn)(void *), voi
 
 /* ---- death ---- */
 
-static void bury(struct worker *w, struct coro *g)
+void coop__bury(struct worker *w, struct coro *g)
 {
     count(w && w->proc ? &w->proc->ends : NULL, &coop__rt.ends);
     if (unlikely(coop__rt.starved_count) && coop__actor_feed(g))
@@ -109,27 +110,7 @@ static void bury(struct worker *w, struct coro *g)
 void coop__coro_drop(struct coro *g)
 {
     atomic_store_explicit(&g->state, CORO_FREE, memory_order_relaxed);
-    bury(coop__worker(), g);
-}
-
-_Noreturn void coop__born(struct worker *w, struct coro *g)
-{
-    int result;
-
-#if RT_ASAN
-    __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
-#endif
-    coop__after(w);
-    result = g->fn(g->arg);
-    if (unlikely(g->inner))
-        coop__misuse("a coroutine ended with a scope still open");
-    if (unlikely(!coop__worker()->proc))
-        coop__misuse("a coroutine ended inside a blocking bracket");
-    ORDER_ENDED(g);
-    if (g->scope)
-        coop__scope_leave(g, result);
-    atomic_store_explicit(&g->state, CORO_FREE, memory_order_relaxed);
-    coop__leave_for_ever(coop__worker(), g, bury);
+    coop__bury(coop__worker(), g);
 }
 
 /* ---- the calls ---- */

@@ -12,6 +12,9 @@
 struct coro *coop__coro_new(const struct coop_attr *attr, int (*fn)(void *), void *arg,
                             const void *born_at);
 
+/* The end of one that nobody is on any more: its stack is free. */
+void coop__bury(struct worker *w, struct coro *g);
+
 /* Takes one back that nobody knows of. Any thread. */
 void coop__coro_drop(struct coro *g);
 

@@ -49,6 +49,7 @@
 
 #include "base/sys.h"
 #include "rt/coro.h"
+#include "rt/lockorder.h"
 #include "rt/pin.h"
 #include "rt/policy.h"
 #include "rt/poller.h"
@@ -219,12 +220,28 @@ void coop__leave(struct worker *w, struct coro *g, void (*then)(struct worker *,
         leave(w, g, to, then, SWITCH_LIVING);
 }
 
-_Noreturn void coop__leave_for_ever(struct worker *w, struct coro *g,
-                                    void (*then)(struct worker *, struct coro *))
+/* The last switch is here and not in a function of its own: see switch_x86_64.S. */
+_Noreturn void coop__born(struct worker *w, struct coro *g)
 {
+    int result;
+
+#if RT_ASAN
+    __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
+#endif
+    coop__after(w);
+    result = g->fn(g->arg);
+    if (unlikely(g->inner))
+        coop__misuse("a coroutine ended with a scope still open");
+    if (unlikely(!coop__worker()->proc))
+        coop__misuse("a coroutine ended inside a blocking bracket");
+    ORDER_ENDED(g);
+    if (g->scope)
+        coop__scope_leave(g, result);
+    atomic_store_explicit(&g->state, CORO_FREE, memory_order_relaxed);
+    w = coop__worker();
     if (unlikely(atomic_load_explicit(&coop__rt.unusual, memory_order_relaxed)))
         coop__pin_ends(w, g);
-    leave(w, g, successor(w, g), then, SWITCH_DYING);
+    leave(w, g, successor(w, g), coop__bury, SWITCH_DYING);
     __builtin_unreachable();
 }
 

@@ -88,6 +88,7 @@ struct coro {
     const void *born_at; /* the line after the coop_go(); an actor's: its handler */
     _Atomic(uint32_t) wait;
     _Atomic(bool) left; /* nobody is on its stack: it may be jumped to */
+    bool fresh;         /* has not run yet (switch.h)                       */
     int wake_result;    /* what the wait returns, written by the claimer     */
     struct waiter *woken_by;
     _Atomic(int) cancel; /* 0, or why it is cancelled (a negative errno)      */
@@ -329,9 +330,6 @@ void coop__leave(struct worker *w, struct coro *g,
 /* The same, to the worker's own stack. */
 void coop__leave_to_root(struct worker *w, struct coro *g,
                          void (*then)(struct worker *, struct coro *));
-/* The same for the last time. */
-_Noreturn void coop__leave_for_ever(struct worker *w, struct coro *g,
-                                    void (*then)(struct worker *, struct coro *));
 /* Runs what the stack we came from left to do. */
 void coop__after(struct worker *w);
 void coop__worker_loop(struct worker *w);

@@ -45,25 +45,38 @@ void __tsan_set_fiber_name(void *fiber, const char *name);
 #endif
 
 struct worker *coop__switch(void **save_sp, void *to_sp, struct worker *w);
+struct worker *coop__switch_to_new(void **save_sp, struct coro *to, struct worker *w);
 void coop__first_step(void);
 void coop__switch_in(void);
 
-/* Called by coop__first_step: the life of a coroutine (coro.c). */
+/* Called by coop__first_step: the life of a coroutine (sched.c). */
 _Noreturn void coop__born(struct worker *w, struct coro *g);
 
 enum { SWITCH_LIVING, SWITCH_DYING };
 
-/* The second half of coop__switch(): nothing is saved, for nobody comes back. */
-static inline __attribute__((always_inline)) void
-coop__switch_last(struct coro *from, void *to_sp, struct worker *w)
+/* Dying: nothing is saved, for nobody comes back. */
+static inline __attribute__((always_inline)) struct worker *
+coop__switch_to(struct worker *w, struct coro *from, struct coro *to, int how)
 {
 #if defined(__x86_64__)
-    (void)from;
-    __asm__ volatile("movq %0, %%rsp\n\tjmp coop__switch_in" : : "r"(to_sp), "a"(w) : "memory");
-    __builtin_unreachable();
+    if (unlikely(to->fresh)) {
+        to->fresh = false;
+        if (how == SWITCH_LIVING)
+            return coop__switch_to_new(&from->sp, to, w);
+        __asm__ volatile("jmp coop__switch_in_new" : : "S"(to), "a"(w) : "memory");
+        __builtin_unreachable();
+    }
+    if (how == SWITCH_DYING) {
+        __asm__ volatile("movq %0, %%rsp\n\tjmp coop__switch_in"
+                         :
+                         : "r"(to->sp), "a"(w)
+                         : "memory");
+        __builtin_unreachable();
+    }
 #else
-    coop__switch(&from->sp, to_sp, w);
+    (void)how;
 #endif
+    return coop__switch(&from->sp, to->sp, w);
 }
 
 /* From 'from' (the caller's) to 'to'.  Returns, when somebody jumps back, the worker it is on
@@ -78,9 +91,7 @@ coop__jump(struct worker *w, struct coro *from, struct coro *to, int how)
 #if RT_TSAN
     __tsan_switch_to_fiber(to->tsan_fiber, 0);
 #endif
-    if (how == SWITCH_DYING)
-        coop__switch_last(from, to->sp, w);
-    w = coop__switch(&from->sp, to->sp, w);
+    w = coop__switch_to(w, from, to, how);
 #if RT_ASAN
     __sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
 #endif
@@ -98,9 +109,9 @@ static inline void coop__plant(struct coro *g, void *top)
     *--sp = 0;
     *--sp = 0;
     *--sp = (uintptr_t)coop__first_step;
-    *--sp = 0;            /* rbp */
-    *--sp = 0;            /* rbx */
-    *--sp = (uintptr_t)g; /* r12 */
+    *--sp = 0; /* rbp */
+    *--sp = 0; /* rbx */
+    *--sp = 0;
     *--sp = 0;
     *--sp = 0;
     *--sp = 0;

@@ -13,8 +13,9 @@
  * coop__leave(): the processor predicts that a ret goes where the last call came from, and so it
  * does, on another stack.  Popping the address and jumping to it (as this did at first) leaves
  * that prediction unused, and every ret after it is predicted one call off: a yield took 25 ns
- * instead of 8.  For the same reason a coroutine is not born in a call, and dies by
- * coop__switch_in: what nobody returns from must not be remembered as a call.
+ * instead of 8.  For the same reason a coroutine's first step is jumped to
+ * (coop__switch_to_new), is not called, and the last one jumps to coop__switch_in from the
+ * outermost frame: what nobody returns from must not be remembered as a call.
  *
  * The floating-point control words (mxcsr, the x87 one) are not saved (4 ns): they belong to the
  * thread, and a coroutine must not change rounding modes across a wait.
@@ -81,7 +82,40 @@ coop__switch_in:                        /* rsp: the other one's, rax: the worker
         .cfi_endproc
         .size coop__switch, .-coop__switch
 
-/* The first thing that runs on a new stack: the coroutine was planted in r12 (switch.h). */
+/* The same to a coroutine (rsi) that has not run yet. */
+        .globl coop__switch_to_new
+        .hidden coop__switch_to_new
+        .type coop__switch_to_new, @function
+        .p2align 5
+coop__switch_to_new:
+        .cfi_startproc
+        endbr64
+        pushq %rbp
+        .cfi_adjust_cfa_offset 8
+        pushq %rbx
+        .cfi_adjust_cfa_offset 8
+        pushq %r12
+        .cfi_adjust_cfa_offset 8
+        pushq %r13
+        .cfi_adjust_cfa_offset 8
+        pushq %r14
+        .cfi_adjust_cfa_offset 8
+        pushq %r15
+        .cfi_adjust_cfa_offset 8
+        movq %rsp, (%rdi)
+        movq %rdx, %rax
+
+        .globl coop__switch_in_new
+        .hidden coop__switch_in_new
+coop__switch_in_new:                    /* rsi: the coroutine, rax: the worker */
+        .cfi_undefined %rip
+        movq (%rsi), %rsp
+        addq $56, %rsp                  /* what was planted for coop__switch_in to pop */
+        jmp coop__first_step
+        .cfi_endproc
+        .size coop__switch_to_new, .-coop__switch_to_new
+
+/* The first thing that runs on a new stack; rsi: the coroutine, rax: the worker. */
         .globl coop__first_step
         .hidden coop__first_step
         .type coop__first_step, @function
@@ -91,7 +125,6 @@ coop__first_step:
         .cfi_undefined %rip             /* backtraces end here */
         endbr64
         movq %rax, %rdi
-        movq %r12, %rsi
         xorl %ebp, %ebp
         leaq 1f(%rip), %rcx
         pushq %rcx                      /* as if it had been called */
