@@ -8,11 +8,9 @@
  */
 #include <coop/coop.h>
 
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 enum { START, CHILD_ENDED, PAUSE_OVER };
 
@@ -28,16 +26,10 @@ struct service {
 
 static int start(struct service *svc)
 {
-    pid_t pid;
-    int r;
+    struct coop_spawn what = {.argv = svc->argv};
 
-    coop_child_spawn_begin(); /* a child that dies at once is not taken for a stranger */
-    r = posix_spawnp(&pid, svc->argv[0], NULL, NULL, svc->argv, environ);
-    if (r == 0)
-        r = coop_child_watch(&svc->child, pid, &svc->actor, CHILD_ENDED);
-    coop_child_spawn_end();
     svc->starts_left--;
-    return r;
+    return coop_child_spawn(&svc->child, &what, &svc->actor, CHILD_ENDED);
 }
 
 static void finish(struct service *svc, int result)

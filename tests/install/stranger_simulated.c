@@ -11,22 +11,21 @@
 
 #define HOUR (3600 * COOP_NSEC_PER_SEC)
 
+static const struct coop_sim_act acts[] = {{COOP_SIM_SLEEP, .delay = HOUR},
+                                           {COOP_SIM_EXIT, .number = 7}};
+static char path[] = "/usr/bin/web", *argv[] = {path, NULL};
 static int starts;
 
 static int day(__attribute__((unused)) void *arg)
 {
     coop_nsec end = coop_after(coop_now(), 24 * HOUR);
+    struct coop_spawn what = {.argv = argv};
     struct coop_child child;
 
+    coop_sim_program(argv[0], acts);
     for (starts = 0; coop_now() < end; starts++) {
-        pid_t pid;
-
-        coop_child_spawn_begin();
-        pid = coop_sim_spawn(0);
-        coop_sim_exit_at(pid, coop_after(coop_now(), HOUR), 7);
-        if (coop_child_watch(&child, pid, NULL, 0) < 0)
+        if (coop_child_spawn(&child, &what, NULL, 0) < 0)
             return 1;
-        coop_child_spawn_end();
         if (coop_child_wait(&child, COOP_FOREVER) < 0 || child.exit.status != 7)
             return 1;
     }
