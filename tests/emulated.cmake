@@ -4,6 +4,9 @@ set(qemu_cannot
   "unit.rt.hog: it tells who computes for long, and in an emulator all do"
   "stress.shared_sem: in qemu /proc/self/stat does not tell when a process was born"
   "stress.children: that is a qemu for each of 2 000 children"
+  "failing.real.memory: in qemu /proc/self/stat does not tell when a process was born"
+  "failing.real.mapping: in qemu /proc/self/stat does not tell when a process was born"
+  "failing.real.thread: in qemu /proc/self/stat does not tell when a process was born"
   "unit.rt.dump: qemu does not know process_vm_readv, so names of scopes are not read"
   "unit.rt.spawn: qemu makes a fork of a vfork, so the errno of a failed exec does not come back"
   "sim.replay: it starts itself, for which the kernel would have to know qemu as the handler of ARM programs")
@@ -13,6 +16,7 @@ set(valgrind_cannot
   "stress.shared_sem: valgrind 3.19 does not know pidfd_open"
   "stress.children: valgrind 3.19 does not know pidfd_open"
   "unit.rt.spawn: valgrind 3.19 does not know pidfd_open"
+  "unit.rt.misuse_waits: valgrind does not let the limit of descriptors be lowered"
   "failing.sim: valgrind takes a new stack for that of the thread when a mapping was refused before"
   "failing.real.memory: valgrind 3.19 does not know pidfd_open and close_range"
   "failing.real.mapping: valgrind 3.19 does not know pidfd_open and close_range"
