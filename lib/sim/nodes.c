@@ -303,15 +303,16 @@ int fake_sys_fsync(int fd)
 ssize_t fake_sys_pwrite(int fd, const void *buf, size_t size, off_t at)
 {
     struct file *file = fake_file(fd);
-    struct buf *bytes = file && file->node ? &file->node->bytes : NULL;
     size_t end = (size_t)at + size;
+    struct buf *bytes;
 
     if (!file)
         return -EBADF;
-    if (file->kind != FILE_NODE)
+    if (file->kind != FILE_NODE || !file->node)
         return -ESPIPE;
     if ((file->flags & O_ACCMODE) == O_RDONLY)
         return -EBADF;
+    bytes = &file->node->bytes;
     if (end > bytes->len && disk_used() + (end - bytes->len) > disk_limit)
         return -ENOSPC;
     while (bytes->len < end && buf_add_char(bytes, '\0') == 0)

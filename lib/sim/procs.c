@@ -268,7 +268,7 @@ bool fake_pidfd_ready(const struct file *pidfd)
 
 void fake_procs_reset(void)
 {
-    size_t used = (size_t)(fake_last_pid - FAKE_PID_FIRST + 1);
+    size_t used = (size_t)fake_last_pid - FAKE_PID_FIRST + 1;
 
     for (pid_t pid = FAKE_PID_FIRST; pid <= fake_last_pid; pid++)
         drop_held(&fake_procs[pid]);
