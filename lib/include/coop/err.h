@@ -41,6 +41,10 @@ struct coop_err {
     char hint[240]; /* what to do about it, one sentence; "" for none */
 };
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Starts an error. Returns -1. */
 int coop_fail(struct coop_err *err, enum coop_code code, const char *fmt, ...) COOP_FMT(3, 4);
 
@@ -59,5 +63,9 @@ const char *coop_code_word(enum coop_code code);
 
 /* The text of an errno value (either sign), without touching locale or errno. Never NULL. */
 const char *coop_strerror(int sys);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,37 +11,6 @@
 
 #ifdef __cplusplus
 extern "C" {
-/* ---- what fails, and what was asked ---- */
-
-/* The 'nth' call (from 1) of this kind from now on answers -error, once.  'call' is its name
- * ("pipe2", "epoll_ctl", ...), NULL: of any kind but the clock.  -EINVAL: no such call. */
-int coop_sim_fail(const char *call, unsigned nth, int error);
-
-/* No failures any more. True: one has happened; false: it never got that far, all were tried. */
-bool coop_sim_fail_end(void);
-
-/* The name of the call that has failed; "" for none. */
-const char *coop_sim_failed(void);
-
-/* From here on a line for each call that the kernel is asked, with its answer, goes to this
- * descriptor of the real kernel (-1: they are only summed up).  Two runs with one seed give the
- * same bytes. */
-void coop_sim_trace_start(int fd);
-
-/* Writes what is left and ends it. */
-void coop_sim_trace_stop(void);
-
-/* A line of the test's own; nothing when not tracing. */
-void coop_sim_trace_note(const char *fmt, ...) COOP_FMT(1, 2);
-
-/* Lines, and a sum over all their bytes, since the start. */
-uint64_t coop_sim_trace_lines(void);
-uint64_t coop_sim_trace_sum(void);
-
-#ifdef __cplusplus
-}
-#endif
-
 #endif
 
 /*
