@@ -128,7 +128,7 @@ static void print_defaults(void)
 {
     struct options options = {0};
 
-    if (fill(&options, NULL) == 0)
+    if (fill(&options, NULL) == 0 && options.config.items)
         printf("\nWhere nothing is said, for this user:\n"
                "  --config=%s\n  --socket=%s\n  --state-dir=%s\n  --log-dir=%s\n",
                options.config.items[0], options.socket, options.state_dir, options.log_dir);
