@@ -64,9 +64,7 @@ coop__first_step:
         .cfi_startproc
         .cfi_undefined x30
         hint #36                        /* bti j */
-        mov x1, x19                     /* planted by switch.h */
-        mov x29, xzr
-        mov x30, xzr
+        mov x1, x19                     /* planted by switch.h, as is x29, which ends backtraces */
         bl coop__born
         brk #0
         .cfi_endproc

