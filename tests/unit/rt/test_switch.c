@@ -1,9 +1,9 @@
 /*
  * test_switch.c - the jump between stacks alone: what it keeps, what it hands over
  *
- * Linked with nothing of the runtime but switch_*.S: no C function stands between the registers that
- * are looked at and the switch.  tests/mutation/switch.cmake leaves out one instruction at a time, and
- * each time this must fail.
+ * Linked with nothing of the runtime but switch_*.S: no C function stands between the registers
+ * that are looked at and the switch.  tests/mutation/switch.cmake leaves out one instruction at a
+ * time, and each time this must fail.
  */
 #include "rt/switch.h"
 #include "unit/rt/registers.h"
