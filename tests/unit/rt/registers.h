@@ -8,7 +8,8 @@
  * looked at would hide what the latter loses.  Hence both of these are assembly.
  */
 
-/* Fills all of them with 'seed' and its successors, calls fn() and counts those that have changed. */
+/* Fills all of them with 'seed' and its successors, calls fn() and counts those that have
+ * changed. */
 long registers_lost(void (*fn)(void), unsigned long seed);
 
 /* Such an fn: result = fn(save_sp, to, w), of a switch; needs no register that it would have to
