@@ -40,6 +40,24 @@ static void print_attributes(uint64_t set, uint64_t clear, FILE *out)
     }
 }
 
+static void explain_proc(uint32_t how, FILE *out)
+{
+    if (how & PLAN_PROC_HIDEPID)
+        fprintf(out, " hidepid=%u", how & PLAN_PROC_HIDEPID);
+    if (how & PLAN_PROC_SUBSET)
+        fprintf(out, " subset=pid");
+}
+
+static void explain_propagation(const struct launch_plan *p, FILE *out)
+{
+    static const char *const words[] = {
+        [LAUNCH_SLAVE] = "what the host mounts later shows here",
+        [LAUNCH_PRIVATE] = "what the host mounts later does not show here",
+        [LAUNCH_SHARED] = "what the host mounts later shows here and in namespaces below"};
+
+    fprintf(out, "    %s\n", words[p->propagation]);
+}
+
 static void explain_op(const struct launch_plan *p, const struct plan_op *op, FILE *out)
 {
     static const char *const words[PLAN_OP_KINDS] = {
@@ -49,7 +67,7 @@ static void explain_op(const struct launch_plan *p, const struct plan_op *op, FI
         [PLAN_OP_SYMLINK] = "symlink", [PLAN_OP_FILE] = "file",
         [PLAN_OP_COPY] = "copy",       [PLAN_OP_MIRROR] = "mirror",
         [PLAN_OP_MASK] = "hide",       [PLAN_OP_SETATTR] = "change",
-        [PLAN_OP_SELF] = "cover",
+        [PLAN_OP_SELF] = "cover",      [PLAN_OP_CGROUP] = "cgroups",
     };
     const char *src = plan_str(p, op->src), *dst = plan_str(p, op->dst);
 
@@ -62,6 +80,12 @@ static void explain_op(const struct launch_plan *p, const struct plan_op *op, FI
         fprintf(out, " mode %04o", op->perms);
     if (op->size)
         fprintf(out, " %" PRIu64 " bytes", op->size);
+    if (op->inodes)
+        fprintf(out, " %" PRIu64 " files", op->inodes);
+    if (op->kind == PLAN_OP_PROC)
+        explain_proc(op->data, out);
+    if (op->flags & PLAN_MNT_ALONE)
+        fprintf(out, " alone");
     fprintf(out, "%s\n", op->flags & PLAN_MNT_TRY ? " (if there)" : "");
 }
 
@@ -186,7 +210,7 @@ static const struct explained {
     {"no-nesting",   PLAN_NO_NESTING,     0, NULL},
     {"loopback",     PLAN_LOOPBACK,       0, NULL},
     {"hostname",     0, offsetof(struct launch_plan, hostname), explain_hostname},
-    {"private-view", PLAN_PRIVATE_VIEW,   0, NULL},
+    {"private-view", PLAN_PRIVATE_VIEW,   0, explain_propagation},
     {"new-root",     PLAN_NEW_ROOT,       0, explain_root},
     {"mounts",       0, offsetof(struct launch_plan, ops.count), explain_mounts},
     {"pivot-root",   PLAN_NEW_ROOT,       0, NULL},

@@ -79,7 +79,9 @@
     X(FILTER, "SystemCallFilter")                                                              \
     X(NESTING, "RestrictNamespaces")                                                           \
     X(LIMITS, "Limits")                                                                        \
-    X(OOM_SCORE, "OOMScoreAdjust")
+    X(OOM_SCORE, "OOMScoreAdjust")                                                             \
+    X(PROC, "ProtectProc")                                                                     \
+    X(CONTROL_GROUPS, "ProtectControlGroups")
 
 enum launch_guard {
 #define X(id, name) LAUNCH_GUARD_##id,
@@ -124,6 +126,7 @@ enum launch_mount_kind {
 #define LAUNCH_MOUNT_RW        0x10u /* REMOUNT: writable                              */
 #define LAUNCH_MOUNT_RECURSIVE 0x20u /* REMOUNT: everything below, too                 */
 #define LAUNCH_MOUNT_NOEXEC    0x40u /* nothing below it can be executed               */
+#define LAUNCH_MOUNT_ALONE     0x80u /* BIND: without what is mounted below src        */
 
 /* One file-system operation.  The list is carried out in order; later ones win. */
 struct launch_mount {
@@ -131,9 +134,10 @@ struct launch_mount {
     uint32_t flags; /* LAUNCH_MOUNT_*                                  */
     char *src, *dst;
     mode_t perms;
-    uint64_t size;  /* TMPFS: ceiling in bytes, 0: the default; FILE: bytes of data */
-    void *data;     /* FILE: owned                                     */
-    uint32_t guard; /* enum launch_guard */
+    uint64_t size;   /* TMPFS: ceiling in bytes, 0: the default; FILE: bytes of data */
+    uint64_t inodes; /* TMPFS: ceiling in files, 0: one for each 4 KiB of size       */
+    void *data;      /* FILE: owned                                     */
+    uint32_t guard;  /* enum launch_guard */
 };
 
 struct launch_mounts {
@@ -149,6 +153,20 @@ enum launch_system {
     LAUNCH_SYSTEM_STRICT
 };
 enum launch_home { LAUNCH_HOME_NO, LAUNCH_HOME_YES, LAUNCH_HOME_READ_ONLY, LAUNCH_HOME_TMPFS };
+enum launch_proc {
+    LAUNCH_PROC_DEFAULT,
+    LAUNCH_PROC_NOACCESS,
+    LAUNCH_PROC_INVISIBLE,
+    LAUNCH_PROC_PTRACEABLE
+};
+enum launch_proc_subset { LAUNCH_PROC_ALL, LAUNCH_PROC_PID };
+enum launch_control_groups {
+    LAUNCH_CONTROL_GROUPS_NO,
+    LAUNCH_CONTROL_GROUPS_YES,     /* /sys/fs/cgroup read-only               */
+    LAUNCH_CONTROL_GROUPS_PRIVATE, /* PrivateCgroup, and its own tree there  */
+    LAUNCH_CONTROL_GROUPS_STRICT   /* the same, read-only                    */
+};
+enum launch_propagation { LAUNCH_SLAVE, LAUNCH_PRIVATE, LAUNCH_SHARED };
 enum launch_filter { LAUNCH_FILTER_NONE, LAUNCH_FILTER_DEFAULT };
 
 struct launch_limit {
@@ -197,11 +215,19 @@ struct launch_spec {
     int protect_system;                                /* enum launch_system */
     int protect_home;                                  /* enum launch_home */
     bool private_tmp, private_devices, protect_kernel; /* ProtectKernelTunables */
-    bool root_read_only; /* an empty root becomes read-only once it is furnished */
-    /* applied after 'mounts', parents before children; "-/path": may be missing */
+    bool root_read_only;  /* an empty root becomes read-only once it is furnished */
+    char *root_directory; /* a directory of the host that becomes "/", or NULL    */
+    bool mount_api_vfs;   /* with root_directory: its /proc, /sys, /dev, /run     */
+    int protect_proc;     /* enum launch_proc           */
+    int proc_subset;      /* enum launch_proc_subset    */
+    int protect_cgroups;  /* enum launch_control_groups */
+    int propagation;      /* enum launch_propagation    */
+    /* applied after 'mounts', parents before children; "-/path": may be missing; "+/path": in
+     * root_directory, not on the host */
     struct strlist read_only, read_write, inaccessible; /* paths                        */
+    struct strlist exec, no_exec;                       /* paths                        */
     struct strlist bind, bind_read_only;                /* SRC[:DST[:rbind|norbind]]     */
-    struct strlist temporary;                           /* PATH[:ro,mode=755,size=10M]   */
+    struct strlist temporary; /* PATH[:ro,noexec,mode=755,size=10M,nr_inodes=1k] */
 
     /* power */
     bool no_new_privs;

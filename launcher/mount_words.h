@@ -33,11 +33,24 @@ int mount_word_apply(struct launch_spec *spec, const struct mount_word *word, co
  * memory. */
 char *mount_path_plain(const char *path);
 
-/* BindPaths=: "[-]SRC[:DST[:rbind|norbind]]"; TemporaryFileSystem=: "PATH[:ro,mode=755,size=10M]".
- * The strings are malloc'ed; on failure nothing is. */
-int launch_parse_bind(const char *text, char **ret_src, char **ret_dst, bool *ret_optional,
-                      struct coop_err *err);
-int launch_parse_temporary(const char *text, char **ret_dst, uint32_t *ret_perms,
-                           uint64_t *ret_size, bool *ret_read_only, struct coop_err *err);
+/* ReadOnlyPaths= and its sisters: "[-][+]PATH". The path in 'text'; *ret_inside: it had a '+'. */
+const char *launch_parse_path(const char *text, bool *ret_optional, bool *ret_inside);
+
+struct launch_bind {
+    char *src, *dst; /* malloc'ed, plain */
+    bool optional, recursive;
+};
+
+struct launch_temporary {
+    uint32_t perms;
+    uint64_t size, inodes; /* 0: the default */
+    bool read_only, no_exec;
+};
+
+/* BindPaths=: "[-]SRC[:DST[:rbind|norbind]]"; TemporaryFileSystem=: "PATH[:OPTION,...]" with ro rw
+ * exec noexec mode= size= nr_inodes=.  On failure nothing is malloc'ed. */
+int launch_parse_bind(const char *text, struct launch_bind *ret_bind, struct coop_err *err);
+int launch_parse_temporary(const char *text, char **ret_dst, struct launch_temporary *ret_how,
+                           struct coop_err *err);
 
 #endif

@@ -23,12 +23,19 @@
 
 /* ---- guards ---- */
 
+static bool wants_own_proc(const struct launch_spec *spec)
+{
+    return spec->protect_proc != LAUNCH_PROC_DEFAULT || spec->proc_subset != LAUNCH_PROC_ALL;
+}
+
 static bool wants_mounts(const struct launch_spec *spec)
 {
     return spec->private_mounts || spec->root != LAUNCH_ROOT_HOST || spec->mounts.count > 0 ||
            spec->protect_system != LAUNCH_SYSTEM_NO || spec->protect_home != LAUNCH_HOME_NO ||
            spec->private_tmp || spec->private_devices || spec->protect_kernel ||
            spec->read_only.count || spec->read_write.count || spec->inaccessible.count ||
+           spec->exec.count || spec->no_exec.count || spec->root_directory ||
+           wants_own_proc(spec) || spec->protect_cgroups != LAUNCH_CONTROL_GROUPS_NO ||
            spec->bind.count || spec->bind_read_only.count || spec->temporary.count;
 }
 
@@ -52,20 +59,24 @@ static uint32_t wanted_guards(const struct launch_spec *spec)
         {LAUNCH_GUARD_NETWORK, spec->private_network},
         {LAUNCH_GUARD_IPC, spec->private_ipc},
         {LAUNCH_GUARD_UTS, spec->protect_hostname},
-        {LAUNCH_GUARD_CGROUP, spec->private_cgroup},
-        {LAUNCH_GUARD_ROOT, spec->root == LAUNCH_ROOT_EMPTY},
+        {LAUNCH_GUARD_CGROUP,
+         spec->private_cgroup || spec->protect_cgroups >= LAUNCH_CONTROL_GROUPS_PRIVATE},
+        {LAUNCH_GUARD_ROOT, spec->root == LAUNCH_ROOT_EMPTY || spec->root_directory},
         {LAUNCH_GUARD_SYSTEM, spec->protect_system != LAUNCH_SYSTEM_NO},
         {LAUNCH_GUARD_HOME, spec->protect_home != LAUNCH_HOME_NO},
         {LAUNCH_GUARD_TMP, spec->private_tmp},
         {LAUNCH_GUARD_DEVICES, spec->private_devices},
         {LAUNCH_GUARD_KERNEL, spec->protect_kernel},
-        {LAUNCH_GUARD_PATHS, spec->read_only.count || spec->inaccessible.count},
+        {LAUNCH_GUARD_PATHS,
+         spec->read_only.count || spec->inaccessible.count || spec->no_exec.count},
         {LAUNCH_GUARD_NO_NEW_PRIVS, spec->no_new_privs},
         {LAUNCH_GUARD_CAPS, spec->cap_dropped != 0},
         {LAUNCH_GUARD_FILTER, spec->filter != LAUNCH_FILTER_NONE},
         {LAUNCH_GUARD_NESTING, spec->restrict_namespaces},
         {LAUNCH_GUARD_LIMITS, wants_limits(spec)},
         {LAUNCH_GUARD_OOM_SCORE, spec->oom_score.set},
+        {LAUNCH_GUARD_PROC, wants_own_proc(spec)},
+        {LAUNCH_GUARD_CONTROL_GROUPS, spec->protect_cgroups != LAUNCH_CONTROL_GROUPS_NO},
     };
     uint32_t guards = 0;
 
@@ -79,8 +90,9 @@ static uint32_t wanted_guards(const struct launch_spec *spec)
 static uint32_t spread_loss(uint32_t lost, uint32_t guards)
 {
     static const enum launch_guard in_mounts[] = {
-        LAUNCH_GUARD_ROOT,    LAUNCH_GUARD_SYSTEM, LAUNCH_GUARD_HOME,  LAUNCH_GUARD_TMP,
-        LAUNCH_GUARD_DEVICES, LAUNCH_GUARD_KERNEL, LAUNCH_GUARD_PATHS,
+        LAUNCH_GUARD_ROOT,  LAUNCH_GUARD_SYSTEM,  LAUNCH_GUARD_HOME,
+        LAUNCH_GUARD_TMP,   LAUNCH_GUARD_DEVICES, LAUNCH_GUARD_KERNEL,
+        LAUNCH_GUARD_PATHS, LAUNCH_GUARD_PROC,    LAUNCH_GUARD_CONTROL_GROUPS,
     };
 
     if (lost & LAUNCH_BIT(LAUNCH_GUARD_MOUNTS))
@@ -118,8 +130,11 @@ static void compile_namespaces(const struct launch_spec *spec, const struct laun
         plan->clone_flags |= CLONE_NEWUSER;
     if (plan->clone_flags & CLONE_NEWUSER)
         plan->flags |= PLAN_MAP_IDS;
-    else if (plan->clone_flags & CLONE_NEWNS)
-        plan->flags |= PLAN_PRIVATE_VIEW; /* in a user namespace the kernel does it */
+    /* In a user namespace the kernel cuts the way back to the host itself. */
+    plan->propagation = (uint32_t)spec->propagation;
+    if (plan->clone_flags & CLONE_NEWNS &&
+        (!(plan->clone_flags & CLONE_NEWUSER) || spec->propagation == LAUNCH_PRIVATE))
+        plan->flags |= PLAN_PRIVATE_VIEW;
     if (plan->clone_flags & CLONE_NEWNET && spec->loopback)
         plan->flags |= PLAN_LOOPBACK;
     if (plan->clone_flags & CLONE_NEWPID && !spec->as_pid_1)

@@ -18,7 +18,7 @@
  */
 
 #define PLAN_MAGIC   UINT32_C(0x506c616e) /* "Plan" */
-#define PLAN_VERSION 1
+#define PLAN_VERSION 2
 
 typedef uint32_t plan_off; /* from the start of the block; 0: nothing */
 
@@ -42,16 +42,18 @@ enum plan_op_kind {
     PLAN_OP_MASK,    /* cover dst with nothing                                  */
     PLAN_OP_SETATTR, /* change attributes of the mount at dst                   */
     PLAN_OP_SELF,    /* make dst a mount of its own, then change attributes     */
+    PLAN_OP_CGROUP,  /* the cgroup tree of the new cgroup namespace at dst      */
     PLAN_OP_KINDS
 };
 
 #define PLAN_MNT_TRY       0x01u /* missing src or dst: skip                      */
 #define PLAN_MNT_RECURSIVE 0x02u
-#define PLAN_MNT_KEEP      0x04u /* SELF, MASK, SETATTR: dst must exist already; never made */
-#define PLAN_MNT_AUTO      0x10u /* nobody asked for it: skip when there is no place for it */
-#define PLAN_MNT_FILE      0x08u /* the target is made as a file, not a directory   */
-#define PLAN_MNT_HOLD      0x40u /* PROC, BIND: what follows with _HELD lies inside it  */
-#define PLAN_MNT_HELD      0x80u /* SELF, MASK: the last name of dst, in what is held   */
+#define PLAN_MNT_KEEP      0x04u  /* SELF, MASK, SETATTR: dst must exist already; never made */
+#define PLAN_MNT_AUTO      0x10u  /* nobody asked for it: skip when there is no place for it */
+#define PLAN_MNT_FILE      0x08u  /* the target is made as a file, not a directory   */
+#define PLAN_MNT_HOLD      0x40u  /* PROC, BIND: what follows with _HELD lies inside it  */
+#define PLAN_MNT_HELD      0x80u  /* SELF, MASK: the last name of dst, in what is held   */
+#define PLAN_MNT_ALONE     0x100u /* BIND: without what is mounted below src             */
 #define PLAN_MNT_EARLY                                                                         \
     0x20u /* BIND: an earlier operation hides src, so its tree is taken
                                     before the first of them; 'data' is its place in line */
@@ -67,9 +69,18 @@ struct plan_op {
     plan_off src, dst;
     uint64_t attr_set, attr_clear; /* MOUNT_ATTR_*                       */
     uint32_t perms;
-    plan_off data;
-    uint64_t size;
+    plan_off data; /* FILE: the bytes; EARLY: place in line; PROC: PLAN_PROC_* */
+    uint64_t size, inodes;
 };
+
+#define PLAN_PROC_HIDEPID 0x7u /* the kernel's number, 0: as it is          */
+#define PLAN_PROC_SUBSET  0x8u /* nothing but processes                     */
+
+/* Empty files take no bytes of a tmpfs, but memory: so they have a ceiling, too. */
+static inline uint64_t plan_inodes(uint64_t size)
+{
+    return size / 4096 + 256;
+}
 
 struct plan_limit {
     uint32_t which; /* RLIMIT_*                      */
@@ -130,7 +141,7 @@ struct launch_plan {
     uint64_t cap_ambient; /* also inheritable, so that they survive exec            */
     uint32_t umask;
     int32_t nice, oom_score;
-    uint32_t pad;
+    uint32_t propagation; /* enum launch_propagation */
 };
 
 /* ---- reading a plan -------------------------------------------------------------------- */

@@ -42,26 +42,32 @@ static bool needs_source(const struct plan_op *op)
            op->kind == PLAN_OP_COPY || op->kind == PLAN_OP_MIRROR || op->flags & PLAN_MNT_EARLY;
 }
 
+static bool data_ok(const struct launch_plan *plan, const struct plan_op *op)
+{
+    if (op->kind == PLAN_OP_PROC)
+        return op->data <= (PLAN_PROC_HIDEPID | PLAN_PROC_SUBSET);
+    if (op->kind == PLAN_OP_FILE)
+        return op->data >= sizeof *plan && op->data <= plan->size &&
+               op->size <= plan->size - op->data;
+    return !(op->flags & PLAN_MNT_EARLY) || op->data < PLAN_EARLY_MAX;
+}
+
+static bool op_ok(const struct launch_plan *plan, const struct plan_op *op)
+{
+    return op->kind < PLAN_OP_KINDS && op->guard <= PLAN_NO_GUARD && op->dst &&
+           text_ok(plan, op->dst) && text_ok(plan, op->src) && (op->src || !needs_source(op)) &&
+           data_ok(plan, op);
+}
+
 static bool ops_ok(const struct launch_plan *plan)
 {
     const struct plan_op *ops = plan_at(plan, plan->ops.at);
 
     if (plan->flags & PLAN_ROOT_BIND && (plan->ops.count == 0 || !ops[0].src))
         return false;
-    for (uint32_t i = 0; i < plan->ops.count; i++) {
-        if (ops[i].kind >= PLAN_OP_KINDS || ops[i].guard > PLAN_NO_GUARD)
+    for (uint32_t i = 0; i < plan->ops.count; i++)
+        if (!op_ok(plan, &ops[i]))
             return false;
-        if (!ops[i].dst || !text_ok(plan, ops[i].dst) || !text_ok(plan, ops[i].src))
-            return false;
-        if (needs_source(&ops[i]) && !ops[i].src)
-            return false;
-        if (ops[i].flags & PLAN_MNT_EARLY && ops[i].data >= PLAN_EARLY_MAX)
-            return false;
-        if (ops[i].kind == PLAN_OP_FILE &&
-            (ops[i].data < sizeof *plan || ops[i].data > plan->size ||
-             ops[i].size > plan->size - ops[i].data))
-            return false;
-    }
     return true;
 }
 
@@ -118,10 +124,10 @@ int plan_verify(const void *block, size_t size)
          plan->argv.count > 0 && plan->filter.count <= BPF_MAXINSNS &&
          plan->groups.count <= LAUNCH_MAX_GROUPS && slots_ok(plan, plan->argv) &&
          slots_ok(plan, plan->env);
-    ok = ok && text_ok(plan, plan->program) && text_ok(plan, plan->cwd) &&
-         text_ok(plan, plan->hostname) && texts_ok(plan, plan->argv_off) &&
-         texts_ok(plan, plan->env_off) && texts_ok(plan, plan->exec_paths) && ops_ok(plan) &&
-         limits_ok(plan);
+    ok = ok && plan->propagation <= LAUNCH_SHARED && text_ok(plan, plan->program) &&
+         text_ok(plan, plan->cwd) && text_ok(plan, plan->hostname) &&
+         texts_ok(plan, plan->argv_off) && texts_ok(plan, plan->env_off) &&
+         texts_ok(plan, plan->exec_paths) && ops_ok(plan) && limits_ok(plan);
     return ok ? 0 : -EINVAL;
 }
 

@@ -40,6 +40,7 @@ static const struct profile_row {
     {"default", "ScrubEnvironment",      "yes"},
     {"default", "RootFileSystem",        "empty"},
     {"default", "RootReadOnly",          "yes"},
+    {"default", "MountFlags",            "private"},
     {"default", "ro-bind",               "/usr /usr"},
     {"default", "mirror",                "/bin"},
     {"default", "mirror",                "/sbin"},

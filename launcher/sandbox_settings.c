@@ -21,6 +21,11 @@
 
 static const char *const root_names[] = {"host", "empty", NULL};
 static const char *const system_names[] = {"no", "yes", "full", "strict", NULL};
+static const char *const proc_names[] = {"default", "noaccess", "invisible", "ptraceable",
+                                         NULL};
+static const char *const subset_names[] = {"all", "pid", NULL};
+static const char *const cgroup_names[] = {"no", "yes", "private", "strict", NULL};
+static const char *const propagation_names[] = {"slave", "private", "shared", NULL};
 static const char *const home_names[] = {"no", "yes", "read-only", "tmpfs", NULL};
 
 static const struct setting rows[] = {
@@ -54,6 +59,12 @@ static const struct setting rows[] = {
      .help = "Start from the host's files, or from an empty root that only has what is put there."},
     {"Sandbox", "RootReadOnly", BOOL(root_read_only),
      .help = "Make an empty root read-only once it is furnished."},
+    {"Sandbox", "RootDirectory", &setting_path, FIELD(root_directory), .metavar = "DIR",
+     .help = "A directory of the host that becomes the root; it is the host's, and stays writable unless a key says otherwise."},
+    {"Sandbox", "MountAPIVFS", &setting_bool, FIELD(mount_api_vfs), .fallback = "yes",
+     .help = "With RootDirectory: mount /proc, /sys, /dev and an empty /run in it, where it has such directories."},
+    {"Sandbox", "MountFlags", &setting_enum, FIELD(propagation), .names = propagation_names, .fallback = "slave",
+     .help = "Whether later mounts of the host show inside: slave lets them, private does not; shared is slave, and passes mounts on to namespaces made inside."},
     {"Sandbox", "ProtectSystem", &kind_degree, FIELD(protect_system), .names = system_names, .fallback = "no",
      .help = "Read-only: with yes /usr and /boot, with full /etc as well, with strict everything but /dev, /proc and /sys."},
     {"Sandbox", "ProtectHome", &kind_degree, FIELD(protect_home), .names = home_names, .fallback = "no",
@@ -64,18 +75,28 @@ static const struct setting rows[] = {
      .help = "A /dev with null, zero, full, random, urandom, tty, terminals of its own, and nothing else."},
     {"Sandbox", "ProtectKernelTunables", BOOL(protect_kernel),
      .help = "Make /proc/sys, /sys and their like read-only, and hide the kernel's memory and keys."},
+    {"Sandbox", "ProtectControlGroups", &kind_degree, FIELD(protect_cgroups), .names = cgroup_names, .fallback = "no",
+     .help = "Make /sys/fs/cgroup read-only (yes), show only the own groups there (private), or both (strict)."},
+    {"Sandbox", "ProtectProc", &setting_enum, FIELD(protect_proc), .names = proc_names, .fallback = "default",
+     .help = "Of other users' processes /proc has no details (noaccess), nothing at all (invisible), or nothing of those that cannot be traced (ptraceable)."},
+    {"Sandbox", "ProcSubset", &setting_enum, FIELD(proc_subset), .names = subset_names, .fallback = "all",
+     .help = "With pid, /proc has processes only, and nothing of the system."},
     {"Sandbox", "ReadOnlyPaths", &kind_paths, FIELD(read_only),
-     .help = "Paths to make read-only, with everything below. A '-' in front: may be missing."},
+     .help = "Paths to make read-only, with everything below. A '-' in front: may be missing; a '+': in RootDirectory, not on the host."},
     {"Sandbox", "ReadWritePaths", &kind_paths, FIELD(read_write),
      .help = "Paths to leave writable below a read-only one."},
     {"Sandbox", "InaccessiblePaths", &kind_paths, FIELD(inaccessible),
      .help = "Paths to hide behind an empty file or directory that nobody can open."},
+    {"Sandbox", "NoExecPaths", &kind_paths, FIELD(no_exec),
+     .help = "Paths below which nothing can be executed."},
+    {"Sandbox", "ExecPaths", &kind_paths, FIELD(exec),
+     .help = "Paths to leave executable below one of NoExecPaths."},
     {"Sandbox", "BindPaths", &kind_binds, FIELD(bind),
-     .help = "Show the host's SRC at DST (the same path without one), writable."},
+     .help = "Show the host's SRC at DST (the same path without one), writable. With ':norbind' behind them: without what is mounted below SRC."},
     {"Sandbox", "BindReadOnlyPaths", &kind_binds, FIELD(bind_read_only),
      .help = "Show the host's SRC at DST, read-only."},
     {"Sandbox", "TemporaryFileSystem", &kind_temporary, FIELD(temporary),
-     .help = "A fresh empty directory at PATH. Options: ro, mode=OCTAL, size=SIZE."},
+     .help = "A fresh empty directory at PATH. Options: ro, noexec, mode=OCTAL, size=SIZE, nr_inodes=NUMBER."},
 
     /* power */
     {"Sandbox", "NoNewPrivileges", BOOL(no_new_privs),

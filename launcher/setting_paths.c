@@ -36,9 +36,24 @@ static int parse_checked(const char *text, void *field, check_fn *check, struct 
     return 0;
 }
 
+const char *launch_parse_path(const char *text, bool *ret_optional, bool *ret_inside)
+{
+    *ret_optional = *ret_inside = false;
+    if (*text == '-') {
+        *ret_optional = true;
+        text++;
+    }
+    if (*text == '+') {
+        *ret_inside = true;
+        text++;
+    }
+    return text;
+}
+
 static int check_path(const char *word, struct coop_err *err)
 {
-    SCOPED_FREE char *plain = mount_path_plain(word + (word[0] == '-'));
+    bool optional, inside;
+    SCOPED_FREE char *plain = mount_path_plain(launch_parse_path(word, &optional, &inside));
 
     if (!plain)
         return coop_fail(err, COOP_E_SYNTAX, "'%s': expected an absolute path without '..'",
@@ -53,8 +68,7 @@ static int parse_paths(const struct setting *row, const char *text, void *field,
     return parse_checked(text, field, check_path, err);
 }
 
-int launch_parse_bind(const char *text, char **ret_src, char **ret_dst, bool *ret_optional,
-                      struct coop_err *err)
+int launch_parse_bind(const char *text, struct launch_bind *ret_bind, struct coop_err *err)
 {
     bool optional = text[0] == '-';
     const char *from = text + optional;
@@ -69,22 +83,27 @@ int launch_parse_bind(const char *text, char **ret_src, char **ret_dst, bool *re
     if (!src || !dst)
         return coop_fail(err, COOP_E_SYNTAX,
                          "'%s': expected SOURCE[:DESTINATION], both absolute", text);
-    if (strcmp(option, "rbind") != 0)
-        return coop_fail(err, COOP_E_MISSING,
-                         "'%s': only 'rbind' (with everything mounted below) is supported",
-                         text);
-    *ret_src = ptr_take(&src);
-    *ret_dst = ptr_take(&dst);
-    *ret_optional = optional;
+    if (strcmp(option, "rbind") != 0 && strcmp(option, "norbind") != 0)
+        return coop_fail(err, COOP_E_SYNTAX,
+                         "'%s': expected 'rbind' (with everything mounted below) or 'norbind', "
+                         "not '%s'",
+                         text, option);
+    ret_bind->src = ptr_take(&src);
+    ret_bind->dst = ptr_take(&dst);
+    ret_bind->optional = optional;
+    ret_bind->recursive = option[0] == 'r';
     return 0;
 }
 
 static int check_bind(const char *word, struct coop_err *err)
 {
-    SCOPED_FREE char *src = NULL, *dst = NULL;
-    bool optional;
+    struct launch_bind bind = {0};
 
-    return launch_parse_bind(word, &src, &dst, &optional, err);
+    if (launch_parse_bind(word, &bind, err) < 0)
+        return -1;
+    free(bind.src);
+    free(bind.dst);
+    return 0;
 }
 
 static int parse_binds(const struct setting *row, const char *text, void *field,
@@ -94,39 +113,51 @@ static int parse_binds(const struct setting *row, const char *text, void *field,
     return parse_checked(text, field, check_bind, err);
 }
 
-static int temporary_option(const char *option, uint32_t *perms, uint64_t *size,
-                            bool *read_only)
+static int temporary_mode(const char *text, uint32_t *ret_perms)
 {
-    int64_t bytes;
     char *end;
+    unsigned long mode = strtoul(text, &end, 8);
 
-    if (strcmp(option, "ro") == 0) {
-        *read_only = true;
-    } else if (str_starts_with(option, "mode=")) {
-        unsigned long mode = strtoul(option + 5, &end, 8);
-
-        if (*end || end == option + 5 || mode > 07777)
-            return -EINVAL;
-        *perms = (uint32_t)mode;
-    } else if (str_starts_with(option, "size=")) {
-        if (units_parse_size(option + 5, &bytes) < 0)
-            return -EINVAL;
-        *size = (uint64_t)bytes;
-    } else if (strcmp(option, "rw") != 0) {
+    if (*end || end == text || text[0] < '0' || text[0] > '7' || mode > 07777)
         return -EINVAL;
-    }
+    *ret_perms = (uint32_t)mode;
     return 0;
 }
 
-int launch_parse_temporary(const char *text, char **ret_dst, uint32_t *ret_perms,
-                           uint64_t *ret_size, bool *ret_read_only, struct coop_err *err)
+static int temporary_number(const char *text, uint64_t *ret_number)
+{
+    int64_t number;
+
+    if (units_parse_size(text, &number) < 0 || number <= 0 || number == UNITS_INFINITY)
+        return -EINVAL;
+    *ret_number = (uint64_t)number;
+    return 0;
+}
+
+static int temporary_option(const char *option, struct launch_temporary *how)
+{
+    if (strcmp(option, "ro") == 0 || strcmp(option, "rw") == 0)
+        how->read_only = option[1] == 'o';
+    else if (strcmp(option, "exec") == 0 || strcmp(option, "noexec") == 0)
+        how->no_exec = option[0] == 'n';
+    else if (str_starts_with(option, "mode="))
+        return temporary_mode(option + strlen("mode="), &how->perms);
+    else if (str_starts_with(option, "size="))
+        return temporary_number(option + strlen("size="), &how->size);
+    else if (str_starts_with(option, "nr_inodes="))
+        return temporary_number(option + strlen("nr_inodes="), &how->inodes);
+    else
+        return -EINVAL;
+    return 0;
+}
+
+int launch_parse_temporary(const char *text, char **ret_dst, struct launch_temporary *ret_how,
+                           struct coop_err *err)
 {
     size_t len = strcspn(text, ":");
     SCOPED_FREE char *path = strndup(text, len);
     SCOPED_FREE char *dst = path ? mount_path_plain(path) : NULL;
-    uint32_t perms = 0755;
-    uint64_t size = 0;
-    bool read_only = false;
+    struct launch_temporary how = {.perms = 0755};
 
     if (!dst)
         return coop_fail(err, COOP_E_SYNTAX, "'%s': expected an absolute path", text);
@@ -135,27 +166,24 @@ int launch_parse_temporary(const char *text, char **ret_dst, uint32_t *ret_perms
         size_t part = strcspn(++at, ",");
 
         str_format(option, sizeof option, "%.*s", (int)part, at);
-        if (part >= sizeof option || temporary_option(option, &perms, &size, &read_only) < 0)
+        if (part >= sizeof option || temporary_option(option, &how) < 0)
             return coop_fail(err, COOP_E_SYNTAX,
-                             "'%s': expected ro, rw, mode=OCTAL or size=SIZE, not '%s'", text,
-                             option);
+                             "'%s': expected ro, rw, exec, noexec, mode=OCTAL, size=SIZE or "
+                             "nr_inodes=NUMBER, not '%s'",
+                             text, option);
         at += part;
     }
     *ret_dst = ptr_take(&dst);
-    *ret_perms = perms;
-    *ret_size = size;
-    *ret_read_only = read_only;
+    *ret_how = how;
     return 0;
 }
 
 static int check_temporary(const char *word, struct coop_err *err)
 {
+    struct launch_temporary how;
     SCOPED_FREE char *dst = NULL;
-    uint32_t perms;
-    uint64_t size;
-    bool read_only;
 
-    return launch_parse_temporary(word, &dst, &perms, &size, &read_only, err);
+    return launch_parse_temporary(word, &dst, &how, err);
 }
 
 static int parse_temporary(const struct setting *row, const char *text, void *field,
@@ -187,7 +215,8 @@ static int copy_list(void *to, const void *from)
         .render = render_list, .clear = clear_list, .copy = copy_list, .samples = (examples)   \
     }
 
-const struct setting_type kind_paths = LIST_KIND("PATH...", parse_paths, "/usr -/opt");
-const struct setting_type kind_binds = LIST_KIND("SRC[:DST]", parse_binds, "/usr /a:/b -/x:/y");
-const struct setting_type kind_temporary =
-    LIST_KIND("PATH[:OPTIONS]", parse_temporary, "/var /tmp:ro /x:mode=755,size=1M");
+const struct setting_type kind_paths = LIST_KIND("PATH...", parse_paths, "/usr -/opt -+/srv");
+const struct setting_type kind_binds =
+    LIST_KIND("SRC[:DST]", parse_binds, "/usr /a:/b -/x:/y /a:/b:norbind");
+const struct setting_type kind_temporary = LIST_KIND(
+    "PATH[:OPTIONS]", parse_temporary, "/var /tmp:ro /x:mode=755,size=1M,nr_inodes=1k");

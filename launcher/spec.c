@@ -108,7 +108,8 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
 
     /* Everything owned starts empty, so that a half-made copy can be freed. */
     copy.argv = copy.env = copy.groups = (struct strlist){0};
-    copy.argv0 = copy.cwd = copy.hostname = NULL;
+    copy.argv0 = copy.cwd = copy.hostname = copy.root_directory = NULL;
+    copy.exec = copy.no_exec = (struct strlist){0};
     copy.mounts = (struct launch_mounts){0};
     copy.read_only = copy.read_write = copy.inaccessible = (struct strlist){0};
     copy.bind = copy.bind_read_only = copy.temporary = (struct strlist){0};
@@ -119,12 +120,15 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
              strlist_copy(&copy.read_only, &from->read_only) < 0 ||
              strlist_copy(&copy.read_write, &from->read_write) < 0 ||
              strlist_copy(&copy.inaccessible, &from->inaccessible) < 0 ||
+             strlist_copy(&copy.exec, &from->exec) < 0 ||
+             strlist_copy(&copy.no_exec, &from->no_exec) < 0 ||
              strlist_copy(&copy.bind, &from->bind) < 0 ||
              strlist_copy(&copy.bind_read_only, &from->bind_read_only) < 0 ||
              strlist_copy(&copy.temporary, &from->temporary) < 0;
     copy.argv0 = copy_text(from->argv0, &failed);
     copy.cwd = copy_text(from->cwd, &failed);
     copy.hostname = copy_text(from->hostname, &failed);
+    copy.root_directory = copy_text(from->root_directory, &failed);
     for (size_t i = 0; i < from->mounts.count && !failed; i++)
         failed = launch_spec_mount(&copy, &from->mounts.items[i], NULL) < 0;
     if (failed) {
@@ -166,7 +170,34 @@ static int check_groups(const struct launch_spec *spec, struct coop_err *err)
     return 0;
 }
 
-int launch_spec_check(const struct launch_spec *spec, struct coop_err *err)
+static int check_hostname(const struct launch_spec *spec, struct coop_err *err)
+{
+    if (!spec->hostname)
+        return 0;
+    if (!spec->protect_hostname)
+        return coop_fail(err, COOP_E_RANGE, "Hostname=%s needs ProtectHostname=yes",
+                         spec->hostname);
+    if (strlen(spec->hostname) > 64 || !spec->hostname[0])
+        return coop_fail(err, COOP_E_RANGE, "Hostname: 1 to 64 characters");
+    return 0;
+}
+
+static int check_root(const struct launch_spec *spec, struct coop_err *err)
+{
+    if (!spec->root_directory)
+        return 0;
+    if (spec->root != LAUNCH_ROOT_HOST)
+        return coop_fail(err, COOP_E_RANGE, "RootDirectory=%s and an empty root: choose one",
+                         spec->root_directory);
+    if (spec->mounts.count > 0)
+        return coop_fail(err, COOP_E_RANGE,
+                         "RootDirectory=%s takes no list of operations: use BindPaths= and its "
+                         "sisters",
+                         spec->root_directory);
+    return 0;
+}
+
+static int check_program(const struct launch_spec *spec, struct coop_err *err)
 {
     const char *cwd = spec->cwd && spec->cwd[0] == '-' ? spec->cwd + 1 : spec->cwd;
 
@@ -174,20 +205,32 @@ int launch_spec_check(const struct launch_spec *spec, struct coop_err *err)
         return coop_fail(err, COOP_E_RANGE, "no command to run");
     if (cwd && cwd[0] != '/')
         return coop_fail(err, COOP_E_RANGE, "working directory '%s': must be absolute", cwd);
-    if (spec->hostname && !spec->protect_hostname)
-        return coop_fail(err, COOP_E_RANGE, "Hostname=%s needs ProtectHostname=yes",
-                         spec->hostname);
-    if (spec->hostname && (strlen(spec->hostname) > 64 || !spec->hostname[0]))
-        return coop_fail(err, COOP_E_RANGE, "Hostname: 1 to 64 characters");
+    return 0;
+}
+
+static int check_power(const struct launch_spec *spec, struct coop_err *err)
+{
+    bool other_ids = spec->inside_uid != LAUNCH_NO_ID || spec->inside_gid != LAUNCH_NO_ID;
+
     if (spec->as_pid_1 && !spec->private_pids)
         return coop_fail(err, COOP_E_RANGE, "AsPid1=yes needs PrivatePIDs=yes");
-    if ((spec->inside_uid != LAUNCH_NO_ID || spec->inside_gid != LAUNCH_NO_ID) &&
-        !spec->private_users)
+    if (other_ids && !spec->private_users)
         return coop_fail(err, COOP_E_RANGE, "other ids inside need PrivateUsers=yes");
     if (spec->cap_ambient & spec->cap_dropped)
         return coop_fail(err, COOP_E_RANGE,
                          "AmbientCapabilities has some that CapabilityBoundingSet takes away");
-    return check_mounts(spec, err) < 0 || check_groups(spec, err) < 0 ? -1 : 0;
+    return 0;
+}
+
+int launch_spec_check(const struct launch_spec *spec, struct coop_err *err)
+{
+    int (*const checks[])(const struct launch_spec *, struct coop_err *) = {
+        check_program, check_hostname, check_root, check_power, check_mounts, check_groups};
+
+    for (size_t i = 0; i < COOP_COUNT(checks); i++)
+        if (checks[i](spec, err) < 0)
+            return -1;
+    return 0;
 }
 
 /* ---- environment ---- */

@@ -30,6 +30,12 @@
 #define COPY_CEILING (1 << 20) /* larger files are bound, not copied */
 #define PATH_CEILING 4096
 
+/* Of mount(2); <sys/mount.h> cannot be included here (kernel.h). */
+#define MS_REC_FLAG     (1ul << 14)
+#define MS_PRIVATE_FLAG (1ul << 18)
+#define MS_SLAVE_FLAG   (1ul << 19)
+#define MS_SHARED_FLAG  (1ul << 20)
+
 /* ---- helpers ---- */
 
 /* Keeps a mount for those that lie inside it. */
@@ -94,16 +100,18 @@ static int op_bind(struct child *c, const struct plan_op *op)
 {
     const char *src = plan_str(c->plan, op->src);
 
-    return bind_tree(
-        c, op, op->flags & PLAN_MNT_EARLY ? c->early[op->data] : tree_copy(AT_FDCWD, src), src);
+    return bind_tree(c, op,
+                     op->flags & PLAN_MNT_EARLY
+                         ? c->early[op->data]
+                         : tree_copy(AT_FDCWD, src, !(op->flags & PLAN_MNT_ALONE)),
+                     src);
 }
 
 static int op_tmpfs(struct child *c, const struct plan_op *op)
 {
     long tree, r;
 
-    /* A read-only one is made writable first, or nothing could be mounted on things in it. */
-    tree = tree_make_tmpfs(c, op->perms, op->size, op->attr_set);
+    tree = tree_make_tmpfs(c, op->perms, op->size, op->inodes, op->attr_set);
     if (tree < 0)
         return (int)tree;
     r = attach_at(c, op, tree);
@@ -128,7 +136,19 @@ static int mount_plain(struct child *c, const struct plan_op *op, const char *ty
 
 static int op_proc(struct child *c, const struct plan_op *op)
 {
-    return mount_plain(c, op, "proc", NULL, 0);
+    char hidepid[2] = {(char)('0' + (op->data & PLAN_PROC_HIDEPID)), '\0'};
+    const struct fs_option options[] = {
+        {"hidepid", op->data & PLAN_PROC_HIDEPID ? hidepid : NULL},
+        {"subset", op->data & PLAN_PROC_SUBSET ? "pid" : NULL}};
+
+    return mount_plain(c, op, "proc", options, COOP_COUNT(options));
+}
+
+static int op_cgroup(struct child *c, const struct plan_op *op)
+{
+    int r = mount_plain(c, op, "cgroup2", NULL, 0);
+
+    return (tree_is_missing(r) || r == -EROFS) && op->flags & PLAN_MNT_TRY ? 0 : r;
 }
 
 static int op_mqueue(struct child *c, const struct plan_op *op)
@@ -274,13 +294,13 @@ static int op_mask(struct child *c, const struct plan_op *op)
     if (S_ISDIR(st.st_mode)) {
         unsigned own = c->own_count;
 
-        tree = tree_make_tmpfs(c, 0, 4096,
+        tree = tree_make_tmpfs(c, 0, 4096, plan_inodes(0),
                                MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                                    MOUNT_ATTR_NOEXEC);
         c->own_count = own; /* nothing is ever made in there */
     } else {
         /* A device node where device nodes do not work: opening it fails, for root as well. */
-        tree = tree_copy(AT_FDCWD, "/dev/null");
+        tree = tree_copy(AT_FDCWD, "/dev/null", false);
         if (tree >= 0)
             tree_set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
                                 0, false);
@@ -317,7 +337,7 @@ static int op_self(struct child *c, const struct plan_op *op)
         return 0;
     if (target < 0)
         return step_fail(c, target, "openat2", dst);
-    tree = tree_copy(target, "");
+    tree = tree_copy(target, "", true);
     if (tree < 0) {
         tree_close(target);
         return step_fail(c, tree, "open_tree", dst);
@@ -337,7 +357,7 @@ static op_fn *const op_table[] = {
     [PLAN_OP_SYMLINK] = op_symlink, [PLAN_OP_FILE] = op_file,
     [PLAN_OP_COPY] = op_copy,       [PLAN_OP_MIRROR] = op_mirror,
     [PLAN_OP_MASK] = op_mask,       [PLAN_OP_SETATTR] = op_setattr,
-    [PLAN_OP_SELF] = op_self,
+    [PLAN_OP_SELF] = op_self,       [PLAN_OP_CGROUP] = op_cgroup,
 };
 
 /* ---- the steps ---- */
@@ -348,13 +368,17 @@ static bool is_superfluous(const struct plan_op *op, int r)
     return op->flags & PLAN_MNT_AUTO && (tree_is_missing(r) || r == -EROFS);
 }
 
+static int set_propagation(struct child *c, unsigned long kind)
+{
+    return step_fail(c, raw5(SYS_mount, 0, "/", 0, kind | MS_REC_FLAG, 0), "mount", "/");
+}
+
 int step_private_view(struct child *c)
 {
-    const unsigned long slave = 1ul << 19 | 1ul << 14; /* MS_SLAVE | MS_REC */
-
     if (!(c->plan->flags & PLAN_PRIVATE_VIEW))
         return 0;
-    return step_fail(c, raw5(SYS_mount, 0, "/", 0, slave, 0), "mount", "/");
+    return set_propagation(c, c->plan->propagation == LAUNCH_PRIVATE ? MS_PRIVATE_FLAG
+                                                                     : MS_SLAVE_FLAG);
 }
 
 /* PrivateTmp= and its like lie over what BindPaths= may name (a folder below /tmp), so such sources
@@ -365,7 +389,8 @@ static void take_early_sources(struct child *c)
 
     for (uint32_t i = 0; i < c->plan->ops.count; i++)
         if (ops[i].flags & PLAN_MNT_EARLY)
-            c->early[ops[i].data] = tree_copy(AT_FDCWD, plan_str(c->plan, ops[i].src));
+            c->early[ops[i].data] = tree_copy(AT_FDCWD, plan_str(c->plan, ops[i].src),
+                                              !(ops[i].flags & PLAN_MNT_ALONE));
 }
 
 /* The new root is mounted over "/"; we stay in the old one until pivot-root. */
@@ -376,8 +401,8 @@ int step_new_root(struct child *c)
 
     if (c->plan->ops.count == 0 && !(c->plan->flags & PLAN_NEW_ROOT))
         return 0;
+    take_early_sources(c);
     if (!(c->plan->flags & PLAN_NEW_ROOT)) {
-        take_early_sources(c);
         root = raw4(SYS_openat, AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
         c->root = root < 0 ? -1 : (int)root;
         return step_fail(c, root, "openat", "/");
@@ -385,15 +410,15 @@ int step_new_root(struct child *c)
     if (c->plan->flags & PLAN_ROOT_BIND) {
         const char *src = plan_at(c->plan, ops[0].src);
 
-        root = tree_copy(AT_FDCWD, src);
+        root = tree_copy(AT_FDCWD, src, true);
         if (root < 0)
             return step_fail(c, root, "open_tree", src);
         r = tree_set_attributes(root, ops[0].attr_set, ops[0].attr_clear, true);
         if (r < 0)
             return step_fail(c, r, "mount_setattr", src);
     } else {
-        root =
-            tree_make_tmpfs(c, 0755, c->plan->root_size, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+        root = tree_make_tmpfs(c, 0755, c->plan->root_size, plan_inodes(c->plan->root_size),
+                               MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
         if (root < 0)
             return (int)root;
     }
@@ -423,12 +448,10 @@ int step_mounts(struct child *c)
                      "mount_setattr", "/");
 }
 
-int step_pivot_root(struct child *c)
+static int pivot(struct child *c)
 {
     long r;
 
-    if (!(c->plan->flags & PLAN_NEW_ROOT))
-        return 0;
     r = raw1(SYS_fchdir, c->root);
     if (r < 0)
         return step_fail(c, r, "fchdir", "/");
@@ -444,4 +467,15 @@ int step_pivot_root(struct child *c)
     if (r < 0)
         return step_fail(c, r, "umount2", "the old root");
     return step_fail(c, raw1(SYS_chdir, "/"), "chdir", "/");
+}
+
+int step_pivot_root(struct child *c)
+{
+    if (c->plan->flags & PLAN_NEW_ROOT) {
+        int r = pivot(c);
+
+        if (r < 0)
+            return r;
+    }
+    return c->plan->propagation == LAUNCH_SHARED ? set_propagation(c, MS_SHARED_FLAG) : 0;
 }

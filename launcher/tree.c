@@ -10,10 +10,8 @@
 
 #include <errno.h>
 
-#define PATH_CEILING    4096
-#define BYTES_PER_INODE 4096
-#define SPARE_INODES    256
-#define LOOKUP_TRIES    10000 /* each takes about a microsecond */
+#define PATH_CEILING 4096
+#define LOOKUP_TRIES 10000 /* each takes about a microsecond */
 
 void tree_close(long fd)
 {
@@ -198,12 +196,12 @@ long tree_attach(long tree, long target)
                 MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
-/* A detached copy of what 'dir'/'path' shows, with everything mounted below it. */
-long tree_copy(long dir, const char *path)
+long tree_copy(long dir, const char *path, bool recursive)
 {
-    unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_NO_AUTOMOUNT;
+    unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT;
 
-    return raw3(SYS_open_tree, dir, path, flags | (path[0] ? 0u : AT_EMPTY_PATH));
+    return raw3(SYS_open_tree, dir, path,
+                flags | (path[0] ? 0u : AT_EMPTY_PATH) | (recursive ? AT_RECURSIVE : 0u));
 }
 
 /* A new file system, configured and mounted, not yet attached anywhere. */
@@ -231,7 +229,8 @@ long tree_make(struct child *c, const char *type, const struct fs_option *option
     return mount;
 }
 
-long tree_make_tmpfs(struct child *c, uint32_t perms, uint64_t size, uint64_t attributes)
+long tree_make_tmpfs(struct child *c, uint32_t perms, uint64_t size, uint64_t inode_count,
+                     uint64_t attributes)
 {
     char mode[8] = "0000", bytes[24], inodes[24];
     struct fs_option options[] = {{"mode", mode}, {"size", bytes}, {"nr_inodes", inodes}};
@@ -239,11 +238,10 @@ long tree_make_tmpfs(struct child *c, uint32_t perms, uint64_t size, uint64_t at
 
     for (int i = 0; i < 4; i++)
         mode[i] = (char)('0' + (perms >> (9 - 3 * i) & 7));
-    /* Empty files take no bytes of it, but memory: so they have a ceiling, too. */
     raw_number(bytes, (int64_t)size);
-    raw_number(inodes, (int64_t)(size / BYTES_PER_INODE + SPARE_INODES));
+    raw_number(inodes, (int64_t)inode_count);
     if (size == 0)
-        options[1].value = options[2].value = NULL;
+        options[1].value = NULL;
     fd = tree_make(c, "tmpfs", options, COOP_COUNT(options), attributes);
     if (fd >= 0)
         own(c, fd);

@@ -36,12 +36,14 @@ bool target_is_own(const struct child *c, long dir);
 /* The last part of an absolute plain path. */
 const char *target_name(const char *path);
 
-/* A detached copy of what dir/path shows, with everything mounted below it. path "": dir itself. */
-long tree_copy(long dir, const char *path);
+/* A detached copy of what dir/path shows; path "": dir itself. */
+long tree_copy(long dir, const char *path, bool recursive);
 /* A new file system. On failure c->call and c->path say which step of making it failed. */
 long tree_make(struct child *c, const char *type, const struct fs_option *options,
                unsigned count, uint64_t attributes);
-long tree_make_tmpfs(struct child *c, uint32_t perms, uint64_t size, uint64_t attributes);
+/* 'size' 0: the kernel's default. */
+long tree_make_tmpfs(struct child *c, uint32_t perms, uint64_t size, uint64_t inode_count,
+                     uint64_t attributes);
 
 long tree_set_attributes(long fd, uint64_t set, uint64_t clear, bool recursive);
 long tree_attach(long tree, long target);

@@ -148,10 +148,16 @@ Test(settings, paths_are_absolute_and_may_be_optional)
     refuse("InaccessiblePaths", "/a/../b");
     set("BindPaths", "/src:/dst -/x");
     refuse("BindPaths", "src:/dst");
-    refuse("BindPaths", "/src:/dst:norbind");
+    set("BindPaths", "/src:/dst:norbind /src:/dst:rbind");
+    refuse("BindPaths", "/src:/dst:sometimes");
+    set("NoExecPaths", "-+/a +/b");
+    refuse("NoExecPaths", "+-/a");
     set("TemporaryFileSystem", "/var:ro,mode=700,size=10M");
     refuse("TemporaryFileSystem", "/var:rx");
     refuse("TemporaryFileSystem", "/var:mode=9");
+    set("TemporaryFileSystem", "/var:noexec,nr_inodes=1k");
+    refuse("TemporaryFileSystem", "/var:nr_inodes=0");
+    refuse("TemporaryFileSystem", "/var:size=infinity");
 }
 
 Test(settings, prefer_and_require_are_the_same_set)
