@@ -11,6 +11,11 @@
  *        asked = its number, tgkill           handler: takes 'asked', notes, answered = 1, wake
  *        waits for 'answered'
  *
+ * On a busy machine a thread may stand in the kernel's line for a CPU for longer than any bound:
+ * then its coroutine keeps nothing.  The kernel counts that time, but not before the thread
+ * runs again.  So the monitor asks first, and reckons when there is an answer; and of one that
+ * does not answer it looks whether it could.
+ *
  * WHAT WE DID NOT DO
  *   A timer signal per thread.  It would interrupt everybody to find one.
  *   Report from the handler.    It runs in the middle of malloc as likely as not.
@@ -25,6 +30,9 @@
 
 #include <errno.h>
 #include <execinfo.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <ucontext.h>
@@ -33,23 +41,26 @@
 
 enum { FRAMES_MOST = 64 };
 
+/* The monitor's of a processor. */
+struct seen {
+    uint64_t switches;
+    int thread;
+    coop_nsec since;   /* when it was found standing still, plus what it waited; 0: not yet */
+    coop_nsec in_line; /* its thread, for a CPU, till then                                   */
+    bool told;
+};
+
 static struct {
     coop_nsec after; /* 0: off */
     void (*on_hog)(const struct coop_hog *);
     bool asks; /* the signal is ours */
     struct sigaction old_action;
     sigset_t old_mask;
-    /* the monitor's */
-    struct {
-        uint64_t switches;
-        int thread;
-        coop_nsec since;
-        bool told;
-    } seen[PROCS_MAX];
+    struct seen seen[PROCS_MAX];
     /* between the two */
     _Atomic(int) asked; /* the thread that is to answer; 0: nobody */
     uint32_t answered;  /* futex                                   */
-    uint64_t id;
+    uint64_t id, switches;
     char name[48];
     void *frames[FRAMES_MOST];
     int count, first;
@@ -69,6 +80,7 @@ static uintptr_t interrupted_at(const ucontext_t *context)
 static void note(const struct coro *g, const ucontext_t *context)
 {
     hog.id = g->id;
+    hog.switches = atomic_load_explicit(&coop__worker()->proc->switches, memory_order_relaxed);
     coop__peek_string(hog.name, sizeof hog.name, g->name);
     hog.count = backtrace(hog.frames, FRAMES_MOST);
     hog.first = 0;
@@ -93,6 +105,44 @@ static void on_question(int signo, siginfo_t *info, void *context)
         coop__futex_wake(&hog.answered);
     }
     errno = saved;
+}
+
+/* ---- what the kernel knows of a thread ---- */
+
+struct cpu_use {
+    char state;             /* 'R': runs, or would like to                      */
+    long long ran, in_line; /* nanoseconds on a CPU, and waiting for one */
+};
+
+static void read_text(char *ret_text, size_t size, int thread, const char *what)
+{
+    char path[64];
+    ssize_t n = -1;
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/%s", thread, what);
+    fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd >= 0) {
+        n = sys_read(fd, ret_text, size - 1);
+        sys_close(fd);
+    }
+    ret_text[n > 0 ? n : 0] = '\0';
+}
+
+/* Zeros where it does not tell. */
+static struct cpu_use cpu_use(int thread)
+{
+    struct cpu_use use = {0};
+    char text[512], *end;
+
+    read_text(text, sizeof text, thread, "schedstat");
+    use.ran = strtoll(text, &end, 10);
+    use.in_line = strtoll(end, NULL, 10);
+    read_text(text, sizeof text, thread, "stat");
+    end = strrchr(text, ')'); /* its name may hold anything */
+    if (end && end[1] == ' ')
+        use.state = end[2];
+    return use;
 }
 
 /* ---- in the monitor ---- */
@@ -147,39 +197,49 @@ static void say(const struct coop_hog *h)
     coop__say_end(&r);
 }
 
-static void report(int thread, coop_nsec busy)
+/* False: it must be looked at again. */
+static bool report(struct seen *seen)
 {
-    struct coop_hog h = {.name = "", .thread = thread, .busy = busy};
+    struct coop_hog h = {.name = "", .thread = seen->thread};
+    struct cpu_use before = cpu_use(h.thread), now;
+    bool answered = ask(h.thread);
 
-    if (ask(thread)) {
-        if (hog.id == 0)
-            return; /* looking for work, or in a bracket by now */
+    now = cpu_use(h.thread);
+    seen->since += now.in_line - seen->in_line;
+    seen->in_line = now.in_line;
+    h.busy = sys_now() - seen->since;
+    if (h.busy < hog.after)
+        return false;
+    if (answered) {
+        if (hog.id == 0 || hog.switches != seen->switches)
+            return true; /* looking for work, in a bracket or at something else by now */
         h.id = hog.id;
         h.name = hog.name;
         h.count = hog.count - hog.first;
         h.frames = hog.frames + hog.first;
+    } else if (hog.asks && now.state == 'R' && now.ran == before.ran) {
+        return false; /* it cannot answer, but not compute either */
     }
     (hog.on_hog ? hog.on_hog : say)(&h);
+    return true;
 }
 
 void coop__hog_look(struct proc *p)
 {
     uint64_t switches = atomic_load_explicit(&p->switches, memory_order_relaxed);
     int thread = atomic_load_explicit(&p->tid, memory_order_relaxed);
-    coop_nsec now;
+    struct seen *seen = &hog.seen[p->id];
 
     if (!hog.after)
         return;
-    now = sys_now();
-    if (atomic_load(&p->status) != PROC_RUNNING || switches != hog.seen[p->id].switches ||
-        thread != hog.seen[p->id].thread) {
-        hog.seen[p->id].switches = switches;
-        hog.seen[p->id].thread = thread;
-        hog.seen[p->id].since = now;
-        hog.seen[p->id].told = false;
-    } else if (!hog.seen[p->id].told && now - hog.seen[p->id].since >= hog.after) {
-        hog.seen[p->id].told = true;
-        report(thread, now - hog.seen[p->id].since);
+    if (atomic_load(&p->status) != PROC_RUNNING || switches != seen->switches ||
+        thread != seen->thread) {
+        *seen = (struct seen){.switches = switches, .thread = thread};
+    } else if (!seen->since) {
+        seen->since = sys_now();
+        seen->in_line = cpu_use(thread).in_line;
+    } else if (!seen->told && sys_now() - seen->since >= hog.after) {
+        seen->told = report(seen);
     }
 }
 

@@ -141,9 +141,10 @@ struct coop_options {
      * hold by luck.  Instead of a policy; -EINVAL with one, or in simulation (there 'seed'). */
     uint64_t chaos;
     /* Not 0: a coroutine that neither waits nor yields for so many nanoseconds is reported, once
-     * each time.  Looked at every 10 ms; for finding out, not for measuring.  The thread it is on
-     * gets a SIGURG, so a call that it is in may return EINTR; without frames when 'signals' has
-     * that one.  Not in simulation. */
+     * each time.  While its thread waits for a CPU it keeps nothing, and that does not count.
+     * Looked at every 10 ms; for finding out, not for measuring.  The thread it is on gets a
+     * SIGURG, so a call that it is in may return EINTR; without frames when 'signals' has that
+     * one.  Not in simulation. */
     coop_nsec hog_after;
     /* Called with the report instead of writing it to stderr.  On a thread of the runtime that
      * looks after the others: it must not wait. */

@@ -105,6 +105,20 @@ HOG_TEST(without_its_signal_only_the_thread_is_named, .procs = 1,
     return 0;
 }
 
+HOG_TEST(of_one_that_does_not_answer_only_the_thread_is_named, .procs = 1)
+{
+    sigset_t deaf;
+
+    sigemptyset(&deaf);
+    sigaddset(&deaf, SIGURG);
+    CHECK(pthread_sigmask(SIG_BLOCK, &deaf, NULL) == 0);
+    release = 1;
+    keep_the_processor(&reports);
+    CHECK(told.id == 0 && told.in_it == 0 && told.busy >= HOG_AFTER);
+    CHECK(pthread_sigmask(SIG_UNBLOCK, &deaf, NULL) == 0);
+    return 0;
+}
+
 static coop_nsec longest[2]; /* round: a machine may stop a thread for so long in any place */
 
 static int yield_in_pieces(void *arg)
