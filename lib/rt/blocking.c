@@ -14,6 +14,7 @@
 #include "coop/block.h"
 
 #include "base/sys.h"
+#include "rt/globalq.h"
 #include "rt/park.h"
 #include "rt/reaper.h"
 #include "rt/sched.h"
@@ -58,7 +59,7 @@ static void queue_up(struct worker *w, struct coro *g)
     atomic_store_explicit(&g->state, CORO_READY, memory_order_relaxed);
     coop__lock(&coop__rt.lock);
     p = coop__idle_proc_get();
-    coop__global_put(g);
+    coop__globalq_put(g);
     came_back(w);
     coop__unlock(&coop__rt.lock);
     if (p)

@@ -14,6 +14,7 @@
  */
 #include "rt/policy.h"
 
+#include "rt/globalq.h"
 #include "rt/runq.h"
 
 #include <sched.h>
@@ -70,7 +71,7 @@ static void shuffle(struct proc *p)
 static void send_away(struct coro *g)
 {
     coop__lock(&coop__rt.lock);
-    coop__global_put(g);
+    coop__globalq_put(g);
     coop__unlock(&coop__rt.lock);
     coop__wake_one();
     for (int n = 0; n < AWAIT_TAKER && coop__rt.global_count; n++)

@@ -7,11 +7,12 @@
 #include "rt/ready.h"
 
 #include "base/sys.h"
+#include "rt/globalq.h"
 #include "rt/poller.h"
 #include "rt/runq.h"
 #include "rt/trace.h"
 
-/* ---- global and urgent queues, under the lock ---- */
+/* ---- queues linked through the coroutines, under somebody's lock ---- */
 
 static void queue_put(struct coro_queue *q, struct coro *g)
 {
@@ -29,21 +30,6 @@ static struct coro *queue_get(struct coro_queue *q)
 
     if (g && !(q->head = g->next))
         q->tail = NULL;
-    return g;
-}
-
-void coop__global_put(struct coro *g)
-{
-    queue_put(&coop__rt.global, g);
-    atomic_fetch_add(&coop__rt.global_count, 1);
-}
-
-static struct coro *global_get(void)
-{
-    struct coro *g = queue_get(&coop__rt.global);
-
-    if (g)
-        atomic_fetch_sub(&coop__rt.global_count, 1);
     return g;
 }
 
@@ -68,9 +54,9 @@ struct coro *coop__global_share(struct proc *p, int most)
     if (!atomic_load_explicit(&coop__rt.global_count, memory_order_relaxed))
         return NULL;
     coop__lock(&coop__rt.lock);
-    g = global_get();
+    g = coop__globalq_get();
     share = coop__rt.global_count / coop__rt.procs_count;
-    for (int i = 0; g && i < share && i < most && (more = global_get()); i++)
+    for (int i = 0; g && i < share && i < most && (more = coop__globalq_get()); i++)
         coop__runq_put(p, more, false);
     coop__unlock(&coop__rt.lock);
     return g;
@@ -195,7 +181,7 @@ static void put_and_wake(struct coro *g)
         queue_put(&coop__rt.urgent, g);
         atomic_fetch_add(&coop__rt.urgent_count, 1);
     } else {
-        coop__global_put(g);
+        coop__globalq_put(g);
     }
     coop__unlock(&coop__rt.lock);
     coop__wake_one();

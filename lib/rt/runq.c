@@ -24,6 +24,8 @@
  */
 #include "rt/runq.h"
 
+#include "rt/globalq.h"
+
 /* The ring is full: its older half and 'g' go to the global queue. */
 void coop__runq_shed_half(struct proc *p, struct coro *g, unsigned head)
 {
@@ -39,7 +41,7 @@ void coop__runq_shed_half(struct proc *p, struct coro *g, unsigned head)
     moved[n++] = g;
     coop__lock(&coop__rt.lock);
     for (unsigned i = 0; i < n; i++)
-        coop__global_put(moved[i]);
+        coop__globalq_put(moved[i]);
     coop__unlock(&coop__rt.lock);
 }
 

@@ -242,8 +242,8 @@ struct runtime {
     int apart;                       /* workers that are pinned or spoiled */
     _Atomic(struct worker *) poller; /* the worker that sleeps in the poller, or is about to */
     _Atomic(bool) poller_handed;     /* it has been given a processor                        */
-    struct coro_queue global, urgent;
-    _Atomic(int) global_count, urgent_count;
+    struct coro_queue urgent;
+    _Atomic(int) global_count, urgent_count; /* of the queues that anyone may push to */
     struct coop_actor *starved; /* wait for a stack */
     _Atomic(int) starved_count;
     /* poller */
@@ -338,7 +338,6 @@ void coop__hand_off(struct proc *p);
 void coop__proc_acquire(struct worker *w, struct proc *p);
 struct proc *coop__idle_proc_get(void);   /* under lock */
 void coop__idle_proc_put(struct proc *p); /* under lock */
-void coop__global_put(struct coro *g);    /* under lock */
 /* Sleeps in the idle list till somebody hands over a processor; false: the runtime is over. */
 bool coop__worker_sleep(struct worker *w);
 void coop__wake_everybody(void);

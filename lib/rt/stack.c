@@ -29,6 +29,7 @@
  */
 #include "rt/stack.h"
 
+#include "rt/globalq.h"
 #include "rt/overflow.h"
 #include "rt/switch.h"
 #include "rt/trace.h"
@@ -135,6 +136,15 @@ static char *map_slab(size_t bytes)
     return low;
 }
 
+static size_t most_slots(void)
+{
+    size_t sum = 0;
+
+    for (const struct class *c = stacks.classes; c < stacks.classes + CLASSES; c++)
+        sum += c->room;
+    return sum;
+}
+
 static bool new_slab(struct class *c)
 {
     struct slab *s = &stacks.slabs[stacks.slabs_count];
@@ -151,6 +161,8 @@ static bool new_slab(struct class *c)
         c->free = more;
         c->room = c->made + slots;
     }
+    if (!coop__globalq_reserve(most_slots()))
+        return false;
     while (!low && slots > 0) {
         low = map_slab(slots * c->size);
         slots /= low ? 1 : 4;
@@ -460,6 +472,7 @@ void coop__stacks_end(void)
         munmap(s->low, s->slots * s->class->size);
     for (struct class *c = stacks.classes; c < stacks.classes + CLASSES; c++)
         free(c->free);
+    coop__globalq_end();
     stacks.slabs_count = 0;
 }
 
