@@ -244,7 +244,7 @@ struct runtime {
     _Atomic(bool) poller_handed;     /* it has been given a processor                        */
     struct coro_queue urgent;
     _Atomic(int) global_count, urgent_count; /* of the queues that anyone may push to */
-    struct coop_actor *starved; /* wait for a stack */
+    struct coop_actor *starved;              /* wait for a stack */
     _Atomic(int) starved_count;
     /* poller */
     int epoll_fd, kick_fd;
