@@ -7,6 +7,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "launcher/caps_text.h"
+#include "launcher/filter/tell.h"
 #include "launcher/kernel.h"
 
 #include <errno.h>
@@ -177,7 +178,13 @@ static void explain_cwd(const struct launch_plan *p, FILE *out)
 
 static void explain_filter(const struct launch_plan *p, FILE *out)
 {
-    fprintf(out, "    %u instructions\n", p->filter.count);
+    const struct plan_filter *filters = plan_at(p, p->filters.at);
+
+    for (uint32_t i = 0; i < p->filters.count; i++) {
+        fprintf(out, "    %s, %u instructions\n", plan_str(p, filters[i].from),
+                filters[i].code.count);
+        filter_tell(plan_at(p, filters[i].code.at), filters[i].code.count, "      ", out);
+    }
 }
 
 static void explain_exec(const struct launch_plan *p, FILE *out)
@@ -225,7 +232,7 @@ static const struct explained {
     {"caps",         PLAN_SET_CAPS,       0, explain_caps},
     {"pdeathsig",    PLAN_PDEATHSIG,      0, NULL},
     {"no-new-privs", PLAN_NO_NEW_PRIVS,   0, NULL},
-    {"seccomp",      0, offsetof(struct launch_plan, filter.count), explain_filter},
+    {"seccomp",      0, offsetof(struct launch_plan, filters.count), explain_filter},
     {"exec",         0, 0, explain_exec},
     /* clang-format on */
 };

@@ -46,11 +46,12 @@
  *           win).
  */
 
-#define LAUNCH_MAX_MOUNTS 1024        /* operations of one plan                       */
-#define LAUNCH_MAX_BLOB   (32u << 20) /* bytes of one plan, argv and env included     */
-#define LAUNCH_MAX_DATA   (8u << 20)  /* bytes of one file given by descriptor        */
-#define LAUNCH_MAX_GROUPS 256         /* supplementary groups                         */
-#define LAUNCH_MAX_FDS    32          /* descriptors handed down besides 0, 1 and 2   */
+#define LAUNCH_MAX_MOUNTS  1024        /* operations of one plan                       */
+#define LAUNCH_MAX_BLOB    (32u << 20) /* bytes of one plan, argv and env included     */
+#define LAUNCH_MAX_DATA    (8u << 20)  /* bytes of one file given by descriptor        */
+#define LAUNCH_MAX_GROUPS  256         /* supplementary groups                         */
+#define LAUNCH_MAX_FILTERS 8           /* compiled filters of one plan                 */
+#define LAUNCH_MAX_FDS     32          /* descriptors handed down besides 0, 1 and 2   */
 
 /* ---- what can be protected ------------------------------------------------------------- */
 
@@ -167,7 +168,6 @@ enum launch_control_groups {
     LAUNCH_CONTROL_GROUPS_STRICT   /* the same, read-only                    */
 };
 enum launch_propagation { LAUNCH_SLAVE, LAUNCH_PRIVATE, LAUNCH_SHARED };
-enum launch_filter { LAUNCH_FILTER_NONE, LAUNCH_FILTER_DEFAULT };
 
 struct launch_limit {
     bool set;
@@ -178,6 +178,12 @@ struct launch_limit {
 struct launch_number {
     bool set;
     int value;
+};
+
+/* What a system call gets that is refused; an answer of seccomp(2): SECCOMP_RET_*. */
+struct launch_answer {
+    bool set;
+    uint32_t answer;
 };
 
 #define LAUNCH_LIMITS 16 /* RLIM_NLIMITS of the kernel */
@@ -234,7 +240,12 @@ struct launch_spec {
     uint64_t
         cap_dropped; /* one bit per capability: out of the bounding set, and of all others */
     uint64_t cap_ambient; /* kept by the program although it is not root */
-    int filter;           /* enum launch_filter */
+
+    /* system calls: launcher/filter/list.h has the language */
+    struct strlist filter, filter_log;   /* SystemCallFilter, SystemCallLog, line by line     */
+    struct launch_answer filter_refusal; /* SystemCallErrorNumber                             */
+    uint32_t filter_abis; /* SystemCallArchitectures, a bit each (filter/calls.h); 0: all of
+                             this machine are judged by the same rules                       */
 
     /* limits */
     struct launch_limit limits[LAUNCH_LIMITS]; /* index: RLIMIT_* */

@@ -11,7 +11,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "launcher/blob.h"
-#include "launcher/filter.h"
+#include "launcher/filter/compile.h"
 #include "launcher/kernel.h"
 
 #include <errno.h>
@@ -71,7 +71,8 @@ static uint32_t wanted_guards(const struct launch_spec *spec)
          spec->read_only.count || spec->inaccessible.count || spec->no_exec.count},
         {LAUNCH_GUARD_NO_NEW_PRIVS, spec->no_new_privs},
         {LAUNCH_GUARD_CAPS, spec->cap_dropped != 0},
-        {LAUNCH_GUARD_FILTER, spec->filter != LAUNCH_FILTER_NONE},
+        {LAUNCH_GUARD_FILTER,
+         spec->filter.count || spec->filter_log.count || spec->filter_abis},
         {LAUNCH_GUARD_NESTING, spec->restrict_namespaces},
         {LAUNCH_GUARD_LIMITS, wants_limits(spec)},
         {LAUNCH_GUARD_OOM_SCORE, spec->oom_score.set},
@@ -255,23 +256,32 @@ static void compile_limits(const struct launch_spec *spec, struct launch_plan *p
     plan->oom_score = spec->oom_score.value;
 }
 
-static void compile_filter(const struct launch_spec *spec, struct launch_plan *plan,
-                           struct blob *b)
+static int compile_filters(const struct launch_spec *spec, struct launch_plan *plan,
+                           struct blob *b, struct coop_err *err)
 {
-    enum filter_kind kind = spec->restrict_namespaces ? FILTER_CLOSED : FILTER_NESTING;
-    const struct sock_filter *code;
-    size_t count;
+    struct filter_programs all;
+    struct plan_filter rows[LAUNCH_MAX_FILTERS] = {0};
 
-    if (spec->filter == LAUNCH_FILTER_NONE && !spec->restrict_namespaces)
-        return;
-    if (spec->filter == LAUNCH_FILTER_NONE)
-        kind = FILTER_NO_NESTING;
-    filter_get(kind, &code, &count);
-    plan->filter = (struct plan_vec){blob_add(b, code, count * sizeof *code), (uint32_t)count};
+    if (filter_compile(spec, &all, err) < 0)
+        return -1;
+    for (size_t i = 0; i < all.count; i++) {
+        const struct filter_program *from = &all.items[i];
+
+        rows[i] = (struct plan_filter){
+            .code = {blob_add(b, from->code, from->count * sizeof *from->code),
+                     (uint32_t)from->count},
+            .from = blob_text(b, from->from),
+            .guards = from->guards,
+        };
+    }
+    plan->filters =
+        (struct plan_vec){blob_add(b, rows, all.count * sizeof rows[0]), (uint32_t)all.count};
+    filter_programs_done(&all);
+    return 0;
 }
 
-static void compile_power(const struct launch_spec *spec, struct launch_plan *plan,
-                          struct blob *b)
+static int compile_power(const struct launch_spec *spec, struct launch_plan *plan,
+                         struct blob *b, struct coop_err *err)
 {
     plan->cap_keep = ~spec->cap_dropped;
     plan->cap_ambient = spec->cap_ambient;
@@ -281,9 +291,11 @@ static void compile_power(const struct launch_spec *spec, struct launch_plan *pl
         plan->flags |= PLAN_DROP_BOUNDING;
     if (spec->cap_dropped || spec->cap_ambient)
         plan->flags |= PLAN_SET_CAPS;
-    compile_filter(spec, plan, b);
-    if (spec->no_new_privs || plan->filter.count > 0)
+    if (compile_filters(spec, plan, b, err) < 0)
+        return -1;
+    if (spec->no_new_privs || plan->filters.count > 0)
         plan->flags |= PLAN_NO_NEW_PRIVS; /* without it only CAP_SYS_ADMIN may load a filter */
+    return 0;
 }
 
 static void compile_life(const struct launch_spec *spec, struct launch_plan *plan,
@@ -346,7 +358,8 @@ static int compile_into(const struct launch_spec *spec, const struct launch_host
     if (has(plan, LAUNCH_GUARD_MOUNTS) && plan_compile_files(spec, plan, b, err) < 0)
         return -1;
     compile_limits(spec, plan, b);
-    compile_power(spec, plan, b);
+    if (compile_power(spec, plan, b, err) < 0)
+        return -1;
     compile_life(spec, plan, b);
     return 0;
 }

@@ -88,6 +88,12 @@ struct plan_limit {
     uint64_t soft, hard;
 };
 
+struct plan_filter {
+    struct plan_vec code; /* struct sock_filter                       */
+    plan_off from;        /* the user's word for it, for messages     */
+    uint32_t guards;      /* LAUNCH_BIT set: what is lost without it  */
+};
+
 #define PLAN_SET_UMASK      0x0001u
 #define PLAN_SET_NICE       0x0002u
 #define PLAN_SET_OOM        0x0004u
@@ -132,10 +138,10 @@ struct launch_plan {
     plan_off program;                  /* argv[0] as the user wrote it, for messages          */
     plan_off cwd, hostname;
 
-    uint64_t root_size;     /* ceiling of an empty root's tmpfs, bytes */
-    struct plan_vec ops;    /* struct plan_op          */
-    struct plan_vec limits; /* struct plan_limit       */
-    struct plan_vec filter; /* struct sock_filter      */
+    uint64_t root_size;      /* ceiling of an empty root's tmpfs, bytes */
+    struct plan_vec ops;     /* struct plan_op          */
+    struct plan_vec limits;  /* struct plan_limit       */
+    struct plan_vec filters; /* struct plan_filter, in the order of loading */
 
     uint64_t cap_keep;    /* may stay in the bounding, permitted and effective sets */
     uint64_t cap_ambient; /* also inheritable, so that they survive exec            */

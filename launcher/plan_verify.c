@@ -81,6 +81,18 @@ static bool limits_ok(const struct launch_plan *plan)
     return true;
 }
 
+static bool filters_ok(const struct launch_plan *plan)
+{
+    const struct plan_filter *filters = plan_at(plan, plan->filters.at);
+
+    for (uint32_t i = 0; i < plan->filters.count; i++)
+        if (filters[i].code.count == 0 || filters[i].code.count > BPF_MAXINSNS ||
+            !vec_ok(plan, filters[i].code, sizeof(struct sock_filter), 0) ||
+            !text_ok(plan, filters[i].from))
+            return false;
+    return true;
+}
+
 /* plan_bind() writes to the slots, after all this has been looked at: nothing else may be there. */
 static bool slots_ok(const struct launch_plan *plan, struct plan_vec slots)
 {
@@ -88,10 +100,13 @@ static bool slots_ok(const struct launch_plan *plan, struct plan_vec slots)
         struct plan_vec vec;
         size_t item;
     } rest[] = {
-        {plan->groups, sizeof(uint32_t)},           {plan->argv_off, sizeof(plan_off)},
-        {plan->env_off, sizeof(plan_off)},          {plan->exec_paths, sizeof(plan_off)},
-        {plan->ops, sizeof(struct plan_op)},        {plan->limits, sizeof(struct plan_limit)},
-        {plan->filter, sizeof(struct sock_filter)},
+        {plan->groups, sizeof(uint32_t)},
+        {plan->argv_off, sizeof(plan_off)},
+        {plan->env_off, sizeof(plan_off)},
+        {plan->exec_paths, sizeof(plan_off)},
+        {plan->ops, sizeof(struct plan_op)},
+        {plan->limits, sizeof(struct plan_limit)},
+        {plan->filters, sizeof(struct plan_filter)},
     };
     uint64_t end = slots.at + (slots.count + UINT64_C(1)) * sizeof(char *);
 
@@ -119,15 +134,16 @@ int plan_verify(const void *block, size_t size)
          vec_ok(plan, plan->exec_paths, sizeof(plan_off), 0) &&
          vec_ok(plan, plan->ops, sizeof(struct plan_op), 0) &&
          vec_ok(plan, plan->limits, sizeof(struct plan_limit), 0) &&
-         vec_ok(plan, plan->filter, sizeof(struct sock_filter), 0) &&
+         vec_ok(plan, plan->filters, sizeof(struct plan_filter), 0) &&
          plan->argv.count == plan->argv_off.count && plan->env.count == plan->env_off.count &&
-         plan->argv.count > 0 && plan->filter.count <= BPF_MAXINSNS &&
+         plan->argv.count > 0 && plan->filters.count <= LAUNCH_MAX_FILTERS &&
          plan->groups.count <= LAUNCH_MAX_GROUPS && slots_ok(plan, plan->argv) &&
          slots_ok(plan, plan->env);
     ok = ok && plan->propagation <= LAUNCH_SHARED && text_ok(plan, plan->program) &&
          text_ok(plan, plan->cwd) && text_ok(plan, plan->hostname) &&
          texts_ok(plan, plan->argv_off) && texts_ok(plan, plan->env_off) &&
-         texts_ok(plan, plan->exec_paths) && ops_ok(plan) && limits_ok(plan);
+         texts_ok(plan, plan->exec_paths) && ops_ok(plan) && limits_ok(plan) &&
+         filters_ok(plan);
     return ok ? 0 : -EINVAL;
 }
 

@@ -35,6 +35,7 @@ static const struct profile_row {
     {"default", "NoNewPrivileges",       "yes"},
     {"default", "CapabilityBoundingSet", "none"},
     {"default", "SystemCallFilter",      "default"},
+    {"default", "SystemCallArchitectures", "native"},
     {"default", "UMask",                 "0022"},
     {"default", "DieWithParent",         "yes"},
     {"default", "ScrubEnvironment",      "yes"},
@@ -94,6 +95,7 @@ static const struct profile_row {
     {"service", "RestrictNamespaces",    "yes"},
     {"service", "NoNewPrivileges",       "yes"},
     {"service", "SystemCallFilter",      "default"},
+    {"service", "SystemCallArchitectures", "native"},
     {"service", "UMask",                 "0022"},
     /* clang-format on */
 };

@@ -50,7 +50,7 @@ static const struct setting rows[] = {
     {"Sandbox", "PrivateCgroup", BOOL(private_cgroup),
      .help = "Own view of the cgroup tree, with the own cgroup as its root."},
     {"Sandbox", "RestrictNamespaces", BOOL(restrict_namespaces),
-     .help = "Refuse to make or join further namespaces inside, and all calls of other ABIs."},
+     .help = "Refuse to make or join further namespaces inside."},
     {"Sandbox", "AsPid1", BOOL(as_pid_1), .flag = "as-pid-1",
      .help = "With PrivatePIDs: the program itself is PID 1; no reaper runs above it."},
 
@@ -105,8 +105,14 @@ static const struct setting rows[] = {
      .help = "Capabilities the program can have at most; with '~' in front: cannot have. 'none' leaves none."},
     {"Sandbox", "AmbientCapabilities", &kind_caps, FIELD(cap_ambient),
      .help = "Capabilities the program has although it is not root."},
-    {"Sandbox", "SystemCallFilter", &kind_filter, FIELD(filter), .fallback = "none",
-     .help = "Which system calls are allowed: 'default' is what ordinary programs use."},
+    {"Sandbox", "SystemCallFilter", &kind_filter, FIELD(filter),
+     .help = "System calls and @sets that are allowed, or with '~' in front refused. 'default' is what ordinary programs use; further lines add and, with '~', take away; 'none' drops the lines so far. CALL(TEST,...):ANSWER judges by arguments (1=TIOCSTI, 0!=AF_UNIX, 0&CLONE_NEWUSER) and answers with an errno, kill, trap, log or allow."},
+    {"Sandbox", "SystemCallErrorNumber", &kind_answer, FIELD(filter_refusal),
+     .help = "What a refused call gets. Without it: EPERM where SystemCallFilter says 'default', else the process is killed."},
+    {"Sandbox", "SystemCallArchitectures", &kind_abis, FIELD(filter_abis),
+     .help = "ABIs that may be used, 'native' always; calls of all others are absent. Without it all are judged by the same rules."},
+    {"Sandbox", "SystemCallLog", &kind_filter_log, FIELD(filter_log),
+     .help = "System calls and @sets that are written to the kernel's log when they are allowed."},
 
     /* limits */
     {"Sandbox", "UMask", &kind_mode, FIELD(umask), .flag = "umask",

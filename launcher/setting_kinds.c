@@ -297,34 +297,3 @@ const struct setting_type kind_guards = {
     .render = render_guards,
     .samples = "all PrivateUsers",
 };
-
-/* ---- the filter, by name ---- */
-
-static int parse_filter(const struct setting *row, const char *text, void *field,
-                        struct coop_err *err)
-{
-    (void)row;
-    if (strcmp(text, "none") == 0) {
-        *(int *)field = LAUNCH_FILTER_NONE;
-    } else if (strcmp(text, "default") == 0 || strcmp(text, "@system-service") == 0) {
-        *(int *)field = LAUNCH_FILTER_DEFAULT;
-    } else {
-        coop_fail(err, COOP_E_MISSING, "expected 'default' or 'none'");
-        return coop_hint(err, "lists of system calls are not supported yet");
-    }
-    return 0;
-}
-
-static void render_filter(const struct setting *row, const void *field, struct buf *out)
-{
-    (void)row;
-    buf_add_text(out, *(const int *)field == LAUNCH_FILTER_NONE ? "none" : "default");
-}
-
-const struct setting_type kind_filter = {
-    .metavar = "default|none",
-    .size = sizeof(int),
-    .parse = parse_filter,
-    .render = render_filter,
-    .samples = "default none @system-service",
-};

@@ -16,9 +16,12 @@ extern const struct setting_type
     kind_caps_keep;                         /* uint64_t of what is dropped: "CAP_X", "~CAP_X" */
 extern const struct setting_type kind_caps; /* uint64_t of what is named                 */
 extern const struct setting_type kind_guards; /* uint32_t prefer; max = 1: adds, 0: removes */
-extern const struct setting_type kind_filter; /* int, enum launch_filter                   */
-extern const struct setting_type kind_paths;  /* struct strlist of "[-]/path"              */
-extern const struct setting_type kind_binds;  /* struct strlist of "[-]SRC[:DST[:rbind]]"  */
+extern const struct setting_type kind_filter; /* struct strlist: lines of filter/list.h    */
+extern const struct setting_type kind_filter_log; /* the same, names only                  */
+extern const struct setting_type kind_answer;     /* struct launch_answer                  */
+extern const struct setting_type kind_abis;       /* uint32_t, a bit per enum filter_abi   */
+extern const struct setting_type kind_paths;     /* struct strlist of "[-]/path"              */
+extern const struct setting_type kind_binds;     /* struct strlist of "[-]SRC[:DST[:rbind]]"  */
 extern const struct setting_type kind_temporary; /* struct strlist of "/path[:options]"       */
 
 #endif

@@ -76,7 +76,7 @@ int step_no_nesting(struct child *c)
         return 0;
     r = step_write_file(c, "/proc/sys/user/max_user_namespaces", "0", 1);
     /* In some containers /proc/sys is read-only. The filter refuses nesting by itself. */
-    if (r < 0 && c->plan->filter.count > 0)
+    if (r < 0 && c->plan->filters.count > 0)
         return 0;
     return r;
 }

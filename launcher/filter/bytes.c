@@ -4,7 +4,7 @@
 #include "launcher/filter/bytes.h"
 
 #include <linux/bpf_common.h>
-#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 /* ---- checking ---- */
@@ -148,10 +148,19 @@ static void move(struct machine *m, const struct sock_filter *op,
     }
 }
 
+static bool looks_at_arguments(const struct sock_filter *op)
+{
+    return op->code == (BPF_LD | BPF_W | BPF_ABS) &&
+           op->k >= offsetof(struct seccomp_data, args);
+}
+
 uint32_t filter_bytes_run(const struct sock_filter *code, size_t count,
-                          const struct seccomp_data *data)
+                          const struct seccomp_data *data, bool *ret_judges)
 {
     struct machine m = {0};
+
+    if (ret_judges)
+        *ret_judges = false;
 
     for (size_t at = 0; at < count; at++) {
         const struct sock_filter *op = &code[at];
@@ -170,7 +179,11 @@ uint32_t filter_bytes_run(const struct sock_filter *code, size_t count,
             else
                 at += holds(BPF_OP(op->code), m.a, with) ? op->jt : op->jf;
             break;
-        default: move(&m, op, data); break;
+        default:
+            if (ret_judges && looks_at_arguments(op))
+                *ret_judges = true;
+            move(&m, op, data);
+            break;
         }
     }
     return SECCOMP_RET_KILL_PROCESS; /* not reached in a checked program */

@@ -3,14 +3,14 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "coop/err.h"
 
 /*
- * bytes.h - compiled filters, ours or somebody else's: checked, asked, told; private to launcher/
+ * bytes.h - compiled filters, ours or somebody else's: checked and asked; private to launcher/
  *
  * A filter that comes by descriptor was compiled by a stranger.  The kernel checks it as well, but
  * says EINVAL for everything and only in the child.
@@ -22,13 +22,9 @@
 /* Whether the kernel would take it: known instructions, jumps inside, a return at every end. */
 int filter_bytes_check(const struct sock_filter *code, size_t count, struct coop_err *err);
 
-/* The answer to one call.  'code' has been checked. */
+/* The answer to one call.  'code' has been checked.  'ret_judges' (or NULL) learns whether
+ * arguments were looked at on the way. */
 uint32_t filter_bytes_run(const struct sock_filter *code, size_t count,
-                          const struct seccomp_data *data);
-
-/* What the filter does, in words: per ABI the names behind each answer, and for calls that are
- * judged by arguments every way through. 'indent' stands before each line. */
-void filter_bytes_explain(const struct sock_filter *code, size_t count, const char *indent,
-                          FILE *out);
+                          const struct seccomp_data *data, bool *ret_judges);
 
 #endif

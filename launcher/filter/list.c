@@ -3,10 +3,12 @@
  */
 #include "launcher/filter/list.h"
 
+#include "base/scope.h"
 #include "base/str.h"
 #include "launcher/filter/word.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BLANKS " \t\n"
@@ -56,6 +58,42 @@ static bool has_fallback(const struct filter_call *call)
     return is_ring(call) || strcmp(call->name, "clone3") == 0;
 }
 
+/* A call that does the work of others where a filter cannot look: in memory, or by a number of its
+ * own.  It is open only when all of those are, on every ABI and without a test. */
+static const struct {
+    const char *name, *behind; /* behind: names with a blank between */
+} doors[] = {
+    /* clang-format off */
+    {"clone3", "clone"},
+    {"socketcall", "accept accept4 bind connect getpeername getsockname getsockopt listen recvfrom "
+                   "recvmmsg recvmsg sendmmsg sendmsg sendto setsockopt shutdown socket socketpair"},
+    {"ipc", "msgctl msgget msgrcv msgsnd semctl semget semop semtimedop shmat shmctl shmdt shmget"},
+    /* clang-format on */
+};
+
+static bool is_open(const struct filter_policy *policy, const char *names)
+{
+    char name[sizeof((struct filter_word *)NULL)->name];
+
+    for (size_t length; *names; names += length + (names[length] != '\0')) {
+        length = strcspn(names, " ");
+        str_format(name, sizeof name, "%.*s", (int)length, names);
+        if (!filter_policy_passes(policy, filter_call_find(name)))
+            return false;
+    }
+    return true;
+}
+
+void filter_close_doors(struct filter_policy *policy)
+{
+    for (size_t i = 0; i < COOP_COUNT(doors); i++) {
+        const struct filter_call *call = filter_call_find(doors[i].name);
+
+        if (filter_policy_may_pass(policy, call) && !is_open(policy, doors[i].behind))
+            filter_policy_answer_call(policy, call, FILTER_ABSENT);
+    }
+}
+
 /* ---- applying ---- */
 
 struct list {
@@ -68,7 +106,7 @@ static uint32_t refusal_of(const struct list *list, const struct filter_call *ca
     return has_fallback(call) ? FILTER_ABSENT : list->refusal;
 }
 
-static int apply_call(struct list *list, bool inverted, const struct filter_word *word,
+static int apply_call(const struct list *list, bool inverted, const struct filter_word *word,
                       const struct filter_call *call, struct coop_err *err)
 {
     uint32_t answer = inverted ? refusal_of(list, call) : FILTER_ALLOW;
@@ -82,7 +120,7 @@ static int apply_call(struct list *list, bool inverted, const struct filter_word
     return 0;
 }
 
-static int apply_set(struct list *list, bool inverted, const struct filter_word *word,
+static int apply_set(const struct list *list, bool inverted, const struct filter_word *word,
                      struct coop_err *err)
 {
     int set = filter_set_find(word->name);
@@ -95,10 +133,19 @@ static int apply_set(struct list *list, bool inverted, const struct filter_word 
             continue;
         if (!inverted && is_ring(call))
             continue;
+        if (!inverted && !word->has_answer && !word->count &&
+            filter_policy_may_pass(list->policy, call))
+            continue; /* a set never takes away a test that an earlier word made */
         if (apply_call(list, inverted, word, call, err) < 0)
             return -1;
     }
     return 0;
+}
+
+static int take_default_away(struct coop_err *err)
+{
+    (void)coop_fail(err, COOP_E_RANGE, "'default' can be started from, not taken away");
+    return coop_hint(err, "name what is to be refused");
 }
 
 static int apply_word(void *arg, bool inverted, const struct filter_word *word,
@@ -106,10 +153,8 @@ static int apply_word(void *arg, bool inverted, const struct filter_word *word,
 {
     struct list *list = arg;
 
-    if (strcmp(word->name, "default") == 0 && inverted) {
-        coop_fail(err, COOP_E_RANGE, "'default' can be started from, not taken away");
-        return coop_hint(err, "name what is to be refused");
-    }
+    if (strcmp(word->name, "default") == 0 && inverted)
+        return take_default_away(err);
     if (strcmp(word->name, "default") == 0) {
         struct list ours = {list->policy, FILTER_ERRNO(EPERM)};
 
@@ -137,7 +182,7 @@ static bool has_default(const char *line)
 {
     bool found = false;
 
-    walk_line(line, note_default, &found, NULL);
+    (void)walk_line(line, note_default, &found, NULL);
     return found;
 }
 
@@ -151,7 +196,7 @@ static void start(struct list *list, const char *first)
     } else {
         filter_policy_init(list->policy, list->refusal, FILTER_ABSENT);
         if (!has_default(first))
-            apply_set(list, false, &everything, NULL);
+            (void)apply_set(list, false, &everything, NULL); /* no tests: cannot fail */
     }
     for (size_t i = 0; i < filter_call_count; i++)
         if (is_ring(&filter_calls[i]) ||
@@ -166,22 +211,15 @@ static int check_word(void *arg, bool inverted, const struct filter_word *word,
 {
     const bool *names_only = arg;
     const struct filter_call *call = filter_call_find(word->name);
-    struct filter_policy none;
-    int r = 0;
 
     if (inverted && strcmp(word->name, "default") == 0)
-        return coop_fail(err, COOP_E_RANGE, "'default' can be started from, not taken away"),
-               coop_hint(err, "name what is to be refused");
+        return take_default_away(err);
     if (*names_only && (word->count || word->has_answer || strcmp(word->name, "default") == 0))
         return coop_fail(err, COOP_E_SYNTAX, "'%s': only names of calls and sets", word->name);
-    if (!word->count)
-        return 0;
-    /* Whether each value fits its argument is for the policy to say. */
-    filter_policy_init(&none, FILTER_ALLOW, FILTER_ABSENT);
-    r = filter_policy_clause(&none, FILTER_NATIVE, 0, call ? call->ints : 0, word->tests,
-                             word->count, FILTER_ALLOW, err);
-    filter_policy_done(&none);
-    return r < 0 ? coop_while(err, "'%s'", word->name) : 0;
+    for (size_t i = 0; i < word->count; i++)
+        if (filter_test_check(&word->tests[i], call ? call->ints : 0, err) < 0)
+            return coop_while(err, "'%s'", word->name);
+    return 0;
 }
 
 int filter_line_check(const char *line, struct coop_err *err)
@@ -198,19 +236,13 @@ int filter_log_check(const char *line, struct coop_err *err)
     return walk_line(line, check_word, &names_only, err);
 }
 
-bool filter_lines_have_default(const struct strlist *lines)
-{
-    for (size_t i = 0; i < lines->count; i++)
-        if (has_default(lines->items[i]))
-            return true;
-    return false;
-}
-
 int filter_lines_apply(const struct strlist *lines, const uint32_t *refusal,
                        struct filter_policy *policy, struct coop_err *err)
 {
     struct list list = {.policy = policy};
 
+    if (lines->count == 0)
+        return 0;
     list.refusal = refusal                        ? *refusal
                    : has_default(lines->items[0]) ? FILTER_ERRNO(EPERM)
                                                   : FILTER_KILL;
@@ -221,16 +253,29 @@ int filter_lines_apply(const struct strlist *lines, const uint32_t *refusal,
     return 0;
 }
 
+static const char no_nesting[] =
+    "~clone(0&CLONE_NEWNS|CLONE_NEWCGROUP|CLONE_NEWUTS|CLONE_NEWIPC|CLONE_NEWUSER|CLONE_NEWPID|"
+    "CLONE_NEWNET) "
+    "unshare(0&CLONE_NEWNS|CLONE_NEWCGROUP|CLONE_NEWUTS|CLONE_NEWIPC|CLONE_NEWUSER|CLONE_NEWPID|"
+    "CLONE_NEWNET|CLONE_NEWTIME) setns clone3";
+
+int filter_refuse_nesting(struct filter_policy *policy, struct coop_err *err)
+{
+    struct list list = {policy, FILTER_ERRNO(EPERM)};
+
+    return walk_line(no_nesting, apply_word, &list, err);
+}
+
 /* ---- the log ---- */
 
-struct log_names {
+struct log {
     bool named[FILTER_ABIS][FILTER_NUMBERS];
     bool started;
 };
 
 static int mark(void *arg, bool inverted, const struct filter_word *word, struct coop_err *err)
 {
-    struct log_names *log = arg;
+    struct log *log = arg;
     int set = word->name[0] == '@' ? filter_set_find(word->name) : -1;
     bool all = strcmp(word->name, "@known") == 0;
 
@@ -250,17 +295,11 @@ static int mark(void *arg, bool inverted, const struct filter_word *word, struct
     return 0;
 }
 
-int filter_log_apply(const struct strlist *lines, struct filter_policy *policy,
-                     struct coop_err *err)
+static void log_names(struct filter_policy *policy, const struct log *log)
 {
-    struct log_names log = {.started = false};
-
-    for (size_t i = 0; i < lines->count; i++)
-        if (walk_line(lines->items[i], mark, &log, err) < 0)
-            return -1;
     for (size_t abi = 0; abi < FILTER_ABIS; abi++)
         for (size_t number = 0; number < FILTER_NUMBERS; number++) {
-            if (!log.named[abi][number])
+            if (!log->named[abi][number])
                 continue;
             if (policy->answers[abi][number] == FILTER_ALLOW)
                 policy->answers[abi][number] = FILTER_LOG;
@@ -269,5 +308,18 @@ int filter_log_apply(const struct strlist *lines, struct filter_policy *policy,
                 if (policy->clauses[c - 1].answer == FILTER_ALLOW)
                     policy->clauses[c - 1].answer = FILTER_LOG;
         }
+}
+
+int filter_log_apply(const struct strlist *lines, struct filter_policy *policy,
+                     struct coop_err *err)
+{
+    SCOPED_FREE struct log *log = calloc(1, sizeof *log);
+
+    if (!log)
+        return coop_fail_sys(err, ENOMEM, "compiling the filter");
+    for (size_t i = 0; i < lines->count; i++)
+        if (walk_line(lines->items[i], mark, log, err) < 0)
+            return -1;
+    log_names(policy, log);
     return 0;
 }

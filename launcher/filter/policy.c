@@ -78,6 +78,16 @@ static bool fit(struct filter_test *test, bool narrow_abi, unsigned ints)
     return fits;
 }
 
+int filter_test_check(const struct filter_test *test, unsigned ints, struct coop_err *err)
+{
+    struct filter_test copy = *test;
+
+    if (fit(&copy, false, ints))
+        return 0;
+    return coop_fail(err, COOP_E_RANGE, "argument %u has 32 bits: it is never %#llx",
+                     test->argument, (unsigned long long)test->value);
+}
+
 int filter_policy_clause(struct filter_policy *policy, enum filter_abi abi, uint32_t number,
                          unsigned ints, const struct filter_test *tests, size_t count,
                          uint32_t answer, struct coop_err *err)
@@ -97,10 +107,10 @@ int filter_policy_clause(struct filter_policy *policy, enum filter_abi abi, uint
     for (size_t i = 0; i < count; i++) {
         struct filter_test *test = &policy->tests[policy->test_count + i];
 
+        if (filter_test_check(&tests[i], ints, err) < 0)
+            return -1;
         *test = tests[i];
-        if (!fit(test, filter_abis[abi].narrow, ints))
-            return coop_fail(err, COOP_E_RANGE, "argument %u has 32 bits: it is never %#llx",
-                             tests[i].argument, (unsigned long long)tests[i].value);
+        fit(test, filter_abis[abi].narrow, ints);
     }
     policy->test_count += count;
     policy->clauses[policy->clause_count++] = clause;
@@ -127,4 +137,38 @@ int filter_policy_clause_call(struct filter_policy *policy, const struct filter_
                                  call->ints, tests, count, answer, err) < 0)
             return -1;
     return 0;
+}
+
+/* ---- asking ---- */
+
+static bool always_passes(const struct filter_policy *policy, size_t abi, uint32_t number)
+{
+    return !policy->clauses_of[abi][number] && filter_passes(policy->answers[abi][number]);
+}
+
+static bool sometimes_passes(const struct filter_policy *policy, size_t abi, uint32_t number)
+{
+    if (filter_passes(policy->answers[abi][number]))
+        return true;
+    for (uint32_t i = policy->clauses_of[abi][number]; i; i = policy->clauses[i - 1].next)
+        if (filter_passes(policy->clauses[i - 1].answer))
+            return true;
+    return false;
+}
+
+bool filter_policy_passes(const struct filter_policy *policy, const struct filter_call *call)
+{
+    for (size_t abi = 0; abi < FILTER_ABIS; abi++)
+        if (call->number[abi] >= 0 && !always_passes(policy, abi, (uint32_t)call->number[abi]))
+            return false;
+    return true;
+}
+
+bool filter_policy_may_pass(const struct filter_policy *policy, const struct filter_call *call)
+{
+    for (size_t abi = 0; abi < FILTER_ABIS; abi++)
+        if (call->number[abi] >= 0 &&
+            sometimes_passes(policy, abi, (uint32_t)call->number[abi]))
+            return true;
+    return false;
 }

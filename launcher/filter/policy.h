@@ -21,15 +21,24 @@
  *     filter_policy_answer(&policy, FILTER_NATIVE, __NR_mount, FILTER_ERRNO(EPERM));
  *     r = filter_policy_emit(&policy, &code, &count, err);     malloc'ed classic BPF
  *
- * The compiler makes one binary tree over the numbers of an ABI: equal answers that stand side by
- * side are one leaf, and a call's clauses are a leaf of their own, so no call pays for the tests of
- * another.  libseccomp's tree has a leaf per number, cannot judge an argument of a call that it
- * also answers without looking, and takes 1.5 ms an ABI, which is most of a launch; ours takes some
- * microseconds and is a quarter of the size, so that the kernel reads it in faster, too.  The unit
- * test compiles the same table with libseccomp's tree mode and compares all answers.
+ * WHY NOT LIBSECCOMP'S COMPILER.  Its numbers and names are used (calls.h); its code is not, for
+ * what it cannot say:
+ *   - a rule without tests swallows the call's rules with tests, and one rule may look at an
+ *     argument once: "ioctl, but neither TIOCSTI nor TIOCLINUX" is not to be had;
+ *   - it compares 64 bits unless told the mask, and the kernel reads 32;
+ *   - calls newer than itself cannot be named on i386 and x32, so that they could only be refused;
+ *   - a number without a name has the answer of a refused call, which makes libc fail instead of
+ *     taking another way.
+ * Its tree mode takes 1.5 to 3 ms for the three ABIs of a PC, which is more than a launch, so that
+ * every launch with a list of its own would need a cache in a file; this one takes 40 to 130 us for
+ * all three, table included, and writes a quarter of the instructions (one leaf for a run of equal
+ * answers), which the kernel also reads in faster.  So bytes are kept in two places only: those of
+ * the default filter in the program (gen_default.c), and a service's in its plan.
+ * A unit test compiles the table with libseccomp as well and compares the answer to every number.
  *
  * Errors    -1 with 'err': out of memory, or more than the kernel takes (BPF_MAXINSNS).
- * Limits    FILTER_MAX_CLAUSES, FILTER_MAX_TESTS in all, FILTER_CLAUSE_TESTS in one clause.
+ * Limits    FILTER_MAX_CLAUSES in all, FILTER_CLAUSE_TESTS in one clause.
+ * Memory    A policy is 25 KB: keep it off a coroutine's stack.
  */
 
 #define FILTER_MAX_CLAUSES  4096
@@ -95,12 +104,19 @@ int filter_policy_clause(struct filter_policy *policy, enum filter_abi abi, uint
                          unsigned ints, const struct filter_test *tests, size_t count,
                          uint32_t answer, struct coop_err *err);
 
+/* Whether each test can hold on an argument of its width. */
+int filter_test_check(const struct filter_test *test, unsigned ints, struct coop_err *err);
+
 /* The two for a call by name, on every ABI of the policy that has it. */
 void filter_policy_answer_call(struct filter_policy *policy, const struct filter_call *call,
                                uint32_t answer);
 int filter_policy_clause_call(struct filter_policy *policy, const struct filter_call *call,
                               const struct filter_test *tests, size_t count, uint32_t answer,
                               struct coop_err *err);
+
+/* Does the call pass on each ABI that has it, whatever its arguments? With some, on one of them? */
+bool filter_policy_passes(const struct filter_policy *policy, const struct filter_call *call);
+bool filter_policy_may_pass(const struct filter_policy *policy, const struct filter_call *call);
 
 /* A malloc'ed program. */
 int filter_policy_emit(const struct filter_policy *policy, struct sock_filter **ret_code,

@@ -54,22 +54,21 @@ int filter_answer_parse(const char *text, uint32_t *ret_answer)
     return -1;
 }
 
-const char *filter_answer_text(uint32_t answer, char room[FILTER_ANSWER_TEXT])
+void filter_answer_render(uint32_t answer, struct buf *out)
 {
-    const char *name = NULL;
+    bool is_errno = (answer & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO;
+    unsigned code = answer & SECCOMP_RET_DATA;
+    const char *name = is_errno ? strerrorname_np((int)code) : NULL;
 
     for (size_t i = 0; i < COOP_COUNT(answers); i++)
         if (answers[i].answer == answer)
-            return answers[i].word;
-    if ((answer & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO)
-        name = strerrorname_np((int)(answer & SECCOMP_RET_DATA));
-    if (name)
-        return name;
-    if ((answer & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO)
-        str_format(room, FILTER_ANSWER_TEXT, "errno %u", answer & SECCOMP_RET_DATA);
+            name = answers[i].word;
+    if (name && strcmp(name, "0") != 0)
+        buf_add_text(out, name);
+    else if (is_errno)
+        buf_addf(out, "%u", code);
     else
-        str_format(room, FILTER_ANSWER_TEXT, "answer %#x", answer);
-    return room;
+        buf_addf(out, "answer %#x", answer);
 }
 
 /* ---- values ---- */

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "coop/err.h"
 #include "launcher/filter/policy.h"
 
@@ -46,9 +47,9 @@ int filter_word_parse(const char *text, size_t length, struct filter_word *ret_w
 
 /* "EPERM", "1", "kill", ...: 0 or -1; no error text. */
 int filter_answer_parse(const char *text, uint32_t *ret_answer);
-/* "allow", "kill", "EPERM", ...; the text of an unknown one goes to 'room'. */
-#define FILTER_ANSWER_TEXT 32
-const char *filter_answer_text(uint32_t answer, char room[FILTER_ANSWER_TEXT]);
+/* The word that parses to it: "allow", "kill", "EPERM", "4000"; "answer 0x7fc00000" for one that no
+ * word stands for. */
+void filter_answer_render(uint32_t answer, struct buf *out);
 
 /* A number, a constant's name, or several with '|' between. */
 int filter_value_parse(const char *text, uint64_t *ret_value, struct coop_err *err);

@@ -119,15 +119,19 @@ Test(settings, capabilities_are_kept_or_taken_away)
     refuse("CapabilityBoundingSet", "CAP_EVERYTHING");
 }
 
-Test(settings, filter_is_default_or_none)
+Test(settings, filter_is_lines_that_add_up)
 {
     set("SystemCallFilter", "default");
-    cr_assert_eq(spec.filter, LAUNCH_FILTER_DEFAULT);
-    set("SystemCallFilter", "@system-service");
-    cr_assert_eq(spec.filter, LAUNCH_FILTER_DEFAULT);
+    set("SystemCallFilter", "~@mount ioctl(1=TIOCSTI):EPERM");
+    shows("SystemCallFilter", "default\n~@mount ioctl(1=TIOCSTI):EPERM");
     set("SystemCallFilter", "none");
-    cr_assert_eq(spec.filter, LAUNCH_FILTER_NONE);
-    refuse("SystemCallFilter", "~@mount");
+    cr_assert_eq(spec.filter.count, 0u);
+    set("SystemCallErrorNumber", "13");
+    shows("SystemCallErrorNumber", "EACCES");
+    set("SystemCallErrorNumber", "kill");
+    shows("SystemCallErrorNumber", "kill");
+    set("SystemCallArchitectures", "native");
+    shows("SystemCallArchitectures", "native");
 }
 
 Test(settings, protect_keys_have_systemds_words)

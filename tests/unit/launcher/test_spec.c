@@ -55,7 +55,7 @@ Test(spec, default_profile_closes_everything)
               spec.private_cgroup);
     cr_assert(spec.no_new_privs && spec.restrict_namespaces && spec.scrub_environment);
     cr_assert_eq(spec.cap_dropped, UINT64_MAX);
-    cr_assert_eq(spec.filter, LAUNCH_FILTER_DEFAULT);
+    cr_assert(spec.filter.count == 1 && strcmp(spec.filter.items[0], "default") == 0);
     cr_assert_eq(spec.root, LAUNCH_ROOT_EMPTY);
     cr_assert(spec.umask.set && spec.umask.value == 022);
     cr_assert_eq(spec.prefer, 0u, "everything is required");
