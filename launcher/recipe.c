@@ -9,7 +9,7 @@
  *               everything else.  It may share the caller's memory.
  *   PID 1       with a PID namespace of its own the child is PID 1 in there.  At step "split" it
  *               forks: PID 1 stays as the reaper, the new process (PID 2) goes on with the table.
- *   the report  one message to the parent: hello, lost (a preferred wall is missing) or failed.
+ *   the report  memory shared with the parent: which preferred walls are missing, what failed.
  *
  * THE TENSION
  *   Making walls needs power (mount, setuid, capset), and each wall takes power away.  So power is
@@ -119,35 +119,44 @@ void recipe_forget(void)
     raw_copy_text(forgotten.at, forgotten.size, "coop-reaper"); /* what ps shows */
 }
 
-void recipe_send(struct child *c, enum report_kind kind, int sys, uint32_t guard)
+/* The filter may refuse exit_group; no filter judges an instruction that traps. */
+static _Noreturn void leave(void)
 {
-    struct launch_report report;
-
-    raw_zero(&report, sizeof report);
-    report.kind = (uint16_t)kind;
-    report.step = c->step;
-    report.sys = sys < 0 ? -sys : sys;
-    report.guard = guard;
-    raw_copy_text(report.call, sizeof report.call, c->call);
-    raw_copy_text(report.path, sizeof report.path, c->path);
-    /* A parent that is gone cannot be told: then nobody is left who needs to know. */
-    (void)raw6(SYS_sendto, c->report, RAW_ARG(&report), sizeof report,
-               0x4000 /* MSG_NOSIGNAL */, 0, 0);
+    raw1(SYS_exit_group, 127);
+    __builtin_trap();
 }
 
-bool recipe_may_lose(struct child *c, uint32_t guard, int sys)
+void recipe_fail(struct child *c, int sys)
+{
+    volatile uint32_t *failed = &c->told->failed;
+
+    c->told->step = c->step;
+    c->told->sys = sys < 0 ? -sys : sys;
+    raw_copy_text(c->told->call, sizeof c->told->call, c->call);
+    raw_copy_text(c->told->path, sizeof c->told->path, c->path);
+    __atomic_signal_fence(__ATOMIC_RELEASE);
+    *failed = 1;
+    leave();
+}
+
+bool recipe_may_lose(struct child *c, uint32_t guard)
 {
     if (guard >= LAUNCH_GUARD_COUNT || !(c->plan->prefer & LAUNCH_BIT(guard)))
         return false;
-    recipe_send(c, REPORT_LOST, sys, guard);
+    c->told->lost |= LAUNCH_BIT(guard);
     return true;
 }
 
 _Noreturn void recipe_run(const struct launch_plan *plan, const struct launch_io *io,
-                          int report_fd)
+                          struct launch_report *told, int report_fd)
 {
-    struct child c = {
-        .plan = plan, .io = *io, .report = report_fd, .reaper = -1, .root = -1, .held = -1};
+    struct child c = {.plan = plan,
+                      .io = *io,
+                      .told = told,
+                      .report = report_fd,
+                      .reaper = -1,
+                      .root = -1,
+                      .held = -1};
 
     for (c.step = 0; c.step < COOP_COUNT(recipe); c.step++) {
         const struct step *step = &recipe[c.step];
@@ -159,13 +168,10 @@ _Noreturn void recipe_run(const struct launch_plan *plan, const struct launch_io
         r = step->run(&c);
         if (r >= 0)
             continue;
-        if (step->guard != NO_GUARD && recipe_may_lose(&c, (uint32_t)step->guard, r))
-            continue;
-        recipe_send(&c, REPORT_FAILED, r, 0);
-        break;
+        if (step->guard == NO_GUARD || !recipe_may_lose(&c, (uint32_t)step->guard))
+            recipe_fail(&c, r);
     }
-    for (;;)
-        raw1(SYS_exit_group, 127);
+    leave();
 }
 
 /* ---- the parent's side ---- */

@@ -13,23 +13,23 @@
  * nothing but its own stack and struct child.
  */
 
-/* ---- the report channel: SOCK_SEQPACKET, one struct per message, child to parent ----------
+/* ---- what the child tells its parent ---------------------------------------------------------
+ *
+ * The report is memory that both share: to write it takes no system call, which a filter of the
+ * plan could refuse, so that a failed exec looked like a running program.  The channel (a
+ * SOCK_SEQPACKET pair) only says when to look: a byte when the program's process is set up, just
+ * before its filter and exec (the kernel's SCM_CREDENTIALS on it carry its PID as we see it), and
+ * its end when that process has executed the program or is gone.
  */
 
-enum report_kind {
-    REPORT_HELLO = 1, /* the program's process, set up, just before its filter and exec;
-                         the kernel's SCM_CREDENTIALS on it carry its PID as we see it     */
-    REPORT_LOST,      /* a preferred guard was refused; the launch goes on                  */
-    REPORT_FAILED,    /* a required step failed; the sender exits with 127 after this       */
-};
-
 struct launch_report {
-    uint16_t kind;  /* enum report_kind       */
-    uint16_t step;  /* index in the recipe    */
-    int32_t sys;    /* positive errno         */
-    uint32_t guard; /* LOST: enum launch_guard */
-    char call[28];  /* "move_mount"; ""       */
-    char path[216]; /* what it was about; ""  */
+    uint32_t lost; /* LAUNCH_BIT set: preferred guards that were refused           */
+    uint16_t step; /* index in the recipe of the step that failed                  */
+    uint16_t pad;
+    int32_t sys;     /* positive errno                                               */
+    uint32_t failed; /* written last; 1: a required step failed, the writer has ended */
+    char call[28];   /* "move_mount"; ""       */
+    char path[216];  /* what it was about; ""  */
 };
 
 /* ---- the child ------------------------------------------------------------------------- */
@@ -39,6 +39,7 @@ struct launch_report {
 struct child {
     const struct launch_plan *plan;
     struct launch_io io;        /* numbers change as fds are moved out of the way */
+    struct launch_report *told; /* shared with the parent                         */
     int report;                 /* our end of the report channel, close-on-exec   */
     int reaper;                 /* ends when PID 1 has given up its power; -1: no reaper */
     int root;                   /* the new root while it is being built, or -1    */
@@ -56,30 +57,30 @@ typedef int step_fn(struct child *c);
 
 /* Carries out the whole recipe; never returns. Called in the fresh child. */
 _Noreturn void recipe_run(const struct launch_plan *plan, const struct launch_io *io,
-                          int report_fd);
+                          struct launch_report *told, int report_fd);
 
 /* For the parent: a step's name and why it stands where it stands; NULL past the end. */
 const char *recipe_step_name(unsigned step);
 const char *recipe_step_why(unsigned step);
 
-/* Turns a FAILED record into an error: step, call, path, cause, hint. Returns -1. */
+/* Turns what failed into an error: step, call, path, cause, hint. Returns -1. */
 int recipe_explain_failure(const struct launch_report *report, const struct launch_plan *plan,
                            struct coop_err *err);
 
 /* The reaper is a copy of its launcher: wipes what launch_reaper_forgets() named. */
 void recipe_forget(void);
 
-/* Sends one record; text comes from c->call and c->path. */
-void recipe_send(struct child *c, enum report_kind kind, int sys, uint32_t guard);
+/* Tells that the step at hand has failed (c->call and c->path say more), and ends the process. */
+_Noreturn void recipe_fail(struct child *c, int sys);
 
-/* True, after a LOST record, when the plan only prefers 'guard': the step may go on. */
-bool recipe_may_lose(struct child *c, uint32_t guard, int sys);
+/* True, and told, when the plan only prefers 'guard': the step may go on. */
+bool recipe_may_lose(struct child *c, uint32_t guard);
 
 /* ---- steps that live with the spawning side ------------------------------------------------
  */
 
 step_fn step_split; /* init.c: forks; returns in the program's process, PID 1 stays and reaps */
-step_fn step_hello; /* spawn.c: sends REPORT_HELLO */
-step_fn step_gate;  /* spawn.c: waits for one byte on io.gate; end of file is -EPIPE  */
+step_fn step_hello; /* steps_hello.c: a byte to the parent */
+step_fn step_gate;  /* steps_hello.c: waits for one byte on io.gate; end of file is -EPIPE  */
 
 #endif

@@ -3,12 +3,13 @@
  *
  * THE NOUNS
  *   attempt    one launch that is under way: a child was cloned and carries out the recipe
- *   report     the channel on which it talks: SOCK_SEQPACKET, close-on-exec at its end
+ *   report     memory that the child shares with us: what it had to do without, what failed
+ *   channel    SOCK_SEQPACKET, close-on-exec at the child's end: says when to look
  *
- * WHAT THE PARENT HEARS                                    ... AND CONCLUDES
- *   lost, lost, hello, end of file                           exec has succeeded: it runs
- *   failed, end of file                                      a step failed; the record says which
- *   hello, failed, end of file                               filter or exec failed
+ * WHAT THE PARENT HEARS AND FINDS                          ... AND CONCLUDES
+ *   hello, end of file                                       exec has succeeded: it runs
+ *   end of file, a failure in the report                     a step failed; the report says which
+ *   hello, end of file, a failure in the report              filter or exec failed
  *   end of file                                              it was killed before it could speak
  *   hello, silence                                           it waits at the gate
  *
@@ -28,15 +29,17 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 struct launch_attempt {
     const struct launch_plan *plan;
     struct launch_child child;
-    int report; /* our end, or -1 when all has been said */
-    bool gated, hello, failed;
-    struct launch_report failure;
+    struct launch_report *told; /* shared with the child                        */
+    int report;                 /* our end, or -1 when all has been said        */
+    bool gated, hello;
 };
 
 /* ---- cloning ---- */
@@ -115,9 +118,9 @@ int spawn_explain_clone(int sys, const struct launch_plan *plan, const struct la
 
 static int explain(const struct launch_attempt *attempt, struct coop_err *err)
 {
-    const struct launch_report *failure = &attempt->failure;
+    const struct launch_report *failure = attempt->told;
 
-    if (!attempt->failed) {
+    if (!failure->failed) {
         (void)coop_fail(err, COOP_E_CHILD, "the child ended while it was being set up");
         return coop_hint(err, "somebody killed it, or memory ran out");
     }
@@ -151,50 +154,48 @@ static pid_t sender_of(struct msghdr *msg)
     return 0;
 }
 
-static void hear(struct launch_attempt *attempt, const struct launch_report *report,
-                 pid_t sender)
-{
-    switch ((enum report_kind)report->kind) {
-    case REPORT_HELLO:
-        attempt->hello = true;
-        if (sender > 0)
-            attempt->child.main_pid = sender;
-        break;
-    case REPORT_LOST:
-        if (report->guard < LAUNCH_GUARD_COUNT)
-            attempt->child.lost |= LAUNCH_BIT(report->guard);
-        break;
-    case REPORT_FAILED:
-        attempt->failed = true;
-        attempt->failure = *report;
-        break;
-    }
-}
-
 /* One message. 1: heard, 0: end of file, or -errno (-EAGAIN: nothing yet). */
 static int receive(struct launch_attempt *attempt)
 {
-    struct launch_report report = {0};
+    char hello;
     union credentials control;
-    struct iovec iov = {.iov_base = &report, .iov_len = sizeof report};
+    struct iovec iov = {.iov_base = &hello, .iov_len = sizeof hello};
     struct msghdr msg = {.msg_iov = &iov,
                          .msg_iovlen = 1,
                          .msg_control = &control,
                          .msg_controllen = sizeof control};
     ssize_t got;
+    pid_t sender;
 
     do
         got = recvmsg(attempt->report, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return -errno;
-    if (got != (ssize_t)sizeof report)
-        return 0;
-    hear(attempt, &report, sender_of(&msg));
+    if (got <= 0)
+        return got < 0 ? -errno : 0;
+    sender = sender_of(&msg);
+    attempt->hello = true;
+    if (sender > 0)
+        attempt->child.main_pid = sender;
     return 1;
 }
 
 /* ---- attempts ---- */
+
+void launch_attempt_free(struct launch_attempt *attempt)
+{
+    if (!attempt)
+        return;
+    if (attempt->told)
+        (void)munmap(attempt->told, sizeof *attempt->told);
+    fd_closep(&attempt->report);
+    fd_closep(&attempt->child.pidfd);
+    free(attempt);
+}
+
+static void attempt_freep(struct launch_attempt **attempt)
+{
+    launch_attempt_free(*attempt);
+}
 
 /* The report channel: *ret_ours learns its peers' PIDs, *ret_childs goes to the child. */
 static int open_report(int *ret_ours, int *ret_childs, struct coop_err *err)
@@ -215,20 +216,44 @@ static int open_report(int *ret_ours, int *ret_childs, struct coop_err *err)
     return 0;
 }
 
+/* Zeroed memory that the child will share; with a descriptor where a spawner has to map it, too. */
+static int open_told(bool for_spawner, struct spawn_order *order, int *ret_fd,
+                     struct coop_err *err)
+{
+    SCOPED_FD fd = -1;
+    void *at;
+
+    if (for_spawner) {
+        fd = memfd_create("coop-report", MFD_CLOEXEC);
+        if (fd < 0 || ftruncate(fd, sizeof *order->told) < 0)
+            return coop_fail_sys(err, errno, "the report's memfd");
+    }
+    at = mmap(NULL, sizeof *order->told, PROT_READ | PROT_WRITE,
+              MAP_SHARED | (for_spawner ? 0 : MAP_ANONYMOUS), fd, 0);
+    if (at == MAP_FAILED)
+        return coop_fail_sys(err, errno, "the report's memory");
+    order->told = at;
+    order->told_fd = *ret_fd = fd_take(&fd);
+    return 0;
+}
+
 int launch_attempt_start(struct launch_attempt **ret_attempt, struct launch_spawner *spawner,
                          const struct launch_plan *plan, const struct launch_io *io,
                          struct coop_err *err)
 {
-    SCOPED_FREE struct launch_attempt *attempt = calloc(1, sizeof *attempt);
+    SCOPED(struct launch_attempt *, attempt_freep) attempt = calloc(1, sizeof *attempt);
     struct spawn_order order = {.plan = plan, .io = io};
     struct spawn_result cloned = {.pidfd = -1};
-    SCOPED_FD ours = -1;
     SCOPED_FD childs = -1;
+    SCOPED_FD told = -1;
 
     if (!attempt)
         return coop_fail_sys(err, ENOMEM, "launching");
-    if (open_report(&ours, &childs, err) < 0)
+    attempt->report = attempt->child.pidfd = -1;
+    if (open_report(&attempt->report, &childs, err) < 0 ||
+        open_told(spawner != NULL, &order, &told, err) < 0 || !order.told)
         return -1;
+    attempt->told = order.told;
     order.report = childs;
     if (spawner ? spawner_clone(spawner, &order, &cloned, err) < 0
                 : clone_here(&order, &cloned, err) < 0)
@@ -240,7 +265,6 @@ int launch_attempt_start(struct launch_attempt **ret_attempt, struct launch_spaw
                                            .pidfd = cloned.pidfd,
                                            .lost = launch_plan_lost(plan)};
     attempt->gated = io->gate >= 0;
-    attempt->report = fd_take(&ours);
     *ret_attempt = ptr_take(&attempt);
     return 0;
 }
@@ -261,7 +285,8 @@ int launch_attempt_step(struct launch_attempt *attempt, struct launch_child *ret
     int r;
 
     while ((r = receive(attempt)) > 0) {
-        if (!attempt->gated || !attempt->hello || attempt->failed)
+        attempt->child.lost |= attempt->told->lost;
+        if (!attempt->gated)
             continue;
         attempt->gated = false; /* the next answer is about exec */
         *ret_child = attempt->child;
@@ -269,28 +294,15 @@ int launch_attempt_step(struct launch_attempt *attempt, struct launch_child *ret
     }
     if (r == -EAGAIN)
         return 0;
-    if (attempt->failed || !attempt->hello)
+    attempt->child.lost |= attempt->told->lost;
+    if (attempt->told->failed || !attempt->hello)
         return explain(attempt, err);
     *ret_child = attempt->child;
     attempt->child.pidfd = -1; /* it is the caller's now */
     return 1;
 }
 
-void launch_attempt_free(struct launch_attempt *attempt)
-{
-    if (!attempt)
-        return;
-    fd_closep(&attempt->report);
-    fd_closep(&attempt->child.pidfd);
-    free(attempt);
-}
-
 /* ---- blocking ---- */
-
-static void attempt_freep(struct launch_attempt **attempt)
-{
-    launch_attempt_free(*attempt);
-}
 
 /* A failed child is on its way out: nothing may be left of it. */
 static void reap_failed(pid_t pid)

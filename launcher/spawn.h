@@ -11,10 +11,12 @@
 struct spawn_order {
     const struct launch_plan *plan;
     const struct launch_io *io;
-    int report; /* the child's end */
+    struct launch_report *told; /* mapped and shared where the child is cloned           */
+    int told_fd;                /* the memory behind it, for the spawner; -1 without one */
+    int report;                 /* the child's end of the channel                        */
 };
 
-/* The step number of a record that is older than the recipe: joining the cgroup. */
+/* The step number of a failure that is older than the recipe: joining the cgroup. */
 #define SPAWN_STEP_BEFORE_RECIPE UINT16_MAX
 
 /* The child's whole life before exec (steps_hello.c; the rules of recipe.h). 'join' is the cgroup

@@ -222,10 +222,15 @@ static unsigned fill_request(struct spawner_request *request, int fds[SPAWNER_MA
 {
     const struct launch_io *io = order->io;
     const int slots[SPAWNER_SLOTS] = {
-        [SPAWNER_PLAN] = plan_fd,          [SPAWNER_REPORT] = order->report,
-        [SPAWNER_STDIN] = io->stdio[0],    [SPAWNER_STDOUT] = io->stdio[1],
-        [SPAWNER_STDERR] = io->stdio[2],   [SPAWNER_EXIT_NOTE] = io->exit_note,
-        [SPAWNER_LIVENESS] = io->liveness, [SPAWNER_GATE] = io->gate,
+        [SPAWNER_PLAN] = plan_fd,
+        [SPAWNER_REPORT] = order->report,
+        [SPAWNER_TOLD] = order->told_fd,
+        [SPAWNER_STDIN] = io->stdio[0],
+        [SPAWNER_STDOUT] = io->stdio[1],
+        [SPAWNER_STDERR] = io->stdio[2],
+        [SPAWNER_EXIT_NOTE] = io->exit_note,
+        [SPAWNER_LIVENESS] = io->liveness,
+        [SPAWNER_GATE] = io->gate,
         [SPAWNER_CGROUP] = io->cgroup,
     };
     unsigned count = 0;

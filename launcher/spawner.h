@@ -16,16 +16,18 @@
  *     answers   struct spawner_reply + SCM_RIGHTS: the child's pidfd, when it has one.
  *
  * The answer says only that the child was cloned (or why not); what becomes of it goes over the
- * report channel, whose far end the caller kept.  So the spawner never waits for a child.
+ * report channel, whose far end the caller kept, and its memory.  So the spawner never waits for
+ * a child.
  */
 
 #define SPAWNER_MAGIC                                                                          \
-    UINT32_C(0x53706177) /* "Spaw": a mismatch is another build's coop-init  \
+    UINT32_C(0x53706178) /* "Spax": a mismatch is another build's coop-init  \
                                             */
 
 enum spawner_slot {
     SPAWNER_PLAN,   /* always */
     SPAWNER_REPORT, /* always */
+    SPAWNER_TOLD,   /* always: the memory of struct launch_report */
     SPAWNER_STDIN,
     SPAWNER_STDOUT,
     SPAWNER_STDERR,

@@ -31,6 +31,7 @@ struct job {
     unsigned count;
     struct launch_io io;
     struct launch_plan *plan;
+    struct launch_report *told;
 };
 
 /* ---- taking a request ---- */
@@ -71,7 +72,7 @@ static int receive(int socket, struct job *job)
 /* Gives each descriptor its place. -EPROTO when there are not as many as was said. */
 static int sort_fds(struct job *job)
 {
-    const uint32_t needed = 1u << SPAWNER_PLAN | 1u << SPAWNER_REPORT;
+    const uint32_t needed = 1u << SPAWNER_PLAN | 1u << SPAWNER_REPORT | 1u << SPAWNER_TOLD;
     int *const places[SPAWNER_SLOTS] = {
         [SPAWNER_STDIN] = &job->io.stdio[0],    [SPAWNER_STDOUT] = &job->io.stdio[1],
         [SPAWNER_STDERR] = &job->io.stdio[2],   [SPAWNER_EXIT_NOTE] = &job->io.exit_note,
@@ -109,10 +110,10 @@ static int map_plan(struct job *job)
     if (size > LAUNCH_MAX_BLOB)
         return -EFBIG;
     /* Bytes that are not there, or go away while we look, would be a SIGBUS. */
-    if ((fcntl(job->fds[0], F_GET_SEALS) & sealed) != sealed || fstat(job->fds[0], &st) < 0 ||
-        st.st_size != (off_t)size)
+    if ((fcntl(job->fds[SPAWNER_PLAN], F_GET_SEALS) & sealed) != sealed ||
+        fstat(job->fds[SPAWNER_PLAN], &st) < 0 || st.st_size != (off_t)size)
         return -EPROTO;
-    at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, job->fds[0], 0);
+    at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, job->fds[SPAWNER_PLAN], 0);
     if (at == MAP_FAILED)
         return -errno;
     job->plan = at;
@@ -122,12 +123,31 @@ static int map_plan(struct job *job)
     return 0;
 }
 
+/* Shared with the caller, who looks at it when the child is done. */
+static int map_told(struct job *job)
+{
+    struct stat st;
+    void *at;
+
+    if (fstat(job->fds[SPAWNER_TOLD], &st) < 0 || st.st_size != (off_t)sizeof *job->told)
+        return -EPROTO;
+    at = mmap(NULL, sizeof *job->told, PROT_READ | PROT_WRITE, MAP_SHARED,
+              job->fds[SPAWNER_TOLD], 0);
+    if (at == MAP_FAILED)
+        return -errno;
+    job->told = at;
+    return 0;
+}
+
 /* ---- serving it ---- */
 
 static void child_main(void *arg, int join)
 {
     const struct job *job = arg;
-    const struct spawn_order order = {.plan = job->plan, .io = &job->io, .report = job->fds[1]};
+    const struct spawn_order order = {.plan = job->plan,
+                                      .io = &job->io,
+                                      .told = job->told,
+                                      .report = job->fds[SPAWNER_REPORT]};
 
     spawn_child_main(&order, join);
 }
@@ -140,6 +160,8 @@ static pid_t serve(struct job *job, int *ret_pidfd)
 
     if (r >= 0)
         r = map_plan(job);
+    if (r >= 0)
+        r = map_told(job);
     if (r < 0)
         return r;
     order.namespaces = job->plan->clone_flags;
@@ -178,6 +200,8 @@ static void let_go_of(struct job *job, int pidfd)
 {
     if (job->plan)
         (void)munmap(job->plan, job->request.plan_size);
+    if (job->told)
+        (void)munmap(job->told, sizeof *job->told);
     for (unsigned i = 0; i < job->count; i++)
         (void)close(job->fds[i]);
     if (pidfd >= 0)

@@ -29,10 +29,13 @@ static int await_reaper(struct child *c)
  * asked for them (SO_PASSCRED): no number of ours could tell that from inside a PID namespace. */
 int step_hello(struct child *c)
 {
+    const char hello = 'h';
     int r = await_reaper(c);
 
+    /* A parent that is gone cannot be told: then nobody is left who needs to know. */
     if (r >= 0)
-        recipe_send(c, REPORT_HELLO, 0, 0);
+        (void)raw6(SYS_sendto, c->report, RAW_ARG(&hello), sizeof hello,
+                   0x4000 /* MSG_NOSIGNAL */, 0, 0);
     return r;
 }
 
@@ -56,17 +59,15 @@ int step_gate(struct child *c)
 static void join_cgroup(const struct spawn_order *order, int dir)
 {
     struct child c = {.plan = order->plan,
-                      .report = order->report,
+                      .told = order->told,
                       .step = SPAWN_STEP_BEFORE_RECIPE,
                       .call = "write",
                       .path = "cgroup.procs"};
     long fd = raw4(SYS_openat, dir, "cgroup.procs", O_WRONLY | O_CLOEXEC, 0);
     long r = fd < 0 ? fd : raw3(SYS_write, fd, "0", 1);
 
-    if (r < 0) {
-        recipe_send(&c, REPORT_FAILED, (int)r, 0);
-        raw1(SYS_exit_group, 127);
-    }
+    if (r < 0)
+        recipe_fail(&c, (int)r);
     raw1(SYS_close, fd);
 }
 
@@ -74,5 +75,5 @@ _Noreturn void spawn_child_main(const struct spawn_order *order, int join)
 {
     if (join >= 0)
         join_cgroup(order, join);
-    recipe_run(order->plan, order->io, order->report);
+    recipe_run(order->plan, order->io, order->told, order->report);
 }

@@ -438,7 +438,7 @@ int step_mounts(struct child *c)
         c->call = c->path = NULL;
         hold(c, &ops[i], -1);
         r = op_table[ops[i].kind](c, &ops[i]);
-        if (r < 0 && !is_superfluous(&ops[i], r) && !recipe_may_lose(c, ops[i].guard, r))
+        if (r < 0 && !is_superfluous(&ops[i], r) && !recipe_may_lose(c, ops[i].guard))
             return r;
     }
     raw1(SYS_umask, mask);

@@ -21,10 +21,10 @@ static long load(const struct launch_plan *plan, const struct plan_filter *filte
     return raw3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }
 
-static bool may_lose_all(struct child *c, uint32_t guards, int sys)
+static bool may_lose_all(struct child *c, uint32_t guards)
 {
     for (uint32_t guard = 0; guard < LAUNCH_GUARD_COUNT; guard++)
-        if (guards & LAUNCH_BIT(guard) && !recipe_may_lose(c, guard, sys))
+        if (guards & LAUNCH_BIT(guard) && !recipe_may_lose(c, guard))
             return false;
     return true;
 }
@@ -36,7 +36,7 @@ int step_seccomp(struct child *c)
     for (uint32_t i = 0; i < c->plan->filters.count; i++) {
         long r = load(c->plan, &filters[i]);
 
-        if (r < 0 && !may_lose_all(c, filters[i].guards, (int)r))
+        if (r < 0 && !may_lose_all(c, filters[i].guards))
             return step_fail(c, r, "seccomp", plan_str(c->plan, filters[i].from));
     }
     return 0;

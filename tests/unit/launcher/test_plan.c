@@ -370,7 +370,7 @@ Test(plan, every_step_has_a_name_and_a_reason)
 
 Test(plan, failed_step_is_explained_with_step_call_path_cause_and_hint)
 {
-    struct launch_report report = {.kind = REPORT_FAILED, .sys = ENOENT};
+    struct launch_report report = {.failed = 1, .sys = ENOENT};
 
     profile("default");
     compile(&user_host);

@@ -129,6 +129,31 @@ Test(spawn_child, a_failing_step_is_named_with_its_path)
     launch_plan_free(plan);
 }
 
+/* Behind the filter there is no call left by which a failure could be told, nor one to end by. */
+Test(spawn_child, a_missing_program_is_told_past_a_filter_that_refuses_every_call)
+{
+    static const char *const filters[] = {
+        "SystemCallFilter=~sendto sendmsg write writev exit exit_group kill tgkill:EPERM",
+        "SystemCallFilter=~sendto:kill exit_group:kill",
+        "SystemCallFilter=@default",
+    };
+
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
+        for (int reaper = 0; reaper < 2; reaper++) {
+            struct launch_plan *plan =
+                plan_for(reaper ? KEYS("PrivateUsers=yes", "PrivatePIDs=yes", filters[i])
+                                : KEYS(filters[i]),
+                         ARGV("/nonexistent/program"));
+            struct launch_io io = LAUNCH_IO_NULL;
+            struct coop_err err = {0};
+
+            cr_assert_eq(run(plan, &io, &err), -1000, "%s", filters[i]);
+            cr_assert_eq(err.sys, ENOENT, "%s: %s", filters[i], err.text);
+            cr_assert_eq(waitpid(-1, NULL, WNOHANG | __WALL), -1, "no child, no zombie");
+            launch_plan_free(plan);
+        }
+}
+
 Test(spawn_child, the_signal_mask_of_the_caller_is_put_back)
 {
     struct launch_plan *plan = plan_for(NULL, ARGV("/bin/true"));

@@ -162,15 +162,16 @@ Test(spawn_spawner, a_helper_that_is_not_coop_init_is_an_error)
     cr_assert_eq(waitpid(-1, NULL, WNOHANG | __WALL), -1, "no child, no zombie");
 }
 
-/* Sends one descriptor as plan and as report, and takes the answer. */
+/* Sends one descriptor as all that there must be, and takes the answer. */
 static int32_t ask(int socket, int plan, uint64_t size)
 {
     struct spawner_request request = {.magic = SPAWNER_MAGIC,
-                                      .slots = 1u << SPAWNER_PLAN | 1u << SPAWNER_REPORT,
+                                      .slots = 1u << SPAWNER_PLAN | 1u << SPAWNER_REPORT |
+                                               1u << SPAWNER_TOLD,
                                       .plan_size = size};
     struct spawner_reply reply = {.pid = 1};
     union spawner_control control = {.bytes = {0}};
-    const int fds[] = {plan, plan};
+    const int fds[] = {plan, plan, plan};
     struct iovec iov = {.iov_base = &request, .iov_len = sizeof request};
     struct msghdr msg = {.msg_iov = &iov,
                          .msg_iovlen = 1,
