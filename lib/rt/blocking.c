@@ -14,6 +14,7 @@
 #include "coop/block.h"
 
 #include "base/sys.h"
+#include "rt/coro.h"
 #include "rt/globalq.h"
 #include "rt/park.h"
 #include "rt/reaper.h"
@@ -112,8 +113,12 @@ void coop_block_end(void)
 {
     struct worker *w = bracket_worker();
 
-    if (w && w->blocked)
-        get_proc_back(w);
+    if (!w || !w->blocked)
+        return;
+    get_proc_back(w);
+    /* No thread for those who were ready meanwhile: or a loop of brackets would go before them. */
+    if (unlikely(atomic_load_explicit(&coop__rt.crowded, memory_order_relaxed)))
+        coop__let_others();
 }
 
 void coop_syscall_begin(void)

@@ -33,8 +33,9 @@ void coop__scope_leave(struct coro *g, int result);
 /* Starts the runtime's two outermost scopes, without a parent. */
 void coop__scope_root(struct coop_scope *scope, const char *name);
 
-/* Waits till a scope is empty, cancelled or not. */
-void coop__scope_drain(struct coop_scope *scope);
+/* Waits till a scope is empty, cancelled or not, and lets nobody in after that: other threads may
+ * start coroutines at any moment.  Returns why it was cancelled before, or 0. */
+int coop__scope_close(struct coop_scope *scope);
 
 /* Actors that wait for a stack: gets them going with this one if there are any. True: it was
  * taken. */

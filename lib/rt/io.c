@@ -71,8 +71,10 @@ ssize_t coop_read(int fd, void *ret_buf, size_t size, coop_nsec deadline)
 {
     struct desc *known = coop__desc_find(fd);
     ssize_t r;
-    int w = 0;
+    int w = coop__may_begin(coop__self(), deadline);
 
+    if (w < 0)
+        return w;
     if (known && deadline != COOP_NOW && size > 0) {
         uint32_t turn = coop__desc_turn(known, DIR_IN);
 
@@ -107,7 +109,7 @@ int coop_accept(int fd, struct sockaddr *ret_addr, socklen_t *ret_len, coop_nsec
 int coop_connect(int fd, const struct sockaddr *addr, socklen_t len, coop_nsec deadline)
 {
     bool waited = false;
-    int r = 0;
+    int r = coop__may_begin(coop__self(), deadline);
 
     /* A unix socket with a full backlog says EAGAIN and means it: there is no edge to wait for. */
     while (r >= 0) {

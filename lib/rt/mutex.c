@@ -168,8 +168,10 @@ void coop_mutex_lock(struct coop_mutex *m)
 
 int coop_mutex_lock_until(struct coop_mutex *m, coop_nsec deadline)
 {
-    int r = 0;
+    int r = coop__may_begin(coop__waiter(), deadline);
 
+    if (r < 0)
+        return r;
     if (deadline != COOP_NOW)
         ORDER_BEFORE(m, &m->state, CALLER());
     if (unlikely(!take_if_free(m)))

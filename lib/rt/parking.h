@@ -1,6 +1,7 @@
 #ifndef COOP_RT_PARKING_H
 #define COOP_RT_PARKING_H
 
+#include "rt/park.h"
 #include "rt/poller.h"
 
 /*
@@ -17,6 +18,8 @@ bool coop__io_retry(ssize_t *r, int fd, int dir, struct desc **d, uint32_t *turn
         struct desc *d = coop__desc_find(fd);                                                  \
         uint32_t turn = d ? coop__desc_turn(d, dir) : 0;                                       \
                                                                                                \
+        if ((r = coop__may_begin(coop__self(), deadline)) < 0)                                 \
+            break;                                                                             \
         do                                                                                     \
             r = (call);                                                                        \
         while (r < 0 && coop__io_retry(&r, fd, dir, &d, &turn, deadline));                     \

@@ -346,6 +346,7 @@ uint32_t coop__desc_turn(struct desc *d, int dir)
 static int wait_here(struct desc *d, int dir, struct coro *g, coop_nsec deadline)
 {
     struct waiter w = {.coro = g};
+    uint32_t generation = d->generation;
     int r;
 
     /* The lock is held: nobody can know of us before the push. */
@@ -355,8 +356,9 @@ static int wait_here(struct desc *d, int dir, struct coro *g, coop_nsec deadline
     atomic_fetch_add(&coop__rt.outside, 1);
     r = coop__wait(g, WAIT_FOR_FD, d, deadline);
     atomic_fetch_sub(&coop__rt.outside, 1);
-    if (r == 0)
-        return w.result;
+    if (r == 0) /* closed between the edge and our turn: the number may be another's by now */
+        return __atomic_load_n(&d->generation, __ATOMIC_RELAXED) == generation ? w.result
+                                                                               : -EBADF;
     coop__lock(&d->lock);
     coop__waitq_remove(&d->waiting[dir], &w);
     coop__unlock(&d->lock);
@@ -418,7 +420,7 @@ void coop_fd_forget(int fd)
         __atomic_store_n(&d->listens, 0, __ATOMIC_RELEASE);
         __atomic_store_n(&d->stream, STREAM_UNKNOWN, __ATOMIC_RELAXED);
         __atomic_store_n(&d->never_dry, false, __ATOMIC_RELAXED);
-        d->generation++;
+        __atomic_store_n(&d->generation, d->generation + 1, __ATOMIC_RELAXED);
         d->sticky = 0;
         forget_watches(d);
         for (int dir = DIR_IN; dir <= DIR_OUT; dir++) {

@@ -127,8 +127,10 @@ static void start_worker(struct proc *p, bool spinning)
         coop__poll_kick();
         return;
     }
-    if (p && !(taken = coop__worker_new(p, spinning)))
+    if (p && !(taken = coop__worker_new(p, spinning))) {
         coop__idle_proc_put(p); /* the next worker that comes back takes it up */
+        atomic_store_explicit(&coop__rt.crowded, true, memory_order_relaxed);
+    }
     if (!taken && spinning)
         atomic_fetch_sub(&coop__rt.spinning, 1);
     coop__unlock(&coop__rt.lock);

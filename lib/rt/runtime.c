@@ -106,22 +106,6 @@ struct root_call {
     int result;
 };
 
-/* Waits till the scope is empty, and lets nobody in after that: foreign threads may start
- * coroutines at any moment. */
-static void close_to_all(struct coop_scope *scope)
-{
-    bool empty = false;
-
-    while (!empty) {
-        coop__scope_drain(scope);
-        coop__lock(&scope->lock);
-        empty = scope->alive == 0;
-        if (empty && !scope->why)
-            scope->why = -ECANCELED;
-        coop__unlock(&scope->lock);
-    }
-}
-
 static int root_main(void *arg)
 {
     struct root_call *call = arg;
@@ -136,14 +120,14 @@ static int root_main(void *arg)
         coop__misuse("the root coroutine ended with a scope still open");
     if (call->result)
         coop_scope_cancel(root, -ECANCELED);
-    close_to_all(root);
+    coop__scope_close(root);
     if (!call->result)
         call->result = root->result;
     g->inner = NULL;
     coop__reaper_end();
     atomic_store(&coop__rt.closing, true);
     coop_scope_cancel(&coop__rt.daemon_scope, -ECANCELED);
-    coop__scope_drain(&coop__rt.daemon_scope);
+    coop__scope_close(&coop__rt.daemon_scope);
     first = coop__pin_first();
     coop__wake_everybody();
     coop__pin_release(first);

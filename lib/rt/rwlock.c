@@ -92,8 +92,10 @@ static int wait_in(struct coop_rwlock *l, struct coop_waitq *q, enum wait_reason
 
 static int take(struct coop_rwlock *l, bool for_writing, coop_nsec deadline, const void *caller)
 {
-    int r = 0;
+    int r = coop__may_begin(coop__waiter(), deadline);
 
+    if (r < 0)
+        return r;
     if (deadline != COOP_NOW)
         ORDER_BEFORE(l, &l->number, caller);
     coop__lock(&l->lock);

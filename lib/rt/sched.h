@@ -223,6 +223,8 @@ struct runtime {
     _Atomic(bool) running, closing, over;
     _Atomic(int) unusual; /* over, traced, or some are pinned: look twice at what was picked */
     bool sim;
+    _Atomic(bool)
+        crowded; /* a thread was wanted, and could not be had: who has one shares it */
     bool foreign_wakes;
     void (*on_deadlock)(void);
     const char *name;

@@ -217,7 +217,7 @@ static void forget_waiter(struct coop_scope *scope)
     coop__unlock(&scope->lock);
 }
 
-void coop__scope_drain(struct coop_scope *scope)
+static void drain(struct coop_scope *scope)
 {
     struct coro *g = coop__current();
     int shield = g->shield_on;
@@ -226,8 +226,24 @@ void coop__scope_drain(struct coop_scope *scope)
     while (wait_till_empty(scope, g, false) < 0)
         forget_waiter(scope);
     g->shield_on = shield;
-    /* The last member may be about to unlock: meet it. */
-    forget_waiter(scope);
+}
+
+int coop__scope_close(struct coop_scope *scope)
+{
+    bool empty = false;
+    int why = 0;
+
+    while (!empty) {
+        drain(scope);
+        coop__lock(&scope->lock); /* the last member may be about to unlock: meet it */
+        scope->waiter = NULL;
+        empty = scope->alive == 0;
+        why = scope->why;
+        if (empty && !why)
+            scope->why = -ECANCELED;
+        coop__unlock(&scope->lock);
+    }
+    return why;
 }
 
 int coop_scope_wait(struct coop_scope *scope)
@@ -242,11 +258,11 @@ int coop_scope_wait(struct coop_scope *scope)
         forget_waiter(scope);
     if (why < 0)
         coop_scope_cancel(scope, why);
-    coop__scope_drain(scope);
+    why = coop__scope_close(scope);
     coop__timer_remove(&scope->deadline);
     leave_parent(scope);
     g->inner = scope->outer;
-    return scope->result ? scope->result : scope->why;
+    return scope->result ? scope->result : why;
 }
 
 int coop_scope_end(struct coop_scope *scope)

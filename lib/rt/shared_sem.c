@@ -28,6 +28,7 @@
 #include "base/sys.h"
 #include "coop/coro.h"
 #include "coop/io.h"
+#include "rt/park.h"
 #include "rt/plain.h"
 #include "rt/poller.h"
 
@@ -314,8 +315,10 @@ static int wait_as_thread(struct coop_shared_sem *sem, coop_nsec deadline)
 
 int coop_shared_sem_acquire(struct coop_shared_sem *sem, coop_nsec deadline)
 {
-    int r;
+    int r = coop__may_begin(coop__self(), deadline);
 
+    if (r < 0)
+        return r;
     be_yourself(sem);
     r = take(sem);
     if (r >= 0 || deadline == COOP_NOW)

@@ -106,6 +106,8 @@ int coop_sem_acquire(struct coop_sem *s, int64_t n, coop_nsec deadline)
 
     if (n < 0)
         return -EINVAL;
+    if ((r = coop__may_begin(w.coro, deadline)) < 0)
+        return r;
     coop__lock(&s->lock);
     if (!s->waiters.head && s->count >= n) {
         s->count -= n;
@@ -208,8 +210,10 @@ void coop_wg_wait(struct coop_wg *wg)
 int coop_wg_wait_until(struct coop_wg *wg, coop_nsec deadline)
 {
     struct waiter w = {.coro = coop__waiter()};
-    int r;
+    int r = coop__may_begin(w.coro, deadline);
 
+    if (r < 0)
+        return r;
     coop__lock(&wg->lock);
     if (wg->count == 0) {
         wait_at_zero(wg);
@@ -338,5 +342,7 @@ int coop_once(struct coop_once *o, int (*fn)(void *), void *arg)
 
 int coop_once_until(struct coop_once *o, int (*fn)(void *), void *arg, coop_nsec deadline)
 {
-    return once(o, fn, arg, deadline, false);
+    int r = coop__may_begin(coop__waiter(), deadline);
+
+    return r < 0 ? r : once(o, fn, arg, deadline, false);
 }

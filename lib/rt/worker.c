@@ -132,6 +132,8 @@ void coop__idle_worker_put(struct worker *w)
         w->next->prev = w;
     coop__rt.idle_workers = w;
     w->idle = true;
+    if (unlikely(atomic_load_explicit(&coop__rt.crowded, memory_order_relaxed)))
+        atomic_store_explicit(&coop__rt.crowded, false, memory_order_relaxed);
     atomic_fetch_add(&coop__rt.idle_workers_count, 1);
 }
 

@@ -23,8 +23,7 @@ extern "C" {
  * of their speed, the optimistic one 15 to 32 %; the latter costs nothing when the call is
  * short.
  *
- * Errors    None: when no thread can be had, others wait until one comes back and waits or yields:
- *           so yield in a loop that does nothing but brackets.
+ * Errors    None: when no thread can be had, others wait until one comes back.
  * Threads   In coroutines; elsewhere they do nothing.  Brackets do not nest.
  * Misuse    Aborts: a bracket in a bracket, waiting in one, ending in one.  An end without a begin
  *           does nothing.  coop_go(), coop_yield(), coop_pin() and coop_set_procs() are -EPERM

@@ -24,12 +24,10 @@ extern "C" {
  *             break;
  *     int r = coop_scope_wait(&fetch);     // 0, first failure, or -ETIMEDOUT
  *
- * Cancelling is an error return, never a teardown: a call of a cancelled coroutine that would
- * have to wait returns the reason (-ECANCELED, or what the canceller gave) instead, those of
- * channels and select even if they need not wait, and it goes home through its own cleanup.  It
- * is a level, not an edge: it stays so until the coroutine ends.  Calls with COOP_NOW do not wait
- * and are not affected.  Who never has to wait (a reader whose peer always has more) asks
- * coop_cancelled().
+ * Cancelling is an error return, never a teardown: in a cancelled coroutine every call with a
+ * deadline returns the reason (-ECANCELED, or what the canceller gave) at once, even if what it
+ * asks for is there, and it goes home through its own cleanup.  It is a level, not an edge: it
+ * stays so until the coroutine ends.  Calls with COOP_NOW do not wait and are not affected.
  * coop_shield_begin() gives cleanup code a bounded time in which it may wait after all.
  *
  * Time      A scope's deadline cancels its coroutines with -ETIMEDOUT; 0 or COOP_FOREVER: none.
@@ -39,7 +37,7 @@ extern "C" {
  *           the rest from coroutines.
  * Memory    A scope lives in its owner's frame and must be waited for before that frame ends. A
  *           coroutine costs one page of memory while it waits, and address space for its stack.
- * Misuse    Starting a coroutine in a scope that has been waited for: nobody notices.
+ * Misuse    -ECANCELED: starting in a scope that has been waited for.
  *           Aborts: a scope opened outside of a coroutine; waited for by another than its owner,
  *           twice, or before one that was opened inside it; still open when its coroutine ends;
  *           cancelled for a positive reason.  A coroutine that ends inside a bracket (block.h)

@@ -49,8 +49,6 @@ extern "C" {
  *           SIGPIPE unless the program ignores it; the socket calls never do.
  *           coop_connect() to a unix socket whose backlog is full says -EAGAIN and means it:
  *           the kernel offers nothing to wait for.
- *           Who closes a descriptor that others read from gives its number away: a reader that
- *           had been woken, but not run yet, may read from the next owner.
  * Source    Go's netpoller: edge-triggered, registered once.  read_full: Go's io.ReadFull.
  */
 

@@ -86,6 +86,32 @@ CORO_TEST(blocking, fifty_blockers_end_and_lose_nothing)
     return 0;
 }
 
+static int block_for_ever(void *arg)
+{
+    while (!__atomic_load_n((int *)arg, __ATOMIC_RELAXED)) {
+        coop_block_begin();
+        block_for(1);
+        coop_block_end();
+    }
+    return 0;
+}
+
+/* As many loops of brackets as there may be threads: none of them ever waits. */
+CORO_TEST_WITH(blocking, at_the_limit_of_threads_the_others_have_turns, .procs = 2,
+               .max_workers = 3)
+{
+    struct coop_scope scope;
+    int over = 0;
+
+    coop_scope_init(&scope, "blockers", 0);
+    for (int i = 0; i < 6; i++)
+        coop_go(&scope, block_for_ever, &over);
+    coop_sleep_until(in_ms(5));
+    __atomic_store_n(&over, 1, __ATOMIC_RELAXED);
+    CHECK(coop_scope_wait(&scope) == 0);
+    return 0;
+}
+
 CORO_TEST_WITH(blocking, at_the_limit_of_threads_work_queues, .procs = 2, .max_workers = 3)
 {
     struct coop_scope scope;

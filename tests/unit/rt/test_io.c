@@ -71,6 +71,101 @@ CORO_TEST(io, close_wakes_waiters_and_the_number_can_be_used_again)
     return 0;
 }
 
+/* The edge has woken the reader; before its turn the number is another's. */
+CORO_TEST_ON_ONE(io, closing_between_the_edge_and_the_readers_turn_is_told)
+{
+    struct coop_scope scope;
+    int again[2], other[2];
+    char c;
+
+    CHECK(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(other, O_CLOEXEC | O_NONBLOCK) == 0);
+    coop_scope_init(&scope, "reader", 0);
+    CHECK(coop_go(&scope, read_once, NULL) == 0);
+    settle();
+    CHECK(write(fds[1], "x", 1) == 1);
+    CHECK(coop_fd_wait(other[0], COOP_IN, COOP_NOW) == -EAGAIN); /* looks into the poller */
+    CHECK(coop_fd_close(fds[0]) == 0);
+    CHECK(pipe2(again, O_CLOEXEC | O_NONBLOCK) == 0 && again[0] == fds[0]);
+    CHECK(write(again[1], "y", 1) == 1);
+    CHECK(coop_scope_wait(&scope) == 0 && read_result == -EBADF);
+    CHECK(coop_read(again[0], &c, 1, COOP_NOW) == 1 && c == 'y');
+    for (int i = 0; i < 2; i++) {
+        coop_fd_close(again[i]);
+        coop_fd_close(other[i]);
+    }
+    coop_fd_close(fds[1]);
+    return 0;
+}
+
+static int shovel(__attribute__((unused)) void *arg)
+{
+    char block[64];
+    ssize_t n;
+
+    while ((n = coop_read(fds[0], block, sizeof block, COOP_FOREVER)) > 0)
+        n = coop_write(fds[1], block, (size_t)n, COOP_FOREVER);
+    return (int)n;
+}
+
+/* There is always something to read, and always room: it never has to wait. */
+CORO_TEST(io, a_coroutine_that_never_has_to_wait_is_cancelled_too)
+{
+    struct coop_scope scope;
+
+    CHECK(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
+    CHECK(write(fds[1], "round and round", 15) == 15);
+    coop_scope_init(&scope, "shovel", in_ms(5));
+    CHECK(coop_go(&scope, shovel, NULL) == 0);
+    CHECK(coop_scope_wait(&scope) == -ETIMEDOUT);
+    coop_fd_close(fds[0]);
+    coop_fd_close(fds[1]);
+    return 0;
+}
+
+static int try_all(__attribute__((unused)) void *arg)
+{
+    struct iovec part = {(char[4]){0}, 4};
+    struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};
+    struct coop_queue_message message = {.data = part.iov_base, .room = 4};
+    struct coop_shield shield;
+    int pair[2], queue[2];
+
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
+    CHECK(coop_queue_pair(queue, 0) == 0);
+    CHECK(coop_write(pair[0], "0123456789", 10, COOP_NOW) == 10); /* is not affected */
+    CHECK(coop_queue_send(queue[0], "x", 1, NULL, 0, COOP_NOW) == 0);
+    CHECK(coop_read(pair[1], part.iov_base, 1, COOP_FOREVER) == -EIO);
+    CHECK(coop_readv(pair[1], &part, 1, COOP_FOREVER) == -EIO);
+    CHECK(coop_recvmsg(pair[1], &msg, 0, COOP_FOREVER) == -EIO);
+    CHECK(coop_write(pair[1], "x", 1, COOP_FOREVER) == -EIO);
+    CHECK(coop_writev(pair[1], &part, 1, COOP_FOREVER) == -EIO);
+    CHECK(coop_sendmsg(pair[1], &msg, 0, COOP_FOREVER) == -EIO);
+    CHECK(coop_accept(pair[1], NULL, NULL, COOP_FOREVER) == -EIO);
+    CHECK(coop_connect(pair[1], NULL, 0, COOP_FOREVER) == -EIO);
+    CHECK(coop_queue_send(queue[0], "x", 1, NULL, 0, COOP_FOREVER) == -EIO);
+    CHECK(coop_queue_recv(queue[1], &message, COOP_FOREVER) == -EIO);
+    CHECK(coop_read(pair[1], part.iov_base, 1, COOP_NOW) == 1);
+    coop_shield_begin(&shield, soon());
+    CHECK(coop_read(pair[1], part.iov_base, 1, COOP_FOREVER) == 1);
+    coop_shield_end(&shield);
+    for (int i = 0; i < 2; i++) {
+        coop_fd_close(pair[i]);
+        coop_fd_close(queue[i]);
+    }
+    return 0;
+}
+
+CORO_TEST_ON_ONE(io, a_cancelled_coroutine_moves_nothing_though_it_could)
+{
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "cancelled", 0);
+    CHECK(coop_go(&scope, try_all, NULL) == 0);
+    coop_scope_cancel(&scope, -EIO);
+    CHECK(coop_scope_wait(&scope) == -EIO);
+    return 0;
+}
+
 CORO_TEST_ON_ONE(io, a_hang_up_with_unread_data_delivers_the_data_first)
 {
     char buf[16];

@@ -240,6 +240,62 @@ CORO_TEST(scope, thousands_come_and_go_on_two_processors)
     return 0;
 }
 
+CORO_TEST_ON_ONE(scope, who_comes_after_the_wait_is_not_let_in)
+{
+    struct coop_scope s;
+
+    coop_scope_init(&s, "over", 0);
+    CHECK(coop_go(&s, note_sleep, &ended) == 0);
+    coop_scope_cancel(&s, 0);
+    CHECK(coop_scope_wait(&s) == -ECANCELED && coop_go(&s, fail, NULL) == -ECANCELED);
+    coop_scope_init(&s, "over", 0);
+    CHECK(coop_scope_wait(&s) == 0 && coop_go(&s, fail, NULL) == -ECANCELED);
+    return 0;
+}
+
+static int take_all(__attribute__((unused)) void *arg)
+{
+    struct coop_sem sem = {.count = 3};
+    struct coop_mutex mutex = {0};
+    struct coop_rwlock rw = {0};
+    struct coop_wg group = {0};
+    struct coop_once once = {0};
+    struct coop_shared_sem *shared;
+
+    CHECK(coop_shared_sem_new(&shared, 1) == 0);
+    for (int i = 0; i < 2; i++) {
+        coop_nsec deadline = i ? COOP_FOREVER : 1;
+
+        CHECK(coop_sem_acquire(&sem, 1, deadline) == -EIO);
+        CHECK(coop_mutex_lock_until(&mutex, deadline) == -EIO);
+        CHECK(coop_rwlock_rdlock(&rw, deadline) == -EIO);
+        CHECK(coop_rwlock_wrlock(&rw, deadline) == -EIO);
+        CHECK(coop_wg_wait_until(&group, deadline) == -EIO);
+        CHECK(coop_once_until(&once, fail, NULL, deadline) == -EIO);
+        CHECK(coop_shared_sem_acquire(shared, deadline) == -EIO);
+    }
+    CHECK(coop_shared_sem_acquire(shared, COOP_NOW) == 0);
+    CHECK(coop_sem_acquire(&sem, 1, COOP_NOW) == 0 && coop_rwlock_trywrlock(&rw));
+    coop_rwlock_unlock(&rw);
+    coop_mutex_lock(&mutex); /* cannot fail */
+    coop_mutex_unlock(&mutex);
+    coop_wg_wait(&group);
+    coop_shared_sem_close(shared);
+    ended = 1;
+    return 0;
+}
+
+CORO_TEST_ON_ONE(scope, who_is_cancelled_takes_nothing_though_it_is_free)
+{
+    struct coop_scope s;
+
+    coop_scope_init(&s, "cancelled", 0);
+    CHECK(coop_go(&s, take_all, NULL) == 0);
+    coop_scope_cancel(&s, -EIO);
+    CHECK(coop_scope_wait(&s) == -EIO && ended == 1);
+    return 0;
+}
+
 static int root_fails(__attribute__((unused)) void *arg)
 {
     coop_go(NULL, sleep_long, NULL);
