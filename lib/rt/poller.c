@@ -252,14 +252,20 @@ static void drain_kicks(void)
     coop__signals_look();
 }
 
+static _Atomic(bool) no_pwait2; /* the kernel has said so since the start */
+
 /* epoll_pwait2, and where that is not to be had (old filters, valgrind) milliseconds, rounded
  * up. */
 static int wait_for_events(struct epoll_event *events, const struct timespec *limit)
 {
-    int n = sys_epoll_pwait2(coop__rt.epoll_fd, events, EVENTS, limit, NULL), ms = -1;
+    int n, ms = -1;
 
-    if (likely(n != -ENOSYS && n != -EPERM))
-        return n;
+    if (likely(!atomic_load_explicit(&no_pwait2, memory_order_relaxed))) {
+        n = sys_epoll_pwait2(coop__rt.epoll_fd, events, EVENTS, limit, NULL);
+        if (likely(n != -ENOSYS && n != -EPERM))
+            return n;
+        atomic_store_explicit(&no_pwait2, true, memory_order_relaxed);
+    }
     if (limit && limit->tv_sec > INT_MAX / 2000)
         ms = INT_MAX;
     else if (limit)
@@ -466,6 +472,7 @@ int coop__poller_start(void)
         return r;
     }
     coop__rt.epoll_fd = ep;
+    no_pwait2 = false;
     coop__rt.kick_fd = kick_fd;
     return 0;
 }
