@@ -171,6 +171,10 @@ void coop_each_coro(int (*fn)(const struct coop_coro_info *, void *), void *arg)
 
 void coop__counts(struct coop_stats *ret_stats)
 {
+    if (!coop__rt.procs_made) {
+        *ret_stats = (struct coop_stats){.guards = coop__guard_kind()};
+        return;
+    }
     *ret_stats = (struct coop_stats){
         .procs = coop__rt.procs_count,
         .procs_idle = coop__rt.idle_procs_count,
@@ -182,7 +186,7 @@ void coop__counts(struct coop_stats *ret_stats)
         .polls = coop__rt.polls,
         .create_failures = coop__rt.create_failures,
     };
-    for (int i = 0; coop__rt.procs && i < coop__rt.procs_made; i++) {
+    for (int i = 0; i < coop__rt.procs_made; i++) {
         ret_stats->switches += coop__rt.procs[i].switches;
         ret_stats->steals += coop__rt.procs[i].steals;
     }

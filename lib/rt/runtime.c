@@ -31,6 +31,7 @@
 static void procs_end(void)
 {
     coop__timers_end();
+    coop__rt.procs_made = 0;
     munmap(coop__rt.procs, PROCS_MAX * sizeof(struct proc));
     coop__rt.procs = NULL;
 }

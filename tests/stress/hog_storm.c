@@ -66,8 +66,9 @@ int main(int argc, char **argv)
         .name = "hog-storm", .procs = 2, .hog_after = 10 * COOP_NSEC_PER_MSEC, .on_hog = tell};
     int rounds = times_more(argc, argv);
 
-    for (int i = 0; i < 2; i++)
+    /* On a busy machine the kernel may take the CPU from all that would be hogs, for a while. */
+    for (int i = 0; i < 2 || !named; i++)
         HOLDS(coop_main(&o, storm, &rounds) == 0);
-    HOLDS(named > 0 && named <= reports);
+    HOLDS(named <= reports);
     return 0;
 }

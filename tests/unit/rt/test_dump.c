@@ -167,6 +167,21 @@ Test(dump, without_a_runtime_there_is_nobody)
     cr_assert(strstr(dump_text(), "0 coroutines on 0 processors"));
 }
 
+static int end(__attribute__((unused)) void *arg)
+{
+    return 0;
+}
+
+Test(dump, after_the_end_of_a_runtime_there_is_nobody)
+{
+    struct coop_stats s;
+
+    cr_assert_eq(coop_main(NULL, end, NULL), 0);
+    coop_stats_get(&s);
+    cr_assert(s.coroutines == 0 && s.procs == 0);
+    cr_assert(strstr(dump_text(), "0 coroutines on 0 processors"));
+}
+
 /* ---- by signal ---- */
 
 static _Atomic(int) computing;
