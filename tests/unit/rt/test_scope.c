@@ -61,6 +61,26 @@ CORO_TEST(scope, its_deadline_cancels_with_timed_out)
     return 0;
 }
 
+static int compute_till_cancelled(__attribute__((unused)) void *arg)
+{
+    coop_nsec bound = in_ms(10000);
+
+    while (!coop_cancelled())
+        CHECK(coop_now() < bound);
+    return coop_cancelled();
+}
+
+/* Nobody looks at timers here but the monitor. */
+CORO_TEST_ON_ONE(scope, its_deadline_is_heard_by_who_computes_and_never_yields)
+{
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "computes", in_ms(20));
+    CHECK(coop_go(&scope, compute_till_cancelled, NULL) == 0);
+    CHECK(coop_scope_wait(&scope) == -ETIMEDOUT);
+    return 0;
+}
+
 static int levels;
 
 static int try_again(__attribute__((unused)) void *arg)
