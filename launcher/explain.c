@@ -9,6 +9,7 @@
 #include "launcher/caps_text.h"
 #include "launcher/filter/tell.h"
 #include "launcher/kernel.h"
+#include "text/units.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -212,6 +213,7 @@ static const struct explained {
 } explained[] = {
     /* clang-format off */
     {"guard-parent", PLAN_PDEATHSIG,      0, NULL},
+    {"tell",         PLAN_TELL,           0, NULL},
     {"user-maps",    PLAN_MAP_IDS,        0, explain_maps},
     {"oom-score",    PLAN_SET_OOM,        0, explain_oom},
     {"no-nesting",   PLAN_NO_NESTING,     0, NULL},
@@ -273,12 +275,38 @@ static void explain_birth(const struct launch_plan *plan, FILE *out)
     fprintf(out, "%s\n", plan->clone_flags ? "" : " none");
 }
 
+static void explain_bounds(const struct launch_bounds *bounds, FILE *out)
+{
+    const struct {
+        const char *key;
+        int64_t value;
+        const char *(*render)(int64_t value, char ret_text[UNITS_TEXT]);
+    } all[] = {
+        {"WallTime", bounds->wall_time, units_render_duration},
+        {"CPUTime", bounds->cpu_time, units_render_duration},
+        {"OutputMax", bounds->output, units_render_size},
+        {"StopGrace", bounds->stop_grace, units_render_duration},
+    };
+    const char *head = "kept from outside, for everything inside together:";
+    char text[UNITS_TEXT];
+
+    for (size_t i = 0; i < COOP_COUNT(all); i++) {
+        if (all[i].value == LAUNCH_UNBOUND)
+            continue;
+        fprintf(out, "%s %s %s", head, all[i].key, all[i].render(all[i].value, text));
+        head = ",";
+    }
+    if (head[0] == ',')
+        fprintf(out, "\n");
+}
+
 void launch_explain(const struct launch_plan *plan, FILE *out)
 {
     char names[1024];
     const char *step;
 
     explain_birth(plan, out);
+    explain_bounds(&plan->bounds, out);
     for (unsigned i = 0; (step = recipe_step_name(i)) != NULL; i++) {
         const struct explained *how = find_explained(step);
 

@@ -435,8 +435,9 @@ _Noreturn static void reap_for(struct child *c, pid_t main_pid, int ready)
     };
 
     /* The log stays open here, too: what the tree wrote last is not lost with its writers. */
-    init_let_go((int[]){c->io.stdio[1], c->io.stdio[2], reaper.note_fd, reaper.life_fd, ready},
-                5);
+    init_let_go((int[]){c->io.stdio[1], c->io.stdio[2], reaper.note_fd, reaper.life_fd,
+                        c->io.sync, ready},
+                6);
     become_powerless(c);
     (void)close(ready);
     _exit(init_exit_code(init_reap(&reaper)));

@@ -10,6 +10,7 @@
 
 #include "base/strlist.h"
 #include "coop/err.h"
+#include "coop/time.h"
 #include "text/setting.h"
 
 /*
@@ -174,6 +175,19 @@ struct launch_limit {
     uint64_t soft, hard; /* UINT64_MAX: no limit */
 };
 
+/*
+ * Bounds of the whole tree of processes, kept from outside by whoever launches it (bounds.h): the
+ * child cannot keep them, because it is what they are about.  LAUNCH_UNBOUND: none.
+ */
+#define LAUNCH_UNBOUND INT64_MAX
+struct launch_bounds {
+    coop_nsec wall_time;  /* since exec                                           */
+    coop_nsec cpu_time;   /* user and system, everything below taken together     */
+    int64_t output;       /* bytes written to stdout and stderr                   */
+    coop_nsec stop_grace; /* between SIGTERM and SIGKILL; LAUNCH_UNBOUND: SIGTERM is passed on
+                             and nothing is killed; 0: SIGKILL at once           */
+};
+
 /* A number that may be left alone. */
 struct launch_number {
     bool set;
@@ -249,6 +263,7 @@ struct launch_spec {
 
     /* limits */
     struct launch_limit limits[LAUNCH_LIMITS]; /* index: RLIMIT_* */
+    struct launch_bounds bounds;
     struct launch_number umask, nice, oom_score;
 
     /* terminal and life */
@@ -258,6 +273,8 @@ struct launch_spec {
     bool scrub_environment; /* drop names that look like secrets; launch_scrubs() says which */
 
     uint32_t prefer; /* guards that may be refused by this machine */
+    bool tell;       /* the child tells its facts (struct launch_facts). No row: coop-run sets
+                        it for --receipt and its like                                       */
 };
 
 /* Everything off or inherited: what `Sandbox=none` means. */
@@ -337,6 +354,9 @@ bool launch_plan_is_light(const struct launch_plan *plan);
 /* True when a reaper runs as PID 1 above the program, so exit notes will come. */
 bool launch_plan_has_reaper(const struct launch_plan *plan);
 
+/* The bounds, for whoever keeps them. */
+const struct launch_bounds *launch_plan_bounds(const struct launch_plan *plan);
+
 /* Prints the recipe with the data of each step: what `coop-run --explain` shows. */
 void launch_explain(const struct launch_plan *plan, FILE *out);
 
@@ -349,14 +369,64 @@ struct launch_io {
     int liveness;  /* read end of a pipe; its end of file means that the parent is gone      */
     int gate;      /* the set-up child waits here for one byte before its filter and exec    */
     int cgroup;    /* directory of the cgroup to be born in (v2)                             */
+    int sync;      /* PID 1 keeps it open as long as it lives; not through a spawner         */
     int fds[LAUNCH_MAX_FDS]; /* become 3, 4, ...                                              */
     unsigned fd_count;
 };
 
 /* clang-format off */
-#define LAUNCH_IO_NULL    {.stdio = {-1, -1, -1}, .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1}
-#define LAUNCH_IO_INHERIT {.stdio = {0, 1, 2},    .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1}
+#define LAUNCH_IO_NULL    {.stdio = {-1, -1, -1}, .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1, .sync = -1}
+#define LAUNCH_IO_INHERIT {.stdio = {0, 1, 2},    .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1, .sync = -1}
 /* clang-format on */
+
+/* In the order in which bubblewrap tells them. */
+#define LAUNCH_NAMESPACES(X)                                                                   \
+    X(CGROUP, "cgroup")                                                                        \
+    X(IPC, "ipc")                                                                              \
+    X(MNT, "mnt")                                                                              \
+    X(NET, "net")                                                                              \
+    X(PID, "pid")                                                                              \
+    X(TIME, "time")                                                                            \
+    X(USER, "user")                                                                            \
+    X(UTS, "uts")
+
+enum launch_namespace {
+#define X(id, name) LAUNCH_NS_##id,
+    LAUNCH_NAMESPACES(X)
+#undef X
+        LAUNCH_NS_COUNT
+};
+
+/* What the child has found in force, asked of the kernel by itself (launch_spec.tell). */
+struct launch_facts {
+    bool has_namespaces, has_power;       /* told already?                                   */
+    uint64_t namespaces[LAUNCH_NS_COUNT]; /* inode numbers; 0: the kernel has none such      */
+    uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
+    bool no_new_privs;
+    uint32_t lost_rlimits; /* bit per RLIMIT_* that is preferred, and was refused */
+};
+
+/* How a run ended: the receipt's word for it. */
+#define LAUNCH_RESULTS(X)                                                                      \
+    X(EXIT, "exit")               /* by itself, with a code                     */             \
+    X(SIGNAL, "signal")           /* by a signal that is none of the following  */             \
+    X(SETUP_ERROR, "setup-error") /* it never ran                               */             \
+    X(POLICY, "policy")           /* killed by its filter                       */             \
+    X(MEMORY, "memory")           /* the rest: ended because a limit was used up */            \
+    X(CPU_TIME, "cpu-time")                                                                    \
+    X(WALL_TIME, "wall-time")                                                                  \
+    X(OUTPUT, "output")                                                                        \
+    X(DISK, "disk")                                                                            \
+    X(TASKS, "tasks")
+
+enum launch_result {
+#define X(id, name) LAUNCH_RESULT_##id,
+    LAUNCH_RESULTS(X)
+#undef X
+        LAUNCH_RESULT_COUNT
+};
+
+const char *launch_result_name(enum launch_result result);
 
 struct launch_child {
     pid_t pid;      /* our child: the reaper, or the program itself                    */
@@ -436,6 +506,8 @@ int launch_attempt_fd(const struct launch_attempt *attempt);
 pid_t launch_attempt_pid(const struct launch_attempt *attempt);
 int launch_attempt_step(struct launch_attempt *attempt, struct launch_child *ret_child,
                         struct coop_err *err);
+/* What it has told by now: namespaces before anything else, power just before the gate. */
+const struct launch_facts *launch_attempt_facts(const struct launch_attempt *attempt);
 /* Stops listening; the child goes on by itself. Accepts NULL. */
 void launch_attempt_free(struct launch_attempt *attempt);
 

@@ -245,6 +245,8 @@ static void compile_limits(const struct launch_spec *spec, struct launch_plan *p
     }
     plan->limits = (struct plan_vec){blob_add(b, rows, count * sizeof rows[0]), count};
 
+    plan->bounds = spec->bounds;
+
     if (spec->umask.set)
         plan->flags |= PLAN_SET_UMASK;
     if (spec->nice.set)
@@ -310,6 +312,8 @@ static void compile_life(const struct launch_spec *spec, struct launch_plan *pla
     plan->cwd = blob_text(b, cwd ? cwd : "/");
     if (has(plan, LAUNCH_GUARD_UTS))
         plan->hostname = blob_text(b, spec->hostname);
+    if (spec->tell)
+        plan->flags |= PLAN_TELL;
     if (spec->new_session)
         plan->flags |= PLAN_SESSION;
     if (spec->die_with_parent)
@@ -402,6 +406,11 @@ const void *launch_plan_bytes(const struct launch_plan *plan, size_t *ret_size)
 uint32_t launch_plan_lost(const struct launch_plan *plan)
 {
     return plan->lost;
+}
+
+const struct launch_bounds *launch_plan_bounds(const struct launch_plan *plan)
+{
+    return &plan->bounds;
 }
 
 bool launch_plan_is_light(const struct launch_plan *plan)

@@ -114,6 +114,7 @@ struct plan_filter {
 #define PLAN_NO_NESTING     0x20000u /* max_user_namespaces = 0 inside             */
 #define PLAN_CWD_OPTIONAL   0x40000u
 #define PLAN_BORROW_IDS     0x100000u /* born with the ids of map_outside_* (borrow.h) */
+#define PLAN_TELL           0x200000u /* struct launch_facts goes to the parent     */
 #define PLAN_SUBREAPER                                                                         \
     0x80000u /* with PLAN_REAPER and no PID namespace: INIT_TREE, and
                                         PR_SET_CHILD_SUBREAPER before the fork            */
@@ -142,6 +143,7 @@ struct launch_plan {
     struct plan_vec ops;     /* struct plan_op          */
     struct plan_vec limits;  /* struct plan_limit       */
     struct plan_vec filters; /* struct plan_filter, in the order of loading */
+    struct launch_bounds bounds;
 
     uint64_t cap_keep;    /* may stay in the bounding, permitted and effective sets */
     uint64_t cap_ambient; /* also inheritable, so that they survive exec            */

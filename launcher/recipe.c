@@ -50,6 +50,7 @@ static const struct step {
 } recipe[] = {
     /* clang-format off */
     {"guard-parent", step_guard_parent, NO_GUARD,       "first: if the parent is gone already, nothing may start"},
+    {"tell",         step_tell,         NO_GUARD,       "needs the caller's /proc; before anybody maps ids by what it tells"},
     {"keep-fds",     step_keep_fds,     NO_GUARD,       "/dev/null is opened while the old root is still there"},
     {"user-maps",    step_user_maps,    NO_GUARD,       "until the ids are mapped every other step is refused"},
     {"oom-score",    step_oom_score,    G(OOM_SCORE),   "needs the caller's /proc"},

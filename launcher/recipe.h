@@ -30,6 +30,7 @@ struct launch_report {
     uint32_t failed; /* written last; 1: a required step failed, the writer has ended */
     char call[28];   /* "move_mount"; ""       */
     char path[216];  /* what it was about; ""  */
+    struct launch_facts facts; /* with PLAN_TELL */
 };
 
 /* ---- the child ------------------------------------------------------------------------- */
@@ -80,7 +81,8 @@ bool recipe_may_lose(struct child *c, uint32_t guard);
  */
 
 step_fn step_split; /* init.c: forks; returns in the program's process, PID 1 stays and reaps */
-step_fn step_hello; /* steps_hello.c: a byte to the parent */
+step_fn step_tell;  /* steps_hello.c: which namespaces it is in */
+step_fn step_hello; /* steps_hello.c: what power is left, and a byte to the parent */
 step_fn step_gate;  /* steps_hello.c: waits for one byte on io.gate; end of file is -EPIPE  */
 
 #endif

@@ -9,6 +9,7 @@
 #include "text/units.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -321,6 +322,48 @@ static int flag_profile(struct run_parser *p)
     return 0;
 }
 
+static int flag_receipt(struct run_parser *p)
+{
+    p->options->receipt = p->arg[0];
+    p->options->spec.tell = true;
+    return 0;
+}
+
+/* A descriptor that is open: a wrong number would be noticed only when it is too late. */
+static int parse_fd(struct run_parser *p, int *field)
+{
+    long long fd;
+
+    if (str_to_int(p->arg[0], 0, INT32_MAX, &fd) < 0)
+        return coop_fail(p->err, COOP_E_RANGE, "'%s' is not a descriptor", p->arg[0]);
+    if (fcntl((int)fd, F_GETFD) < 0)
+        return coop_fail_sys(p->err, errno, "descriptor %lld", fd);
+    *field = (int)fd;
+    return 0;
+}
+
+static int flag_info_fd(struct run_parser *p)
+{
+    p->options->spec.tell = true;
+    return parse_fd(p, &p->options->info_fd);
+}
+
+static int flag_json_status_fd(struct run_parser *p)
+{
+    p->options->spec.tell = true;
+    return parse_fd(p, &p->options->json_status_fd);
+}
+
+static int flag_block_fd(struct run_parser *p)
+{
+    return parse_fd(p, &p->options->block_fd);
+}
+
+static int flag_sync_fd(struct run_parser *p)
+{
+    return parse_fd(p, &p->options->sync_fd);
+}
+
 static int flag_explain(struct run_parser *p)
 {
     p->options->explain = true;
@@ -351,6 +394,11 @@ const struct run_flag run_flags[] = {
     {"profile",            1, WALK_PROFILE, flag_profile,            "NAME",      "Start from this profile: default, service, none."},
     {"explain",            0, WALK_OPTIONS, flag_explain,            "",          "Print what would be done, step by step, and do nothing."},
     {"args",               1, WALK_OPTIONS, flag_args,               "FD",        "Read further options from FD, each ended by a NUL byte."},
+    {"receipt",            1, WALK_OPTIONS, flag_receipt,            "FILE",      "When it has ended, write what was in force and how it ended, as JSON."},
+    {"json-status-fd",     1, WALK_OPTIONS, flag_json_status_fd,     "FD",        "Write PID and namespaces, and later the exit code, one JSON object a line."},
+    {"info-fd",            1, WALK_OPTIONS, flag_info_fd,            "FD",        "Write PID and namespaces as a JSON object, then close FD."},
+    {"block-fd",           1, WALK_OPTIONS, flag_block_fd,           "FD",        "Start the command when FD can be read or has ended; until then it waits, set up."},
+    {"sync-fd",            1, WALK_OPTIONS, flag_sync_fd,            "FD",        "Keep FD open as long as the sandbox lives."},
     {"argv0",              1, WALK_OPTIONS, flag_argv0,              "TEXT",      "What the program sees as its own name."},
     {"chdir",              1, WALK_OPTIONS, flag_chdir,              "DIR",       "Start in this directory of the sandbox."},
     {"setenv",             2, WALK_ENVIRONMENT, flag_setenv,         "VAR VALUE", "Set an environment variable."},

@@ -271,7 +271,11 @@ int run_options_parse(struct run_options *ret_options, int argc, char *const *ar
     struct run_options *o = ret_options;
     size_t command = 0;
 
-    *o = (struct run_options){.profile = "default"};
+    *o = (struct run_options){.profile = "default",
+                              .info_fd = -1,
+                              .json_status_fd = -1,
+                              .block_fd = -1,
+                              .sync_fd = -1};
     launch_spec_init(&o->spec);
     if (collect_words(o, argc, argv, err) < 0 ||
         walk_words(o, WALK_PROFILE, &command, err) < 0 ||

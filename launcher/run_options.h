@@ -15,6 +15,10 @@ struct run_options {
     const char *profile;
     bool own_files; /* a file-system flag was given: the root is the user's making */
     bool explain, help, version;
+    const char *receipt;         /* where it goes, or NULL                                   */
+    int info_fd, json_status_fd; /* -1: none; so for the next                                */
+    int block_fd;                /* the command starts when this can be read, or has ended   */
+    int sync_fd;                 /* kept open while anything inside lives                    */
     struct strlist words; /* the command line, with --args put in; owns what spec borrows */
     struct strlist notes; /* what the user should know, one line each                   */
 };

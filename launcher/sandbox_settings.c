@@ -138,6 +138,16 @@ static const struct setting rows[] = {
     {"Sandbox", "LimitRTPRIO", &kind_limit, LIMIT(RLIMIT_RTPRIO), .help = "The highest real-time priority."},
     {"Sandbox", "LimitRTTIME", &kind_limit, LIMIT(RLIMIT_RTTIME), .help = "Microseconds of real-time CPU without a blocking call."},
 
+    /* bounds of the whole tree */
+    {"Sandbox", "WallTime", &setting_duration, FIELD(bounds.wall_time), .min = COOP_NSEC_PER_MSEC, .max = LAUNCH_UNBOUND,
+     .fallback = "infinity", .help = "How long it may run; then everything inside is ended, stopped or not."},
+    {"Sandbox", "CPUTime", &setting_duration, FIELD(bounds.cpu_time), .min = COOP_NSEC_PER_MSEC, .max = LAUNCH_UNBOUND,
+     .fallback = "infinity", .help = "CPU time of all processes inside taken together; then everything is ended."},
+    {"Sandbox", "OutputMax", &setting_bytes, FIELD(bounds.output), .min = 1, .max = LAUNCH_UNBOUND,
+     .fallback = "infinity", .help = "Bytes to standard output and error together; those within it are passed on, then everything is ended. Both become pipes."},
+    {"Sandbox", "StopGrace", &setting_duration, FIELD(bounds.stop_grace), .min = 0, .max = LAUNCH_UNBOUND,
+     .fallback = "infinity", .help = "Ending is SIGTERM first, and SIGKILL so much later. Unset: a limit ends with SIGKILL at once, and a signal to coop-run is only passed on."},
+
     /* terminal, life, environment */
     {"Sandbox", "NewSession", BOOL(new_session),
      .help = "Own session, without the caller's terminal."},
@@ -170,6 +180,17 @@ const char *launch_limit_name(uint32_t which)
                 offsetof(struct launch_spec, limits) + which * sizeof(struct launch_limit))
             return rows[i].key;
     return NULL;
+}
+
+const char *launch_result_name(enum launch_result result)
+{
+    static const char *const names[] = {
+#define X(id, name) [LAUNCH_RESULT_##id] = (name),
+        LAUNCH_RESULTS(X)
+#undef X
+    };
+
+    return (unsigned)result < LAUNCH_RESULT_COUNT ? names[result] : "?";
 }
 
 /* ---- the names of the guards ---- */

@@ -279,6 +279,11 @@ pid_t launch_attempt_pid(const struct launch_attempt *attempt)
     return attempt->child.pid;
 }
 
+const struct launch_facts *launch_attempt_facts(const struct launch_attempt *attempt)
+{
+    return &attempt->told->facts;
+}
+
 int launch_attempt_step(struct launch_attempt *attempt, struct launch_child *ret_child,
                         struct coop_err *err)
 {

@@ -51,7 +51,7 @@ static int refuse_directory(struct child *c, int fd)
 int step_keep_fds(struct child *c)
 {
     int floor = first_free(c),
-        *special[] = {&c->report, &c->io.gate, &c->io.exit_note, &c->io.liveness};
+        *special[] = {&c->report, &c->io.gate, &c->io.exit_note, &c->io.liveness, &c->io.sync};
     int r = 0;
 
     if (c->io.fd_count > LAUNCH_MAX_FDS)

@@ -1,5 +1,5 @@
 /*
- * steps_hello.c - the child's first act, and the two steps in which it talks to its parent
+ * steps_hello.c - the child's first act, and the steps in which it talks to its parent
  * (see recipe.h for the rules)
  */
 #include "launcher/raw.h"
@@ -8,6 +8,76 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+
+/* ---- what is in force ---- */
+
+/* The number in "pid:[4026531836]", which is what /proc/self/ns/pid links to. 0: none. */
+static uint64_t namespace_inode(const char *path)
+{
+    char text[64] = ""; /* the analyzer cannot see raw4() fill it */
+    long got = raw4(SYS_readlinkat, AT_FDCWD, path, text, sizeof text);
+    uint64_t inode = 0;
+
+    for (long i = 0; i < got; i++)
+        if (text[i] >= '0' && text[i] <= '9')
+            inode = inode * 10 + (uint64_t)(text[i] - '0');
+    return inode;
+}
+
+int step_tell(struct child *c)
+{
+    static const char *const paths[LAUNCH_NS_COUNT] = {
+#define X(id, name) [LAUNCH_NS_##id] = "/proc/self/ns/" name,
+        LAUNCH_NAMESPACES(X)
+#undef X
+    };
+    struct launch_facts *facts = &c->told->facts;
+
+    if (!(c->plan->flags & PLAN_TELL))
+        return 0;
+    for (unsigned i = 0; i < LAUNCH_NS_COUNT; i++)
+        facts->namespaces[i] = namespace_inode(paths[i]);
+    facts->has_namespaces = true;
+    return 0;
+}
+
+/* The two sets that are asked for bit by bit. */
+static uint64_t capability_bits(long option, long suboption)
+{
+    uint64_t set = 0;
+
+    for (long cap = 0; cap < 64; cap++) {
+        long r = suboption ? raw5(SYS_prctl, option, suboption, cap, 0, 0)
+                           : raw2(SYS_prctl, option, cap);
+
+        if (r == 1)
+            set |= UINT64_C(1) << cap;
+    }
+    return set;
+}
+
+static void tell_power(struct child *c)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[2];
+    struct launch_facts *facts = &c->told->facts;
+
+    if (!(c->plan->flags & PLAN_TELL))
+        return;
+    raw_zero(sets, sizeof sets);
+    raw2(SYS_capget, &head, sets);
+    facts->cap_effective = sets[0].effective | (uint64_t)sets[1].effective << 32;
+    facts->cap_permitted = sets[0].permitted | (uint64_t)sets[1].permitted << 32;
+    facts->cap_inheritable = sets[0].inheritable | (uint64_t)sets[1].inheritable << 32;
+    facts->cap_bounding = capability_bits(PR_CAPBSET_READ, 0);
+    facts->cap_ambient = capability_bits(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET);
+    facts->no_new_privs = raw5(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+    facts->has_power = true;
+}
+
+/* ---- hello, and the gate ---- */
 
 /* PID 1 drops its power while we walk the steps since "split", and has long done so by now.  But on
  * a busy machine it may not have run at all yet: then it would be a way to power for the
@@ -32,6 +102,8 @@ int step_hello(struct child *c)
     const char hello = 'h';
     int r = await_reaper(c);
 
+    if (r >= 0)
+        tell_power(c);
     /* A parent that is gone cannot be told: then nobody is left who needs to know. */
     if (r >= 0)
         (void)raw6(SYS_sendto, c->report, RAW_ARG(&hello), sizeof hello,

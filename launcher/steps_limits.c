@@ -40,6 +40,18 @@ int step_nice(struct child *c)
                      "Nice");
 }
 
+/* Nobody may raise a hard limit without a privilege: the nearest is what there is. */
+static void set_nearest(uint32_t which, const uint64_t wanted[2])
+{
+    uint64_t now[2] = {0}, pair[2]; /* the analyzer cannot see raw4() fill it */
+
+    if (raw4(SYS_prlimit64, 0, which, 0, now) < 0)
+        return;
+    for (int i = 0; i < 2; i++)
+        pair[i] = wanted[i] < now[1] ? wanted[i] : now[1];
+    raw4(SYS_prlimit64, 0, which, pair, 0);
+}
+
 int step_rlimits(struct child *c)
 {
     const struct plan_limit *limits = plan_at(c->plan, c->plan->limits.at);
@@ -48,8 +60,13 @@ int step_rlimits(struct child *c)
         const uint64_t pair[2] = {limits[i].soft, limits[i].hard}; /* struct rlimit64 */
         long r = raw4(SYS_prlimit64, 0, limits[i].which, pair, 0);
 
-        if (r < 0)
-            return step_fail(c, r, "prlimit64", plan_str(c->plan, limits[i].name));
+        if (r >= 0)
+            continue;
+        (void)step_fail(c, r, "prlimit64", plan_str(c->plan, limits[i].name));
+        if (!recipe_may_lose(c, LAUNCH_GUARD_LIMITS))
+            return (int)r;
+        c->told->facts.lost_rlimits |= UINT32_C(1) << limits[i].which;
+        set_nearest(limits[i].which, pair);
     }
     return 0;
 }

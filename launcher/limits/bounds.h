@@ -1,0 +1,51 @@
+#ifndef LAUNCHER_LIMITS_BOUNDS_H
+#define LAUNCHER_LIMITS_BOUNDS_H
+
+#include "launcher/launch.h"
+#include "launcher/limits/tree_usage.h"
+
+/*
+ * bounds.h - when to look at a tree of processes, and whether it has used up what it may
+ *
+ * Whoever launches keeps the bounds from outside, where a stopped or busy tree cannot hinder it.
+ * Nothing here waits or kills: a blocking program and a coroutine ask the same two questions.
+ *
+ *     struct bounds bounds;
+ *     bounds_begin(&bounds, launch_plan_bounds(plan), child.pid, now);
+ *     ... wait for other things, at most until bounds_next(&bounds) ...
+ *     result = bounds_look(&bounds, now);           LAUNCH_RESULT_EXIT: nothing is used up
+ *     bounds_done(&bounds);
+ *
+ * How often it looks depends on what is left: a tree that has a second of CPU time left cannot
+ * use it up before a second divided by the number of processors has gone by.
+ *
+ * Time      bounds_look() costs nothing before bounds_next(); then one tree_usage_look().
+ * Errors    None: a tree that cannot be seen any more uses nothing more.
+ * Memory    Owned; bounds_done().
+ */
+
+struct bounds {
+    struct launch_bounds limit;
+    coop_nsec deadline; /* of the wall clock                                    */
+    coop_nsec next;     /* look at the tree then; COOP_FOREVER: no need to      */
+    int processors;
+    struct tree_usage tree;
+    int64_t memory_peak, tasks_peak; /* as far as seen; 0: never looked              */
+};
+
+/* 'root' is the process whose tree it is; it counts when it is the program itself, not a reaper
+ * above it.  'now' is when it began to run. */
+void bounds_begin(struct bounds *ret_bounds, const struct launch_bounds *limit, pid_t root,
+                  bool root_counts, coop_nsec now);
+void bounds_done(struct bounds *bounds);
+
+/* Monotonic time; COOP_FOREVER when there is nothing to look for. */
+coop_nsec bounds_next(const struct bounds *bounds);
+
+/* What is used up, LAUNCH_RESULT_EXIT when nothing is. */
+enum launch_result bounds_look(struct bounds *bounds, coop_nsec now);
+
+/* A last look at a tree that is stopped or about to end, for the receipt. */
+void bounds_account(struct bounds *bounds);
+
+#endif

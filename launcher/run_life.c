@@ -1,0 +1,702 @@
+/*
+ * run_life.c - one command's life under coop-run (contract in run_life.h)
+ *
+ * THE NOUNS
+ *   the child   what we cloned: the reaper above the command, or the command itself
+ *   the tree    everything below; it is gone when the child is gone (PID namespace), or when we,
+ *               its last subreaper, have no child left
+ *   ending      a bound is used up, or we were told to stop: SIGTERM, a grace, SIGKILL
+ *
+ * One loop waits for signals, for the command's output and for the next moment at which a bound
+ * may be used up.  Nothing in it waits for anything else, so that neither a stopped command nor a
+ * reader that does not read can keep it from ending what has to end.
+ */
+#include "launcher/run_life.h"
+
+#include "base/scope.h"
+#include "launcher/limits/bounds.h"
+#include "launcher/plan.h"
+#include "launcher/receipt.h"
+#include "launcher/run_output.h"
+#include "launcher/run_status.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define FLUSH_MOST                                                                             \
+    COOP_NSEC_PER_SEC /* a reader's time to take the last output of an ended run */
+
+struct run {
+    const struct run_options *options;
+    const struct launch_plan *plan;
+    struct launch_child child;
+    struct launch_facts facts;
+    int note[2], alive[2], gate[2]; /* pipes: exit note; our being alive; --block-fd */
+    int signals;                    /* signalfd */
+    struct receipt_file receipt;
+    struct run_output output;
+    bool has_output;
+
+    struct bounds bounds;
+    coop_nsec began, began_real;
+    enum launch_result broken; /* the bound that is used up; EXIT: none    */
+    coop_nsec kill_at;         /* COOP_FOREVER: nobody has to be killed    */
+    bool killed;
+
+    bool ended;
+    int status;
+    struct rusage usage;
+};
+
+static coop_nsec clock_of(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (coop_nsec)now.tv_sec * COOP_NSEC_PER_SEC + now.tv_nsec;
+}
+
+static coop_nsec now(void)
+{
+    return clock_of(CLOCK_MONOTONIC);
+}
+
+static int wait_for(struct pollfd *fds, unsigned count, coop_nsec deadline)
+{
+    coop_nsec rest = deadline - now();
+    struct timespec time = {.tv_sec = (time_t)(rest / COOP_NSEC_PER_SEC),
+                            .tv_nsec = (long)(rest % COOP_NSEC_PER_SEC)};
+
+    if (rest <= 0)
+        time = (struct timespec){0};
+    return ppoll(fds, count, deadline == COOP_FOREVER ? NULL : &time, NULL);
+}
+
+/* ---- what the launch needs ---- */
+
+static bool has_own_pids(const struct launch_plan *plan)
+{
+    return plan->clone_flags & CLONE_NEWPID;
+}
+
+static bool has_tree_bounds(const struct launch_bounds *bounds)
+{
+    return bounds->wall_time != LAUNCH_UNBOUND || bounds->cpu_time != LAUNCH_UNBOUND ||
+           bounds->output != LAUNCH_UNBOUND || bounds->stop_grace != LAUNCH_UNBOUND;
+}
+
+/* Every signal waits until we take it; the child starts with a clean mask. */
+static int hold_signals(struct run *run, struct coop_err *err)
+{
+    const struct sigaction standard = {.sa_handler = SIG_DFL};
+    sigset_t all;
+
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    sigaction(SIGCHLD, &standard, NULL); /* ignored, it would reap the child behind our back */
+    run->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+    return run->signals < 0 ? coop_fail_sys(err, errno, "signalfd") : 0;
+}
+
+static int open_all(struct run *run, struct coop_err *err)
+{
+    int64_t ceiling = launch_plan_bounds(run->plan)->output;
+
+    if (run->options->receipt && receipt_open(&run->receipt, run->options->receipt, err) < 0)
+        return -1;
+    if (pipe2(run->note, O_CLOEXEC | O_NONBLOCK) < 0 || pipe2(run->alive, O_CLOEXEC) < 0)
+        return coop_fail_sys(err, errno, "pipe");
+    if (run->options->block_fd >= 0 && pipe2(run->gate, O_CLOEXEC) < 0)
+        return coop_fail_sys(err, errno, "pipe");
+    run->has_output = ceiling != LAUNCH_UNBOUND;
+    /* Whatever leaves the child's tree without a PID namespace comes to us. */
+    if (!has_own_pids(run->plan) && has_tree_bounds(launch_plan_bounds(run->plan)) &&
+        prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        return coop_fail_sys(err, errno, "prctl");
+    return run->has_output ? run_output_open(&run->output, ceiling, err) : 0;
+}
+
+/* ---- starting ---- */
+
+static void reap_child(pid_t pid)
+{
+    while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+        continue;
+}
+
+static bool asks_to_end(int signo)
+{
+    return signo == SIGTERM || signo == SIGINT || signo == SIGHUP || signo == SIGQUIT;
+}
+
+/* Until --block-fd says go: it can be read, or has ended.  The set-up child waits at its gate. */
+static int await_go(const struct run *run, const struct launch_attempt *attempt,
+                    struct coop_err *err)
+{
+    struct signalfd_siginfo info;
+    struct pollfd fds[] = {{.fd = run->options->block_fd, .events = POLLIN},
+                           {.fd = launch_attempt_fd(attempt), .events = POLLIN},
+                           {.fd = run->signals, .events = POLLIN}};
+
+    for (;;) {
+        if (wait_for(fds, 3, COOP_FOREVER) < 0)
+            continue;
+        if (fds[2].revents && read(run->signals, &info, sizeof info) == (ssize_t)sizeof info &&
+            asks_to_end((int)info.ssi_signo))
+            return coop_fail(err, COOP_E_CHILD, "ended by signal %u before --block-fd said go",
+                             info.ssi_signo);
+        if (fds[1].revents) /* it was killed: the next step says so */
+            return 0;
+        if (fds[0].revents)
+            return write(run->gate[1], "", 1) == 1
+                       ? 0
+                       : coop_fail_sys(err, errno, "opening the gate");
+    }
+}
+
+static void tell_started(const struct run *run)
+{
+    const struct run_options *o = run->options;
+
+    if (o->info_fd >= 0 || o->json_status_fd >= 0)
+        run_status_started(o->info_fd, o->json_status_fd, run->child.pid,
+                           run->plan->clone_flags, &run->facts);
+}
+
+static void attempt_freep(struct launch_attempt **attempt)
+{
+    launch_attempt_free(*attempt);
+}
+
+static int listen_to(struct run *run, struct launch_attempt *attempt, struct coop_err *err)
+{
+    bool gated = run->gate[0] >= 0;
+    int r;
+
+    for (;;) {
+        struct pollfd news = {.fd = launch_attempt_fd(attempt), .events = POLLIN};
+
+        r = launch_attempt_step(attempt, &run->child, err);
+        run->facts = *launch_attempt_facts(attempt);
+        if (r < 0)
+            return -1;
+        if (r == 0) {
+            (void)poll(&news, 1, -1);
+            continue;
+        }
+        if (!gated)
+            return 0;
+        gated = false;
+        tell_started(run);
+        if (await_go(run, attempt, err) < 0)
+            return -1;
+    }
+}
+
+static int start(struct run *run, struct coop_err *err)
+{
+    SCOPED(struct launch_attempt *, attempt_freep) attempt = NULL;
+    struct launch_io io = LAUNCH_IO_INHERIT;
+
+    io.exit_note = run->note[1];
+    io.liveness = run->alive[0];
+    io.gate = run->gate[0];
+    io.sync = run->options->sync_fd;
+    for (int i = 0; i < RUN_OUTPUT_STREAMS && run->has_output; i++)
+        io.stdio[1 + i] = run->output.childs[i];
+    if (launch_attempt_start(&attempt, NULL, run->plan, &io, err) < 0)
+        return -1;
+    if (listen_to(run, attempt, err) < 0) {
+        pid_t pid = launch_attempt_pid(attempt);
+
+        kill(pid, SIGKILL);
+        reap_child(pid);
+        return -1;
+    }
+    if (run->gate[0] < 0)
+        tell_started(run);
+    return 0;
+}
+
+/* Asking the machine what it grants takes longer than a launch.  So we ask only after one has
+ * failed, and only when something was merely preferred: then we may do without it. */
+static int compile_for_this_machine(const struct run_options *options,
+                                    struct launch_plan **plan)
+{
+    struct launch_plan *less = NULL;
+    struct launch_host host;
+
+    if (!options->spec.prefer || launch_host_probe(&host, NULL) < 0 ||
+        launch_compile(&options->spec, &host, &less, NULL) < 0)
+        return -1;
+    if (launch_plan_lost(less) == 0) {
+        launch_plan_free(less);
+        return -1;
+    }
+    launch_plan_free(*plan);
+    *plan = less;
+    return 0;
+}
+
+static int start_somehow(struct run *run, struct launch_plan **plan, struct coop_err *err)
+{
+    struct coop_err again = {0};
+
+    if (start(run, err) == 0)
+        return 0;
+    if (run->child.pid > 0 || compile_for_this_machine(run->options, plan) < 0)
+        return -1;
+    run->plan = *plan;
+    if (start(run, &again) == 0)
+        return 0;
+    *err = again;
+    return -1;
+}
+
+static void print_lost(const struct run *run)
+{
+    char names[1024];
+
+    if (run->child.lost)
+        fprintf(stderr, "coop-run: note: not in force here: %s\n",
+                launch_guards_text(run->child.lost, names, sizeof names));
+}
+
+/* ---- ending ---- */
+
+/* Everything below us, but not us: without a PID namespace there is no PID 1 whose end is all's. */
+static void kill_one_by_one(struct run *run)
+{
+    struct tree_usage tree = {.root = getpid()};
+
+    (void)launch_tree_kill(run->child.pid); /* the reaper does the same from nearer by */
+    if (tree_usage_look(&tree) == 0)
+        for (size_t i = 0; i < tree.count; i++)
+            if (tree.members[i].pid != tree.root && tree.members[i].pid != run->child.pid)
+                kill(tree.members[i].pid, SIGKILL);
+    tree_usage_done(&tree);
+}
+
+#define KILL_AGAIN (20 * COOP_NSEC_PER_MSEC) /* what was forked while we looked */
+
+static void kill_tree(struct run *run)
+{
+    if (!run->killed && run->options->receipt)
+        bounds_account(
+            &run->bounds); /* who is killed is not waited for, and shows nowhere else */
+    run->killed = true;
+    run->kill_at = COOP_FOREVER;
+    if (has_own_pids(run->plan)) {
+        kill(run->child.pid, SIGKILL);
+        return;
+    }
+    kill_one_by_one(run);
+    run->kill_at = now() + KILL_AGAIN;
+}
+
+/* SIGTERM has been sent, or is sent by 'signo'. */
+static void let_end(struct run *run)
+{
+    coop_nsec grace = launch_plan_bounds(run->plan)->stop_grace;
+
+    if (run->kill_at == COOP_FOREVER && grace != LAUNCH_UNBOUND)
+        run->kill_at = now() + grace;
+}
+
+static void end(struct run *run, enum launch_result why)
+{
+    coop_nsec grace = launch_plan_bounds(run->plan)->stop_grace;
+
+    if (run->broken != LAUNCH_RESULT_EXIT)
+        return;
+    run->broken = why;
+    run->bounds.deadline = run->bounds.next = COOP_FOREVER;
+    if (grace == 0 || grace == LAUNCH_UNBOUND) {
+        kill_tree(run);
+        return;
+    }
+    kill(run->child.pid, SIGTERM);
+    kill(run->child.pid, SIGCONT); /* a stopped program cannot end by itself */
+    let_end(run);
+}
+
+/* ---- signals ---- */
+
+/* What the terminal sends, it sends to all of the foreground group: the command has it already. */
+static bool is_from_terminal(const struct signalfd_siginfo *info)
+{
+    return info->ssi_code == SI_KERNEL;
+}
+
+/* While we are stopped with our group a process outside of it keeps the clock. */
+static pid_t start_guard(const struct run *run)
+{
+    pid_t guard = run->bounds.deadline == COOP_FOREVER ? -1 : fork();
+
+    if (guard != 0)
+        return guard;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpgid(0, 0);
+    while (now() < run->bounds.deadline)
+        (void)wait_for(NULL, 0, run->bounds.deadline);
+    if (has_own_pids(run->plan))
+        kill(run->child.pid, SIGKILL);
+    else
+        (void)launch_tree_kill(run->child.pid);
+    _exit(0);
+}
+
+static void stop_with_the_command(const struct run *run)
+{
+    pid_t guard = start_guard(run);
+
+    raise(SIGSTOP);
+    if (guard <= 0)
+        return;
+    kill(guard, SIGKILL);
+    reap_child(guard);
+}
+
+static void pass_on(struct run *run, const struct signalfd_siginfo *info)
+{
+    int signo = (int)info->ssi_signo;
+    bool stops = signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
+
+    if (signo == SIGPIPE && info->ssi_pid == (uint32_t)getpid())
+        return; /* a reader of ours is gone */
+    if (!run->options->spec.new_session && is_from_terminal(info)) {
+        if (stops)
+            stop_with_the_command(run); /* the shell waits for us to stop with the command */
+    } else {
+        kill(run->child.pid, signo);
+    }
+    if (asks_to_end(signo))
+        let_end(run);
+}
+
+/* Reaps what is dead: the child, and without a PID namespace what came to us from below. */
+static void reap(struct run *run)
+{
+    struct rusage usage;
+    int status;
+    pid_t pid;
+
+    while ((pid = wait4(-1, &status, WNOHANG | __WALL, &usage)) > 0) {
+        if (pid != run->child.pid)
+            continue;
+        run->ended = true;
+        run->status = status;
+        run->usage = usage;
+    }
+}
+
+static void take_signals(struct run *run)
+{
+    struct signalfd_siginfo info;
+
+    while (read(run->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGCHLD)
+            reap(run);
+        else if (!run->ended)
+            pass_on(run, &info);
+    }
+}
+
+/* ---- watching ---- */
+
+static coop_nsec next_moment(const struct run *run)
+{
+    coop_nsec next = bounds_next(&run->bounds);
+
+    return run->kill_at < next ? run->kill_at : next;
+}
+
+static void enforce(struct run *run)
+{
+    coop_nsec time = now();
+    enum launch_result used_up = bounds_look(&run->bounds, time);
+
+    if (run->has_output && run->output.over)
+        used_up = LAUNCH_RESULT_OUTPUT;
+    if (used_up != LAUNCH_RESULT_EXIT)
+        end(run, used_up);
+    if (time >= run->kill_at)
+        kill_tree(run);
+}
+
+static void watch(struct run *run)
+{
+    while (!run->ended) {
+        struct pollfd fds[1 + RUN_OUTPUT_STREAMS] = {{.fd = run->signals, .events = POLLIN}};
+        unsigned count = run->has_output ? run_output_poll(&run->output, fds + 1) : 0;
+
+        if (wait_for(fds, 1 + count, next_moment(run)) > 0) {
+            if (fds[0].revents)
+                take_signals(run);
+            if (run->has_output)
+                run_output_ready(&run->output, fds + 1, count);
+        }
+        if (!run->ended)
+            enforce(run);
+    }
+}
+
+/* Nobody lives on: without a PID namespace whoever is left has become our child. */
+static void end_rest(struct run *run)
+{
+    if (has_own_pids(run->plan) || !has_tree_bounds(launch_plan_bounds(run->plan)))
+        return;
+    while (waitpid(-1, NULL, WNOHANG | __WALL) >= 0) {
+        struct pollfd fds = {.fd = run->signals, .events = POLLIN};
+
+        kill_one_by_one(run);
+        (void)wait_for(&fds, 1, now() + KILL_AGAIN);
+        take_signals(run);
+    }
+}
+
+/* The last output goes to whoever reads it, for as long as it takes; but who has used up a bound
+ * has no claim on our waiting, and whoever tells us to end does not want to wait. */
+static void flush_output(struct run *run)
+{
+    coop_nsec deadline = run->broken == LAUNCH_RESULT_EXIT ? COOP_FOREVER : now() + FLUSH_MOST;
+    struct signalfd_siginfo info;
+
+    for (;;) {
+        struct pollfd fds[1 + RUN_OUTPUT_STREAMS] = {{.fd = run->signals, .events = POLLIN}};
+        unsigned count;
+
+        run_output_finish(&run->output);
+        if (!run_output_holds(&run->output))
+            break;
+        count = run_output_poll(&run->output, fds + 1);
+        if (wait_for(fds, 1 + count, deadline) == 0)
+            break;
+        if (fds[0].revents && read(run->signals, &info, sizeof info) == (ssize_t)sizeof info &&
+            asks_to_end((int)info.ssi_signo))
+            break;
+        run_output_ready(&run->output, fds + 1, count);
+    }
+    if (run->output.over && run->broken == LAUNCH_RESULT_EXIT)
+        run->broken = LAUNCH_RESULT_OUTPUT;
+}
+
+/* ---- telling ---- */
+
+int run_report(const struct coop_err *err)
+{
+    fprintf(stderr, "coop-run: %s\n", err->text);
+    if (err->hint[0])
+        fprintf(stderr, "hint: %s\n", err->hint);
+    /* COOP_E_CHILD with an errno is what exec itself said. */
+    if (err->code != COOP_E_CHILD || err->sys == 0)
+        return RUN_EXIT_LAUNCHER;
+    return err->sys == ENOENT ? RUN_EXIT_NOT_FOUND : RUN_EXIT_NOT_EXECUTABLE;
+}
+
+/* The reaper cannot die of the command's signal, so it writes down how the command ended. */
+static void read_note(struct run *run)
+{
+    struct launch_exit_note note;
+
+    if (read(run->note[0], &note, sizeof note) == (ssize_t)sizeof note &&
+        note.magic == LAUNCH_EXIT_MAGIC)
+        run->status = note.status;
+}
+
+static int exit_code(int status)
+{
+    return WIFSIGNALED(status) ? RUN_EXIT_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static bool has_limit(const struct run *run, unsigned which)
+{
+    return run->options->spec.limits[which].set;
+}
+
+static enum launch_result result_of(const struct run *run)
+{
+    if (run->broken != LAUNCH_RESULT_EXIT)
+        return run->broken;
+    if (!WIFSIGNALED(run->status))
+        return LAUNCH_RESULT_EXIT;
+    switch (WTERMSIG(run->status)) {
+    case SIGSYS: return LAUNCH_RESULT_POLICY;
+    case SIGXCPU:
+        return has_limit(run, RLIMIT_CPU) ? LAUNCH_RESULT_CPU_TIME : LAUNCH_RESULT_SIGNAL;
+    case SIGXFSZ:
+        return has_limit(run, RLIMIT_FSIZE) ? LAUNCH_RESULT_DISK : LAUNCH_RESULT_SIGNAL;
+    default: return LAUNCH_RESULT_SIGNAL;
+    }
+}
+
+static void print_end(const struct run *run)
+{
+    static const char *const keys[LAUNCH_RESULT_COUNT] = {
+        [LAUNCH_RESULT_CPU_TIME] = "CPUTime",
+        [LAUNCH_RESULT_WALL_TIME] = "WallTime",
+        [LAUNCH_RESULT_OUTPUT] = "OutputMax",
+    };
+
+    if (keys[run->broken])
+        fprintf(stderr, "coop-run: ended, because %s= is used up\n", keys[run->broken]);
+}
+
+static coop_nsec nsec_of(struct timeval time)
+{
+    return (coop_nsec)time.tv_sec * COOP_NSEC_PER_SEC +
+           (coop_nsec)time.tv_usec * COOP_NSEC_PER_USEC;
+}
+
+static void add_limit(struct receipt *receipt, const char *name, int64_t asked,
+                      const char *unit, const char *kept)
+{
+    if (asked != LAUNCH_UNBOUND && receipt->limit_count < RECEIPT_LIMITS)
+        receipt->limits[receipt->limit_count++] =
+            (struct receipt_limit){name, (uint64_t)asked, unit, kept};
+}
+
+static int64_t usec(coop_nsec time)
+{
+    return time == LAUNCH_UNBOUND ? LAUNCH_UNBOUND : time / COOP_NSEC_PER_USEC;
+}
+
+static void add_limits(struct receipt *receipt, const struct run *run)
+{
+    const struct launch_bounds *bounds = launch_plan_bounds(run->plan);
+    const struct plan_limit *limits = plan_at(run->plan, run->plan->limits.at);
+    bool lost = run->child.lost & LAUNCH_BIT(LAUNCH_GUARD_LIMITS);
+
+    add_limit(receipt, "WallTime", usec(bounds->wall_time), "usec", "launcher");
+    add_limit(receipt, "CPUTime", usec(bounds->cpu_time), "usec", "polling");
+    add_limit(receipt, "OutputMax", bounds->output, "bytes", "launcher");
+    for (uint32_t i = 0; i < run->plan->limits.count; i++) {
+        bool kept = !lost || !(run->facts.lost_rlimits >> limits[i].which & 1);
+
+        if (receipt->limit_count < RECEIPT_LIMITS)
+            receipt->limits[receipt->limit_count++] =
+                (struct receipt_limit){plan_str(run->plan, limits[i].name), limits[i].soft,
+                                       "rlimit", kept ? "rlimit" : NULL};
+    }
+}
+
+static void write_receipt(struct run *run, int code)
+{
+    struct receipt receipt = {
+        .plan = run->plan,
+        .facts = run->facts,
+        .lost = run->child.lost,
+        .pid = run->child.pid,
+        .main_pid = run->child.main_pid,
+        .began = run->began_real,
+        .wall_time = now() - run->began,
+        .result = result_of(run),
+        .exit_code = code,
+        .status = run->status,
+        .killed = run->killed,
+        .user = nsec_of(run->usage.ru_utime),
+        .system = nsec_of(run->usage.ru_stime),
+        .cpu = run->bounds.tree.cpu,
+        .max_rss = run->usage.ru_maxrss * INT64_C(1024),
+        .memory_peak = run->bounds.memory_peak > 0 ? run->bounds.memory_peak : -1,
+        .tasks_peak = run->bounds.tasks_peak > 0 ? run->bounds.tasks_peak : -1,
+        .output = run->has_output ? run->output.passed : -1,
+        .disk_peak = -1,
+        .disk_files_peak = -1,
+    };
+    struct coop_err err = {0};
+
+    if (receipt.cpu < receipt.user + receipt.system)
+        receipt.cpu = receipt.user + receipt.system;
+    if (receipt.max_rss < run->bounds.tree.largest)
+        receipt.max_rss = run->bounds.tree.largest;
+    add_limits(&receipt, run);
+    if (receipt_write(&run->receipt, &receipt, &err) < 0)
+        (void)run_report(&err);
+}
+
+int run_failed(const struct run_options *options, const struct coop_err *err)
+{
+    int code = run_report(err);
+    struct receipt_file file = {.dir = -1, .fd = -1};
+    struct receipt receipt = {.result = LAUNCH_RESULT_SETUP_ERROR,
+                              .error = err->text,
+                              .exit_code = code,
+                              .began = clock_of(CLOCK_REALTIME),
+                              .memory_peak = -1,
+                              .tasks_peak = -1,
+                              .output = -1,
+                              .disk_peak = -1,
+                              .disk_files_peak = -1};
+    struct coop_err why = {0};
+
+    if (options->receipt && (receipt_open(&file, options->receipt, &why) < 0 ||
+                             receipt_write(&file, &receipt, &why) < 0))
+        (void)run_report(&why);
+    receipt_close(&file);
+    return code;
+}
+
+/* ---- the public calls ---- */
+
+int run_compile(struct run_options *options, struct launch_plan **ret_plan,
+                struct coop_err *err)
+{
+    struct launch_spec *spec = &options->spec;
+
+    if (!spec->private_pids && has_tree_bounds(&spec->bounds))
+        spec->subreaper = true; /* or an orphan would leave the tree that is bounded */
+    return launch_compile(spec, NULL, ret_plan, err);
+}
+
+static void run_done(struct run *run)
+{
+    bounds_done(&run->bounds);
+    if (run->has_output)
+        run_output_done(&run->output);
+    receipt_close(&run->receipt);
+}
+
+int run_command(const struct run_options *options, struct launch_plan **plan)
+{
+    SCOPED(struct run, run_done)
+    run = {.options = options,
+           .plan = *plan,
+           .child = {.pidfd = -1},
+           .gate = {-1, -1},
+           .receipt = {.dir = -1, .fd = -1},
+           .kill_at = COOP_FOREVER};
+    struct coop_err err = {0};
+    int code;
+
+    if (hold_signals(&run, &err) < 0 || open_all(&run, &err) < 0)
+        return run_report(&err);
+    if (start_somehow(&run, plan, &err) < 0)
+        return run_failed(options, &err);
+    run.began = now();
+    run.began_real = clock_of(CLOCK_REALTIME);
+    if (run.has_output)
+        run_output_started(&run.output);
+    bounds_begin(&run.bounds, launch_plan_bounds(run.plan), run.child.pid,
+                 !launch_plan_has_reaper(run.plan), run.began);
+    print_lost(&run);
+    watch(&run);
+    end_rest(&run);
+    read_note(&run);
+    if (run.has_output)
+        flush_output(&run);
+    print_end(&run);
+    code = exit_code(run.status);
+    run_status_ended(options->json_status_fd, code);
+    if (options->receipt)
+        write_receipt(&run, code);
+    return code;
+}

@@ -1,0 +1,224 @@
+/*
+ * attack_limits.c - attacks on what bounds a sandbox: time, CPU, output
+ *
+ *     attack_limits CASE
+ *
+ * Each case runs as root and as an ordinary user, in an arena of its own.  Everything that burns or
+ * floods has a second, wider bound of another kind, so that a bound that fails harms nobody.
+ */
+#include "attack/arena.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LATE_MSEC 500 /* the corpus asks for 100, on a machine that does nothing else */
+#define FLOOD     "1048576"
+#define RSS_MOST  16384 /* KiB of a launcher through which a flood goes */
+
+#define CHECK(condition)                                                                       \
+    do {                                                                                       \
+        if (!(condition)) {                                                                    \
+            printf("%s:%d: %s\n", __func__, __LINE__, #condition);                             \
+            return false;                                                                      \
+        }                                                                                      \
+    } while (0)
+
+typedef bool case_fn(const struct arena *arena);
+
+static char receipt[65536];
+
+/* Runs it with a receipt, and reads that. */
+static int run_bounded(const struct arena *arena, const char *const *bounds,
+                       const char *const *command)
+{
+    char path[ARENA_PATH + 16];
+    const char *options[24] = {"--receipt", path};
+    struct visit visit = {.options = options, .command = command};
+    int fd, code, n = 2;
+    ssize_t got;
+
+    snprintf(path, sizeof path, "%s/receipt", arena->work);
+    while (*bounds)
+        options[n++] = *bounds++;
+    code = arena_run(arena, &visit);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    got = fd < 0 ? -1 : read(fd, receipt, sizeof receipt - 1);
+    receipt[got > 0 ? got : 0] = '\0';
+    close(fd);
+    return code;
+}
+
+static bool says(const char *text)
+{
+    if (strstr(receipt, text))
+        return true;
+    printf("no '%s' in %s\n", text, receipt);
+    return false;
+}
+
+static long long number_of(const char *key)
+{
+    const char *at = strstr(receipt, key);
+
+    return at ? strtoll(at + strlen(key), NULL, 10) : -1;
+}
+
+#define WALL "\"wall_usec\": "
+
+/* ---- time ---- */
+
+static bool wall_time(const struct arena *arena)
+{
+    static const char *const bounds[] = {"--wall-time=300ms", NULL};
+    static const char *const scripts[] = {
+        "exec sleep 1000",
+        "ulimit -t 20; while :; do :; done",
+        "kill -STOP $$",
+        "trap '' TERM INT HUP QUIT; setsid sleep 1000 & while :; do sleep 1000; done",
+    };
+
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        const char *const command[] = {"/bin/sh", "-c", scripts[i], NULL};
+
+        CHECK(run_bounded(arena, bounds, command) == 128 + SIGKILL);
+        CHECK(says("\"result\": \"wall-time\""));
+        CHECK(number_of(WALL) >= 300 * 1000);
+        CHECK(number_of(WALL) < (300 + LATE_MSEC) * 1000);
+        CHECK(arena_empties(arena, 5));
+    }
+    return true;
+}
+
+/* Many, each for a short time, none of them the command itself. */
+static bool cpu_time(const struct arena *arena)
+{
+    static const char *const bounds[] = {"--cpu-time=400ms", "--wall-time=20s", NULL};
+    static const char *const command[] = {
+        "/bin/sh", "-c",
+        "ulimit -t 20; for i in 1 2 3 4; do setsid sh -c 'while :; do :; done' & done; "
+        "while :; do (i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done); done",
+        NULL};
+
+    CHECK(run_bounded(arena, bounds, command) == 128 + SIGKILL);
+    CHECK(says("\"result\": \"cpu-time\""));
+    CHECK(number_of("\"cpu_usec\": ") >= 400 * 1000);
+    return true;
+}
+
+/* Inside, the clocks stand a day ahead, or behind: ours is outside. */
+static bool clock_shifted(const struct arena *arena)
+{
+    static const char *const bounds[] = {"--profile=none", "--wall-time=300ms", NULL};
+    static const char *const shifts[] = {"86400", "-50"};
+
+    for (size_t i = 0; i < 2; i++) {
+        const char *const command[] = {
+            "/usr/bin/unshare", "-UrT",   "--monotonic", shifts[i], "--boottime",
+            shifts[i],          "--fork", "sleep",       "1000",    NULL};
+
+        CHECK(run_bounded(arena, bounds, command) == 128 + SIGKILL);
+        CHECK(says("\"result\": \"wall-time\""));
+        CHECK(number_of(WALL) < (300 + LATE_MSEC) * 1000);
+    }
+    return true;
+}
+
+/* ---- output ---- */
+
+static long peak_rss(pid_t pid)
+{
+    char path[64], line[256];
+    long peak = -1;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "VmHWM: %ld", &peak) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return peak;
+}
+
+/* Nobody reads, until the launcher has long taken all that it will ever hold. */
+static bool output_flood(const struct arena *arena)
+{
+    char path[ARENA_PATH + 16], bytes[65536];
+    const char *const options[] = {"--receipt", path, "--output-max=" FLOOD, "--wall-time=20s",
+                                   NULL};
+    static const char *const command[] = {"/usr/bin/yes", NULL};
+    struct visit visit = {.options = options, .command = command};
+    struct pollfd wait = {.events = POLLIN};
+    long total = 0, rss;
+    ssize_t got;
+    int ends[2];
+    pid_t pid;
+
+    snprintf(path, sizeof path, "%s/receipt", arena->work);
+    CHECK(pipe2(ends, O_CLOEXEC) == 0);
+    visit.out = ends[1];
+    pid = arena_start(arena, &visit);
+    close(ends[1]);
+    wait.fd = ends[0];
+    CHECK(poll(&wait, 1, 10000) == 1);
+    rss = peak_rss(pid);
+    while ((got = read(ends[0], bytes, sizeof bytes)) > 0) {
+        total += got;
+        if (peak_rss(pid) > rss)
+            rss = peak_rss(pid);
+    }
+    close(ends[0]);
+    CHECK(arena_wait(pid, 10) == 128 + SIGKILL);
+    CHECK(total == atol(FLOOD));
+    CHECK(rss > 0 && rss < RSS_MOST);
+    return true;
+}
+
+/* ---- the table ---- */
+
+static const struct {
+    const char *name;
+    case_fn *run;
+} cases[] = {
+    {"wall-time", wall_time},
+    {"cpu-time", cpu_time},
+    {"clock-shifted", clock_shifted},
+    {"output-flood", output_flood},
+};
+
+static bool run_as(case_fn *run, uid_t uid)
+{
+    struct arena arena;
+    bool good;
+
+    arena_open(&arena, uid);
+    good = run(&arena);
+    good = arena_empties(&arena, 5) && good;
+    good = arena_check(&arena) && good;
+    arena_close(&arena);
+    printf("as %s: %s\n", uid ? "user" : "root", good ? "held" : "FAILED");
+    return good;
+}
+
+int main(int argc, char **argv)
+{
+    if (geteuid() != 0) {
+        printf("SKIP: needs root, to be an ordinary user that nobody else is\n");
+        return 77;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (size_t i = 0; argc > 1 && i < sizeof cases / sizeof *cases; i++)
+        if (strcmp(cases[i].name, argv[1]) == 0) {
+            bool root = run_as(cases[i].run, 0), user = run_as(cases[i].run, arena_user());
+
+            return root && user ? 0 : 1;
+        }
+    fprintf(stderr, "usage: attack_limits CASE\n");
+    return 2;
+}

@@ -1,0 +1,396 @@
+/* Bounds and receipts: coop-run says how it ended, and ends what has used up its bound. */
+#include "run_coop.h"
+
+#include <poll.h>
+
+#include "launcher/sha256.h"
+
+#define RECEIPT "/tmp/coop-test-receipt"
+
+static char receipt[65536], path[64];
+
+static void choose_path(void)
+{
+    snprintf(path, sizeof path, RECEIPT "-%d", (int)getpid());
+}
+
+static void remove_receipt(void)
+{
+    unlink(path);
+}
+
+TestSuite(limits, .init = choose_path, .fini = remove_receipt);
+
+static void read_receipt(void)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, receipt, sizeof receipt - 1);
+
+    receipt[got > 0 ? got : 0] = '\0';
+    close(fd);
+}
+
+#define RECEIVED(text)                                                                         \
+    do {                                                                                       \
+        read_receipt();                                                                        \
+        cr_assert(strstr(receipt, text), "'%s' is not in: %s\n%s", text, receipt, output);     \
+    } while (0)
+#define BOUNDED(...) RUN("--receipt", path, __VA_ARGS__)
+
+static long long number_of(const char *key)
+{
+    char quoted[64];
+    const char *at;
+
+    snprintf(quoted, sizeof quoted, "\"%s\": ", key);
+    at = strstr(receipt, quoted);
+    cr_assert(at, "no %s in %s", key, receipt);
+    return strtoll(at + strlen(quoted), NULL, 10);
+}
+
+/* ---- how it ended ---- */
+
+Test(limits, exit_and_signal_are_told)
+{
+    cr_assert_eq(BOUNDED("sh", "-c", "exit 3"), 3, "%s", output);
+    RECEIVED("\"result\": \"exit\"");
+    RECEIVED("\"status\": 3");
+    cr_assert_eq(BOUNDED("sh", "-c", "kill -TERM $$"), 143);
+    RECEIVED("\"result\": \"signal\"");
+    RECEIVED("\"signal\": 15, \"signal_name\": \"SIGTERM\"");
+}
+
+Test(limits, numbers_of_the_launcher_are_not_the_commands)
+{
+    cr_assert_eq(BOUNDED("no-such-command"), 127);
+    RECEIVED("\"result\": \"setup-error\", \"error\": \"step 'exec': execve no-such-command");
+    cr_assert_eq(BOUNDED("sh", "-c", "exit 127"), 127);
+    RECEIVED("\"result\": \"exit\"");
+    cr_assert_eq(BOUNDED("--hostname", "x", "--protect-hostname=no", "true"), 125);
+    RECEIVED("\"result\": \"setup-error\"");
+}
+
+Test(limits, a_filter_that_kills_is_policy)
+{
+    cr_assert_eq(BOUNDED("sh", "-c", "kill -SYS $$"), 159);
+    RECEIVED("\"result\": \"policy\"");
+}
+
+Test(limits, wall_time_ends_a_sleeper_and_a_stopped_one)
+{
+    static const char *const scripts[] = {"exec sleep 100", "kill -STOP $$",
+                                          "trap '' TERM INT HUP; while :; do sleep 100; done"};
+
+    for (size_t i = 0; i < 3; i++) {
+        cr_assert_eq(BOUNDED("--wall-time=200ms", "sh", "-c", scripts[i]), 137, "%s", output);
+        SAYS("ended, because WallTime= is used up");
+        RECEIVED("\"result\": \"wall-time\", \"killed\": true");
+        cr_assert_geq(number_of("wall_usec"), 200000);
+    }
+}
+
+Test(limits, what_ends_in_time_is_left_alone)
+{
+    cr_assert_eq(BOUNDED("--wall-time=1min", "--cpu-time=1min", "--output-max=1M", "echo", "x"),
+                 0);
+    cr_assert_str_eq(output, "x\n");
+    RECEIVED("\"result\": \"exit\", \"killed\": false");
+    RECEIVED("{\"name\": \"WallTime\", \"asked\": 60000000, \"unit\": \"usec\", \"kept_by\": "
+             "\"launcher\"}");
+}
+
+Test(limits, cpu_time_is_that_of_all_processes_together)
+{
+    cr_assert_eq(BOUNDED("--cpu-time=300ms", "sh", "-c",
+                         "for i in 1 2 3; do setsid sh -c 'while :; do :; done' & done; wait"),
+                 137);
+    RECEIVED("\"result\": \"cpu-time\", \"killed\": true");
+    cr_assert_geq(number_of("cpu_usec"), 300000);
+}
+
+Test(limits, a_sleeper_uses_no_cpu_time)
+{
+    cr_assert_eq(BOUNDED("--cpu-time=300ms", "--wall-time=600ms", "sleep", "100"), 137);
+    RECEIVED("\"result\": \"wall-time\"");
+}
+
+Test(limits, output_ends_at_its_last_byte)
+{
+    cr_assert_eq(BOUNDED("--output-max=10", "sh", "-c", "echo 12345; echo 6789; exec yes"),
+                 137);
+    cr_assert_eq(strncmp(output, "12345\n6789", 10), 0, "%s", output);
+    SAYS("ended, because OutputMax= is used up");
+    RECEIVED("\"result\": \"output\", \"killed\": true");
+    cr_assert_eq(number_of("output_bytes"), 10);
+}
+
+Test(limits, output_of_exactly_the_ceiling_is_no_end)
+{
+    cr_assert_eq(BOUNDED("--output-max=5", "sh", "-c", "printf 123; printf 45 >&2"), 0);
+    cr_assert_str_eq(output, "12345");
+    RECEIVED("\"result\": \"exit\"");
+}
+
+Test(limits, rlimits_that_end_are_told_as_limits)
+{
+    cr_assert_eq(BOUNDED("--limit-fsize=1000", "--limit-core=0", "sh", "-c",
+                         "exec head -c 5000 /dev/zero >/tmp/x"),
+                 153);
+    RECEIVED("\"result\": \"disk\"");
+    RECEIVED("{\"name\": \"LimitFSIZE\", \"asked\": 1000, \"unit\": \"rlimit\", \"kept_by\": "
+             "\"rlimit\"}");
+}
+
+/* ---- ending with grace ---- */
+
+Test(limits, grace_lets_the_program_end_by_itself)
+{
+    cr_assert_eq(BOUNDED("--wall-time=200ms", "--stop-grace=30s", "sh", "-c",
+                         "trap 'echo bye; exit 4' TERM; while :; do sleep 0.05; done"),
+                 4, "%s", output);
+    SAYS("bye");
+    RECEIVED("\"result\": \"wall-time\", \"killed\": false");
+}
+
+Test(limits, who_ignores_the_signal_is_killed_after_the_grace)
+{
+    cr_assert_eq(BOUNDED("--wall-time=100ms", "--stop-grace=100ms", "sh", "-c",
+                         "trap '' TERM; while :; do sleep 0.05; done"),
+                 137);
+    RECEIVED("\"result\": \"wall-time\", \"killed\": true");
+    cr_assert_geq(number_of("wall_usec"), 200000);
+}
+
+Test(limits, a_signal_to_the_launcher_gives_the_same_grace)
+{
+    static const char *const script[] = {"--stop-grace=100ms", "sh", "-c",
+                                         "trap '' TERM; echo up; while :; do sleep 0.05; done",
+                                         NULL};
+    int pipe_end;
+    pid_t pid = start(script, &pipe_end, NULL);
+    char byte;
+
+    cr_assert_eq(read(pipe_end, &byte, 1), 1);
+    kill(pid, SIGTERM);
+    cr_assert_eq(finish(pid, pipe_end), 137);
+}
+
+/* ---- without a PID namespace ---- */
+
+Test(limits, nobody_escapes_without_a_pid_namespace)
+{
+    cr_assert_eq(
+        BOUNDED("--profile=none", "--wall-time=300ms", "sh", "-c",
+                "(setsid sh -c 'trap \"\" TERM; exec sleep 1000' &) ; exec sleep 1000"),
+        137);
+    /* collect() has read to the end: every holder of the pipe is gone */
+    RECEIVED("\"result\": \"wall-time\"");
+}
+
+/* ---- the receipt ---- */
+
+Test(limits, the_receipt_tells_what_the_kernel_says)
+{
+    char text[64];
+    struct stat st;
+
+    cr_assert_eq(stat("/proc/self/ns/net", &st), 0);
+    cr_assert_eq(BOUNDED("--share-net", "stat", "-L", "-c", "%i", "/proc/self/ns/mnt"), 0);
+    snprintf(text, sizeof text, "\"mnt\": {\"inode\": %.*s, \"own\": true}",
+             (int)strcspn(output, "\n"), output);
+    RECEIVED(text);
+    snprintf(text, sizeof text, "\"net\": {\"inode\": %llu, \"own\": false}",
+             (unsigned long long)st.st_ino);
+    RECEIVED(text);
+    RECEIVED("\"no_new_privs\": true");
+    RECEIVED("\"bounding\": []");
+    RECEIVED("\"lost\": []");
+    RECEIVED("\"filters\": [{\"from\": ");
+    RECEIVED("\"sha256\": \"");
+    cr_assert_eq(BOUNDED("--profile=none", "true"), 0);
+    RECEIVED("\"no_new_privs\": false");
+    RECEIVED("\"filters\": []");
+}
+
+Test(limits, capabilities_are_those_of_the_program)
+{
+    cr_assert_eq(BOUNDED("--cap-add", "CAP_NET_ADMIN", "true"), 0);
+    RECEIVED("\"effective\": [\"cap_net_admin\"]");
+    RECEIVED("\"ambient\": [\"cap_net_admin\"]");
+}
+
+Test(limits, the_receipt_takes_the_place_of_an_old_one_whole)
+{
+    struct stat before, after;
+
+    cr_assert_eq(BOUNDED("true"), 0);
+    cr_assert_eq(stat(path, &before), 0);
+    cr_assert_eq(BOUNDED("true"), 0);
+    cr_assert_eq(stat(path, &after), 0);
+    cr_assert_neq(before.st_ino, after.st_ino);
+    read_receipt();
+    cr_assert_eq(receipt[strlen(receipt) - 1], '\n');
+}
+
+Test(limits, a_receipt_that_cannot_be_written_stops_the_launch)
+{
+    cr_assert_eq(RUN("--receipt", "/no/such/folder/x", "echo", "ran"), 125);
+    SAYS("receipt: folder '/no/such/folder/': No such file or directory");
+    SILENT_ON("ran\n");
+    cr_assert_eq(RUN("--receipt", "/tmp", "echo", "ran"), 125);
+    SAYS("Is a directory");
+}
+
+Test(limits, a_receipt_may_go_to_a_descriptor)
+{
+    cr_assert_eq(RUN("--receipt", "/dev/fd/1", "true"), 0);
+    SAYS("{\"version\": 1, \"result\": \"exit\"");
+}
+
+static void link_in_the_way(void)
+{
+    if (symlink("/etc/passwd", path) < 0)
+        _exit(97);
+}
+
+Test(limits, a_link_in_the_receipts_place_is_replaced)
+{
+    struct stat st;
+
+    cr_assert_eq(
+        run_bent(link_in_the_way, (const char *const[]){"--receipt", path, "true", NULL}), 0);
+    cr_assert_eq(lstat(path, &st), 0);
+    cr_assert(S_ISREG(st.st_mode));
+}
+
+Test(limits, an_ordinary_user_gets_receipts_too)
+{
+    cr_assert_eq(run_bent(as_user, (const char *const[]){"--receipt", path, "--wall-time=200ms",
+                                                         "sleep", "100", NULL}),
+                 137, "%s", output);
+    RECEIVED("\"result\": \"wall-time\"");
+    RECEIVED("\"no_new_privs\": true");
+}
+
+Test(limits, names_of_bytes_are_those_of_the_standard)
+{
+    char text[SHA256_TEXT], million[200];
+
+    memset(million, 'a', sizeof million);
+    cr_assert_str_eq(sha256_text("", 0, text),
+                     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    cr_assert_str_eq(sha256_text("abc", 3, text),
+                     "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    cr_assert_str_eq(sha256_text(million, 56, text),
+                     "b35439a4ac6f0948b6d6f9e3c6af0f5f590ce20f1bde7090ef7970686ec6738a");
+    cr_assert_str_eq(sha256_text(million, 64, text),
+                     "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb");
+}
+
+/* ---- bubblewrap's descriptors ---- */
+
+static void status_on_a_file(void)
+{
+    dup2(open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644), 9);
+}
+
+Test(limits, json_status_tells_pid_namespaces_and_exit_code)
+{
+    cr_assert_eq(BENT(status_on_a_file, "--json-status-fd", "9", "sh", "-c", "exit 3"), 3);
+    read_receipt();
+    cr_assert_eq(strncmp(receipt, "{ \"child-pid\": ", 15), 0, "%s", receipt);
+    cr_assert(strstr(receipt, ", \"pid-namespace\": 40"), "%s", receipt);
+    cr_assert(strstr(receipt, " }\n{ \"exit-code\": 3 }\n"), "%s", receipt);
+}
+
+Test(limits, info_tells_pid_and_namespaces_only)
+{
+    cr_assert_eq(BENT(status_on_a_file, "--info-fd=9", "true"), 0);
+    read_receipt();
+    cr_assert_eq(strncmp(receipt, "{\n    \"child-pid\": ", 19), 0, "%s", receipt);
+    cr_assert(strstr(receipt, ",\n    \"uts-namespace\": 40"), "%s", receipt);
+    cr_assert_eq(strcmp(receipt + strlen(receipt) - 3, "\n}\n"), 0, "%s", receipt);
+}
+
+static void full_pipe(void)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_NONBLOCK) < 0)
+        _exit(97);
+    while (write(ends[1], "full", 4) > 0)
+        continue;
+    fcntl(ends[1], F_SETFL, 0);
+    dup2(ends[0], 8);
+    dup2(ends[1], 9);
+}
+
+static void closed_pipe(void)
+{
+    full_pipe();
+    close(8);
+    for (int fd = 3; fd < 8; fd++)
+        close(fd);
+}
+
+Test(limits, a_watcher_that_does_not_read_stops_nobody)
+{
+    cr_assert_eq(BENT(full_pipe, "--json-status-fd=9", "--receipt", path, "sh", "-c", "exit 5"),
+                 5);
+    RECEIVED("\"status\": 5");
+    cr_assert_eq(
+        BENT(closed_pipe, "--json-status-fd=9", "--receipt", path, "sh", "-c", "exit 6"), 6);
+    RECEIVED("\"status\": 6");
+}
+
+static void no_descriptor(void)
+{
+    close(9);
+}
+
+Test(limits, a_descriptor_that_is_not_open_is_refused)
+{
+    static const char *const flags[] = {"--json-status-fd", "--info-fd", "--block-fd",
+                                        "--sync-fd"};
+
+    for (size_t i = 0; i < 4; i++) {
+        cr_assert_eq(BENT(no_descriptor, flags[i], "9", "true"), 125);
+        SAYS("descriptor 9: Bad file descriptor");
+    }
+}
+
+static int go[2], told[2];
+
+static void block_and_sync(void)
+{
+    dup2(go[0], 8);
+    dup2(told[1], 9);
+    close(go[1]);
+    close(told[0]);
+}
+
+Test(limits, the_command_waits_for_the_descriptor_and_the_lock_lives_as_long_as_it)
+{
+    static const char *const script[] = {
+        "--block-fd=8", "--sync-fd=9", "sh", "-c", "echo ran; exec sleep 1000", NULL};
+    struct pollfd wait = {.events = POLLIN};
+    int pipe_end;
+    pid_t pid;
+    char byte;
+
+    cr_assert_eq(pipe2(go, O_CLOEXEC), 0);
+    cr_assert_eq(pipe2(told, O_CLOEXEC), 0);
+    pid = start(script, &pipe_end, block_and_sync);
+    close(told[1]);
+    wait.fd = pipe_end;
+    cr_assert_eq(poll(&wait, 1, 300), 0, "it ran before it was told to");
+    cr_assert_eq(write(go[1], "x", 1), 1);
+    cr_assert_eq(poll(&wait, 1, 10000), 1);
+    cr_assert_eq(read(pipe_end, &byte, 1), 1);
+    wait.fd = told[0];
+    cr_assert_eq(poll(&wait, 1, 0), 0, "the descriptor was closed while it ran");
+    kill(pid, SIGKILL);
+    cr_assert_eq(finish(pid, pipe_end), -SIGKILL);
+    cr_assert_eq(poll(&wait, 1, 10000), 1);
+    cr_assert(wait.revents & POLLHUP);
+}
