@@ -59,50 +59,70 @@
 /*
  * Every protection has a name (the user's word for it) and is either required, which is the
  * default and stops the launch when this machine refuses it, or preferred: then the launch goes
- * on without it and its name stands in launch_child.lost, which is the receipt.
+ * on without it and its name stands in launch_child.lost, which is the receipt.  A family is a
+ * word for several of them.
  */
 #define LAUNCH_GUARDS(X)                                                                       \
-    X(USERS, "PrivateUsers")                                                                   \
-    X(PIDS, "PrivatePIDs")                                                                     \
-    X(MOUNTS, "PrivateMounts")                                                                 \
-    X(NETWORK, "PrivateNetwork")                                                               \
-    X(IPC, "PrivateIPC")                                                                       \
-    X(UTS, "ProtectHostname")                                                                  \
-    X(CGROUP, "PrivateCgroup")                                                                 \
-    X(ROOT, "RootFileSystem")                                                                  \
-    X(SYSTEM, "ProtectSystem")                                                                 \
-    X(HOME, "ProtectHome")                                                                     \
-    X(TMP, "PrivateTmp")                                                                       \
-    X(DEVICES, "PrivateDevices")                                                               \
-    X(KERNEL, "ProtectKernelTunables")                                                         \
-    X(PATHS, "ReadOnlyPaths")                                                                  \
-    X(NO_NEW_PRIVS, "NoNewPrivileges")                                                         \
-    X(CAPS, "CapabilityBoundingSet")                                                           \
-    X(FILTER, "SystemCallFilter")                                                              \
-    X(NESTING, "RestrictNamespaces")                                                           \
-    X(LIMITS, "Limits")                                                                        \
-    X(OOM_SCORE, "OOMScoreAdjust")                                                             \
-    X(PROC, "ProtectProc")                                                                     \
-    X(CONTROL_GROUPS, "ProtectControlGroups")
+    X(USERS, "PrivateUsers", NAMESPACES)                                                       \
+    X(PIDS, "PrivatePIDs", NAMESPACES)                                                         \
+    X(MOUNTS, "PrivateMounts", NAMESPACES)                                                     \
+    X(NETWORK, "PrivateNetwork", NAMESPACES)                                                   \
+    X(IPC, "PrivateIPC", NAMESPACES)                                                           \
+    X(UTS, "ProtectHostname", NAMESPACES)                                                      \
+    X(CGROUP, "PrivateCgroup", NAMESPACES)                                                     \
+    X(ROOT, "RootFileSystem", FILES)                                                           \
+    X(SYSTEM, "ProtectSystem", FILES)                                                          \
+    X(HOME, "ProtectHome", FILES)                                                              \
+    X(TMP, "PrivateTmp", FILES)                                                                \
+    X(DEVICES, "PrivateDevices", FILES)                                                        \
+    X(KERNEL, "ProtectKernelTunables", FILES)                                                  \
+    X(PROC, "ProtectProc", FILES)                                                              \
+    X(CONTROL_GROUPS, "ProtectControlGroups", FILES)                                           \
+    X(PATHS, "ReadOnlyPaths", FILES)                                                           \
+    X(NO_NEW_PRIVS, "NoNewPrivileges", PRIVILEGES)                                             \
+    X(CAPS, "CapabilityBoundingSet", PRIVILEGES)                                               \
+    X(FILTER, "SystemCallFilter", CALLS)                                                       \
+    X(NESTING, "RestrictNamespaces", CALLS)                                                    \
+    X(LIMITS, "ResourceLimits", LIMITS)                                                        \
+    X(OOM_SCORE, "OOMScoreAdjust", LIMITS)
+
+#define LAUNCH_FAMILIES(X)                                                                     \
+    X(NAMESPACES, "namespaces")                                                                \
+    X(FILES, "files")                                                                          \
+    X(PRIVILEGES, "privileges")                                                                \
+    X(CALLS, "calls")                                                                          \
+    X(LIMITS, "limits")
 
 enum launch_guard {
-#define X(id, name) LAUNCH_GUARD_##id,
+#define X(id, name, family) LAUNCH_GUARD_##id,
     LAUNCH_GUARDS(X)
 #undef X
         LAUNCH_GUARD_COUNT
 };
 
 /* A set of guards, one bit each. */
-#define LAUNCH_BIT(guard) (UINT32_C(1) << (guard))
+#define LAUNCH_BIT(guard) (UINT64_C(1) << (guard))
 #define LAUNCH_ALL_GUARDS (LAUNCH_BIT(LAUNCH_GUARD_COUNT) - 1)
 
-/* The user's word for a guard, and the guard for a word (any case); -1 if there is none. */
+/* The user's word for a guard, and the guard for a word; -1 if there is none.  Any case, and
+ * with or without dashes: PrivateUsers, private-users. */
 const char *launch_guard_name(enum launch_guard guard);
 int launch_guard_find(const char *name);
 
+/* The guards that a word stands for: a guard's name, a family's, or "all". 0 if it is none. */
+uint64_t launch_guards_find(const char *word);
+/* The known word nearest to this one, or NULL when none comes near. */
+const char *launch_guards_nearest(const char *word);
+
 /* "PrivateUsers, PrivateNetwork": the names in a set, for logs and receipts.  Always
  * NUL-terminated; returns ret_text. */
-char *launch_guards_text(uint32_t guards, char *ret_text, size_t size);
+char *launch_guards_text(uint64_t guards, char *ret_text, size_t size);
+
+/* What Require= has named. */
+struct launch_required {
+    uint64_t guards; /* never preferred                                                     */
+    uint64_t named;  /* those named singly: they must be asked for, or nothing is started   */
+};
 
 /* ---- spec ------------------------------------------------------------------------------ */
 
@@ -272,7 +292,8 @@ struct launch_spec {
                                when there is a reaper)                                       */
     bool scrub_environment; /* drop names that look like secrets; launch_scrubs() says which */
 
-    uint32_t prefer; /* guards that may be refused by this machine */
+    uint64_t prefer; /* guards that may be refused by this machine, but see 'require' */
+    struct launch_required require; /* guards that may not be, whoever prefers them */
     bool tell;       /* the child tells its facts (struct launch_facts). No row: coop-run sets
                         it for --receipt and its like                                       */
 };
@@ -323,7 +344,7 @@ bool launch_scrubs(const char *name, size_t length);
 struct launch_host {
     uint32_t uid, gid;
     bool privileged;  /* CAP_SYS_ADMIN here: namespaces without a user namespace            */
-    uint32_t refused; /* guards (USERS .. CGROUP, LIMITS, OOM_SCORE) the kernel refuses       */
+    uint64_t refused; /* guards (USERS .. CGROUP, LIMITS, OOM_SCORE) the kernel refuses       */
 };
 
 /* Finds out, once: a throw-away child tries each namespace (about 1 ms). Single-threaded or
@@ -346,7 +367,7 @@ void launch_plan_free(struct launch_plan *plan); /* accepts NULL */
 const void *launch_plan_bytes(const struct launch_plan *plan, size_t *ret_size);
 
 /* The guards this plan has left out: preferred, and refused here. */
-uint32_t launch_plan_lost(const struct launch_plan *plan);
+uint64_t launch_plan_lost(const struct launch_plan *plan);
 
 /* True when the child may share the caller's memory until exec (CLONE_VM|CLONE_VFORK): it keeps
  * its euid, joins nothing, forks no reaper. (A gate also forbids it: that is launch_io's.) */
@@ -432,7 +453,7 @@ struct launch_child {
     pid_t pid;      /* our child: the reaper, or the program itself                    */
     pid_t main_pid; /* the program, as seen from here; equal to pid without a reaper    */
     int pidfd;      /* of 'pid', or -1 where the kernel has none; the caller closes it  */
-    uint32_t lost;  /* guards that are not in force: preferred, refused                */
+    uint64_t lost;  /* guards that are not in force: preferred, refused                */
 };
 
 /* What the reaper writes to launch_io.exit_note, in one write(2), before it exits. */

@@ -47,7 +47,7 @@ static bool wants_limits(const struct launch_spec *spec)
     return spec->nice.set;
 }
 
-static uint32_t wanted_guards(const struct launch_spec *spec)
+static uint64_t wanted_guards(const struct launch_spec *spec)
 {
     const struct {
         enum launch_guard guard;
@@ -79,7 +79,7 @@ static uint32_t wanted_guards(const struct launch_spec *spec)
         {LAUNCH_GUARD_PROC, wants_own_proc(spec)},
         {LAUNCH_GUARD_CONTROL_GROUPS, spec->protect_cgroups != LAUNCH_CONTROL_GROUPS_NO},
     };
-    uint32_t guards = 0;
+    uint64_t guards = 0;
 
     for (size_t i = 0; i < COOP_COUNT(all); i++)
         if (all[i].wanted)
@@ -87,8 +87,21 @@ static uint32_t wanted_guards(const struct launch_spec *spec)
     return guards;
 }
 
+/* Who requires a wall by name takes it for built: without this line in the spec it is not. */
+static int check_required(const struct launch_spec *spec, struct coop_err *err)
+{
+    uint64_t missing = spec->require.named & ~wanted_guards(spec);
+    char names[512];
+
+    if (!missing)
+        return 0;
+    (void)coop_fail(err, COOP_E_RANGE, "Require=%s: nothing asks for it",
+                    launch_guards_text(missing, names, sizeof names));
+    return coop_hint(err, "Require= refuses to go without; the key itself puts it up");
+}
+
 /* What goes with a namespace that is not to be had. */
-static uint32_t spread_loss(uint32_t lost, uint32_t guards)
+static uint64_t spread_loss(uint64_t lost, uint64_t guards)
 {
     static const enum launch_guard in_mounts[] = {
         LAUNCH_GUARD_ROOT,  LAUNCH_GUARD_SYSTEM,  LAUNCH_GUARD_HOME,
@@ -348,7 +361,7 @@ static int compile_into(const struct launch_spec *spec, const struct launch_host
                         struct launch_plan *plan, struct blob *b, struct coop_err *err)
 {
     plan->guards = wanted_guards(spec);
-    plan->prefer = spec->prefer;
+    plan->prefer = spec->prefer & ~spec->require.guards;
     plan->lost = spread_loss(plan->guards & plan->prefer & host->refused, plan->guards);
     plan->root_size = ROOT_SIZE;
 
@@ -378,7 +391,7 @@ int launch_compile(const struct launch_spec *spec, const struct launch_host *hos
     struct launch_host here;
     int r;
 
-    if (launch_spec_check(spec, err) < 0)
+    if (launch_spec_check(spec, err) < 0 || check_required(spec, err) < 0)
         return -1;
     if (!host) {
         launch_host_assume(&here);
@@ -403,7 +416,7 @@ const void *launch_plan_bytes(const struct launch_plan *plan, size_t *ret_size)
     return plan;
 }
 
-uint32_t launch_plan_lost(const struct launch_plan *plan)
+uint64_t launch_plan_lost(const struct launch_plan *plan)
 {
     return plan->lost;
 }

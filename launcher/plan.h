@@ -125,8 +125,8 @@ struct launch_plan {
     uint32_t flags; /* PLAN_*             */
     uint64_t bound; /* address the slots were filled for; 0: not bound */
 
-    uint32_t guards, prefer, lost; /* LAUNCH_BIT sets: asked for, may fail, left out */
-    uint32_t clone_flags;          /* CLONE_NEW* to be born in                       */
+    uint64_t guards, prefer, lost; /* LAUNCH_BIT sets: asked for, may fail, left out */
+    uint64_t clone_flags;          /* CLONE_NEW* to be born in                       */
 
     /* identity, as seen after the maps */
     uint32_t uid, gid; /* what to become (PLAN_SET_IDS) */

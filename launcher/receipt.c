@@ -148,7 +148,7 @@ static void add_power(struct buf *out, const struct launch_facts *facts)
 }
 
 /* In the order of loading; the kernel takes the strictest answer. */
-static void add_filters(struct buf *out, const struct launch_plan *plan, uint32_t lost)
+static void add_filters(struct buf *out, const struct launch_plan *plan, uint64_t lost)
 {
     const struct plan_filter *filters = plan ? plan_at(plan, plan->filters.at) : NULL;
     char name[SHA256_TEXT];

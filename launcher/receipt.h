@@ -37,7 +37,7 @@ struct receipt_limit {
 struct receipt {
     const struct launch_plan *plan; /* NULL: it never came to one */
     struct launch_facts facts;
-    uint32_t lost; /* guards: asked for, preferred, refused */
+    uint64_t lost; /* guards: asked for, preferred, refused */
     struct receipt_limit limits[RECEIPT_LIMITS];
     unsigned limit_count;
 

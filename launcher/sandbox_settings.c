@@ -9,9 +9,6 @@
 #include "launcher/setting_kinds.h"
 
 #include "base/scope.h"
-#include "base/str.h"
-
-#include <string.h>
 #include <sys/resource.h>
 
 #define FIELD(name) .field = offsetof(struct launch_spec, name)
@@ -157,10 +154,10 @@ static const struct setting rows[] = {
      .help = "Keep variables whose names look like secrets out of an inherited environment."},
 
     /* what may be missing */
-    {"Sandbox", "Prefer", &kind_guards, FIELD(prefer), .max = 1,
-     .help = "Protections to go without, and say so, where this machine refuses them; 'all' for all."},
-    {"Sandbox", "Require", &kind_guards, FIELD(prefer), .max = 0,
-     .help = "Protections without which nothing is started. That is the default."},
+    {"Sandbox", "Prefer", &kind_prefer, FIELD(prefer),
+     .help = "Protections to go without, and say so, where this machine refuses them: names of keys like PrivateNetwork, or namespaces, files, privileges, calls, limits, all."},
+    {"Sandbox", "Require", &kind_require, FIELD(require),
+     .help = "Protections without which nothing is started, whatever Prefer says. That is the default; who names one singly also wants it to be asked for."},
     /* clang-format on */
 };
 
@@ -191,39 +188,4 @@ const char *launch_result_name(enum launch_result result)
     };
 
     return (unsigned)result < LAUNCH_RESULT_COUNT ? names[result] : "?";
-}
-
-/* ---- the names of the guards ---- */
-
-static const char *const guard_names[] = {
-#define X(id, name) [LAUNCH_GUARD_##id] = (name),
-    LAUNCH_GUARDS(X)
-#undef X
-};
-
-const char *launch_guard_name(enum launch_guard guard)
-{
-    return (unsigned)guard < LAUNCH_GUARD_COUNT ? guard_names[guard] : "?";
-}
-
-int launch_guard_find(const char *name)
-{
-    for (int i = 0; i < LAUNCH_GUARD_COUNT; i++)
-        if (str_equal_nocase(guard_names[i], name))
-            return i;
-    return -1;
-}
-
-char *launch_guards_text(uint32_t guards, char *ret_text, size_t size)
-{
-    size_t used = 0;
-
-    ret_text[0] = '\0';
-    for (int i = 0; i < LAUNCH_GUARD_COUNT; i++) {
-        if (!(guards & LAUNCH_BIT(i)))
-            continue;
-        str_format(ret_text + used, size - used, "%s%s", used ? ", " : "", guard_names[i]);
-        used += strlen(ret_text + used);
-    }
-    return ret_text;
 }

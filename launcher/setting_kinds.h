@@ -15,8 +15,9 @@ extern const struct setting_type kind_degree; /* int; enum words with "no" and "
 extern const struct setting_type
     kind_caps_keep;                         /* uint64_t of what is dropped: "CAP_X", "~CAP_X" */
 extern const struct setting_type kind_caps; /* uint64_t of what is named                 */
-extern const struct setting_type kind_guards; /* uint32_t prefer; max = 1: adds, 0: removes */
-extern const struct setting_type kind_filter; /* struct strlist: lines of filter/list.h    */
+extern const struct setting_type kind_prefer;  /* uint64_t, a set of guards               */
+extern const struct setting_type kind_require; /* struct launch_required                   */
+extern const struct setting_type kind_filter;  /* struct strlist: lines of filter/list.h    */
 extern const struct setting_type kind_filter_log; /* the same, names only                  */
 extern const struct setting_type kind_answer;     /* struct launch_answer                  */
 extern const struct setting_type kind_abis;       /* uint32_t, a bit per enum filter_abi   */

@@ -53,7 +53,7 @@ struct launch {
 
 static bool gets_pid_namespace(const struct machine *machine, const struct launch_spec *spec)
 {
-    uint32_t pids = LAUNCH_BIT(LAUNCH_GUARD_PIDS);
+    uint64_t pids = LAUNCH_BIT(LAUNCH_GUARD_PIDS) & ~spec->require.guards;
 
     return spec->private_pids && !(spec->prefer & machine->host.refused & pids);
 }

@@ -41,7 +41,7 @@ struct holder {
     bool notes;                /* a reaper writes into a file how main ended                */
     bool noted;                /* ... or into watch_fd (subreaper), and it has come:        */
     int note_status;           /* main's wait status                                        */
-    uint32_t lost;             /* preferred protections that are not in force               */
+    uint64_t lost;             /* preferred protections that are not in force               */
     struct coop_child child;   /* top                                                       */
     struct coop_fdwatch watch; /* the note's pipe (subreaper) or cgroup.events (cgroup)  */
     int watch_fd;              /* -1: none                                                */

@@ -214,6 +214,29 @@ Test(plan, required_and_refused_is_compiled_so_that_it_fails_loudly)
     cr_assert_eq(launch_plan_lost(plan), 0u);
 }
 
+Test(plan, what_is_required_by_name_is_never_left_out)
+{
+    struct launch_host host = root_host;
+
+    profile("service");
+    set("Require", "PrivatePIDs");
+    set("Prefer", "all");
+    host.refused = LAUNCH_BIT(LAUNCH_GUARD_PIDS) | LAUNCH_BIT(LAUNCH_GUARD_IPC);
+    compile(&host);
+    cr_assert(plan->clone_flags & CLONE_NEWPID);
+    cr_assert_eq(launch_plan_lost(plan), LAUNCH_BIT(LAUNCH_GUARD_IPC));
+}
+
+Test(plan, what_is_required_by_name_must_be_asked_for)
+{
+    profile("service");
+    set("Require", "PrivateNetwork");
+    refused(&root_host, "nothing asks for it");
+    set("Require", "");
+    set("Require", "namespaces");
+    compile(&root_host);
+}
+
 Test(plan, ordinary_user_cannot_become_somebody_else)
 {
     spec.uid = 33;

@@ -164,15 +164,31 @@ Test(settings, paths_are_absolute_and_may_be_optional)
     refuse("TemporaryFileSystem", "/var:size=infinity");
 }
 
-Test(settings, prefer_and_require_are_the_same_set)
+Test(settings, prefer_and_require_take_names_and_families)
 {
+    set("Prefer", "limits,private-pids");
+    cr_assert_eq(spec.prefer, LAUNCH_BIT(LAUNCH_GUARD_LIMITS) |
+                                  LAUNCH_BIT(LAUNCH_GUARD_OOM_SCORE) |
+                                  LAUNCH_BIT(LAUNCH_GUARD_PIDS));
+    shows("Prefer", "limits, PrivatePIDs");
     set("Prefer", "all");
     cr_assert_eq(spec.prefer, LAUNCH_ALL_GUARDS);
-    set("Require", "PrivateUsers, SystemCallFilter");
-    cr_assert(!(spec.prefer & LAUNCH_BIT(LAUNCH_GUARD_USERS)));
-    cr_assert(!(spec.prefer & LAUNCH_BIT(LAUNCH_GUARD_FILTER)));
-    cr_assert(spec.prefer & LAUNCH_BIT(LAUNCH_GUARD_PIDS));
+    shows("Prefer", "all");
+    set("Require", "PrivateUsers, namespaces");
+    cr_assert_eq(spec.require.named, LAUNCH_BIT(LAUNCH_GUARD_USERS));
+    cr_assert(spec.require.guards & LAUNCH_BIT(LAUNCH_GUARD_CGROUP));
+    cr_assert(!(spec.require.guards & LAUNCH_BIT(LAUNCH_GUARD_FILTER)));
+    shows("Require", "PrivateUsers, namespaces");
+}
+
+Test(settings, protection_nobody_knows_is_answered_with_the_nearest)
+{
     refuse("Prefer", "Nothing");
+    refuse("Require", "PrivateNetwrk");
+    cr_assert_str_eq(err.hint, "did you mean PrivateNetwork?");
+    refuse("Prefer", "limit");
+    cr_assert_str_eq(err.hint, "did you mean limits?");
+    cr_assert_eq(spec.prefer, 0u, "nothing of a refused list is taken");
 }
 
 Test(settings, guards_have_names_that_can_be_looked_up)
