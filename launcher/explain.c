@@ -9,6 +9,7 @@
 #include "launcher/caps_text.h"
 #include "launcher/filter/tell.h"
 #include "launcher/kernel.h"
+#include "launcher/landlock.h"
 #include "text/units.h"
 
 #include <errno.h>
@@ -177,6 +178,46 @@ static void explain_cwd(const struct launch_plan *p, FILE *out)
             p->flags & PLAN_CWD_OPTIONAL ? " (or / if it is missing)" : "");
 }
 
+static void print_rights(uint64_t access, FILE *out)
+{
+    static const struct {
+        uint64_t rights;
+        const char *word;
+    } words[] = {{LAND_READ_FILE, "read"},
+                 {LAND_EXECUTE, "execute"},
+                 {LAND_WRITE_FILE, "write"},
+                 {LAND_MAKE_REG, "make and remove"}};
+
+    for (size_t i = 0; i < COOP_COUNT(words); i++)
+        if (access & words[i].rights)
+            fprintf(out, " %s", words[i].word);
+}
+
+static void explain_landlock(const struct launch_plan *p, FILE *out)
+{
+    const struct plan_rule *rules = plan_at(p, p->land_rules.at);
+    const struct plan_port *ports = plan_at(p, p->land_ports.at);
+
+    for (uint32_t i = 0; i < p->land_rules.count; i++) {
+        fprintf(out, "    allow   %s", plan_str(p, rules[i].path));
+        print_rights(rules[i].access, out);
+        fprintf(out, "\n");
+    }
+    if (p->land_fs)
+        fprintf(out, "    allow   what is open as 0, 1, 2, as it is open; no other file\n");
+    for (uint32_t i = 0; i < p->land_ports.count; i++)
+        fprintf(out, "    allow   TCP %s %u\n",
+                ports[i].access & LAND_BIND_TCP ? "bind" : "connect", ports[i].port);
+    if (p->land_net)
+        fprintf(out, "    refuse  TCP%s%s at other ports\n",
+                p->land_net & LAND_BIND_TCP ? " bind" : "",
+                p->land_net & LAND_CONNECT_TCP ? " connect" : "");
+    if (p->land_scoped)
+        fprintf(out, "    refuse %s%s of processes outside\n",
+                p->land_scoped & LAND_ABSTRACT ? " abstract sockets" : "",
+                p->land_scoped & LAND_SIGNAL ? " signals" : "");
+}
+
 static void explain_filter(const struct launch_plan *p, FILE *out)
 {
     const struct plan_filter *filters = plan_at(p, p->filters.at);
@@ -234,6 +275,7 @@ static const struct explained {
     {"caps",         PLAN_SET_CAPS,       0, explain_caps},
     {"pdeathsig",    PLAN_PDEATHSIG,      0, NULL},
     {"no-new-privs", PLAN_NO_NEW_PRIVS,   0, NULL},
+    {"landlock",     PLAN_LANDLOCK,       0, explain_landlock},
     {"seccomp",      0, offsetof(struct launch_plan, filters.count), explain_filter},
     {"exec",         0, 0, explain_exec},
     /* clang-format on */

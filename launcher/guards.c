@@ -20,7 +20,7 @@ enum family {
 static const struct {
     const char *name;
     enum family family;
-} guards[] = {
+} all_guards[] = {
 #define X(id, name, family) [LAUNCH_GUARD_##id] = {(name), FAMILY_##family},
     LAUNCH_GUARDS(X)
 #undef X
@@ -51,13 +51,13 @@ static bool is_word_for(const char *word, const char *name)
 
 const char *launch_guard_name(enum launch_guard guard)
 {
-    return (unsigned)guard < LAUNCH_GUARD_COUNT ? guards[guard].name : "?";
+    return (unsigned)guard < LAUNCH_GUARD_COUNT ? all_guards[guard].name : "?";
 }
 
 int launch_guard_find(const char *name)
 {
     for (int i = 0; i < LAUNCH_GUARD_COUNT; i++)
-        if (is_word_for(name, guards[i].name))
+        if (is_word_for(name, all_guards[i].name))
             return i;
     return -1;
 }
@@ -67,7 +67,7 @@ static uint64_t members(enum family family)
     uint64_t set = 0;
 
     for (int i = 0; i < LAUNCH_GUARD_COUNT; i++)
-        if (guards[i].family == family)
+        if (all_guards[i].family == family)
             set |= LAUNCH_BIT(i);
     return set;
 }
@@ -90,7 +90,7 @@ const char *launch_guards_nearest(const char *word)
     size_t count = 0;
 
     for (int i = 0; i < LAUNCH_GUARD_COUNT; i++)
-        names[count++] = guards[i].name;
+        names[count++] = all_guards[i].name;
     for (int i = 0; i < FAMILIES; i++)
         names[count++] = families[i];
     names[count++] = "all";
@@ -106,12 +106,12 @@ static void add_word(char *text, size_t size, const char *word)
     str_format(text + used, size - used, "%s%s", used ? ", " : "", word);
 }
 
-char *launch_guards_text(uint64_t set, char *ret_text, size_t size)
+char *launch_guards_text(uint64_t guards, char *ret_text, size_t size)
 {
     ret_text[0] = '\0';
     for (int i = 0; i < LAUNCH_GUARD_COUNT; i++)
-        if (set & LAUNCH_BIT(i))
-            add_word(ret_text, size, guards[i].name);
+        if (guards & LAUNCH_BIT(i))
+            add_word(ret_text, size, all_guards[i].name);
     return ret_text;
 }
 
@@ -136,7 +136,7 @@ static void render_set(uint64_t set, uint64_t singly, struct buf *out)
     }
     for (int i = 0; i < LAUNCH_GUARD_COUNT; i++)
         if (left & LAUNCH_BIT(i))
-            add_word(text, sizeof text, guards[i].name);
+            add_word(text, sizeof text, all_guards[i].name);
     buf_add_text(out, text);
 }
 
@@ -167,7 +167,7 @@ static int parse_set(const char *text, uint64_t *ret_set, uint64_t *ret_named,
         coop_fail(err, COOP_E_UNKNOWN, "'%s' is no protection", word);
         return near ? coop_hint(err, "did you mean %s?", near)
                     : coop_hint(err, "names of keys like PrivateNetwork; namespaces, files, "
-                                     "privileges, calls, limits; or all");
+                                     "privileges, calls, landlock, limits; or all");
     }
     *ret_set = set;
     *ret_named = named;
@@ -177,7 +177,7 @@ static int parse_set(const char *text, uint64_t *ret_set, uint64_t *ret_named,
 static int parse_prefer(const struct setting *row, const char *text, void *field,
                         struct coop_err *err)
 {
-    uint64_t set, named;
+    uint64_t set = 0, named = 0;
 
     (void)row;
     if (parse_set(text, &set, &named, err) < 0)
@@ -204,7 +204,7 @@ static int parse_require(const struct setting *row, const char *text, void *fiel
                          struct coop_err *err)
 {
     struct launch_required *required = field;
-    uint64_t set, named;
+    uint64_t set = 0, named = 0;
 
     (void)row;
     if (parse_set(text, &set, &named, err) < 0)

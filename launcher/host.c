@@ -8,6 +8,7 @@
 
 #include "base/scope.h"
 #include "launcher/kernel.h"
+#include "launcher/landlock.h"
 #include "launcher/raw.h"
 
 #include <errno.h>
@@ -77,6 +78,7 @@ int launch_host_probe(struct launch_host *ret_host, struct coop_err *err)
     for (size_t i = 0; i < COOP_COUNT(rows); i++)
         if (try_clone(base | rows[i].flag) < 0)
             host.refused |= LAUNCH_BIT(rows[i].guard);
+    host.refused |= land_refused(land_abi());
     *ret_host = host;
     return 0;
 }

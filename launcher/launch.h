@@ -52,6 +52,7 @@
 #define LAUNCH_MAX_DATA    (8u << 20)  /* bytes of one file given by descriptor        */
 #define LAUNCH_MAX_GROUPS  256         /* supplementary groups                         */
 #define LAUNCH_MAX_FILTERS 8           /* compiled filters of one plan                 */
+#define LAUNCH_MAX_PORTS   4096        /* TCP ports in BindTCP and ConnectTCP          */
 #define LAUNCH_MAX_FDS     32          /* descriptors handed down besides 0, 1 and 2   */
 
 /* ---- what can be protected ------------------------------------------------------------- */
@@ -83,6 +84,14 @@
     X(CAPS, "CapabilityBoundingSet", PRIVILEGES)                                               \
     X(FILTER, "SystemCallFilter", CALLS)                                                       \
     X(NESTING, "RestrictNamespaces", CALLS)                                                    \
+    X(LANDLOCK, "Landlock", LANDLOCK)                                                          \
+    X(TRUNCATE, "LandlockTruncate", LANDLOCK)                                                  \
+    X(IOCTLS, "LandlockIoctls", LANDLOCK)                                                      \
+    X(ABSTRACT, "RestrictAbstractSockets", LANDLOCK)                                           \
+    X(SIGNALS, "RestrictSignals", LANDLOCK)                                                    \
+    X(BIND_TCP, "BindTCP", LANDLOCK)                                                           \
+    X(CONNECT_TCP, "ConnectTCP", LANDLOCK)                                                     \
+    X(AUDIT, "LandlockAudit", LANDLOCK)                                                        \
     X(LIMITS, "ResourceLimits", LIMITS)                                                        \
     X(OOM_SCORE, "OOMScoreAdjust", LIMITS)
 
@@ -91,6 +100,7 @@
     X(FILES, "files")                                                                          \
     X(PRIVILEGES, "privileges")                                                                \
     X(CALLS, "calls")                                                                          \
+    X(LANDLOCK, "landlock")                                                                    \
     X(LIMITS, "limits")
 
 enum launch_guard {
@@ -281,6 +291,12 @@ struct launch_spec {
     uint32_t filter_abis; /* SystemCallArchitectures, a bit each (filter/calls.h); 0: all of
                              this machine are judged by the same rules                       */
 
+    /* Landlock */
+    bool landlock;                            /* files: what the mounts allow, and no more   */
+    bool restrict_abstract, restrict_signals; /* sockets and signals do not cross the wall   */
+    struct strlist bind_tcp, connect_tcp;     /* "80", "8000-8010", "none"; empty: all ports */
+    bool landlock_audit;                      /* denials go to the kernel's audit log        */
+
     /* limits */
     struct launch_limit limits[LAUNCH_LIMITS]; /* index: RLIMIT_* */
     struct launch_bounds bounds;
@@ -294,7 +310,7 @@ struct launch_spec {
 
     uint64_t prefer; /* guards that may be refused by this machine, but see 'require' */
     struct launch_required require; /* guards that may not be, whoever prefers them */
-    bool tell;       /* the child tells its facts (struct launch_facts). No row: coop-run sets
+    bool tell; /* the child tells its facts (struct launch_facts). No row: coop-run sets
                         it for --receipt and its like                                       */
 };
 
@@ -453,7 +469,8 @@ struct launch_child {
     pid_t pid;      /* our child: the reaper, or the program itself                    */
     pid_t main_pid; /* the program, as seen from here; equal to pid without a reaper    */
     int pidfd;      /* of 'pid', or -1 where the kernel has none; the caller closes it  */
-    uint64_t lost;  /* guards that are not in force: preferred, refused                */
+    unsigned landlock_abi; /* of the domain it runs in; 0: none (known after hello)  */
+    uint64_t lost;         /* guards that are not in force: preferred, refused                */
 };
 
 /* What the reaper writes to launch_io.exit_note, in one write(2), before it exits. */

@@ -53,4 +53,8 @@ int launch_parse_bind(const char *text, struct launch_bind *ret_bind, struct coo
 int launch_parse_temporary(const char *text, char **ret_dst, struct launch_temporary *ret_how,
                            struct coop_err *err);
 
+/* BindTCP=, ConnectTCP=: "[tcp:]80", "[tcp:]8000-8010"; "none" has a last before its first. */
+int launch_parse_ports(const char *text, uint32_t *ret_first, uint32_t *ret_last,
+                       struct coop_err *err);
+
 #endif

@@ -74,6 +74,14 @@ static uint64_t wanted_guards(const struct launch_spec *spec)
         {LAUNCH_GUARD_FILTER,
          spec->filter.count || spec->filter_log.count || spec->filter_abis},
         {LAUNCH_GUARD_NESTING, spec->restrict_namespaces},
+        {LAUNCH_GUARD_LANDLOCK, spec->landlock},
+        {LAUNCH_GUARD_TRUNCATE, spec->landlock},
+        {LAUNCH_GUARD_IOCTLS, spec->landlock},
+        {LAUNCH_GUARD_ABSTRACT, spec->restrict_abstract},
+        {LAUNCH_GUARD_SIGNALS, spec->restrict_signals},
+        {LAUNCH_GUARD_BIND_TCP, spec->bind_tcp.count > 0},
+        {LAUNCH_GUARD_CONNECT_TCP, spec->connect_tcp.count > 0},
+        {LAUNCH_GUARD_AUDIT, spec->landlock_audit},
         {LAUNCH_GUARD_LIMITS, wants_limits(spec)},
         {LAUNCH_GUARD_OOM_SCORE, spec->oom_score.set},
         {LAUNCH_GUARD_PROC, wants_own_proc(spec)},
@@ -373,6 +381,8 @@ static int compile_into(const struct launch_spec *spec, const struct launch_host
     if (compile_exec_paths(spec, plan, b, err) < 0)
         return -1;
     if (has(plan, LAUNCH_GUARD_MOUNTS) && plan_compile_files(spec, plan, b, err) < 0)
+        return -1;
+    if (plan_compile_landlock(spec, plan, b, err) < 0)
         return -1;
     compile_limits(spec, plan, b);
     if (compile_power(spec, plan, b, err) < 0)

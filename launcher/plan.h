@@ -82,6 +82,18 @@ static inline uint64_t plan_inodes(uint64_t size)
     return size / 4096 + 256;
 }
 
+/* What Landlock grants below a path, and to a port (landlock.h). */
+struct plan_rule {
+    plan_off path;
+    uint32_t pad;
+    uint64_t access; /* LAND_* of files */
+};
+
+struct plan_port {
+    uint32_t port;
+    uint32_t access; /* LAND_BIND_TCP, LAND_CONNECT_TCP */
+};
+
 struct plan_limit {
     uint32_t which; /* RLIMIT_*                      */
     plan_off name;  /* "LimitNOFILE", for messages   */
@@ -91,7 +103,7 @@ struct plan_limit {
 struct plan_filter {
     struct plan_vec code; /* struct sock_filter                       */
     plan_off from;        /* the user's word for it, for messages     */
-    uint32_t guards;      /* LAUNCH_BIT set: what is lost without it  */
+    uint64_t guards;      /* LAUNCH_BIT set: what is lost without it  */
 };
 
 #define PLAN_SET_UMASK      0x0001u
@@ -113,8 +125,9 @@ struct plan_filter {
 #define PLAN_PRIVATE_VIEW   0x10000u /* mounts change: cut propagation first       */
 #define PLAN_NO_NESTING     0x20000u /* max_user_namespaces = 0 inside             */
 #define PLAN_CWD_OPTIONAL   0x40000u
-#define PLAN_BORROW_IDS     0x100000u /* born with the ids of map_outside_* (borrow.h) */
-#define PLAN_TELL           0x200000u /* struct launch_facts goes to the parent     */
+#define PLAN_BORROW_IDS     0x100000u   /* born with the ids of map_outside_* (borrow.h) */
+#define PLAN_TELL           0x200000u   /* struct launch_facts goes to the parent     */
+#define PLAN_LANDLOCK       0x80000000u /* any of land_*                             */
 #define PLAN_SUBREAPER                                                                         \
     0x80000u /* with PLAN_REAPER and no PID namespace: INIT_TREE, and
                                         PR_SET_CHILD_SUBREAPER before the fork            */
@@ -144,6 +157,12 @@ struct launch_plan {
     struct plan_vec limits;  /* struct plan_limit       */
     struct plan_vec filters; /* struct plan_filter, in the order of loading */
     struct launch_bounds bounds;
+
+    uint64_t land_fs, land_net, land_scoped; /* what Landlock judges: LAND_*              */
+    struct plan_vec land_rules;              /* struct plan_rule: granted all the same    */
+    struct plan_vec land_ports;              /* struct plan_port                          */
+    uint32_t land_flags;                     /* of landlock_restrict_self(2)              */
+    uint32_t land_pad;
 
     uint64_t cap_keep;    /* may stay in the bounding, permitted and effective sets */
     uint64_t cap_ambient; /* also inheritable, so that they survive exec            */

@@ -71,6 +71,16 @@ static bool ops_ok(const struct launch_plan *plan)
     return true;
 }
 
+static bool rules_ok(const struct launch_plan *plan)
+{
+    const struct plan_rule *rules = plan_at(plan, plan->land_rules.at);
+
+    for (uint32_t i = 0; i < plan->land_rules.count; i++)
+        if (!rules[i].path || !text_ok(plan, rules[i].path))
+            return false;
+    return true;
+}
+
 static bool limits_ok(const struct launch_plan *plan)
 {
     const struct plan_limit *limits = plan_at(plan, plan->limits.at);
@@ -107,6 +117,8 @@ static bool slots_ok(const struct launch_plan *plan, struct plan_vec slots)
         {plan->ops, sizeof(struct plan_op)},
         {plan->limits, sizeof(struct plan_limit)},
         {plan->filters, sizeof(struct plan_filter)},
+        {plan->land_rules, sizeof(struct plan_rule)},
+        {plan->land_ports, sizeof(struct plan_port)},
     };
     uint64_t end = slots.at + (slots.count + UINT64_C(1)) * sizeof(char *);
 
@@ -135,6 +147,8 @@ int plan_verify(const void *block, size_t size)
          vec_ok(plan, plan->ops, sizeof(struct plan_op), 0) &&
          vec_ok(plan, plan->limits, sizeof(struct plan_limit), 0) &&
          vec_ok(plan, plan->filters, sizeof(struct plan_filter), 0) &&
+         vec_ok(plan, plan->land_rules, sizeof(struct plan_rule), 0) &&
+         vec_ok(plan, plan->land_ports, sizeof(struct plan_port), 0) &&
          plan->argv.count == plan->argv_off.count && plan->env.count == plan->env_off.count &&
          plan->argv.count > 0 && plan->filters.count <= LAUNCH_MAX_FILTERS &&
          plan->groups.count <= LAUNCH_MAX_GROUPS && slots_ok(plan, plan->argv) &&
@@ -143,7 +157,7 @@ int plan_verify(const void *block, size_t size)
          text_ok(plan, plan->cwd) && text_ok(plan, plan->hostname) &&
          texts_ok(plan, plan->argv_off) && texts_ok(plan, plan->env_off) &&
          texts_ok(plan, plan->exec_paths) && ops_ok(plan) && limits_ok(plan) &&
-         filters_ok(plan);
+         filters_ok(plan) && rules_ok(plan);
     return ok ? 0 : -EINVAL;
 }
 

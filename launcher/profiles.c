@@ -36,6 +36,10 @@ static const struct profile_row {
     {"default", "CapabilityBoundingSet", "none"},
     {"default", "SystemCallFilter",      "default"},
     {"default", "SystemCallArchitectures", "native"},
+    {"default", "Landlock",              "yes"},
+    {"default", "RestrictAbstractSockets", "yes"},
+    {"default", "RestrictSignals",       "yes"},
+    {"default", "Prefer",                "landlock"}, /* a second wall: kernels lack parts of it */
     {"default", "UMask",                 "0022"},
     {"default", "DieWithParent",         "yes"},
     {"default", "ScrubEnvironment",      "yes"},

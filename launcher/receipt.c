@@ -185,6 +185,7 @@ static void add_protection(struct buf *out, const struct receipt *receipt)
                                  names, sizeof names));
     add_words(out, "lost", launch_guards_text(receipt->lost, names, sizeof names));
     add_namespaces(out, receipt);
+    add_number(out, "landlock_abi", receipt->landlock_abi);
     add_filters(out, plan, receipt->lost);
     add_power(out, &receipt->facts);
     buf_add_char(out, '}');

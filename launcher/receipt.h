@@ -37,7 +37,8 @@ struct receipt_limit {
 struct receipt {
     const struct launch_plan *plan; /* NULL: it never came to one */
     struct launch_facts facts;
-    uint64_t lost; /* guards: asked for, preferred, refused */
+    uint64_t lost;         /* guards: asked for, preferred, refused */
+    unsigned landlock_abi; /* of the domain the program is in; 0: none */
     struct receipt_limit limits[RECEIPT_LIMITS];
     unsigned limit_count;
 

@@ -74,6 +74,7 @@ static const struct step {
     {"caps",         step_caps,         G(CAPS),        "the uid change has just cleared them: set what the spec keeps"},
     {"pdeathsig",    step_pdeathsig,    NO_GUARD,       "the kernel forgets it whenever credentials change"},
     {"no-new-privs", step_no_new_privs, G(NO_NEW_PRIVS), "seccomp demands it of a process without privileges"},
+    {"landlock",     step_landlock,     NO_GUARD,       "after the last file that we open by name; the kernel wants no-new-privs first"},
     {"signals",      step_signals,      NO_GUARD,       "default actions, empty mask: exec passes on what is ignored or blocked"},
     {"hello",        step_hello,        NO_GUARD,       "set up: the parent learns the program's PID"},
     {"gate",         step_gate,         NO_GUARD,       "the last place to wait: nothing is left to do but filter and exec"},

@@ -23,13 +23,13 @@
  */
 
 struct launch_report {
-    uint32_t lost; /* LAUNCH_BIT set: preferred guards that were refused           */
-    uint16_t step; /* index in the recipe of the step that failed                  */
-    uint16_t pad;
-    int32_t sys;     /* positive errno                                               */
-    uint32_t failed; /* written last; 1: a required step failed, the writer has ended */
-    char call[28];   /* "move_mount"; ""       */
-    char path[216];  /* what it was about; ""  */
+    uint64_t lost;     /* LAUNCH_BIT set: preferred guards that were refused           */
+    uint16_t step;     /* index in the recipe of the step that failed                  */
+    uint16_t landlock; /* the ABI in force; 0: none                                  */
+    int32_t sys;       /* positive errno                                               */
+    uint32_t failed;   /* written last; 1: a required step failed, the writer has ended */
+    char call[28];     /* "move_mount"; ""       */
+    char path[216];    /* what it was about; ""  */
     struct launch_facts facts; /* with PLAN_TELL */
 };
 

@@ -594,6 +594,7 @@ static void write_receipt(struct run *run, int code)
         .plan = run->plan,
         .facts = run->facts,
         .lost = run->child.lost,
+        .landlock_abi = run->child.landlock_abi,
         .pid = run->child.pid,
         .main_pid = run->child.main_pid,
         .began = run->began_real,

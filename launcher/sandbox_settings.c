@@ -111,6 +111,20 @@ static const struct setting rows[] = {
     {"Sandbox", "SystemCallLog", &kind_filter_log, FIELD(filter_log),
      .help = "System calls and @sets that are written to the kernel's log when they are allowed."},
 
+    /* Landlock */
+    {"Sandbox", "Landlock", BOOL(landlock),
+     .help = "A second wall for files, that judges a file and not the way to it: what is not writable by the mounts cannot be written by another way either. The only wall for files where mounts are refused and preferred."},
+    {"Sandbox", "RestrictAbstractSockets", BOOL(restrict_abstract),
+     .help = "No connection to abstract unix sockets of processes outside."},
+    {"Sandbox", "RestrictSignals", BOOL(restrict_signals),
+     .help = "No signal to processes outside."},
+    {"Sandbox", "BindTCP", &kind_ports, FIELD(bind_tcp),
+     .help = "TCP ports that can be listened on: PORT, FIRST-LAST, or none. Others are refused; UDP is not covered."},
+    {"Sandbox", "ConnectTCP", &kind_ports, FIELD(connect_tcp),
+     .help = "TCP ports that can be connected to: PORT, FIRST-LAST, or none. Others are refused; UDP is not covered."},
+    {"Sandbox", "LandlockAudit", BOOL(landlock_audit),
+     .help = "Write what Landlock refuses to the kernel's audit log."},
+
     /* limits */
     {"Sandbox", "UMask", &kind_mode, FIELD(umask), .flag = "umask",
      .help = "The file mode mask, octal."},
@@ -155,7 +169,7 @@ static const struct setting rows[] = {
 
     /* what may be missing */
     {"Sandbox", "Prefer", &kind_prefer, FIELD(prefer),
-     .help = "Protections to go without, and say so, where this machine refuses them: names of keys like PrivateNetwork, or namespaces, files, privileges, calls, limits, all."},
+     .help = "Protections to go without, and say so, where this machine refuses them: names of keys like PrivateNetwork, or namespaces, files, privileges, calls, landlock, limits, all."},
     {"Sandbox", "Require", &kind_require, FIELD(require),
      .help = "Protections without which nothing is started, whatever Prefer says. That is the default; who names one singly also wants it to be asked for."},
     /* clang-format on */

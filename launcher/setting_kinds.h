@@ -21,6 +21,7 @@ extern const struct setting_type kind_filter;  /* struct strlist: lines of filte
 extern const struct setting_type kind_filter_log; /* the same, names only                  */
 extern const struct setting_type kind_answer;     /* struct launch_answer                  */
 extern const struct setting_type kind_abis;       /* uint32_t, a bit per enum filter_abi   */
+extern const struct setting_type kind_ports;     /* struct strlist of "80", "80-90", "none"   */
 extern const struct setting_type kind_paths;     /* struct strlist of "[-]/path"              */
 extern const struct setting_type kind_binds;     /* struct strlist of "[-]SRC[:DST[:rbind]]"  */
 extern const struct setting_type kind_temporary; /* struct strlist of "/path[:options]"       */

@@ -1,5 +1,6 @@
 /*
- * setting_paths.c - lists of paths: how ReadOnlyPaths and its sisters are read and shown
+ * setting_paths.c - lists of paths and of ports: how ReadOnlyPaths and its sisters are read and
+ * shown
  */
 #include "launcher/setting_kinds.h"
 
@@ -32,7 +33,7 @@ static int parse_checked(const char *text, void *field, check_fn *check, struct 
         if (check(words.items[i], err) < 0)
             return -1;
     if (strlist_append(field, &words) < 0)
-        return coop_fail_sys(err, ENOMEM, "keep the paths");
+        return coop_fail_sys(err, ENOMEM, "keep the list");
     return 0;
 }
 
@@ -193,6 +194,52 @@ static int parse_temporary(const struct setting *row, const char *text, void *fi
     return parse_checked(text, field, check_temporary, err);
 }
 
+int launch_parse_ports(const char *text, uint32_t *ret_first, uint32_t *ret_last,
+                       struct coop_err *err)
+{
+    const char *from = str_starts_with(text, "tcp:") ? text + 4 : text;
+    size_t len = strcspn(from, "-");
+    long long first, last;
+    char word[8];
+
+    if (strcmp(text, "none") == 0) {
+        *ret_first = 1;
+        *ret_last = 0;
+        return 0;
+    }
+    if (len >= sizeof word)
+        len = 0;
+    str_format(word, sizeof word, "%.*s", (int)len, from);
+    if (str_to_int(word, 0, UINT16_MAX, &first) < 0 ||
+        str_to_int(from[len] ? from + len + 1 : word, first, UINT16_MAX, &last) < 0)
+        return coop_fail(err, COOP_E_SYNTAX, "'%s': expected a port, FIRST-LAST, or none",
+                         text);
+    *ret_first = (uint32_t)first;
+    *ret_last = (uint32_t)last;
+    return 0;
+}
+
+static int check_ports(const char *word, struct coop_err *err)
+{
+    uint32_t first, last;
+
+    return launch_parse_ports(word, &first, &last, err);
+}
+
+static int parse_ports(const struct setting *row, const char *text, void *field,
+                       struct coop_err *err)
+{
+    SCOPED_FREE char *words = strdup(text);
+
+    (void)row;
+    if (!words)
+        return coop_fail_sys(err, ENOMEM, "keep the list");
+    for (char *c = words; *c; c++)
+        if (*c == ',')
+            *c = ' ';
+    return parse_checked(words, field, check_ports, err);
+}
+
 static void render_list(const struct setting *row, const void *field, struct buf *out)
 {
     (void)row;
@@ -216,6 +263,7 @@ static int copy_list(void *to, const void *from)
     }
 
 const struct setting_type kind_paths = LIST_KIND("PATH...", parse_paths, "/usr -/opt -+/srv");
+const struct setting_type kind_ports = LIST_KIND("PORT...", parse_ports, "80 8000-8010 none");
 const struct setting_type kind_binds =
     LIST_KIND("SRC[:DST]", parse_binds, "/usr /a:/b -/x:/y /a:/b:norbind");
 const struct setting_type kind_temporary = LIST_KIND(

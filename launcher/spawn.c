@@ -291,6 +291,7 @@ int launch_attempt_step(struct launch_attempt *attempt, struct launch_child *ret
 
     while ((r = receive(attempt)) > 0) {
         attempt->child.lost |= attempt->told->lost;
+        attempt->child.landlock_abi = attempt->told->landlock;
         if (!attempt->gated)
             continue;
         attempt->gated = false; /* the next answer is about exec */
@@ -300,6 +301,7 @@ int launch_attempt_step(struct launch_attempt *attempt, struct launch_child *ret
     if (r == -EAGAIN)
         return 0;
     attempt->child.lost |= attempt->told->lost;
+    attempt->child.landlock_abi = attempt->told->landlock;
     if (attempt->told->failed || !attempt->hello)
         return explain(attempt, err);
     *ret_child = attempt->child;

@@ -114,6 +114,7 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
     copy.read_only = copy.read_write = copy.inaccessible = (struct strlist){0};
     copy.bind = copy.bind_read_only = copy.temporary = (struct strlist){0};
     copy.filter = copy.filter_log = (struct strlist){0};
+    copy.bind_tcp = copy.connect_tcp = (struct strlist){0};
 
     failed = strlist_copy(&copy.argv, &from->argv) < 0 ||
              strlist_copy(&copy.env, &from->env) < 0 ||
@@ -127,7 +128,9 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
              strlist_copy(&copy.bind_read_only, &from->bind_read_only) < 0 ||
              strlist_copy(&copy.temporary, &from->temporary) < 0 ||
              strlist_copy(&copy.filter, &from->filter) < 0 ||
-             strlist_copy(&copy.filter_log, &from->filter_log) < 0;
+             strlist_copy(&copy.filter_log, &from->filter_log) < 0 ||
+             strlist_copy(&copy.bind_tcp, &from->bind_tcp) < 0 ||
+             strlist_copy(&copy.connect_tcp, &from->connect_tcp) < 0;
     copy.argv0 = copy_text(from->argv0, &failed);
     copy.cwd = copy_text(from->cwd, &failed);
     copy.hostname = copy_text(from->hostname, &failed);

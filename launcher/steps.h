@@ -21,6 +21,8 @@ step_fn step_private_view, step_new_root, step_mounts, step_pivot_root;
 step_fn step_oom_score, step_umask, step_nice, step_rlimits;
 /* steps_identity.c */
 step_fn step_bounding, step_identity, step_caps, step_no_new_privs;
+/* steps_landlock.c */
+step_fn step_landlock;
 /* steps_seccomp.c */
 step_fn step_seccomp;
 

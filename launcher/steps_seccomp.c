@@ -21,7 +21,7 @@ static long load(const struct launch_plan *plan, const struct plan_filter *filte
     return raw3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }
 
-static bool may_lose_all(struct child *c, uint32_t guards)
+static bool may_lose_all(struct child *c, uint64_t guards)
 {
     for (uint32_t guard = 0; guard < LAUNCH_GUARD_COUNT; guard++)
         if (guards & LAUNCH_BIT(guard) && !recipe_may_lose(c, guard))

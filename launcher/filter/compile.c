@@ -18,7 +18,7 @@
 /* ---- the list of programs ---- */
 
 static int add(struct filter_programs *all, const struct sock_filter *code, size_t count,
-               uint32_t guards, const char *from, struct coop_err *err)
+               uint64_t guards, const char *from, struct coop_err *err)
 {
     struct filter_program *program = &all->items[all->count];
 
@@ -50,7 +50,7 @@ static bool is_built_in(const struct launch_spec *spec)
            spec->filter_abis == 1u << FILTER_NATIVE;
 }
 
-static int add_ours(const struct launch_spec *spec, uint32_t guards,
+static int add_ours(const struct launch_spec *spec, uint64_t guards,
                     struct filter_programs *all, struct coop_err *err)
 {
     const struct filter_wish wish = {
@@ -134,7 +134,7 @@ static int order(struct filter_programs *all, struct coop_err *err)
 static int add_all(const struct launch_spec *spec, struct filter_programs *all,
                    struct coop_err *err)
 {
-    uint32_t guards = 0;
+    uint64_t guards = 0;
 
     if (spec->filter.count || spec->filter_log.count || spec->filter_abis)
         guards |= LAUNCH_BIT(LAUNCH_GUARD_FILTER);

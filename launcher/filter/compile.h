@@ -22,7 +22,7 @@
 struct filter_program {
     struct sock_filter *code; /* malloc'ed */
     size_t count;
-    uint32_t guards; /* LAUNCH_BIT set: what is lost without it      */
+    uint64_t guards; /* LAUNCH_BIT set: what is lost without it      */
     char from[64];   /* the user's word for where it comes from      */
 };
 

@@ -159,6 +159,8 @@ pid_t arena_start(const struct arena *arena, const struct visit *visit)
     dup2(null, 0);
     if (visit->tty)
         take_terminal(visit->tty);
+    if (visit->in)
+        dup2(visit->in, 0);
     if (visit->out)
         dup2(visit->out, 1);
     become_user(arena->uid);

@@ -311,6 +311,32 @@ static bool home_by_link(const struct arena *arena)
     return true;
 }
 
+/* ---- descriptors handed in ---- */
+
+/* The caller's own file as stdin, opened for reading: the program has the caller's uid and could
+ * open it anew for writing. */
+static bool reopen_stdin(const struct arena *arena)
+{
+    struct visit visit = {.attack = "reopen-stdin"};
+    char path[256], text[64] = "";
+    int fd;
+
+    snprintf(path, sizeof path, "%s/precious", arena->dir);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    CHECK(fd >= 0 && write(fd, "precious\n", 9) == 9);
+    CHECK(fchown(fd, arena->uid, (gid_t)-1) == 0);
+    for (int mode = 0; mode < MODES; mode++) {
+        visit.mode = (enum mode)mode;
+        visit.in = open(path, O_RDONLY | O_CLOEXEC);
+        CHECK(visit.in > 0);
+        CHECK(arena_run(arena, &visit) == 0);
+        close(visit.in);
+    }
+    CHECK(pread(fd, text, sizeof text - 1, 0) == 9 && strcmp(text, "precious\n") == 0);
+    close(fd);
+    return true;
+}
+
 /* ---- terminal ---- */
 
 static int open_terminal(int *ret_inner)
@@ -358,6 +384,7 @@ static const struct {
     {"turning-root", turning_root},
     {"turning-cwd", turning_cwd},
     {"home-by-link", home_by_link},
+    {"reopen-stdin", reopen_stdin},
     {"terminal", terminal},
     {"two-sandboxes", two_sandboxes},
 };

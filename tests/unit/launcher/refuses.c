@@ -2,14 +2,42 @@
  * refuses - runs a command under a filter that answers ENOSYS to the calls named before "--"
  *
  *     refuses clone3 openat2 -- coop-run true
+ *     refuses container -- coop-run true
  *
- * What an outer container or an old kernel looks like from inside.
+ * What an outer container or an old kernel looks like from inside.  "container" is the filter of an
+ * unprivileged one: no clone3, and EPERM for namespaces and mounts.
  */
 #include <errno.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define NAMESPACES                                                                             \
+    (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
+     CLONE_NEWCGROUP)
+
+static int refuse(scmp_filter_ctx filter, const char *call, int error)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ERRNO((unsigned)error),
+                            seccomp_syscall_resolve_name(call), 0);
+}
+
+static int be_container(scmp_filter_ctx filter)
+{
+    static const char *const calls[] = {"unshare", "mount",     "setns",     "move_mount",
+                                        "fsopen",  "open_tree", "pivot_root"};
+    int r = refuse(filter, "clone3", ENOSYS);
+
+    for (size_t i = 0; i < sizeof calls / sizeof *calls && r >= 0; i++)
+        r = refuse(filter, calls[i], EPERM);
+    for (unsigned bit = 1; bit && r >= 0; bit <<= 1)
+        if (NAMESPACES & bit)
+            r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+                                 SCMP_A0(SCMP_CMP_MASKED_EQ, bit, bit));
+    return r;
+}
 
 int main(int argc, char **argv)
 {
@@ -17,8 +45,8 @@ int main(int argc, char **argv)
     int i = 1;
 
     for (; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS),
-                             seccomp_syscall_resolve_name(argv[i]), 0) < 0)
+        if ((strcmp(argv[i], "container") == 0 ? be_container(filter)
+                                               : refuse(filter, argv[i], ENOSYS)) < 0)
             return 99;
     if (i + 1 >= argc || seccomp_load(filter) < 0)
         return 99;

@@ -3,6 +3,7 @@
  *
  * tests/golden/plan-*.txt hold the expected text; COOP_GOLDEN_UPDATE=1 writes them anew.
  */
+#include "launcher/landlock.h"
 #include "launcher/plan.h"
 
 #include <criterion/criterion.h>
@@ -235,6 +236,75 @@ Test(plan, what_is_required_by_name_must_be_asked_for)
     set("Require", "");
     set("Require", "namespaces");
     compile(&root_host);
+}
+
+static uint64_t granted(const char *path)
+{
+    const struct plan_rule *rules = plan_at(plan, plan->land_rules.at);
+
+    for (uint32_t i = 0; i < plan->land_rules.count; i++)
+        if (strcmp(plan_str(plan, rules[i].path), path) == 0)
+            return rules[i].access;
+    return 0;
+}
+
+Test(plan, landlock_grants_what_the_mounts_show)
+{
+    profile("default");
+    compile(&user_host);
+    cr_assert_eq(granted("/"), LAND_READ | LAND_EXECUTE);
+    cr_assert_eq(granted("/tmp"), LAND_WRITE);
+    cr_assert_eq(granted("/proc"), LAND_CHANGE);
+    cr_assert_eq(granted("/dev/null"), 0u, "/dev grants it");
+    cr_assert_eq(granted("/usr"), 0u, "/ grants it");
+    cr_assert_eq(plan->land_fs, LAND_ALL);
+    cr_assert(plan->flags & PLAN_NO_NEW_PRIVS);
+    cr_assert(!(plan->guards & LAUNCH_BIT(LAUNCH_GUARD_TRUNCATE)), "a second wall");
+    cr_assert(!(plan->guards & LAUNCH_BIT(LAUNCH_GUARD_SIGNALS)), "PIDs of its own do that");
+}
+
+Test(plan, landlock_is_the_only_wall_where_mounts_are_refused)
+{
+    struct launch_host host = user_host;
+
+    profile("default");
+    set("Prefer", "all");
+    set("BindTCP", "80");
+    host.refused = launch_guards_find("namespaces");
+    compile(&host);
+    cr_assert_eq(plan->clone_flags, 0u);
+    cr_assert_eq(granted("/"), 0u);
+    cr_assert_eq(granted("/usr"), LAND_READ | LAND_EXECUTE);
+    cr_assert_eq(granted("/etc/passwd"), LAND_READ | LAND_EXECUTE);
+    cr_assert_eq(granted("/tmp"), 0u, "the host's /tmp is no substitute");
+    cr_assert_eq(granted("/dev"), 0u);
+    cr_assert(granted("/dev/null") & LAND_WRITE_FILE);
+    cr_assert_eq(plan->land_net, LAND_BIND_TCP | LAND_CONNECT_TCP);
+    cr_assert_eq(plan->land_ports.count, 1u);
+    cr_assert(plan->guards & LAUNCH_BIT(LAUNCH_GUARD_TRUNCATE));
+    cr_assert(plan->guards & LAUNCH_BIT(LAUNCH_GUARD_SIGNALS));
+    cr_assert(launch_plan_is_light(plan));
+}
+
+Test(plan, strict_is_said_by_granting_where_mounts_are_refused)
+{
+    struct launch_host host = user_host;
+
+    set("Landlock", "yes");
+    set("ProtectSystem", "strict");
+    set("ReadWritePaths", "/var/lib/x");
+    set("Prefer", "all");
+    host.refused = launch_guards_find("namespaces");
+    compile(&host);
+    cr_assert_eq(granted("/"), LAND_READ | LAND_EXECUTE);
+    cr_assert_eq(granted("/var/lib/x"), LAND_ALL);
+    cr_assert_eq(granted("/proc"), LAND_ALL);
+}
+
+Test(plan, more_ports_than_there_is_room_for_are_refused)
+{
+    set("BindTCP", "1-65535");
+    refused(&root_host, "more than 4096 ports");
 }
 
 Test(plan, ordinary_user_cannot_become_somebody_else)

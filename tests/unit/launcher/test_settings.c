@@ -205,6 +205,20 @@ Test(settings, guards_have_names_that_can_be_looked_up)
     cr_assert_str_eq(launch_guards_text(LAUNCH_ALL_GUARDS, text, 10), "PrivateUs");
 }
 
+Test(settings, ports_are_numbers_ranges_or_none)
+{
+    set("BindTCP", "80,443 tcp:8000-8010");
+    cr_assert_eq(spec.bind_tcp.count, 3u);
+    shows("BindTCP", "80 443 tcp:8000-8010");
+    set("ConnectTCP", "none");
+    refuse("ConnectTCP", "65536");
+    refuse("ConnectTCP", "90-80");
+    refuse("ConnectTCP", "http");
+    refuse("ConnectTCP", "80-");
+    refuse("ConnectTCP", "-80");
+    refuse("ConnectTCP", "123456789012345");
+}
+
 Test(settings, numbers_keep_to_their_range)
 {
     set("Nice", "-5");
