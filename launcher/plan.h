@@ -139,7 +139,7 @@ struct launch_plan {
     uint64_t bound; /* address the slots were filled for; 0: not bound */
 
     uint64_t guards, prefer, lost; /* LAUNCH_BIT sets: asked for, may fail, left out */
-    uint64_t clone_flags;          /* CLONE_NEW* to be born in                       */
+    uint32_t clone_flags;          /* CLONE_NEW* to be born in                       */
 
     /* identity, as seen after the maps */
     uint32_t uid, gid; /* what to become (PLAN_SET_IDS) */
