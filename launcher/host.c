@@ -14,7 +14,9 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/capability.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,11 +32,26 @@ static bool has_sys_admin(void)
     return value == CAP_SET;
 }
 
+/* "6.1.0-rc3" is 0x0601. */
+static uint32_t kernel_version(void)
+{
+    struct utsname name;
+    char *rest;
+    unsigned long major, minor;
+
+    if (uname(&name) < 0)
+        return 0;
+    major = strtoul(name.release, &rest, 10);
+    minor = *rest == '.' ? strtoul(rest + 1, NULL, 10) : 0;
+    return (uint32_t)(major & 0xff) << 8 | (uint32_t)(minor & 0xff);
+}
+
 void launch_host_assume(struct launch_host *ret_host)
 {
     *ret_host = (struct launch_host){
         .uid = geteuid(),
         .gid = getegid(),
+        .kernel = kernel_version(),
         .privileged = has_sys_admin(),
     };
 }

@@ -230,6 +230,17 @@ struct launch_answer {
     uint32_t answer;
 };
 
+/* A file that was read when its name was given: both owned, NULL when there is none. */
+struct launch_text {
+    char *path, *text;
+};
+
+/* Instructions of classic BPF, owned. */
+struct launch_code {
+    void *code;
+    size_t size; /* bytes */
+};
+
 #define LAUNCH_LIMITS 16 /* RLIM_NLIMITS of the kernel */
 #define LAUNCH_NO_ID  UINT32_MAX
 
@@ -288,6 +299,9 @@ struct launch_spec {
     /* system calls: launcher/filter/list.h has the language */
     struct strlist filter, filter_log;   /* SystemCallFilter, SystemCallLog, line by line     */
     struct launch_answer filter_refusal; /* SystemCallErrorNumber                             */
+    struct launch_text filter_profile;   /* SeccompProfile: the file's path and what it holds */
+    struct launch_code filter_codes[LAUNCH_MAX_FILTERS]; /* see launch_spec_filter()          */
+    size_t filter_code_count;
     uint32_t filter_abis; /* SystemCallArchitectures, a bit each (filter/calls.h); 0: all of
                              this machine are judged by the same rules                       */
 
@@ -340,6 +354,13 @@ int launch_spec_set(struct launch_spec *spec, const char *key, const char *text,
 int launch_spec_mount(struct launch_spec *spec, const struct launch_mount *mount,
                       struct coop_err *err);
 
+/* Adds a copy of a compiled system-call filter, 'size' bytes of struct sock_filter: what the kernel
+ * would not take is an error.  It can only take away from what other filters allow.  Its source is
+ * trusted like the spec.  launch_spec_drop_filters() takes all such out again. */
+int launch_spec_filter(struct launch_spec *spec, const void *code, size_t size,
+                       struct coop_err *err);
+void launch_spec_drop_filters(struct launch_spec *spec);
+
 /* Cross-field checks; launch_compile() does them, too (`--check` wants only these). */
 int launch_spec_check(const struct launch_spec *spec, struct coop_err *err);
 
@@ -359,6 +380,7 @@ bool launch_scrubs(const char *name, size_t length);
  */
 struct launch_host {
     uint32_t uid, gid;
+    uint32_t kernel;  /* version: 6.1 is 0x0601; 0: newer than any that a profile asks for    */
     bool privileged;  /* CAP_SYS_ADMIN here: namespaces without a user namespace            */
     uint64_t refused; /* guards (USERS .. CGROUP, LIMITS, OOM_SCORE) the kernel refuses       */
 };

@@ -71,8 +71,9 @@ static uint64_t wanted_guards(const struct launch_spec *spec)
          spec->read_only.count || spec->inaccessible.count || spec->no_exec.count},
         {LAUNCH_GUARD_NO_NEW_PRIVS, spec->no_new_privs},
         {LAUNCH_GUARD_CAPS, spec->cap_dropped != 0},
-        {LAUNCH_GUARD_FILTER,
-         spec->filter.count || spec->filter_log.count || spec->filter_abis},
+        {LAUNCH_GUARD_FILTER, spec->filter.count || spec->filter_log.count ||
+                                  spec->filter_abis || spec->filter_profile.path ||
+                                  spec->filter_code_count},
         {LAUNCH_GUARD_NESTING, spec->restrict_namespaces},
         {LAUNCH_GUARD_LANDLOCK, spec->landlock},
         {LAUNCH_GUARD_TRUNCATE, spec->landlock},
@@ -279,13 +280,13 @@ static void compile_limits(const struct launch_spec *spec, struct launch_plan *p
     plan->oom_score = spec->oom_score.value;
 }
 
-static int compile_filters(const struct launch_spec *spec, struct launch_plan *plan,
-                           struct blob *b, struct coop_err *err)
+static int compile_filters(const struct launch_spec *spec, const struct launch_host *host,
+                           struct launch_plan *plan, struct blob *b, struct coop_err *err)
 {
     struct filter_programs all;
     struct plan_filter rows[LAUNCH_MAX_FILTERS] = {0};
 
-    if (filter_compile(spec, &all, err) < 0)
+    if (filter_compile(spec, host, &all, err) < 0)
         return -1;
     for (size_t i = 0; i < all.count; i++) {
         const struct filter_program *from = &all.items[i];
@@ -294,6 +295,7 @@ static int compile_filters(const struct launch_spec *spec, struct launch_plan *p
             .code = {blob_add(b, from->code, from->count * sizeof *from->code),
                      (uint32_t)from->count},
             .from = blob_text(b, from->from),
+            .flags = from->flags,
             .guards = from->guards,
         };
     }
@@ -303,8 +305,8 @@ static int compile_filters(const struct launch_spec *spec, struct launch_plan *p
     return 0;
 }
 
-static int compile_power(const struct launch_spec *spec, struct launch_plan *plan,
-                         struct blob *b, struct coop_err *err)
+static int compile_power(const struct launch_spec *spec, const struct launch_host *host,
+                         struct launch_plan *plan, struct blob *b, struct coop_err *err)
 {
     plan->cap_keep = ~spec->cap_dropped;
     plan->cap_ambient = spec->cap_ambient;
@@ -314,7 +316,7 @@ static int compile_power(const struct launch_spec *spec, struct launch_plan *pla
         plan->flags |= PLAN_DROP_BOUNDING;
     if (spec->cap_dropped || spec->cap_ambient)
         plan->flags |= PLAN_SET_CAPS;
-    if (compile_filters(spec, plan, b, err) < 0)
+    if (compile_filters(spec, host, plan, b, err) < 0)
         return -1;
     if (spec->no_new_privs || plan->filters.count > 0)
         plan->flags |= PLAN_NO_NEW_PRIVS; /* without it only CAP_SYS_ADMIN may load a filter */
@@ -385,7 +387,7 @@ static int compile_into(const struct launch_spec *spec, const struct launch_host
     if (plan_compile_landlock(spec, plan, b, err) < 0)
         return -1;
     compile_limits(spec, plan, b);
-    if (compile_power(spec, plan, b, err) < 0)
+    if (compile_power(spec, host, plan, b, err) < 0)
         return -1;
     compile_life(spec, plan, b);
     return 0;

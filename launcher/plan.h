@@ -103,6 +103,7 @@ struct plan_limit {
 struct plan_filter {
     struct plan_vec code; /* struct sock_filter                       */
     plan_off from;        /* the user's word for it, for messages     */
+    uint32_t flags;       /* SECCOMP_FILTER_FLAG_*                   */
     uint64_t guards;      /* LAUNCH_BIT set: what is lost without it  */
 };
 

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -268,6 +269,40 @@ static int flag_cap_drop(struct run_parser *p)
     return 0;
 }
 
+/* ---- filters that others have compiled ---- */
+
+static int read_filter(struct run_parser *p)
+{
+    struct buf bytes;
+    int r =
+        run_read_fd(p->arg[0], BPF_MAXINSNS * sizeof(struct sock_filter) + 1, &bytes, p->err);
+
+    if (r >= 0)
+        r = launch_spec_filter(&p->options->spec, buf_text(&bytes), bytes.len, p->err);
+    buf_done(&bytes);
+    return r;
+}
+
+/* As in bubblewrap: of several --seccomp the last counts, and the two do not go together. */
+static int flag_seccomp(struct run_parser *p)
+{
+    if (p->options->adds_filters)
+        return coop_fail(p->err, COOP_E_SYNTAX,
+                         "--seccomp and --add-seccomp-fd do not go together");
+    p->options->sets_filter = true;
+    launch_spec_drop_filters(&p->options->spec);
+    return read_filter(p);
+}
+
+static int flag_add_seccomp_fd(struct run_parser *p)
+{
+    if (p->options->sets_filter)
+        return coop_fail(p->err, COOP_E_SYNTAX,
+                         "--seccomp and --add-seccomp-fd do not go together");
+    p->options->adds_filters = true;
+    return read_filter(p);
+}
+
 /* ---- the program ---- */
 
 static int keep_text(struct run_parser *p, char **slot, const char *text)
@@ -420,6 +455,8 @@ const struct run_flag run_flags[] = {
     {"disable-userns",     0, WALK_OPTIONS, flag_disable_userns,     "",          "Refuse further namespaces inside."},
     {"cap-add",            1, WALK_OPTIONS, flag_cap_add,            "CAP",       "Let the program have a capability (inside)."},
     {"cap-drop",           1, WALK_OPTIONS, flag_cap_drop,           "CAP",       "Take a capability away; ALL for all."},
+    {"seccomp",            1, WALK_OPTIONS, flag_seccomp,            "FD",        "Judge system calls also by the compiled filter (classic BPF) that FD holds."},
+    {"add-seccomp-fd",     1, WALK_OPTIONS, flag_add_seccomp_fd,     "FD",        "The same, for several filters."},
     {"perms",              1, WALK_OPTIONS, flag_perms,              "OCTAL",     "Permissions of what the next option makes."},
     {"size",               1, WALK_OPTIONS, flag_size,               "BYTES",     "Size of the next --tmpfs."},
     {"file",               2, WALK_OPTIONS, flag_file,               "FD DST",    "A file at DST with what FD holds."},

@@ -14,6 +14,7 @@ struct run_options {
     struct launch_spec spec; /* profile, flags, command, environment: ready to compile  */
     const char *profile;
     bool own_files; /* a file-system flag was given: the root is the user's making */
+    bool sets_filter, adds_filters; /* --seccomp, --add-seccomp-fd */
     bool explain, help, version;
     const char *receipt;         /* where it goes, or NULL                                   */
     int info_fd, json_status_fd; /* -1: none; so for the next                                */

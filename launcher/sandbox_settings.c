@@ -104,6 +104,8 @@ static const struct setting rows[] = {
      .help = "Capabilities the program has although it is not root."},
     {"Sandbox", "SystemCallFilter", &kind_filter, FIELD(filter),
      .help = "System calls and @sets that are allowed, or with '~' in front refused. 'default' is what ordinary programs use; further lines add and, with '~', take away; 'none' drops the lines so far. CALL(TEST,...):ANSWER judges by arguments (1=TIOCSTI, 0!=AF_UNIX, 0&CLONE_NEWUSER) and answers with an errno, kill, trap, log or allow."},
+    {"Sandbox", "SeccompProfile", &kind_profile, FIELD(filter_profile),
+     .help = "A profile of a container engine (Docker, Podman, OCI: JSON) that judges system calls besides."},
     {"Sandbox", "SystemCallErrorNumber", &kind_answer, FIELD(filter_refusal),
      .help = "What a refused call gets. Without it: EPERM where SystemCallFilter says 'default', else the process is killed."},
     {"Sandbox", "SystemCallArchitectures", &kind_abis, FIELD(filter_abis),

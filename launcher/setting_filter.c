@@ -6,11 +6,17 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "launcher/filter/list.h"
+#include "launcher/filter/profile.h"
 #include "launcher/filter/word.h"
 #include "launcher/launch.h"
+#include "text/json.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- lists of calls, line by line ---- */
 
@@ -165,4 +171,109 @@ const struct setting_type kind_abis = {
     .parse = parse_abis,
     .render = render_abis,
     .samples = "native x86 x86-64 arm64",
+};
+
+/* ---- a container's profile ---- */
+
+static void clear_profile(void *field)
+{
+    struct launch_text *file = field;
+
+    free(file->path);
+    free(file->text);
+    *file = (struct launch_text){0};
+}
+
+static int copy_profile(void *to, const void *from)
+{
+    const struct launch_text *old = from;
+    struct launch_text copy = {0};
+
+    if (!old->path)
+        return 0;
+    copy = (struct launch_text){strdup(old->path), strdup(old->text)};
+    if (!copy.path || !copy.text) {
+        clear_profile(&copy);
+        return -ENOMEM;
+    }
+    *(struct launch_text *)to = copy;
+    return 0;
+}
+
+/* One byte more than there may be tells a file that is too long. */
+static int read_file(const char *path, struct buf *out, struct coop_err *err)
+{
+    SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+    ssize_t n = 1;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return coop_fail_sys(err, errno, "open '%s'", path);
+    if (!S_ISREG(st.st_mode))
+        return coop_fail(err, COOP_E_RANGE, "'%s': expected a plain file", path);
+    if (st.st_size > (off_t)JSON_BYTES_MAX)
+        return coop_fail(err, COOP_E_LIMIT, "'%s': more than %zu bytes", path, JSON_BYTES_MAX);
+    if (buf_reserve(out, JSON_BYTES_MAX + 1) < 0)
+        return coop_fail_sys(err, ENOMEM, "reading '%s'", path);
+    while (n > 0 && out->len <= JSON_BYTES_MAX) {
+        n = read(fd, out->data + out->len, JSON_BYTES_MAX + 1 - out->len);
+        if (n < 0)
+            return coop_fail_sys(err, errno, "reading '%s'", path);
+        out->len += (size_t)n;
+    }
+    return 0;
+}
+
+/* All that can be wrong in it is wrong whatever the program's capabilities are. */
+static int check_profile(const char *path, const struct buf *text, struct coop_err *err)
+{
+    const struct filter_profile_host host = {.caps = 0};
+    struct sock_filter *code = NULL;
+    uint32_t flags;
+    size_t count;
+
+    if (filter_profile_compile(text->data, text->len, &host, &code, &count, &flags, err) < 0)
+        return coop_while(err, "'%s'", path);
+    free(code);
+    return 0;
+}
+
+static int parse_profile(const struct setting *row, const char *text, void *field,
+                         struct coop_err *err)
+{
+    struct buf bytes = BUF_INIT(JSON_BYTES_MAX + 2);
+    struct launch_text file = {0};
+    int r = read_file(text, &bytes, err);
+
+    (void)row;
+    if (r >= 0)
+        r = check_profile(text, &bytes, err);
+    if (r >= 0) {
+        file = (struct launch_text){strdup(text), strndup(bytes.data, bytes.len)};
+        if (!file.path || !file.text)
+            r = coop_fail_sys(err, ENOMEM, "keep '%s'", text);
+    }
+    buf_done(&bytes);
+    clear_profile(r < 0 ? &file : field);
+    if (r >= 0)
+        *(struct launch_text *)field = file;
+    return r;
+}
+
+static void render_profile(const struct setting *row, const void *field, struct buf *out)
+{
+    const struct launch_text *file = field;
+
+    (void)row;
+    if (file->path)
+        buf_add_text(out, file->path);
+}
+
+const struct setting_type kind_profile = {
+    .metavar = "FILE",
+    .size = sizeof(struct launch_text),
+    .parse = parse_profile,
+    .render = render_profile,
+    .clear = clear_profile,
+    .copy = copy_profile,
 };

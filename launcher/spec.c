@@ -5,7 +5,9 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "launcher/filter/bytes.h"
 #include "launcher/mount_words.h"
+#include "launcher/setting_kinds.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -46,6 +48,7 @@ void launch_spec_done(struct launch_spec *spec)
     strlist_done(&spec->argv);
     strlist_done(&spec->env);
     strlist_done(&spec->groups);
+    launch_spec_drop_filters(spec);
     free(spec->argv0);
     free(spec->cwd);
     mounts_done(&spec->mounts);
@@ -100,6 +103,37 @@ int launch_spec_mount(struct launch_spec *spec, const struct launch_mount *mount
     return 0;
 }
 
+int launch_spec_filter(struct launch_spec *spec, const void *code, size_t size,
+                       struct coop_err *err)
+{
+    struct launch_code *slot = &spec->filter_codes[spec->filter_code_count];
+    void *copy;
+
+    if (spec->filter_code_count == LAUNCH_MAX_FILTERS)
+        return coop_fail(err, COOP_E_LIMIT, "more than %d compiled filters",
+                         LAUNCH_MAX_FILTERS);
+    if (size % sizeof(struct sock_filter) != 0)
+        return coop_fail(err, COOP_E_SYNTAX,
+                         "a compiled filter of %zu bytes: instructions have 8", size);
+    copy = malloc(size + 1);
+    if (!copy)
+        return coop_fail_sys(err, ENOMEM, "keep a filter");
+    memcpy(copy, code, size);
+    if (filter_bytes_check(copy, size / sizeof(struct sock_filter), err) < 0) {
+        free(copy);
+        return -1;
+    }
+    *slot = (struct launch_code){copy, size};
+    spec->filter_code_count++;
+    return 0;
+}
+
+void launch_spec_drop_filters(struct launch_spec *spec)
+{
+    while (spec->filter_code_count > 0)
+        free(spec->filter_codes[--spec->filter_code_count].code);
+}
+
 int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *from,
                      struct coop_err *err)
 {
@@ -115,6 +149,8 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
     copy.bind = copy.bind_read_only = copy.temporary = (struct strlist){0};
     copy.filter = copy.filter_log = (struct strlist){0};
     copy.bind_tcp = copy.connect_tcp = (struct strlist){0};
+    copy.filter_profile = (struct launch_text){0};
+    copy.filter_code_count = 0;
 
     failed = strlist_copy(&copy.argv, &from->argv) < 0 ||
              strlist_copy(&copy.env, &from->env) < 0 ||
@@ -135,6 +171,10 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
     copy.cwd = copy_text(from->cwd, &failed);
     copy.hostname = copy_text(from->hostname, &failed);
     copy.root_directory = copy_text(from->root_directory, &failed);
+    failed = failed || kind_profile.copy(&copy.filter_profile, &from->filter_profile) < 0;
+    for (size_t i = 0; i < from->filter_code_count && !failed; i++)
+        failed = launch_spec_filter(&copy, from->filter_codes[i].code,
+                                    from->filter_codes[i].size, NULL) < 0;
     for (size_t i = 0; i < from->mounts.count && !failed; i++)
         failed = launch_spec_mount(&copy, &from->mounts.items[i], NULL) < 0;
     if (failed) {

@@ -18,7 +18,7 @@ static long load(const struct launch_plan *plan, const struct plan_filter *filte
     } code = {.from = plan_at(plan, filter->code.at)}; /* the kernel only reads it */
     struct sock_fprog program = {(unsigned short)filter->code.count, code.to};
 
-    return raw3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+    return raw3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter->flags, &program);
 }
 
 static bool may_lose_all(struct child *c, uint64_t guards)

@@ -6,6 +6,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "launcher/filter/bytes.h"
+#include "launcher/filter/profile.h"
 #include "launcher/filter/wish.h"
 
 #include <asm/unistd.h>
@@ -79,6 +80,41 @@ static int add_ours(const struct launch_spec *spec, uint64_t guards,
     return r;
 }
 
+/* ---- others' ---- */
+
+static int add_profile(const struct launch_spec *spec, const struct launch_host *host,
+                       struct filter_programs *all, struct coop_err *err)
+{
+    const struct filter_profile_host wanted = {~spec->cap_dropped, host->kernel};
+    const struct launch_text *file = &spec->filter_profile;
+    struct sock_filter *code = NULL;
+    uint32_t flags = 0;
+    size_t count = 0;
+    int r;
+
+    if (!file->path)
+        return 0;
+    if (filter_profile_compile(file->text, strlen(file->text), &wanted, &code, &count, &flags,
+                               err) < 0)
+        return coop_while(err, "'%s'", file->path);
+    r = add(all, code, count, LAUNCH_BIT(LAUNCH_GUARD_FILTER), "SeccompProfile", err);
+    if (r >= 0)
+        all->items[all->count - 1].flags = flags;
+    free(code);
+    return r;
+}
+
+static int add_codes(const struct launch_spec *spec, struct filter_programs *all,
+                     struct coop_err *err)
+{
+    for (size_t i = 0; i < spec->filter_code_count; i++)
+        if (add(all, spec->filter_codes[i].code,
+                spec->filter_codes[i].size / sizeof(struct sock_filter),
+                LAUNCH_BIT(LAUNCH_GUARD_FILTER), "a compiled filter", err) < 0)
+            return -1;
+    return 0;
+}
+
 /* ---- order ---- */
 
 static bool allows(const struct filter_program *program, uint32_t number)
@@ -131,8 +167,8 @@ static int order(struct filter_programs *all, struct coop_err *err)
 
 /* ---- the public call ---- */
 
-static int add_all(const struct launch_spec *spec, struct filter_programs *all,
-                   struct coop_err *err)
+static int add_all(const struct launch_spec *spec, const struct launch_host *host,
+                   struct filter_programs *all, struct coop_err *err)
 {
     uint64_t guards = 0;
 
@@ -140,7 +176,8 @@ static int add_all(const struct launch_spec *spec, struct filter_programs *all,
         guards |= LAUNCH_BIT(LAUNCH_GUARD_FILTER);
     if (spec->restrict_namespaces)
         guards |= LAUNCH_BIT(LAUNCH_GUARD_NESTING);
-    if (guards && add_ours(spec, guards, all, err) < 0)
+    if ((guards && add_ours(spec, guards, all, err) < 0) ||
+        add_profile(spec, host, all, err) < 0 || add_codes(spec, all, err) < 0)
         return -1;
     for (size_t i = 0; i < all->count; i++)
         if (check_exec(&all->items[i], err) < 0)
@@ -148,13 +185,13 @@ static int add_all(const struct launch_spec *spec, struct filter_programs *all,
     return order(all, err);
 }
 
-int filter_compile(const struct launch_spec *spec, struct filter_programs *ret_programs,
-                   struct coop_err *err)
+int filter_compile(const struct launch_spec *spec, const struct launch_host *host,
+                   struct filter_programs *ret_programs, struct coop_err *err)
 {
     struct filter_programs all = {.count = 0};
 
     ret_programs->count = 0;
-    if (add_all(spec, &all, err) < 0) {
+    if (add_all(spec, host, &all, err) < 0) {
         filter_programs_done(&all);
         return -1;
     }

@@ -23,6 +23,7 @@ struct filter_program {
     struct sock_filter *code; /* malloc'ed */
     size_t count;
     uint64_t guards; /* LAUNCH_BIT set: what is lost without it      */
+    uint32_t flags;  /* SECCOMP_FILTER_FLAG_*                         */
     char from[64];   /* the user's word for where it comes from      */
 };
 
@@ -31,9 +32,9 @@ struct filter_programs {
     size_t count;
 };
 
-/* On failure *ret_programs is empty. */
-int filter_compile(const struct launch_spec *spec, struct filter_programs *ret_programs,
-                   struct coop_err *err);
+/* Of 'host' only the kernel's version is looked at.  On failure *ret_programs is empty. */
+int filter_compile(const struct launch_spec *spec, const struct launch_host *host,
+                   struct filter_programs *ret_programs, struct coop_err *err);
 void filter_programs_done(struct filter_programs *programs);
 
 #endif

@@ -65,8 +65,9 @@ static const struct {
 } doors[] = {
     /* clang-format off */
     {"clone3", "clone"},
-    {"socketcall", "accept accept4 bind connect getpeername getsockname getsockopt listen recvfrom "
-                   "recvmmsg recvmsg sendmmsg sendmsg sendto setsockopt shutdown socket socketpair"},
+    {"socketcall", "accept accept4 bind connect getpeername getsockname getsockopt listen "
+                   "recvfrom recvmmsg recvmsg sendmmsg sendmsg sendto setsockopt shutdown socket "
+                   "socketpair"},
     {"ipc", "msgctl msgget msgrcv msgsnd semctl semget semop semtimedop shmat shmctl shmdt shmget"},
     /* clang-format on */
 };

@@ -1,7 +1,13 @@
 /* coop-run as a program: exit codes, signals, and what of the caller does not get in. */
 #include "run_coop.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#define CONTAINER TEST_SOURCE "/tests/unit/launcher/container.json"
 
 Test(run, exit_code_is_the_commands)
 {
@@ -333,4 +339,56 @@ Test(run, the_reaper_is_ready_before_the_program)
         SAYS("NoNewPrivs:\t1");
         SAYS("CapPrm:\t0000000000000000");
     }
+}
+
+/* A descriptor that coop-run inherits, with a filter that answers 'errno' to 'call'. */
+static const char *filter_fd(unsigned call, unsigned code, char text[16])
+{
+    const struct sock_filter filter[] = {
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, 0},
+        {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, call},
+        {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | code},
+        {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+    };
+    int fd = memfd_create("filter", 0);
+
+    cr_assert_eq(write(fd, filter, sizeof filter), (ssize_t)sizeof filter);
+    lseek(fd, 0, SEEK_SET);
+    snprintf(text, 16, "%d", fd);
+    return text;
+}
+
+Test(run, compiled_filters_come_by_descriptor_as_in_bubblewrap)
+{
+    char one[16], two[16];
+
+    cr_assert_eq(RUN("--seccomp", filter_fd(SYS_mkdir, EBADMSG, one), "mkdir", "/tmp/x"), 1);
+    SAYS("Bad message");
+    cr_assert_eq(RUN("--add-seccomp-fd", filter_fd(SYS_mkdir, EBADMSG, one), "--add-seccomp-fd",
+                     filter_fd(SYS_seccomp, EPERM, two), "mkdir", "/tmp/x"),
+                 1);
+    SAYS("Bad message");
+    cr_assert_eq(RUN("--seccomp", filter_fd(SYS_mkdir, EBADMSG, one), "--seccomp",
+                     filter_fd(SYS_rmdir, EBADMSG, two), "mkdir", "/tmp/x"),
+                 0, "of several the last counts: %s", output);
+    cr_assert_eq(RUN("--seccomp", filter_fd(SYS_mkdir, EBADMSG, one), "--add-seccomp-fd",
+                     filter_fd(SYS_rmdir, EBADMSG, two), "true"),
+                 125);
+    SAYS("do not go together");
+    cr_assert_eq(RUN("--seccomp", filter_fd(SYS_execve, EPERM, one), "true"), 125);
+    SAYS("refuses execve");
+}
+
+Test(run, lists_and_profiles_judge_what_the_command_calls)
+{
+    cr_assert_eq(RUN("--system-call-filter", "~mkdir:EBADMSG", "mkdir", "/tmp/x"), 1);
+    SAYS("Bad message");
+    cr_assert_eq(RUN("--system-call-filter", "~mkdir:kill", "mkdir", "/tmp/x"), 128 + SIGSYS);
+    cr_assert_eq(RUN("--system-call-filter", "mkdir(1=0777):EBADMSG", "mkdir", "/tmp/x"), 1);
+    cr_assert_eq(
+        RUN("--system-call-filter", "mkdir(1=0777):EBADMSG", "mkdir", "-m", "0700", "/tmp/x"),
+        0, "%s", output);
+    cr_assert_eq(RUN("--seccomp-profile", CONTAINER, "nice", "true"), 125);
+    SAYS("nice:");
+    cr_assert_eq(RUN("--seccomp-profile", CONTAINER, "mkdir", "/tmp/x"), 0, "%s", output);
 }
