@@ -60,6 +60,7 @@ struct attack {
 extern const struct attack attacks_on_files[];
 extern const struct attack attacks_on_processes[];
 extern const struct attack attacks_on_kernel[];
+extern const struct attack attacks_on_abis[];
 extern const struct attack attacks_on_walls[];
 
 #endif

@@ -86,80 +86,6 @@ static void join_namespaces(void)
 
 /* ---- second doors to the kernel ---- */
 
-/* Does 'call' in a child: being killed for it counts as refused. */
-static long in_child(long (*call)(void))
-{
-    int pipefd[2], status;
-    long result = -1;
-    pid_t pid;
-
-    if (pipe2(pipefd, O_CLOEXEC) < 0)
-        cannot("no pipe");
-    pid = fork();
-    if (pid == 0) {
-        long got = call();
-
-        (void)!write(pipefd[1], &got, sizeof got);
-        _exit(0);
-    }
-    close(pipefd[1]);
-    if (read(pipefd[0], &result, sizeof result) != (ssize_t)sizeof result)
-        result = -EPERM;
-    waitpid(pid, &status, 0);
-    close(pipefd[0]);
-    return result;
-}
-
-#if defined(__x86_64__)
-static long x32_getpid(void)
-{
-    long r;
-
-    __asm__ volatile("syscall" : "=a"(r) : "a"(0x40000000L | 39) : "rcx", "r11", "memory");
-    return r;
-}
-
-static long i386_getpid(void)
-{
-    long r;
-
-    __asm__ volatile("int $0x80" : "=a"(r) : "a"(20L) : "memory", "r8", "r9", "r10", "r11");
-    return r;
-}
-
-static long i386_mount(void)
-{
-    long r;
-
-    __asm__ volatile("int $0x80"
-                     : "=a"(r)
-                     : "a"(21L), "b"(0L), "c"(0L), "d"(0L), "S"(0L), "D"(0L)
-                     : "memory", "r8", "r9", "r10", "r11");
-    return r;
-}
-
-static void foreign_abis(void)
-{
-    static const struct {
-        long (*call)(void);
-        const char *what;
-    } calls[] = {{x32_getpid, "x32 getpid"},
-                 {i386_getpid, "int 0x80 getpid"},
-                 {i386_mount, "int 0x80 mount"}};
-
-    for (size_t i = 0; i < 3; i++) {
-        long r = in_child(calls[i].call);
-
-        door(r != -EPERM && r != -ENOSYS, "%s: %ld", calls[i].what, r);
-    }
-}
-#else
-static void foreign_abis(void)
-{
-    cannot("this machine has no second ABI");
-}
-#endif
-
 /* With arguments that do nothing even where the call is allowed. */
 static void forbidden_calls(void)
 {
@@ -354,19 +280,11 @@ static void reach_keyring(void)
 }
 
 const struct attack attacks_on_kernel[] = {
-    {"new-namespaces", new_namespaces},
-    {"clone-user", clone_user},
-    {"join-namespaces", join_namespaces},
-    {"foreign-abis", foreign_abis},
-    {"forbidden-calls", forbidden_calls},
-    {"future-calls", future_calls},
-    {"io-uring", io_uring},
-    {"looser-filter", looser_filter},
-    {"terminal-injection", terminal_injection},
-    {"reach-network", reach_network},
-    {"reach-ipc", reach_ipc},
-    {"reach-keyring", reach_keyring},
-    {"leave-traces", leave_traces},
-    {"find-traces", find_traces},
-    {NULL, NULL},
+    {"new-namespaces", new_namespaces},   {"clone-user", clone_user},
+    {"join-namespaces", join_namespaces}, {"forbidden-calls", forbidden_calls},
+    {"future-calls", future_calls},       {"io-uring", io_uring},
+    {"looser-filter", looser_filter},     {"terminal-injection", terminal_injection},
+    {"reach-network", reach_network},     {"reach-ipc", reach_ipc},
+    {"reach-keyring", reach_keyring},     {"leave-traces", leave_traces},
+    {"find-traces", find_traces},         {NULL, NULL},
 };
