@@ -40,10 +40,10 @@ function(coop_cannot test ret)
   endforeach()
 endfunction()
 
-# coop_time_bound(TEST SECONDS): under an emulator everything may take five times as long, and tests
-# that read COOP_SLOWER make less of what is slow there.
+# coop_time_bound(TEST SECONDS): under an emulator, and with threads watched, everything may take five times as long,
+# and tests that read COOP_SLOWER make less of what is slow there, or too much (the thread sanitizer knows 8 128 stacks).
 function(coop_time_bound test seconds)
-  if(CMAKE_CROSSCOMPILING_EMULATOR)
+  if(CMAKE_CROSSCOMPILING_EMULATOR OR COOP_SANITIZE MATCHES "thread")
     math(EXPR seconds "5 * ${seconds}")
     set_property(TEST ${test} APPEND PROPERTY ENVIRONMENT COOP_SLOWER=5)
   endif()

@@ -45,7 +45,7 @@ static int nothing(__attribute__((unused)) void *arg)
 /* Every way to wait, and to come back. */
 static void wait_in_every_way(struct coop_chan **ch)
 {
-    int v = 7, before = strangers_runs;
+    int v = 7, before = __atomic_load_n(&strangers_runs, __ATOMIC_RELAXED);
 
     CHECK(coop_yield() == 0);
     CHECK(coop_sleep_until(in_ms(1)) == 0);
