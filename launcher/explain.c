@@ -61,6 +61,8 @@ static void explain_propagation(const struct launch_plan *p, FILE *out)
     fprintf(out, "    %s\n", words[p->propagation]);
 }
 
+#define BIT(kind) (UINT32_C(1) << (kind))
+
 static void explain_op(const struct launch_plan *p, const struct plan_op *op, FILE *out)
 {
     static const char *const words[PLAN_OP_KINDS] = {
@@ -71,15 +73,26 @@ static void explain_op(const struct launch_plan *p, const struct plan_op *op, FI
         [PLAN_OP_COPY] = "copy",       [PLAN_OP_MIRROR] = "mirror",
         [PLAN_OP_MASK] = "hide",       [PLAN_OP_SETATTR] = "change",
         [PLAN_OP_SELF] = "cover",      [PLAN_OP_CGROUP] = "cgroups",
+        [PLAN_OP_DATA] = "data",       [PLAN_OP_CHMOD] = "chmod",
+        [PLAN_OP_LOWER] = "layer",     [PLAN_OP_OVERLAY] = "overlay",
     };
+    static const uint32_t has_mode = BIT(PLAN_OP_TMPFS) | BIT(PLAN_OP_DIR) | BIT(PLAN_OP_FILE) |
+                                     BIT(PLAN_OP_DATA) | BIT(PLAN_OP_CHMOD);
+    static const uint32_t has_attributes =
+        ~(BIT(PLAN_OP_SYMLINK) | BIT(PLAN_OP_COPY) | BIT(PLAN_OP_DIR) | BIT(PLAN_OP_CHMOD) |
+          BIT(PLAN_OP_LOWER));
     const char *src = plan_str(p, op->src), *dst = plan_str(p, op->dst);
 
     fprintf(out, "    %-8s%s", words[op->kind], dst ? dst : "");
     if (src)
-        fprintf(out, " %s %s", op->kind == PLAN_OP_SYMLINK ? "->" : "from", src);
-    if (op->kind != PLAN_OP_SYMLINK && op->kind != PLAN_OP_COPY && op->kind != PLAN_OP_DIR)
+        fprintf(out, " %s %s",
+                op->kind == PLAN_OP_SYMLINK   ? "->"
+                : op->kind == PLAN_OP_OVERLAY ? "written to"
+                                              : "from",
+                src);
+    if (BIT(op->kind) & has_attributes)
         print_attributes(op->attr_set, op->attr_clear, out);
-    if (op->kind == PLAN_OP_TMPFS || op->kind == PLAN_OP_DIR || op->kind == PLAN_OP_FILE)
+    if (BIT(op->kind) & has_mode)
         fprintf(out, " mode %04o", op->perms);
     if (op->size)
         fprintf(out, " %" PRIu64 " bytes", op->size);
@@ -96,7 +109,7 @@ static void explain_mounts(const struct launch_plan *p, FILE *out)
 {
     const struct plan_op *ops = plan_at(p, p->ops.at);
 
-    for (uint32_t i = p->flags & PLAN_ROOT_BIND ? 1 : 0; i < p->ops.count; i++)
+    for (uint32_t i = p->flags & PLAN_ROOT_BIND ? p->root_ops : 0; i < p->ops.count; i++)
         explain_op(p, &ops[i], out);
     if (p->flags & PLAN_ROOT_READ_ONLY)
         fprintf(out, "    change  / read-only\n");
@@ -106,10 +119,18 @@ static void explain_root(const struct launch_plan *p, FILE *out)
 {
     const struct plan_op *ops = plan_at(p, p->ops.at);
 
-    if (p->flags & PLAN_ROOT_BIND)
-        explain_op(p, &ops[0], out);
-    else
+    for (uint32_t i = 0; p->flags & PLAN_ROOT_BIND && i < p->root_ops; i++)
+        explain_op(p, &ops[i], out);
+    if (!(p->flags & PLAN_ROOT_BIND))
         fprintf(out, "    empty, at most %" PRIu64 " bytes\n", p->root_size);
+}
+
+static void explain_locks(const struct launch_plan *p, FILE *out)
+{
+    const plan_off *paths = plan_at(p, p->lock_files.at);
+
+    for (uint32_t i = 0; i < p->lock_files.count; i++)
+        fprintf(out, "    %s\n", plan_str(p, paths[i]));
 }
 
 static void explain_hostname(const struct launch_plan *p, FILE *out)
@@ -264,6 +285,7 @@ static const struct explained {
     {"new-root",     PLAN_NEW_ROOT,       0, explain_root},
     {"mounts",       0, offsetof(struct launch_plan, ops.count), explain_mounts},
     {"pivot-root",   PLAN_NEW_ROOT,       0, NULL},
+    {"lock-files",   0, offsetof(struct launch_plan, lock_files.count), explain_locks},
     {"split",        PLAN_REAPER,         0, NULL},
     {"session",      PLAN_SESSION,        0, NULL},
     {"umask",        PLAN_SET_UMASK,      0, explain_umask},

@@ -424,6 +424,8 @@ static void become_powerless(struct child *c)
         (void)step_seccomp(c); /* where the kernel refuses, main's step says so */
 }
 
+#define REAPER_FDS 6
+
 /* 'ready' ends when there is nothing left to be had from us: main waits for that at "hello". */
 _Noreturn static void reap_for(struct child *c, pid_t main_pid, int ready)
 {
@@ -433,11 +435,13 @@ _Noreturn static void reap_for(struct child *c, pid_t main_pid, int ready)
         .life_fd = c->io.liveness,
         .flags = c->plan->flags & PLAN_SUBREAPER ? INIT_TREE : 0,
     };
-
     /* The log stays open here, too: what the tree wrote last is not lost with its writers. */
-    init_let_go((int[]){c->io.stdio[1], c->io.stdio[2], reaper.note_fd, reaper.life_fd,
-                        c->io.sync, ready},
-                6);
+    int keep[REAPER_FDS + LAUNCH_MAX_LOCKS] = {c->io.stdio[1], c->io.stdio[2], reaper.note_fd,
+                                               reaper.life_fd, ready,          c->io.sync};
+
+    for (unsigned i = 0; i < c->lock_count; i++)
+        keep[REAPER_FDS + i] = c->locks[i];
+    init_let_go(keep, REAPER_FDS + c->lock_count);
     become_powerless(c);
     (void)close(ready);
     _exit(init_exit_code(init_reap(&reaper)));

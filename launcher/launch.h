@@ -54,6 +54,8 @@
 #define LAUNCH_MAX_FILTERS 8           /* compiled filters of one plan                 */
 #define LAUNCH_MAX_PORTS   4096        /* TCP ports in BindTCP and ConnectTCP          */
 #define LAUNCH_MAX_FDS     32          /* descriptors handed down besides 0, 1 and 2   */
+#define LAUNCH_MAX_LAYERS  64          /* directories that an overlay reads            */
+#define LAUNCH_MAX_LOCKS   16          /* files that are kept locked                   */
 
 /* ---- what can be protected ------------------------------------------------------------- */
 
@@ -149,16 +151,20 @@ enum launch_mount_kind {
     LAUNCH_MOUNT_MIRROR,  /* as on the host: the same symlink, or a read-only bind      */
     LAUNCH_MOUNT_MASK,    /* nothing there: an empty unreadable file or directory       */
     LAUNCH_MOUNT_REMOUNT, /* change what is mounted at dst: read-only or writable       */
+    LAUNCH_MOUNT_DATA,    /* as FILE, but a mount of its own: dst may be a file already */
+    LAUNCH_MOUNT_CHMOD,   /* other permissions for dst, which is the sandbox's own      */
+    LAUNCH_MOUNT_OVERLAY, /* the directories of 'layers', one over the other            */
 };
 
-#define LAUNCH_MOUNT_RO        0x01u /* read-only, with everything below               */
-#define LAUNCH_MOUNT_TRY       0x02u /* a missing src is not an error                  */
-#define LAUNCH_MOUNT_DEVICES   0x04u /* device files work below it                     */
-#define LAUNCH_MOUNT_PERMS     0x08u /* perms is given                                 */
-#define LAUNCH_MOUNT_RW        0x10u /* REMOUNT: writable                              */
-#define LAUNCH_MOUNT_RECURSIVE 0x20u /* REMOUNT: everything below, too                 */
-#define LAUNCH_MOUNT_NOEXEC    0x40u /* nothing below it can be executed               */
-#define LAUNCH_MOUNT_ALONE     0x80u /* BIND: without what is mounted below src        */
+#define LAUNCH_MOUNT_RO        0x01u  /* read-only, with everything below               */
+#define LAUNCH_MOUNT_TRY       0x02u  /* a missing src is not an error                  */
+#define LAUNCH_MOUNT_DEVICES   0x04u  /* device files work below it                     */
+#define LAUNCH_MOUNT_PERMS     0x08u  /* perms is given                                 */
+#define LAUNCH_MOUNT_RW        0x10u  /* REMOUNT: writable                              */
+#define LAUNCH_MOUNT_RECURSIVE 0x20u  /* REMOUNT: everything below, too                 */
+#define LAUNCH_MOUNT_NOEXEC    0x40u  /* nothing below it can be executed               */
+#define LAUNCH_MOUNT_ALONE     0x80u  /* BIND: without what is mounted below src        */
+#define LAUNCH_MOUNT_SAME      0x100u /* BIND: src must lead to 'dev' and 'ino'         */
 
 /* One file-system operation.  The list is carried out in order; later ones win. */
 struct launch_mount {
@@ -166,10 +172,16 @@ struct launch_mount {
     uint32_t flags; /* LAUNCH_MOUNT_*                                  */
     char *src, *dst;
     mode_t perms;
-    uint64_t size;   /* TMPFS: ceiling in bytes, 0: the default; FILE: bytes of data */
-    uint64_t inodes; /* TMPFS: ceiling in files, 0: one for each 4 KiB of size       */
-    void *data;      /* FILE: owned                                     */
+    uint64_t size;   /* TMPFS, OVERLAY: ceiling in bytes, 0: the default; else bytes of data */
+    uint64_t inodes; /* TMPFS, OVERLAY: ceiling in files, 0: one for each 4 KiB of size      */
+    void *data;      /* FILE, DATA: owned                               */
     uint32_t guard;  /* enum launch_guard */
+    /* OVERLAY: what is read, the lowest first.  What is written goes to the directory 'src', and
+     * 'work' is an empty one of the same file system for the kernel; without a 'src' it goes to a
+     * fresh file system that ends with the sandbox, or nowhere (LAUNCH_MOUNT_RO). */
+    struct strlist layers;
+    char *work;
+    uint64_t dev, ino; /* SAME: as fstat() says */
 };
 
 struct launch_mounts {
@@ -289,6 +301,8 @@ struct launch_spec {
     struct strlist exec, no_exec;                       /* paths                        */
     struct strlist bind, bind_read_only;                /* SRC[:DST[:rbind|norbind]]     */
     struct strlist temporary; /* PATH[:ro,noexec,mode=755,size=10M,nr_inodes=1k] */
+    struct strlist
+        lock_files; /* paths inside: locked for reading as long as the reaper lives */
 
     /* power */
     bool no_new_privs;
@@ -428,7 +442,7 @@ struct launch_io {
     int liveness;  /* read end of a pipe; its end of file means that the parent is gone      */
     int gate;      /* the set-up child waits here for one byte before its filter and exec    */
     int cgroup;    /* directory of the cgroup to be born in (v2)                             */
-    int sync;      /* PID 1 keeps it open as long as it lives; not through a spawner         */
+    int sync;      /* PID 1 keeps it open as long as it lives (no reaper: nobody does) */
     int fds[LAUNCH_MAX_FDS]; /* become 3, 4, ...                                              */
     unsigned fd_count;
 };

@@ -280,6 +280,17 @@ static void compile_limits(const struct launch_spec *spec, struct launch_plan *p
     plan->oom_score = spec->oom_score.value;
 }
 
+static void compile_locks(const struct launch_spec *spec, struct launch_plan *plan,
+                          struct blob *b)
+{
+    plan_off at[LAUNCH_MAX_LOCKS];
+
+    for (size_t i = 0; i < spec->lock_files.count; i++)
+        at[i] = blob_text(b, spec->lock_files.items[i]);
+    plan->lock_files.count = (uint32_t)spec->lock_files.count;
+    plan->lock_files.at = blob_add(b, at, spec->lock_files.count * sizeof at[0]);
+}
+
 static int compile_filters(const struct launch_spec *spec, const struct launch_host *host,
                            struct launch_plan *plan, struct blob *b, struct coop_err *err)
 {
@@ -384,6 +395,7 @@ static int compile_into(const struct launch_spec *spec, const struct launch_host
         return -1;
     if (has(plan, LAUNCH_GUARD_MOUNTS) && plan_compile_files(spec, plan, b, err) < 0)
         return -1;
+    compile_locks(spec, plan, b);
     if (plan_compile_landlock(spec, plan, b, err) < 0)
         return -1;
     compile_limits(spec, plan, b);

@@ -18,7 +18,7 @@
  */
 
 #define PLAN_MAGIC   UINT32_C(0x506c616e) /* "Plan" */
-#define PLAN_VERSION 2
+#define PLAN_VERSION 3
 
 typedef uint32_t plan_off; /* from the start of the block; 0: nothing */
 
@@ -43,6 +43,10 @@ enum plan_op_kind {
     PLAN_OP_SETATTR, /* change attributes of the mount at dst                   */
     PLAN_OP_SELF,    /* make dst a mount of its own, then change attributes     */
     PLAN_OP_CGROUP,  /* the cgroup tree of the new cgroup namespace at dst      */
+    PLAN_OP_DATA,    /* data at 'data' as a mount of its own over dst           */
+    PLAN_OP_CHMOD,   /* dst, in a file system of our own, gets 'perms'          */
+    PLAN_OP_LOWER,   /* src is read by the next OVERLAY, below those before it  */
+    PLAN_OP_OVERLAY, /* the layers at dst; written to src, or to a fresh tmpfs  */
     PLAN_OP_KINDS
 };
 
@@ -54,6 +58,7 @@ enum plan_op_kind {
 #define PLAN_MNT_HOLD      0x40u  /* PROC, BIND: what follows with _HELD lies inside it  */
 #define PLAN_MNT_HELD      0x80u  /* SELF, MASK: the last name of dst, in what is held   */
 #define PLAN_MNT_ALONE     0x100u /* BIND: without what is mounted below src             */
+#define PLAN_MNT_SAME      0x200u /* BIND: src must be 'dev' and 'ino'              */
 #define PLAN_MNT_EARLY                                                                         \
     0x20u /* BIND: an earlier operation hides src, so its tree is taken
                                     before the first of them; 'data' is its place in line */
@@ -69,8 +74,11 @@ struct plan_op {
     plan_off src, dst;
     uint64_t attr_set, attr_clear; /* MOUNT_ATTR_*                       */
     uint32_t perms;
-    plan_off data; /* FILE: the bytes; EARLY: place in line; PROC: PLAN_PROC_* */
+    /* FILE, DATA: the bytes; EARLY: place in line; PROC: PLAN_PROC_*; OVERLAY with src: its work
+     * directory's path */
+    plan_off data;
     uint64_t size, inodes;
+    uint64_t dev, ino;
 };
 
 #define PLAN_PROC_HIDEPID 0x7u /* the kernel's number, 0: as it is          */
@@ -121,7 +129,7 @@ struct plan_filter {
 #define PLAN_SET_CAPS       0x0800u /* capset to what 'cap_keep' leaves            */
 #define PLAN_DROP_BOUNDING  0x1000u
 #define PLAN_NEW_ROOT       0x2000u /* tmpfs root, pivot_root                     */
-#define PLAN_ROOT_BIND      0x4000u /* ops[0] is the new root itself              */
+#define PLAN_ROOT_BIND      0x4000u /* the first 'root_ops' make the new root itself */
 #define PLAN_ROOT_READ_ONLY 0x8000u
 #define PLAN_PRIVATE_VIEW   0x10000u /* mounts change: cut propagation first       */
 #define PLAN_NO_NESTING     0x20000u /* max_user_namespaces = 0 inside             */
@@ -129,6 +137,7 @@ struct plan_filter {
 #define PLAN_BORROW_IDS     0x100000u   /* born with the ids of map_outside_* (borrow.h) */
 #define PLAN_TELL           0x200000u   /* struct launch_facts goes to the parent     */
 #define PLAN_LANDLOCK       0x80000000u /* any of land_*                             */
+#define PLAN_STAGE          0x400000u   /* some operation needs a place not seen (stage.h) */
 #define PLAN_SUBREAPER                                                                         \
     0x80000u /* with PLAN_REAPER and no PID namespace: INIT_TREE, and
                                         PR_SET_CHILD_SUBREAPER before the fork            */
@@ -153,10 +162,12 @@ struct launch_plan {
     plan_off program;                  /* argv[0] as the user wrote it, for messages          */
     plan_off cwd, hostname;
 
-    uint64_t root_size;      /* ceiling of an empty root's tmpfs, bytes */
-    struct plan_vec ops;     /* struct plan_op          */
-    struct plan_vec limits;  /* struct plan_limit       */
-    struct plan_vec filters; /* struct plan_filter, in the order of loading */
+    uint64_t root_size;         /* ceiling of an empty root's tmpfs, bytes */
+    struct plan_vec ops;        /* struct plan_op          */
+    uint32_t root_ops;          /* with PLAN_ROOT_BIND: BIND, or LOWER ... OVERLAY */
+    struct plan_vec lock_files; /* plan_off: paths inside */
+    struct plan_vec limits;     /* struct plan_limit       */
+    struct plan_vec filters;    /* struct plan_filter, in the order of loading */
     struct launch_bounds bounds;
 
     uint64_t land_fs, land_net, land_scoped; /* what Landlock judges: LAND_*              */

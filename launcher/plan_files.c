@@ -195,12 +195,15 @@ static void add_path_op(struct files *f, enum plan_op_kind kind, const struct la
 
     op->attr_set = bind_attributes(m->flags);
     op->flags = (uint16_t)((m->flags & LAUNCH_MOUNT_TRY ? PLAN_MNT_TRY : 0u) |
-                           (m->flags & LAUNCH_MOUNT_ALONE ? PLAN_MNT_ALONE : 0u));
-    if (kind == PLAN_OP_FILE || kind == PLAN_OP_COPY)
+                           (m->flags & LAUNCH_MOUNT_ALONE ? PLAN_MNT_ALONE : 0u) |
+                           (m->flags & LAUNCH_MOUNT_SAME ? PLAN_MNT_SAME : 0u));
+    op->dev = m->dev;
+    op->ino = m->ino;
+    if (kind == PLAN_OP_FILE || kind == PLAN_OP_DATA || kind == PLAN_OP_COPY)
         op->perms = m->flags & LAUNCH_MOUNT_PERMS ? m->perms : 0444;
     else if (m->flags & LAUNCH_MOUNT_PERMS)
         op->perms = m->perms;
-    if (kind == PLAN_OP_FILE) {
+    if (kind == PLAN_OP_FILE || kind == PLAN_OP_DATA) {
         op->data = blob_add(f->blob, m->data, m->size);
         op->size = m->size;
     }
@@ -215,6 +218,27 @@ static void add_remount(struct files *f, const struct launch_mount *m)
         f->ops[f->count - 1].flags = 0;
 }
 
+static void add_overlay(struct files *f, const struct launch_mount *m)
+{
+    struct plan_op *op;
+
+    for (size_t i = 0; i < m->layers.count; i++)
+        files_add(f, PLAN_OP_LOWER, m->guard, m->layers.items[i], m->dst);
+    op = files_add(f, PLAN_OP_OVERLAY, m->guard, m->src, m->dst);
+    op->attr_set = FILES_ATTR_SAFE;
+    if (m->src) {
+        op->data = blob_text(f->blob, m->work);
+        return;
+    }
+    if (m->flags & LAUNCH_MOUNT_RO) {
+        op->attr_set |= MOUNT_ATTR_RDONLY;
+        return;
+    }
+    op->size = m->size;
+    op->inodes = m->inodes ? m->inodes : m->size ? plan_inodes(m->size) : FILES_INODES;
+    f->plan->flags |= PLAN_STAGE;
+}
+
 static void add_mount(struct files *f, const struct launch_mount *m)
 {
     uint32_t perms = m->flags & LAUNCH_MOUNT_PERMS ? m->perms : 0755;
@@ -224,6 +248,12 @@ static void add_mount(struct files *f, const struct launch_mount *m)
     case LAUNCH_MOUNT_DIR: add_path_op(f, PLAN_OP_DIR, m); break;
     case LAUNCH_MOUNT_SYMLINK: add_path_op(f, PLAN_OP_SYMLINK, m); break;
     case LAUNCH_MOUNT_FILE: add_path_op(f, PLAN_OP_FILE, m); break;
+    case LAUNCH_MOUNT_DATA:
+        add_path_op(f, PLAN_OP_DATA, m);
+        f->plan->flags |= PLAN_STAGE;
+        break;
+    case LAUNCH_MOUNT_CHMOD: add_path_op(f, PLAN_OP_CHMOD, m); break;
+    case LAUNCH_MOUNT_OVERLAY: add_overlay(f, m); break;
     case LAUNCH_MOUNT_COPY: add_path_op(f, PLAN_OP_COPY, m); break;
     case LAUNCH_MOUNT_MIRROR: add_path_op(f, PLAN_OP_MIRROR, m); break;
     case LAUNCH_MOUNT_TMPFS:
@@ -241,9 +271,10 @@ static void add_mount(struct files *f, const struct launch_mount *m)
     }
 }
 
-static bool is_root_bind(const struct launch_mount *m)
+static bool is_root_tree(const struct launch_mount *m)
 {
-    return m->kind == LAUNCH_MOUNT_BIND && strcmp(m->dst, "/") == 0;
+    return (m->kind == LAUNCH_MOUNT_BIND || m->kind == LAUNCH_MOUNT_OVERLAY) &&
+           strcmp(m->dst, "/") == 0;
 }
 
 static bool mentions(const struct launch_spec *spec, const char *dst)
@@ -278,9 +309,10 @@ static void add_empty_root(struct files *f)
     f->plan->flags |= PLAN_NEW_ROOT | (f->spec->root_read_only ? PLAN_ROOT_READ_ONLY : 0u);
     for (size_t i = 0; i < mounts->count; i++) {
         add_mount(f, &mounts->items[i]);
-        if (i > 0 || !is_root_bind(&mounts->items[0]))
+        if (i > 0 || !is_root_tree(&mounts->items[0]))
             continue;
         f->plan->flags |= PLAN_ROOT_BIND;
+        f->plan->root_ops = f->count;
         furnish_bound_root(f, &mounts->items[0]);
     }
 }
@@ -300,6 +332,7 @@ static void add_root_directory(struct files *f)
 
     f->plan->flags |= PLAN_NEW_ROOT | PLAN_ROOT_BIND;
     files_add(f, PLAN_OP_BIND, LAUNCH_GUARD_ROOT, spec->root_directory, "/");
+    f->plan->root_ops = f->count;
     first = f->count;
     if (spec->mount_api_vfs) {
         add_proc(f, LAUNCH_GUARD_ROOT, "/proc");

@@ -76,6 +76,8 @@ static uint64_t rights_at(const struct land *l, const struct plan_op *op)
     case PLAN_OP_TMPFS:
     case PLAN_OP_DEVPTS:
     case PLAN_OP_MQUEUE:
+    case PLAN_OP_DATA:
+    case PLAN_OP_OVERLAY:
     case PLAN_OP_CGROUP: return op->attr_set & MOUNT_ATTR_RDONLY ? 0 : writing(l);
     case PLAN_OP_PROC: return LAND_CHANGE;
     case PLAN_OP_SETATTR:
@@ -86,15 +88,26 @@ static uint64_t rights_at(const struct land *l, const struct plan_op *op)
     case PLAN_OP_COPY:
     case PLAN_OP_MIRROR:
     case PLAN_OP_MASK:
+    case PLAN_OP_CHMOD:
+    case PLAN_OP_LOWER:
     case PLAN_OP_KINDS: break;
     }
     return 0;
 }
 
-static bool root_is_read_only(const struct land *l, const struct plan_op *ops)
+/* The blob may move while we add to it. */
+static struct plan_op op_at(const struct land *l, uint32_t which)
+{
+    struct plan_op op;
+
+    memcpy(&op, l->blob->bytes.data + l->plan->ops.at + which * sizeof op, sizeof op);
+    return op;
+}
+
+static bool root_is_read_only(const struct land *l)
 {
     if (l->plan->flags & PLAN_ROOT_BIND)
-        return ops[0].attr_set & MOUNT_ATTR_RDONLY;
+        return op_at(l, l->plan->root_ops - 1).attr_set & MOUNT_ATTR_RDONLY;
     if (l->plan->flags & PLAN_NEW_ROOT)
         return l->plan->flags & PLAN_ROOT_READ_ONLY;
     return l->spec->protect_system == LAUNCH_SYSTEM_STRICT;
@@ -102,17 +115,14 @@ static bool root_is_read_only(const struct land *l, const struct plan_op *ops)
 
 static void follow_the_mounts(struct land *l)
 {
-    const uint32_t first = l->plan->flags & PLAN_ROOT_BIND ? 1 : 0;
+    const uint32_t first = l->plan->flags & PLAN_ROOT_BIND ? l->plan->root_ops : 0;
 
-    for (uint32_t i = 0; i < l->plan->ops.count; i++) {
-        struct plan_op ops[1]; /* the blob may move while we add to it */
+    if (l->plan->ops.count > 0)
+        allow(l, "/", LAND_READ | LAND_EXECUTE | (root_is_read_only(l) ? 0 : writing(l)));
+    for (uint32_t i = first; i < l->plan->ops.count; i++) {
+        struct plan_op op = op_at(l, i);
 
-        memcpy(ops, l->blob->bytes.data + l->plan->ops.at + i * sizeof ops[0], sizeof ops);
-        if (i == 0)
-            allow(l, "/",
-                  LAND_READ | LAND_EXECUTE | (root_is_read_only(l, ops) ? 0 : writing(l)));
-        if (i >= first)
-            allow_at(l, ops->dst, rights_at(l, ops));
+        allow_at(l, op.dst, rights_at(l, &op));
     }
     if (l->plan->ops.count == 0)
         allow(l, "/", LAND_ALL);
@@ -142,6 +152,9 @@ static void allow_mount(struct land *l, const struct launch_mount *m)
     case LAUNCH_MOUNT_DIR:
     case LAUNCH_MOUNT_SYMLINK:
     case LAUNCH_MOUNT_FILE:
+    case LAUNCH_MOUNT_DATA:
+    case LAUNCH_MOUNT_CHMOD:
+    case LAUNCH_MOUNT_OVERLAY:
     case LAUNCH_MOUNT_MASK:
     case LAUNCH_MOUNT_REMOUNT: break;
     }

@@ -5,6 +5,7 @@
  * for, but not with memory safety across two builds: magic and version stop another build's
  * plan, and the bounds stop a truncated one.
  */
+#include "launcher/kernel.h"
 #include "launcher/plan.h"
 
 #include <errno.h>
@@ -39,14 +40,17 @@ static bool texts_ok(const struct launch_plan *plan, struct plan_vec vec)
 static bool needs_source(const struct plan_op *op)
 {
     return op->kind == PLAN_OP_BIND || op->kind == PLAN_OP_SYMLINK ||
-           op->kind == PLAN_OP_COPY || op->kind == PLAN_OP_MIRROR || op->flags & PLAN_MNT_EARLY;
+           op->kind == PLAN_OP_COPY || op->kind == PLAN_OP_MIRROR ||
+           op->kind == PLAN_OP_LOWER || op->flags & PLAN_MNT_EARLY;
 }
 
 static bool data_ok(const struct launch_plan *plan, const struct plan_op *op)
 {
     if (op->kind == PLAN_OP_PROC)
         return op->data <= (PLAN_PROC_HIDEPID | PLAN_PROC_SUBSET);
-    if (op->kind == PLAN_OP_FILE)
+    if (op->kind == PLAN_OP_OVERLAY)
+        return text_ok(plan, op->data) && (op->data || !op->src);
+    if (op->kind == PLAN_OP_FILE || op->kind == PLAN_OP_DATA)
         return op->data >= sizeof *plan && op->data <= plan->size &&
                op->size <= plan->size - op->data;
     return !(op->flags & PLAN_MNT_EARLY) || op->data < PLAN_EARLY_MAX;
@@ -59,16 +63,45 @@ static bool op_ok(const struct launch_plan *plan, const struct plan_op *op)
            data_ok(plan, op);
 }
 
+static bool needs_stage(const struct plan_op *op)
+{
+    bool fresh = op->kind == PLAN_OP_OVERLAY && !op->src && !(op->attr_set & MOUNT_ATTR_RDONLY);
+
+    return fresh || op->kind == PLAN_OP_DATA;
+}
+
+/* LOWER is followed by LOWER or OVERLAY, so that a root is complete. */
+static bool root_ok(const struct launch_plan *plan, const struct plan_op *ops)
+{
+    const struct plan_op *last;
+
+    if (!(plan->flags & PLAN_ROOT_BIND))
+        return true;
+    if (plan->root_ops == 0 || plan->root_ops > plan->ops.count)
+        return false;
+    for (uint32_t i = 0; i + 1 < plan->root_ops; i++)
+        if (ops[i].kind != PLAN_OP_LOWER)
+            return false;
+    last = &ops[plan->root_ops - 1];
+    return last->kind == PLAN_OP_OVERLAY || (last->kind == PLAN_OP_BIND && last->src);
+}
+
 static bool ops_ok(const struct launch_plan *plan)
 {
     const struct plan_op *ops = plan_at(plan, plan->ops.at);
 
-    if (plan->flags & PLAN_ROOT_BIND && (plan->ops.count == 0 || !ops[0].src))
-        return false;
-    for (uint32_t i = 0; i < plan->ops.count; i++)
+    uint32_t layers = 0;
+
+    for (uint32_t i = 0; i < plan->ops.count; i++) {
         if (!op_ok(plan, &ops[i]))
             return false;
-    return true;
+        layers = ops[i].kind == PLAN_OP_LOWER ? layers + 1 : 0;
+        if (layers > LAUNCH_MAX_LAYERS)
+            return false;
+        if (needs_stage(&ops[i]) && !(plan->flags & PLAN_STAGE))
+            return false;
+    }
+    return root_ok(plan, ops);
 }
 
 static bool rules_ok(const struct launch_plan *plan)
@@ -119,6 +152,7 @@ static bool slots_ok(const struct launch_plan *plan, struct plan_vec slots)
         {plan->filters, sizeof(struct plan_filter)},
         {plan->land_rules, sizeof(struct plan_rule)},
         {plan->land_ports, sizeof(struct plan_port)},
+        {plan->lock_files, sizeof(plan_off)},
     };
     uint64_t end = slots.at + (slots.count + UINT64_C(1)) * sizeof(char *);
 
@@ -149,6 +183,8 @@ int plan_verify(const void *block, size_t size)
          vec_ok(plan, plan->filters, sizeof(struct plan_filter), 0) &&
          vec_ok(plan, plan->land_rules, sizeof(struct plan_rule), 0) &&
          vec_ok(plan, plan->land_ports, sizeof(struct plan_port), 0) &&
+         vec_ok(plan, plan->lock_files, sizeof(plan_off), 0) &&
+         plan->lock_files.count <= LAUNCH_MAX_LOCKS &&
          plan->argv.count == plan->argv_off.count && plan->env.count == plan->env_off.count &&
          plan->argv.count > 0 && plan->filters.count <= LAUNCH_MAX_FILTERS &&
          plan->groups.count <= LAUNCH_MAX_GROUPS && slots_ok(plan, plan->argv) &&
@@ -156,8 +192,8 @@ int plan_verify(const void *block, size_t size)
     ok = ok && plan->propagation <= LAUNCH_SHARED && text_ok(plan, plan->program) &&
          text_ok(plan, plan->cwd) && text_ok(plan, plan->hostname) &&
          texts_ok(plan, plan->argv_off) && texts_ok(plan, plan->env_off) &&
-         texts_ok(plan, plan->exec_paths) && ops_ok(plan) && limits_ok(plan) &&
-         filters_ok(plan) && rules_ok(plan);
+         texts_ok(plan, plan->exec_paths) && texts_ok(plan, plan->lock_files) && ops_ok(plan) &&
+         limits_ok(plan) && filters_ok(plan) && rules_ok(plan);
     return ok ? 0 : -EINVAL;
 }
 

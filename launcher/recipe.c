@@ -61,6 +61,7 @@ static const struct step {
     {"new-root",     step_new_root,     G(ROOT),        "targets are resolved inside it from here on"},
     {"mounts",       step_mounts,       NO_GUARD,       "sources are opened in the old root"},
     {"pivot-root",   step_pivot_root,   G(ROOT),        "after the last mount: the old root is gone then"},
+    {"lock-files",   step_lock_files,   NO_GUARD,       "in the new root; PID 1 holds the locks, so it must not have split off yet"},
     {"split",        step_split,        NO_GUARD,       "PID 1 needs the finished view; what follows is for the program only"},
     {"session",      step_session,      NO_GUARD,       "a terminal we still hold could type into our caller"},
     {"stdio",        step_stdio,        NO_GUARD,       "moves log pipes to 0, 1, 2 before the sweep"},
@@ -158,7 +159,8 @@ _Noreturn void recipe_run(const struct launch_plan *plan, const struct launch_io
                       .report = report_fd,
                       .reaper = -1,
                       .root = -1,
-                      .held = -1};
+                      .held = -1,
+                      .stage = -1};
 
     for (c.step = 0; c.step < COOP_COUNT(recipe); c.step++) {
         const struct step *step = &recipe[c.step];

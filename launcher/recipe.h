@@ -46,7 +46,13 @@ struct child {
     int root;                   /* the new root while it is being built, or -1    */
     long early[PLAN_EARLY_MAX]; /* trees taken before the first mount, or -errno */
     long held;                  /* the mount that PLAN_MNT_HELD targets are in, or negative */
-    uint64_t own_dev[OWN_MAX];  /* file systems that this launch has made  */
+    long stage;                 /* stage.h; negative: none */
+    unsigned stage_count;       /* names given in it       */
+    long layers[LAUNCH_MAX_LAYERS]; /* directories for the next overlay, the lowest first */
+    unsigned layer_count;
+    int locks[LAUNCH_MAX_LOCKS]; /* files that are locked as long as these are open */
+    unsigned lock_count;
+    uint64_t own_dev[OWN_MAX]; /* file systems that this launch has made  */
     unsigned own_count;
     uint16_t step;    /* index of the step that runs                    */
     const char *call; /* what failed, for the record                    */

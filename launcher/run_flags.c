@@ -53,111 +53,6 @@ int run_read_fd(const char *text, size_t ceiling, struct buf *out, struct coop_e
     return 0;
 }
 
-/* ---- file-system flags ---- */
-
-static void start_own_files(struct run_parser *p)
-{
-    struct launch_spec *spec = &p->options->spec;
-    struct launch_spec old = {0};
-
-    if (p->options->own_files)
-        return;
-    p->options->own_files = true;
-    old.mounts = spec->mounts; /* freed with the rest of an otherwise empty spec */
-    spec->mounts = (struct launch_mounts){0};
-    spec->root = LAUNCH_ROOT_EMPTY;
-    spec->root_read_only = false;
-    launch_spec_done(&old);
-}
-
-/* A source is taken relative to where we are; the program's paths are absolute. */
-static int absolute(const char *path, char *ret_path, size_t size, struct coop_err *err)
-{
-    char here[4096];
-
-    if (path[0] == '/')
-        return str_copy(ret_path, size, path);
-    if (!getcwd(here, sizeof here))
-        return coop_fail_sys(err, errno, "'%s': finding the working directory", path);
-    return str_format(ret_path, size, "%s/%s", here, path);
-}
-
-int run_mount_flag(struct run_parser *p, const struct mount_word *word)
-{
-    char src[8192];
-    const char *first = p->arg[0];
-    int r;
-
-    start_own_files(p);
-    if (word->kind == LAUNCH_MOUNT_BIND) {
-        if (absolute(first, src, sizeof src, p->err) < 0)
-            return coop_fail(p->err, COOP_E_RANGE, "'%s': path too long", first);
-        first = src;
-    }
-    r = mount_word_apply(&p->options->spec, word, first, word->arguments > 1 ? p->arg[1] : NULL,
-                         p->next.has_perms ? &p->next.perms : NULL,
-                         p->next.has_size ? &p->next.size : NULL, p->err);
-    p->next = (struct run_pending){0};
-    return r;
-}
-
-static int data_file(struct run_parser *p, uint32_t flags)
-{
-    struct buf data = {0};
-    struct launch_mount mount = {.kind = LAUNCH_MOUNT_FILE,
-                                 .flags = flags | LAUNCH_MOUNT_PERMS,
-                                 .guard = LAUNCH_GUARD_ROOT,
-                                 .dst = p->arg[1],
-                                 .perms = p->next.has_perms ? p->next.perms : 0666};
-    int r;
-
-    start_own_files(p);
-    if (flags & LAUNCH_MOUNT_RO && !p->next.has_perms)
-        mount.perms = 0600;
-    r = run_read_fd(p->arg[0], LAUNCH_MAX_DATA, &data, p->err);
-    if (r >= 0) {
-        mount.data = data.data;
-        mount.size = data.len;
-        r = launch_spec_mount(&p->options->spec, &mount, p->err);
-    }
-    buf_done(&data);
-    p->next = (struct run_pending){0};
-    return r;
-}
-
-static int flag_file(struct run_parser *p)
-{
-    return data_file(p, 0);
-}
-
-static int flag_ro_bind_data(struct run_parser *p)
-{
-    return data_file(p, LAUNCH_MOUNT_RO);
-}
-
-static int flag_perms(struct run_parser *p)
-{
-    char *end;
-    unsigned long mode = strtoul(p->arg[0], &end, 8);
-
-    if (*end || end == p->arg[0] || mode > 07777)
-        return coop_fail(p->err, COOP_E_SYNTAX, "'%s' is not an octal mode", p->arg[0]);
-    p->next.perms = (mode_t)mode;
-    p->next.has_perms = true;
-    return 0;
-}
-
-static int flag_size(struct run_parser *p)
-{
-    int64_t size;
-
-    if (units_parse_size(p->arg[0], &size) < 0 || size <= 0)
-        return coop_fail(p->err, COOP_E_SYNTAX, "'%s' is not a size", p->arg[0]);
-    p->next.size = (uint64_t)size;
-    p->next.has_size = true;
-    return 0;
-}
-
 /* ---- namespaces and identity ---- */
 
 static int want(struct run_parser *p, bool *field, enum launch_guard guard, bool only_try)
@@ -273,7 +168,7 @@ static int flag_cap_drop(struct run_parser *p)
 
 static int read_filter(struct run_parser *p)
 {
-    struct buf bytes;
+    struct buf bytes = {0};
     int r =
         run_read_fd(p->arg[0], BPF_MAXINSNS * sizeof(struct sock_filter) + 1, &bytes, p->err);
 
@@ -457,11 +352,19 @@ const struct run_flag run_flags[] = {
     {"cap-drop",           1, WALK_OPTIONS, flag_cap_drop,           "CAP",       "Take a capability away; ALL for all."},
     {"seccomp",            1, WALK_OPTIONS, flag_seccomp,            "FD",        "Judge system calls also by the compiled filter (classic BPF) that FD holds."},
     {"add-seccomp-fd",     1, WALK_OPTIONS, flag_add_seccomp_fd,     "FD",        "The same, for several filters."},
-    {"perms",              1, WALK_OPTIONS, flag_perms,              "OCTAL",     "Permissions of what the next option makes."},
-    {"size",               1, WALK_OPTIONS, flag_size,               "BYTES",     "Size of the next --tmpfs."},
-    {"file",               2, WALK_OPTIONS, flag_file,               "FD DST",    "A file at DST with what FD holds."},
-    {"ro-bind-data",       2, WALK_OPTIONS, flag_ro_bind_data,       "FD DST",    "The same, not writable."},
-    {"bind-data",          2, WALK_OPTIONS, flag_file,               "FD DST",    "The same as --file."},
+    {"perms",              1, WALK_OPTIONS, run_flag_perms,          "OCTAL",     "Permissions of what the next option makes."},
+    {"size",               1, WALK_OPTIONS, run_flag_size,           "BYTES",     "Size of the next --tmpfs or --tmp-overlay."},
+    {"chmod",              2, WALK_OPTIONS, run_flag_chmod,          "OCTAL DST", "Other permissions for what is at DST, if the sandbox made it."},
+    {"file",               2, WALK_OPTIONS, run_flag_file,           "FD DST",    "A file at DST with what FD holds."},
+    {"bind-data",          2, WALK_OPTIONS, run_flag_bind_data,      "FD DST",    "The same as a mount, so that DST may be a file already."},
+    {"ro-bind-data",       2, WALK_OPTIONS, run_flag_ro_bind_data,   "FD DST",    "The same, not writable."},
+    {"bind-fd",            2, WALK_OPTIONS, run_flag_bind_fd,        "FD DST",    "Show the file or directory that FD is open on at DST, writable."},
+    {"ro-bind-fd",         2, WALK_OPTIONS, run_flag_ro_bind_fd,     "FD DST",    "The same, read-only."},
+    {"overlay-src",        1, WALK_OPTIONS, run_flag_overlay_src,    "SRC",       "A directory for the next overlay to read from; later ones lie over earlier ones."},
+    {"overlay",            3, WALK_OPTIONS, run_flag_overlay,        "SRC WORK DST", "The directories before it and SRC as one at DST. Writes go to SRC; WORK is an empty directory of the same file system."},
+    {"tmp-overlay",        1, WALK_OPTIONS, run_flag_tmp_overlay,    "DST",       "The same, and writes end with the sandbox."},
+    {"ro-overlay",         1, WALK_OPTIONS, run_flag_ro_overlay,     "DST",       "The same, read-only; of two directories or more."},
+    {"lock-file",          1, WALK_OPTIONS, run_flag_lock_file,      "DST",       "Keep the file at DST locked for reading while the sandbox lives."},
     {0},
     /* clang-format on */
 };

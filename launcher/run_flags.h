@@ -12,12 +12,17 @@
 /* The command line is walked once per kind of flag (run_options.c says why). */
 enum run_walk { WALK_PROFILE, WALK_OPTIONS, WALK_ENVIRONMENT };
 
-/* What --perms and --size leave behind for the next file-system flag. */
+/* What --perms, --size and --overlay-src leave behind for the next file-system flag. */
 struct run_pending {
     mode_t perms;
     uint64_t size;
     bool has_perms, has_size;
+    struct strlist layers;
 };
+
+/* Whether 'word' (without dashes) may stand behind what is pending. */
+int run_pending_check(const struct run_pending *next, const char *word, struct coop_err *err);
+void run_pending_done(struct run_pending *next);
 
 struct run_parser {
     struct run_options *options;
@@ -35,6 +40,12 @@ struct run_flag {
 };
 
 extern const struct run_flag run_flags[]; /* ends with name == NULL */
+
+/* Those of run_file_flags.c. */
+typedef int run_flag_fn(struct run_parser *p);
+run_flag_fn run_flag_perms, run_flag_size, run_flag_chmod, run_flag_file, run_flag_bind_data,
+    run_flag_ro_bind_data, run_flag_bind_fd, run_flag_ro_bind_fd, run_flag_overlay_src,
+    run_flag_overlay, run_flag_tmp_overlay, run_flag_ro_overlay, run_flag_lock_file;
 
 /* A flag that is one of mount_words.h. */
 int run_mount_flag(struct run_parser *p, const struct mount_word *word);

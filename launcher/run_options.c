@@ -87,6 +87,21 @@ static int handle(struct run_parser *p, enum run_walk walk, struct strlist *word
                : 0;
 }
 
+/* One option, at its place behind the others. */
+static int handle_in_turn(struct run_parser *p, enum run_walk walk, struct strlist *words,
+                          size_t at, struct option *option)
+{
+    const char *name = option->flag    ? option->flag->name
+                       : option->mount ? option->mount->word
+                                       : "";
+
+    if (run_pending_check(&p->next, name, p->err) >= 0 &&
+        handle(p, walk, words, at, option) >= 0)
+        return 0;
+    run_pending_done(&p->next);
+    return coop_while(p->err, "%s", words->items[at]);
+}
+
 static int too_few(const char *word, const struct option *option, const char *where,
                    struct coop_err *err)
 {
@@ -112,15 +127,16 @@ static const char *nearest_flag(const char *word)
 
 static int unknown(const char *word, const struct option *option, struct coop_err *err)
 {
+    static const char *const numbers[] = {"no argument", "one argument", "two arguments",
+                                          "three arguments"};
     int name = (int)strcspn(word, "=");
     char bare[SETTING_FLAG_MAX];
     const char *best;
 
     if (option->flag || option->mount)
-        return coop_fail(err, COOP_E_SYNTAX, "%.*s takes %s, and none behind a '='", name, word,
-                         (option->flag ? option->flag->arguments : option->mount->arguments)
-                             ? "two arguments"
-                             : "no argument");
+        return coop_fail(
+            err, COOP_E_SYNTAX, "%.*s takes %s, and none behind a '='", name, word,
+            numbers[option->flag ? option->flag->arguments : option->mount->arguments]);
     if (word[1] != '-')
         return coop_fail(err, COOP_E_UNKNOWN, "'%s' is no option", word),
                coop_hint(err, "options have two dashes; '--' ends them");
@@ -152,11 +168,14 @@ static int walk_words(struct run_options *o, enum run_walk walk, size_t *ret_com
             return unknown(word, &option, err);
         if (at + option.length > o->words.count)
             return too_few(word, &option, "", err);
-        if (handle(&p, walk, &o->words, at, &option) < 0)
-            return coop_while(err, "%s", word);
+        if (handle_in_turn(&p, walk, &o->words, at, &option) < 0)
+            return -1;
     }
-    if (p.next.has_perms || p.next.has_size)
-        return coop_fail(err, COOP_E_SYNTAX, "--perms or --size without an option to apply to");
+    if (p.next.has_perms || p.next.has_size || p.next.layers.count > 0) {
+        run_pending_done(&p.next);
+        return coop_fail(err, COOP_E_SYNTAX,
+                         "--perms, --size or --overlay-src without an option to apply to");
+    }
     *ret_command = at;
     return 0;
 }

@@ -232,6 +232,7 @@ static unsigned fill_request(struct spawner_request *request, int fds[SPAWNER_MA
         [SPAWNER_LIVENESS] = io->liveness,
         [SPAWNER_GATE] = io->gate,
         [SPAWNER_CGROUP] = io->cgroup,
+        [SPAWNER_SYNC] = io->sync,
     };
     unsigned count = 0;
 

@@ -35,6 +35,7 @@ enum spawner_slot {
     SPAWNER_LIVENESS,
     SPAWNER_GATE,
     SPAWNER_CGROUP,
+    SPAWNER_SYNC,
     SPAWNER_SLOTS
 };
 

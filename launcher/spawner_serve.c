@@ -77,7 +77,7 @@ static int sort_fds(struct job *job)
         [SPAWNER_STDIN] = &job->io.stdio[0],    [SPAWNER_STDOUT] = &job->io.stdio[1],
         [SPAWNER_STDERR] = &job->io.stdio[2],   [SPAWNER_EXIT_NOTE] = &job->io.exit_note,
         [SPAWNER_LIVENESS] = &job->io.liveness, [SPAWNER_GATE] = &job->io.gate,
-        [SPAWNER_CGROUP] = &job->io.cgroup,
+        [SPAWNER_CGROUP] = &job->io.cgroup,     [SPAWNER_SYNC] = &job->io.sync,
     };
     unsigned used = 0;
 

@@ -21,6 +21,8 @@ static void mount_done(struct launch_mount *mount)
     free(mount->src);
     free(mount->dst);
     free(mount->data);
+    free(mount->work);
+    strlist_done(&mount->layers);
 }
 
 static void mounts_done(struct launch_mounts *mounts)
@@ -49,6 +51,7 @@ void launch_spec_done(struct launch_spec *spec)
     strlist_done(&spec->env);
     strlist_done(&spec->groups);
     launch_spec_drop_filters(spec);
+    strlist_done(&spec->lock_files);
     free(spec->argv0);
     free(spec->cwd);
     mounts_done(&spec->mounts);
@@ -78,11 +81,15 @@ int launch_spec_mount(struct launch_spec *spec, const struct launch_mount *mount
         return coop_fail(err, COOP_E_RANGE, "'%s': a path in the sandbox must be absolute",
                          mount->dst ? mount->dst : "");
     copy.data = NULL;
+    copy.layers = (struct strlist){0};
     copy.dst = mount_path_plain(mount->dst);
     if (!copy.dst)
         return coop_fail(err, COOP_E_RANGE, "'%s': a path in the sandbox must not have '..'",
                          mount->dst);
     copy.src = copy_text(mount->src, &failed); /* a relative one is the caller's business */
+    copy.work = copy_text(mount->work, &failed);
+    if (strlist_copy(&copy.layers, &mount->layers) < 0)
+        failed = true;
     if (link && !copy.src)
         failed = true;
     if (mount->data && mount->size > 0) {
@@ -143,7 +150,7 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
     /* Everything owned starts empty, so that a half-made copy can be freed. */
     copy.argv = copy.env = copy.groups = (struct strlist){0};
     copy.argv0 = copy.cwd = copy.hostname = copy.root_directory = NULL;
-    copy.exec = copy.no_exec = (struct strlist){0};
+    copy.exec = copy.no_exec = copy.lock_files = (struct strlist){0};
     copy.mounts = (struct launch_mounts){0};
     copy.read_only = copy.read_write = copy.inaccessible = (struct strlist){0};
     copy.bind = copy.bind_read_only = copy.temporary = (struct strlist){0};
@@ -160,6 +167,7 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
              strlist_copy(&copy.inaccessible, &from->inaccessible) < 0 ||
              strlist_copy(&copy.exec, &from->exec) < 0 ||
              strlist_copy(&copy.no_exec, &from->no_exec) < 0 ||
+             strlist_copy(&copy.lock_files, &from->lock_files) < 0 ||
              strlist_copy(&copy.bind, &from->bind) < 0 ||
              strlist_copy(&copy.bind_read_only, &from->bind_read_only) < 0 ||
              strlist_copy(&copy.temporary, &from->temporary) < 0 ||
@@ -187,18 +195,71 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
 
 /* ---- checks between fields ---- */
 
+static int check_overlay(const struct launch_mount *m, struct coop_err *err)
+{
+    bool written = m->src || !(m->flags & LAUNCH_MOUNT_RO);
+
+    if (m->layers.count == 0 || (!written && m->layers.count < 2))
+        return coop_fail(err, COOP_E_RANGE, "overlay at '%s': at least %s to read from", m->dst,
+                         written ? "one directory" : "two directories");
+    if (m->layers.count > LAUNCH_MAX_LAYERS)
+        return coop_fail(err, COOP_E_LIMIT, "overlay at '%s': more than %d directories", m->dst,
+                         LAUNCH_MAX_LAYERS);
+    if (!m->src != !m->work)
+        return coop_fail(err, COOP_E_RANGE,
+                         "overlay at '%s': a directory to write to needs one to work in",
+                         m->dst);
+    return 0;
+}
+
+/* What has no file system of ours to lie in when the host's root is the root. */
+static int check_kind(const struct launch_spec *spec, const struct launch_mount *m,
+                      struct coop_err *err)
+{
+    bool overlay = m->kind == LAUNCH_MOUNT_OVERLAY;
+
+    if (overlay && check_overlay(m, err) < 0)
+        return -1;
+    if ((overlay || m->kind == LAUNCH_MOUNT_DATA) && spec->root != LAUNCH_ROOT_EMPTY)
+        return coop_fail(err, COOP_E_RANGE,
+                         "'%s': such an operation needs RootFileSystem=empty", m->dst);
+    return 0;
+}
+
 static int check_mounts(const struct launch_spec *spec, struct coop_err *err)
 {
     for (size_t i = 0; i < spec->mounts.count; i++) {
         const struct launch_mount *m = &spec->mounts.items[i];
 
-        if (strcmp(m->dst, "/") != 0)
+        if (check_kind(spec, m, err) < 0)
+            return -1;
+        if (strcmp(m->dst, "/") != 0 || m->kind == LAUNCH_MOUNT_REMOUNT ||
+            m->kind == LAUNCH_MOUNT_CHMOD)
             continue;
-        if (m->kind == LAUNCH_MOUNT_REMOUNT || (i == 0 && m->kind == LAUNCH_MOUNT_BIND))
+        if (i == 0 && (m->kind == LAUNCH_MOUNT_BIND || m->kind == LAUNCH_MOUNT_OVERLAY))
             continue;
         return coop_fail(err, COOP_E_RANGE,
-                         "only the first file-system operation can be at '/', and only a bind");
+                         "only the first file-system operation can be at '/', and only a bind "
+                         "or an overlay");
     }
+    return 0;
+}
+
+static int check_locks(const struct launch_spec *spec, struct coop_err *err)
+{
+    bool reaper = spec->subreaper || (spec->private_pids && !spec->as_pid_1);
+
+    if (spec->lock_files.count > LAUNCH_MAX_LOCKS)
+        return coop_fail(err, COOP_E_LIMIT, "more than %d files to keep locked",
+                         LAUNCH_MAX_LOCKS);
+    if (spec->lock_files.count > 0 && !reaper)
+        return coop_fail(err, COOP_E_RANGE,
+                         "a file is kept locked by the reaper: that needs PrivatePIDs=yes, and "
+                         "not AsPid1=yes");
+    for (size_t i = 0; i < spec->lock_files.count; i++)
+        if (spec->lock_files.items[i][0] != '/')
+            return coop_fail(err, COOP_E_RANGE, "file to keep locked '%s': must be absolute",
+                             spec->lock_files.items[i]);
     return 0;
 }
 
@@ -271,7 +332,8 @@ static int check_power(const struct launch_spec *spec, struct coop_err *err)
 int launch_spec_check(const struct launch_spec *spec, struct coop_err *err)
 {
     int (*const checks[])(const struct launch_spec *, struct coop_err *) = {
-        check_program, check_hostname, check_root, check_power, check_mounts, check_groups};
+        check_program, check_hostname, check_root,  check_power,
+        check_mounts,  check_locks,    check_groups};
 
     for (size_t i = 0; i < COOP_COUNT(checks); i++)
         if (checks[i](spec, err) < 0)

@@ -17,6 +17,8 @@ step_fn step_keep_fds, step_stdio, step_close_fds;
 step_fn step_user_maps, step_no_nesting, step_loopback, step_hostname;
 /* steps_mount.c */
 step_fn step_private_view, step_new_root, step_mounts, step_pivot_root;
+/* steps_lock.c */
+step_fn step_lock_files;
 /* steps_limits.c */
 step_fn step_oom_score, step_umask, step_nice, step_rlimits;
 /* steps_identity.c */

@@ -20,14 +20,15 @@
  */
 #include "base/scope.h"
 #include "launcher/kernel.h"
+#include "launcher/mount_ops.h"
 #include "launcher/raw.h"
+#include "launcher/stage.h"
 #include "launcher/steps.h"
 #include "launcher/tree.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 
-#define COPY_CEILING (1 << 20) /* larger files are bound, not copied */
 #define PATH_CEILING 4096
 
 /* Of mount(2); <sys/mount.h> cannot be included here (kernel.h). */
@@ -57,7 +58,7 @@ static long cover_target(struct child *c, const struct plan_op *op)
     return target_open(c, dst, 0);
 }
 
-static int attach_at(struct child *c, const struct plan_op *op, long tree)
+int tree_attach_at(struct child *c, const struct plan_op *op, long tree)
 {
     const char *dst = plan_str(c->plan, op->dst);
     struct stat st;
@@ -77,7 +78,14 @@ static int attach_at(struct child *c, const struct plan_op *op, long tree)
 
 /* ---- one function per kind of operation ---- */
 
-typedef int op_fn(struct child *c, const struct plan_op *op);
+/* A descriptor of the caller's names a file of the caller's mount table.  Ours is a copy, so what
+ * it shows is found by path, and only the same file will do. */
+static bool is_same(const struct plan_op *op, long tree)
+{
+    struct stat st = {0};
+
+    return tree_stat(tree, &st) >= 0 && st.st_dev == op->dev && st.st_ino == op->ino;
+}
 
 static int bind_tree(struct child *c, const struct plan_op *op, long tree, const char *path)
 {
@@ -87,16 +95,20 @@ static int bind_tree(struct child *c, const struct plan_op *op, long tree, const
         return 0;
     if (tree < 0)
         return step_fail(c, tree, "open_tree", path[0] ? path : plan_str(c->plan, op->dst));
+    if (op->flags & PLAN_MNT_SAME && !is_same(op, tree)) {
+        tree_close(tree);
+        return step_fail(c, -ESTALE, "open_tree", path);
+    }
     r = tree_set_attributes(tree, op->attr_set, op->attr_clear, true);
     if (r < 0)
         r = step_fail(c, r, "mount_setattr", path[0] ? path : plan_str(c->plan, op->dst));
     else
-        r = attach_at(c, op, tree);
+        r = tree_attach_at(c, op, tree);
     tree_close(tree);
     return (int)r;
 }
 
-static int op_bind(struct child *c, const struct plan_op *op)
+int op_bind(struct child *c, const struct plan_op *op)
 {
     const char *src = plan_str(c->plan, op->src);
 
@@ -114,7 +126,7 @@ static int op_tmpfs(struct child *c, const struct plan_op *op)
     tree = tree_make_tmpfs(c, op->perms, op->size, op->inodes, op->attr_set);
     if (tree < 0)
         return (int)tree;
-    r = attach_at(c, op, tree);
+    r = tree_attach_at(c, op, tree);
     tree_close(tree);
     /* EROFS: it is missing, and not ours to make. */
     if ((tree_is_missing(r) || r == -EROFS) && op->flags & PLAN_MNT_TRY)
@@ -129,7 +141,7 @@ static int mount_plain(struct child *c, const struct plan_op *op, const char *ty
 
     if (tree < 0)
         return (int)tree;
-    r = attach_at(c, op, tree);
+    r = tree_attach_at(c, op, tree);
     tree_close(tree);
     return (int)r;
 }
@@ -138,8 +150,8 @@ static int op_proc(struct child *c, const struct plan_op *op)
 {
     char hidepid[2] = {(char)('0' + (op->data & PLAN_PROC_HIDEPID)), '\0'};
     const struct fs_option options[] = {
-        {"hidepid", op->data & PLAN_PROC_HIDEPID ? hidepid : NULL},
-        {"subset", op->data & PLAN_PROC_SUBSET ? "pid" : NULL}};
+        {"hidepid", op->data & PLAN_PROC_HIDEPID ? hidepid : NULL, false},
+        {"subset", op->data & PLAN_PROC_SUBSET ? "pid" : NULL, false}};
 
     return mount_plain(c, op, "proc", options, COOP_COUNT(options));
 }
@@ -159,7 +171,8 @@ static int op_mqueue(struct child *c, const struct plan_op *op)
 static int op_devpts(struct child *c, const struct plan_op *op)
 {
     /* Always an instance of its own; gid=tty is not mapped in a user namespace. */
-    static const struct fs_option options[] = {{"mode", "0620"}, {"ptmxmode", "0666"}};
+    static const struct fs_option options[] = {{"mode", "0620", false},
+                                               {"ptmxmode", "0666", false}};
 
     return mount_plain(c, op, "devpts", options, COOP_COUNT(options));
 }
@@ -215,67 +228,6 @@ static int op_mirror(struct child *c, const struct plan_op *op)
         return op_bind(c, op); /* no symlink: the thing itself */
     to[n] = '\0';
     return make_symlink(c, to, plan_str(c->plan, op->dst));
-}
-
-/* A new file of our own at 'path', open for writing. */
-static long create_file(struct child *c, const char *path, uint32_t perms)
-{
-    long fd, dir = target_open_parent(c, path);
-
-    if (dir < 0)
-        return dir;
-    fd = -EROFS;
-    if (target_is_own(c, dir))
-        fd = raw4(SYS_openat, dir, target_name(path),
-                  O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, perms);
-    tree_close(dir);
-    return fd;
-}
-
-static int op_file(struct child *c, const struct plan_op *op)
-{
-    const char *dst = plan_str(c->plan, op->dst), *data = plan_at(c->plan, op->data);
-    long fd = create_file(c, dst, op->perms), n = 0;
-
-    if (fd < 0)
-        return step_fail(c, fd, "openat", dst);
-    for (uint64_t done = 0; done < op->size && n >= 0; done += (uint64_t)n)
-        n = raw3(SYS_write, fd, data + done, op->size - done);
-    tree_close(fd);
-    return step_fail(c, n < 0 ? n : 0, "write", dst);
-}
-
-static int copy_contents(struct child *c, const struct plan_op *op, long from, off_t size)
-{
-    const char *dst = plan_str(c->plan, op->dst);
-    long fd = create_file(c, dst, op->perms), n = 1;
-
-    if (fd < 0)
-        return step_fail(c, fd, "openat", dst);
-    for (off_t left = size; left > 0 && n > 0; left -= n)
-        n = raw4(SYS_sendfile, fd, from, 0, left);
-    tree_close(fd);
-    return step_fail(c, n < 0 ? n : 0, "sendfile", dst);
-}
-
-static int op_copy(struct child *c, const struct plan_op *op)
-{
-    const char *src = plan_str(c->plan, op->src);
-    long r,
-        from = raw4(SYS_openat, AT_FDCWD, src, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
-    struct stat st;
-
-    /* A file the caller may not read is, for the program, a file that is not there. */
-    if (from < 0 && op->flags & PLAN_MNT_TRY && (tree_is_missing(from) || from == -EACCES))
-        return 0;
-    if (from < 0)
-        return step_fail(c, from, "openat", src);
-    r = tree_stat(from, &st);
-    if (r >= 0 && S_ISREG(st.st_mode))
-        r = st.st_size <= COPY_CEILING ? copy_contents(c, op, from, st.st_size)
-                                       : op_bind(c, op);
-    tree_close(from);
-    return (int)r;
 }
 
 static int op_mask(struct child *c, const struct plan_op *op)
@@ -358,6 +310,8 @@ static op_fn *const op_table[] = {
     [PLAN_OP_COPY] = op_copy,       [PLAN_OP_MIRROR] = op_mirror,
     [PLAN_OP_MASK] = op_mask,       [PLAN_OP_SETATTR] = op_setattr,
     [PLAN_OP_SELF] = op_self,       [PLAN_OP_CGROUP] = op_cgroup,
+    [PLAN_OP_DATA] = op_data,       [PLAN_OP_CHMOD] = op_chmod,
+    [PLAN_OP_LOWER] = op_lower,     [PLAN_OP_OVERLAY] = op_overlay,
 };
 
 /* ---- the steps ---- */
@@ -393,10 +347,39 @@ static void take_early_sources(struct child *c)
                                               !(ops[i].flags & PLAN_MNT_ALONE));
 }
 
+/* A tree of the host's, or layers of such. */
+static long make_bound_root(struct child *c)
+{
+    const struct plan_op *ops = plan_at(c->plan, c->plan->ops.at);
+    const struct plan_op *last = &ops[c->plan->root_ops - 1];
+    const char *src = plan_str(c->plan, last->src);
+    long root, r;
+
+    for (uint32_t i = 0; i + 1 < c->plan->root_ops; i++)
+        if ((r = op_lower(c, &ops[i])) < 0)
+            return r;
+    if (last->kind == PLAN_OP_OVERLAY)
+        return overlay_make(c, last);
+    root = tree_copy(AT_FDCWD, src, true);
+    if (root < 0)
+        return step_fail(c, root, "open_tree", src);
+    if (last->flags & PLAN_MNT_SAME && !is_same(last, root))
+        return step_fail(c, -ESTALE, "open_tree", src);
+    r = tree_set_attributes(root, last->attr_set, last->attr_clear, true);
+    return r < 0 ? step_fail(c, r, "mount_setattr", src) : root;
+}
+
+static long make_root(struct child *c)
+{
+    if (c->plan->flags & PLAN_ROOT_BIND)
+        return make_bound_root(c);
+    return tree_make_tmpfs(c, 0755, c->plan->root_size, plan_inodes(c->plan->root_size),
+                           MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+}
+
 /* The new root is mounted over "/"; we stay in the old one until pivot-root. */
 int step_new_root(struct child *c)
 {
-    const struct plan_op *ops = plan_at(c->plan, c->plan->ops.at);
     long root, r;
 
     if (c->plan->ops.count == 0 && !(c->plan->flags & PLAN_NEW_ROOT))
@@ -407,21 +390,12 @@ int step_new_root(struct child *c)
         c->root = root < 0 ? -1 : (int)root;
         return step_fail(c, root, "openat", "/");
     }
-    if (c->plan->flags & PLAN_ROOT_BIND) {
-        const char *src = plan_at(c->plan, ops[0].src);
-
-        root = tree_copy(AT_FDCWD, src, true);
-        if (root < 0)
-            return step_fail(c, root, "open_tree", src);
-        r = tree_set_attributes(root, ops[0].attr_set, ops[0].attr_clear, true);
-        if (r < 0)
-            return step_fail(c, r, "mount_setattr", src);
-    } else {
-        root = tree_make_tmpfs(c, 0755, c->plan->root_size, plan_inodes(c->plan->root_size),
-                               MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-        if (root < 0)
-            return (int)root;
-    }
+    r = stage_open(c);
+    if (r < 0)
+        return (int)r;
+    root = make_root(c);
+    if (root < 0)
+        return (int)root;
     c->root = (int)root;
     r = raw5(SYS_move_mount, root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
     return step_fail(c, r, "move_mount", "/");
@@ -430,7 +404,7 @@ int step_new_root(struct child *c)
 int step_mounts(struct child *c)
 {
     const struct plan_op *ops = plan_at(c->plan, c->plan->ops.at);
-    uint32_t first = c->plan->flags & PLAN_ROOT_BIND ? 1 : 0;
+    uint32_t first = c->plan->flags & PLAN_ROOT_BIND ? c->plan->root_ops : 0;
     long mask = raw1(SYS_umask, 0); /* the modes of the plan are meant as they stand */
     int r;
 
@@ -463,9 +437,12 @@ static int pivot(struct child *c)
     }
     if (r < 0)
         return step_fail(c, r, "pivot_root", "/");
-    r = raw2(SYS_umount2, ".", MNT_DETACH);
-    if (r < 0)
-        return step_fail(c, r, "umount2", "the old root");
+    /* The old root lies over the new one now, and the stage, if there is one, over the old root. */
+    for (int left = c->stage < 0 ? 1 : 2; left > 0; left--) {
+        r = raw2(SYS_umount2, ".", MNT_DETACH);
+        if (r < 0)
+            return step_fail(c, r, "umount2", "the old root");
+    }
     return step_fail(c, raw1(SYS_chdir, "/"), "chdir", "/");
 }
 

@@ -64,10 +64,10 @@ static long walk_in_root(int root, const char *path)
     return dir;
 }
 
-long target_open(struct child *c, const char *path, int flags)
+long target_open_file(struct child *c, const char *path, int flags)
 {
     struct open_how how = {
-        .flags = (uint64_t)(unsigned)(flags | O_PATH | O_CLOEXEC),
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
         .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
     };
     long r = -EAGAIN;
@@ -79,7 +79,12 @@ long target_open(struct child *c, const char *path, int flags)
     return r == -ENOSYS ? walk_in_root(c->root, path) : r;
 }
 
-static void own(struct child *c, long fd)
+long target_open(struct child *c, const char *path, int flags)
+{
+    return target_open_file(c, path, flags | O_PATH);
+}
+
+void tree_own(struct child *c, long fd)
 {
     struct stat st = {0};
 
@@ -213,9 +218,10 @@ long tree_make(struct child *c, const char *type, const struct fs_option *option
     if (fs < 0)
         return step_fail(c, fs, "fsopen", type);
     for (unsigned i = 0; options && i < count && r >= 0; i++)
-        if (options[i].value)
-            r = raw5(SYS_fsconfig, fs, FSCONFIG_SET_STRING, options[i].key, options[i].value,
-                     0);
+        if (options[i].value || options[i].is_flag)
+            r = raw5(SYS_fsconfig, fs,
+                     options[i].is_flag ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING,
+                     options[i].key, options[i].value, 0);
     if (r >= 0)
         r = raw5(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, 0, 0, 0);
     if (r < 0) {
@@ -233,7 +239,8 @@ long tree_make_tmpfs(struct child *c, uint32_t perms, uint64_t size, uint64_t in
                      uint64_t attributes)
 {
     char mode[8] = "0000", bytes[24], inodes[24];
-    struct fs_option options[] = {{"mode", mode}, {"size", bytes}, {"nr_inodes", inodes}};
+    struct fs_option options[] = {
+        {"mode", mode, false}, {"size", bytes, false}, {"nr_inodes", inodes, false}};
     long fd;
 
     for (int i = 0; i < 4; i++)
@@ -244,6 +251,6 @@ long tree_make_tmpfs(struct child *c, uint32_t perms, uint64_t size, uint64_t in
         options[1].value = NULL;
     fd = tree_make(c, "tmpfs", options, COOP_COUNT(options), attributes);
     if (fd >= 0)
-        own(c, fd);
+        tree_own(c, fd);
     return fd;
 }

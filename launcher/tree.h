@@ -18,7 +18,8 @@
 #define TARGET_MODE 0755
 
 struct fs_option {
-    const char *key, *value; /* value NULL: leave out */
+    const char *key, *value; /* value NULL: leave out, unless it is a flag */
+    bool is_flag;
 };
 
 void tree_close(long fd); /* negative: nothing */
@@ -27,10 +28,14 @@ long tree_stat(long fd, struct stat *ret_st);
 
 /* O_PATH of a place in the new root. */
 long target_open(struct child *c, const char *path, int flags);
+/* The thing itself, opened as 'flags' say. */
+long target_open_file(struct child *c, const char *path, int flags);
 /* Of the directory that holds it, made on the way on file systems of our own. */
 long target_open_parent(struct child *c, const char *path);
 /* Of the place itself; a missing one becomes a file or a directory, if it may be made: -EROFS. */
 long target_make(struct child *c, const char *path, bool as_file, uint32_t perms);
+/* Mount points may be made in the file system of 'fd' from now on. */
+void tree_own(struct child *c, long fd);
 /* Was the file system of 'dir' made by this launch? */
 bool target_is_own(const struct child *c, long dir);
 /* The last part of an absolute plain path. */
