@@ -123,7 +123,7 @@ void recipe_forget(void)
 }
 
 /* The filter may refuse exit_group; no filter judges an instruction that traps. */
-static _Noreturn void leave(void)
+void recipe_leave(void)
 {
     raw1(SYS_exit_group, 127);
     __builtin_trap();
@@ -139,7 +139,6 @@ void recipe_fail(struct child *c, int sys)
     raw_copy_text(c->told->path, sizeof c->told->path, c->path);
     __atomic_signal_fence(__ATOMIC_RELEASE);
     *failed = 1;
-    leave();
 }
 
 bool recipe_may_lose(struct child *c, uint32_t guard)
@@ -172,10 +171,12 @@ _Noreturn void recipe_run(const struct launch_plan *plan, const struct launch_io
         r = step->run(&c);
         if (r >= 0)
             continue;
-        if (step->guard == NO_GUARD || !recipe_may_lose(&c, (uint32_t)step->guard))
+        if (step->guard == NO_GUARD || !recipe_may_lose(&c, (uint32_t)step->guard)) {
             recipe_fail(&c, r);
+            break;
+        }
     }
-    leave();
+    recipe_leave();
 }
 
 /* ---- the parent's side ---- */

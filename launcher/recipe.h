@@ -77,8 +77,10 @@ int recipe_explain_failure(const struct launch_report *report, const struct laun
 /* The reaper is a copy of its launcher: wipes what launch_reaper_forgets() named. */
 void recipe_forget(void);
 
-/* Tells that the step at hand has failed (c->call and c->path say more), and ends the process. */
-_Noreturn void recipe_fail(struct child *c, int sys);
+/* Tells that the step at hand has failed (c->call and c->path say more); the caller leaves then.
+ * The two are apart because a sanitizer makes system calls before it enters what never returns. */
+void recipe_fail(struct child *c, int sys);
+_Noreturn void recipe_leave(void);
 
 /* True, and told, when the plan only prefers 'guard': the step may go on. */
 bool recipe_may_lose(struct child *c, uint32_t guard);

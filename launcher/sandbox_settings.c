@@ -107,7 +107,7 @@ static const struct setting rows[] = {
     {"Sandbox", "SeccompProfile", &kind_profile, FIELD(filter_profile),
      .help = "A profile of a container engine (Docker, Podman, OCI: JSON) that judges system calls besides."},
     {"Sandbox", "SystemCallErrorNumber", &kind_answer, FIELD(filter_refusal),
-     .help = "What a refused call gets. Without it: EPERM where SystemCallFilter says 'default', else the process is killed."},
+     .help = "What a call gets that SystemCallFilter refuses; with 'log' it is only written to the kernel's log, to learn what a program needs. Without it: EPERM where SystemCallFilter says 'default', else the process is killed."},
     {"Sandbox", "SystemCallArchitectures", &kind_abis, FIELD(filter_abis),
      .help = "ABIs that may be used, 'native' always; calls of all others are absent. Without it all are judged by the same rules."},
     {"Sandbox", "SystemCallLog", &kind_filter_log, FIELD(filter_log),

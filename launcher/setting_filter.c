@@ -91,9 +91,9 @@ static int parse_answer(const struct setting *row, const char *text, void *field
     uint32_t answer = 0;
 
     (void)row;
-    if (filter_answer_parse(text, &answer) < 0 || filter_passes(answer)) {
+    if (filter_answer_parse(text, &answer) < 0 || answer == FILTER_ALLOW) {
         (void)coop_fail(err, COOP_E_SYNTAX, "'%s' refuses nothing", text);
-        return coop_hint(err, "an errno like EPERM or its number, kill, or trap");
+        return coop_hint(err, "an errno like EPERM or its number, kill, trap, or log");
     }
     *(struct launch_answer *)field = (struct launch_answer){true, answer};
     return 0;
@@ -109,11 +109,11 @@ static void render_answer(const struct setting *row, const void *field, struct b
 }
 
 const struct setting_type kind_answer = {
-    .metavar = "ERRNO|kill|trap",
+    .metavar = "ERRNO|kill|trap|log",
     .size = sizeof(struct launch_answer),
     .parse = parse_answer,
     .render = render_answer,
-    .samples = "EPERM ENOSYS 13 kill trap",
+    .samples = "EPERM ENOSYS 13 kill trap log",
 };
 
 /* ---- ABIs ---- */

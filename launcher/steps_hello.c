@@ -138,8 +138,10 @@ static void join_cgroup(const struct spawn_order *order, int dir)
     long fd = raw4(SYS_openat, dir, "cgroup.procs", O_WRONLY | O_CLOEXEC, 0);
     long r = fd < 0 ? fd : raw3(SYS_write, fd, "0", 1);
 
-    if (r < 0)
+    if (r < 0) {
         recipe_fail(&c, (int)r);
+        recipe_leave();
+    }
     raw1(SYS_close, fd);
 }
 

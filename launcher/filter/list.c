@@ -135,7 +135,8 @@ static int apply_set(const struct list *list, bool inverted, const struct filter
         if (!inverted && is_ring(call))
             continue;
         if (!inverted && !word->has_answer && !word->count &&
-            filter_policy_may_pass(list->policy, call))
+            filter_policy_may_pass(list->policy, call) &&
+            !filter_policy_passes(list->policy, call))
             continue; /* a set never takes away a test that an earlier word made */
         if (apply_call(list, inverted, word, call, err) < 0)
             return -1;

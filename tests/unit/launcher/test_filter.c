@@ -436,6 +436,13 @@ Test(filter, what_is_logged_is_allowed_all_the_same)
     cr_assert_eq(ask(NATIVE, __NR_execve, 0, 0), ALLOWED);
 }
 
+Test(filter, a_list_can_be_learned)
+{
+    use(LINES(LINE, "@basic-io", "SystemCallErrorNumber", "log"));
+    cr_assert_eq(ask(NATIVE, __NR_read, 0, 0), ALLOWED);
+    cr_assert_eq(ask(NATIVE, __NR_mount, 0, 0), SECCOMP_RET_LOG);
+}
+
 /* ---- what is not taken ---- */
 
 static void refuse(const char *key, const char *value, const char *text)
