@@ -15,8 +15,10 @@ static struct coro *pick_seeded(struct worker *w)
     p->tick++;
     if ((g = coop__pick_urgent(p)))
         return g;
-    if (p->tick % TIMERS_EVERY == 0)
+    if ((int)(p->tick - p->clock_at) >= 0) {
+        p->clock_at = p->tick + TIMERS_EVERY;
         coop__look_around(w, p);
+    }
     while (coop__rt.global_count && coop__runq_has_room(p) && (g = coop__global_share(p, 0)))
         coop__runq_put(p, g, false);
     return coop__runq_get_nth(p, coop__random(w));

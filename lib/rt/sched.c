@@ -99,27 +99,31 @@ void coop__look_around(struct worker *w, struct proc *p)
 {
     p->clock = sys_now();
     fire_timers(w, p);
-    if (p->tick % POLL_EVERY == 0 &&
+    if ((int)(p->tick - p->poll_at) >= 0 &&
         atomic_load_explicit(&coop__rt.fd_registered, memory_order_relaxed)) {
         atomic_store_explicit(&coop__rt.last_poll, p->clock, memory_order_relaxed);
+        p->poll_at = p->tick + POLL_EVERY;
         w->collecting = true;
         coop__poll(COOP_NOW, false);
         coop__inject(w);
     }
 }
 
-/* One comparison per pick finds out whether anything else is due than the next in the queue. */
+/* One comparison per pick finds out whether anything else is due than the next in the queue.  Due
+ * is what its number has passed: the very pick with that number may be an urgent one. */
 static COLD struct coro *pick_elsewhere(struct worker *w, struct proc *p)
 {
-    unsigned global = GLOBAL_EVERY - p->tick % GLOBAL_EVERY;
-    unsigned clock = TIMERS_EVERY - p->tick % TIMERS_EVERY;
     struct coro *g = NULL;
 
-    p->look_at = p->tick + (global < clock ? global : clock);
-    if (global == GLOBAL_EVERY)
+    if ((int)(p->tick - p->global_at) >= 0) {
+        p->global_at = p->tick + GLOBAL_EVERY;
         g = coop__global_share(p, 0);
-    if (!g && clock == TIMERS_EVERY)
+    }
+    if (!g && (int)(p->tick - p->clock_at) >= 0) {
+        p->clock_at = p->tick + TIMERS_EVERY;
         coop__look_around(w, p);
+    }
+    p->look_at = (int)(p->global_at - p->clock_at) < 0 ? p->global_at : p->clock_at;
     return g;
 }
 

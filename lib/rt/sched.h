@@ -165,6 +165,8 @@ struct proc {
     _Atomic(uint64_t) births, ends; /* of coroutines, by its worker */
     uint64_t last_id;               /* given out; see new_id() */
     _Atomic(int) tid;               /* of the thread that has it */
+    /* picks at which these are due */
+    unsigned global_at, clock_at, poll_at;
     /* timers (timer.c) */
     uint32_t timer_lock;
     struct timer_entry *heap;

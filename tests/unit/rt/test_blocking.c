@@ -86,6 +86,68 @@ CORO_TEST(blocking, fifty_blockers_end_and_lose_nothing)
     return 0;
 }
 
+/* ---- what is left for those that compute ---- */
+
+static int pieces, kept_over;
+
+static int compute(__attribute__((unused)) void *arg)
+{
+    while (!__atomic_load_n(&kept_over, __ATOMIC_RELAXED)) {
+        for (int i = 0; i < 10000; i++)
+            __asm__ volatile("");
+        __atomic_fetch_add(&pieces, 1, __ATOMIC_RELAXED);
+        coop_yield();
+    }
+    return 0;
+}
+
+static int call_often(void *arg)
+{
+    while (!__atomic_load_n((int *)arg, __ATOMIC_RELAXED)) {
+        coop_block_begin();
+        block_for(10);
+        coop_block_end();
+        coop_yield();
+    }
+    return 0;
+}
+
+/* Pieces computed in 50 ms beside so many that are in calls of 10 ms. */
+static int computed_beside(int callers)
+{
+    struct coop_scope scope;
+    int before, done, over = 0;
+
+    coop_scope_init(&scope, "callers", 0);
+    for (int i = 0; i < callers; i++)
+        CHECK(coop_go(&scope, call_often, &over) == 0);
+    coop_sleep_until(in_ms(10));
+    before = __atomic_load_n(&pieces, __ATOMIC_RELAXED);
+    coop_sleep_until(in_ms(50));
+    done = __atomic_load_n(&pieces, __ATOMIC_RELAXED) - before;
+    __atomic_store_n(&over, 1, __ATOMIC_RELAXED);
+    CHECK(coop_scope_wait(&scope) == 0);
+    return done;
+}
+
+/* Other programs may take the CPU in one of the two: then both are done again.  Without brackets a
+ * round of the callers lasts a second, and four pieces are computed in it, however often it is
+ * tried. */
+CORO_TEST_ON_ONE(blocking, a_hundred_in_calls_leave_sixty_percent_to_those_that_compute)
+{
+    coop_nsec deadline = soon();
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "computers", 0);
+    for (int i = 0; i < 4; i++)
+        CHECK(coop_go(&scope, compute, NULL) == 0);
+    while (computed_beside(emulated_less(100)) * 10 < computed_beside(0) * 6)
+        CHECK(coop_now() < deadline);
+    __atomic_store_n(&kept_over, 1, __ATOMIC_RELAXED);
+    CHECK(coop_scope_wait(&scope) == 0);
+    return 0;
+}
+
 static int block_for_ever(void *arg)
 {
     while (!__atomic_load_n((int *)arg, __ATOMIC_RELAXED)) {

@@ -44,13 +44,27 @@ CORO_TEST(policy, priorities_out_of_range_are_refused)
 enum { YIELDERS = 20 };
 static long runs;
 static int stop;
+static struct coop_sem *urgent; /* who yields lets an urgent one run before the next, or NULL */
+
+static void run_and_yield(void)
+{
+    runs++;
+    if (urgent)
+        coop_sem_release(urgent, 1);
+    coop_yield();
+}
 
 static int yielder(__attribute__((unused)) void *arg)
 {
-    while (!stop) {
-        runs++;
-        coop_yield();
-    }
+    while (!stop)
+        run_and_yield();
+    return 0;
+}
+
+static int be_urgent(void *arg)
+{
+    while (!stop)
+        CHECK(coop_sem_acquire(arg, 1, soon()) == 0);
     return 0;
 }
 
@@ -68,10 +82,8 @@ static long runs_when_due;
 /* Notes how many runs there were when the time came: time passes, runs are counted. */
 static int note_when_due(__attribute__((unused)) void *arg)
 {
-    while (coop_now() < due) {
-        runs++;
-        coop_yield();
-    }
+    while (coop_now() < due)
+        run_and_yield();
     runs_when_due = runs;
     return 0;
 }
@@ -123,6 +135,29 @@ static int serve_all(__attribute__((unused)) void *arg)
 Test(policy, timers_and_descriptors_are_served_after_so_many_runs_by_default, .timeout = 50)
 {
     cr_assert_eq(run_under(COOP_POLICY_DEFAULT, serve_all, NULL), 0);
+}
+
+static int serve_all_beside_urgent(__attribute__((unused)) void *arg)
+{
+    struct coop_attr attr = {.name = "urgent", .flags = COOP_URGENT};
+    struct coop_scope scope;
+    struct coop_sem sem;
+
+    coop_sem_init(&sem, 0);
+    coop_scope_init(&scope, "urgent", 0);
+    CHECK(coop_go_with(&scope, &attr, be_urgent, &sem) == 0);
+    urgent = &sem;
+    CHECK(serve_all(NULL) == 0);
+    urgent = NULL;
+    coop_sem_release(&sem, 1);
+    CHECK(coop_scope_wait(&scope) == 0);
+    return 0;
+}
+
+/* Every second pick is an urgent one: what is due must not depend on which number it has. */
+Test(policy, timers_and_descriptors_are_served_between_urgent_ones, .timeout = 50)
+{
+    cr_assert_eq(run_under(COOP_POLICY_DEFAULT, serve_all_beside_urgent, NULL), 0);
 }
 
 /* Who has used up his slice waits for a round: on a slow machine that may be us, unless we come
