@@ -7,17 +7,17 @@
 # packages_of GROUP: Debian names; a group contains the ones it builds on.
 packages_of() {
     local build="gcc libc6-dev cmake ninja-build pkg-config libcap-dev libseccomp-dev libinih-dev libjansson-dev"
-    local demo="nginx redis-server curl" lint="libcriterion-dev clang clang-format clang-tidy"
+    local demo="nginx redis-server curl" house="g++ binutils" lint="libcriterion-dev clang clang-format clang-tidy"
     local vm="qemu-system-x86 cpio busybox-static"
     local aarch64="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user gdb-multiarch"
     case $1 in
         build) echo "$build" ;;
         demo) echo "$build $demo" ;;
         lint) echo "$build $lint" ;;
-        test) echo "$build libcriterion-dev procps" ;;
-        full) echo "$build $demo $lint $vm $aarch64 valgrind gdb procps bubblewrap" ;;
+        test) echo "$build $house libcriterion-dev procps" ;;
+        full) echo "$build $house $demo $lint $vm $aarch64 valgrind gdb procps bubblewrap" ;;
         bench) echo "$build bubblewrap golang-go" ;;
-        vm) echo "$build libcriterion-dev procps $vm" ;;
+        vm) echo "$build $house libcriterion-dev procps $vm" ;;
         *) die "there is no package group '$1'" "build, demo, test, bench and vm exist" ;;
     esac
 }

@@ -183,7 +183,7 @@ static void keep_stray(const siginfo_t *info)
         .code = info->si_code,
         .pid = info->si_pid,
         .uid = info->si_uid,
-        .value = info->si_value,
+        .value.sival_ptr = info->si_value.sival_ptr,
     };
     atomic_store(&strays.places[at % STRAYS].number, at + 1);
     sys_write_in_handler(coop__rt.kick_fd, &one, sizeof one);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# check.sh CHECK ROOT [CC] - does the tree keep the house rules?
+# check.sh CHECK ROOT [CC [CXX]] - does the tree keep the house rules?
 #   layers    #include lines follow layers.txt
 #   banned    calls of banned.txt, and errno where no API reports through it
 #             (lib/rt/{hog,signal,dump}.c: a handler keeps the errno of whom it interrupts;
@@ -11,12 +11,14 @@
 #   calls     every public call of libcoop stands in its manual page, and no other; and in the
 #             script in which everything is refused once
 #   headers   each header compiles alone, and twice
+#   public    each public header alone is C17 without extensions, and C++ with C's names
 # Needs sh and awk only.  The rules apply to what lies below ROOT; tests/house/bad is full of
 # violations on purpose, tests/house/bites.sh proves with it that each check bites.
 set -eu
 check=$1
 root=$2
 cc=${3:-cc}
+cxx=${4:-c++}
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$root"
 
@@ -86,6 +88,29 @@ headers() {
     for header in $(sources tests | grep '\.h$'); do
         printf '#include "%s"\n#include "%s"\n' "$header" "$header" >"$dir/alone.c"
         "$cc" $flags -I. -Ilib -Ilib/include -Isupervisor -Itests "$dir/alone.c" || bad=1
+    done
+    rm -r "$dir"
+    return $bad
+}
+
+public() {
+    bad=0
+    dir=$(mktemp -d)
+    flags="-Wall -Wextra -Wpedantic -Werror -Ilib/include"
+    for header in lib/include/coop/*.h; do
+        printf '#include "coop/%s"\n' "${header##*/}" | tee "$dir/alone.c" >"$dir/alone.cc"
+        "$cc" -std=c17 -fsyntax-only $flags "$dir/alone.c" || bad=1
+        # With the address of each call: what name does C++ ask the linker for?
+        {
+            echo 'void (*addresses[])() = {nullptr,'
+            sh "$here/public_calls.sh" "$header" | sed 's/.*/    (void (*)())&,/'
+            echo '};'
+        } >>"$dir/alone.cc"
+        if "$cxx" -std=c++17 -c $flags -Wno-cast-function-type -o "$dir/alone.o" "$dir/alone.cc"; then
+            ! nm -u "$dir/alone.o" | grep ' _Z' | sed "s,^,$header: not extern \"C\":," | grep . || bad=1
+        else
+            bad=1
+        fi
     done
     rm -r "$dir"
     return $bad

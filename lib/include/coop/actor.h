@@ -56,7 +56,9 @@ extern "C" {
  *           may be posted then, and waits).  Posting to a finished actor drops the message.  A
  *           negative period is none.  Stopping what was never started does nothing.
  * Limits    The mailbox is as long as the messages there are: who makes messages has the
- *           ceiling.
+ *           ceiling.  Two million points in time wait on one processor (timers, and waits with a
+ *           deadline); one more aborts.
+ * Source    Erlang's processes, whose messages are not copied here.
  */
 
 struct coop_actor;

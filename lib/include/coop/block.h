@@ -29,7 +29,10 @@ extern "C" {
  *           does nothing.  coop_go(), coop_yield(), coop_pin() and coop_set_procs() are -EPERM
  *           there.  coop_offload() outside of a coroutine calls fn itself.
  * Limits    Inside a bracket nothing may wait on the runtime; posting, polls with COOP_NOW and
- *           the child calls are fine.  errno and thread-locals do not survive _end().
+ *           the child calls are fine, the coop_file_ calls are not (they are brackets).  errno and
+ *           thread-locals do not survive _end(), which waits for a processor.
+ * Memory    A thread for each bracket that lasts, up to coop_options.max_workers; idle ones go.
+ * Source    Go's entersyscallblock and entersyscall, with sysmon's retaking.
  */
 
 void coop_block_begin(void);

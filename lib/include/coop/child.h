@@ -42,6 +42,7 @@ extern "C" {
  * Limits    One waiter or one actor per child.  Coalesced SIGCHLDs are no problem: the reaper
  *           looks, it does not count.  Needs no descriptor per child; who wants one gets it, for
  *           COOP_CHILD_PIDFDS children at a time.
+ * Source    waitid(2) and pidfd_open(2); no library's.
  */
 
 /* How a child ended. */

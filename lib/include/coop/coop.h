@@ -37,7 +37,7 @@
  *
  * Where to read on: coro.h (coroutines, scopes), chan.h, select.h, io.h, sync.h, pool.h, actor.h
  * (mailboxes and timers), child.h, signal.h, block.h, debug.h; between processes queue.h,
- * page.h, shared_sem.h.  lib/README.md tells how the scheduler thinks.
+ * page.h, shared_sem.h; to simulate all that sim.h.  lib/README.md tells how the scheduler thinks.
  *
  * Time      Absolute monotonic nanoseconds (time.h); COOP_NOW polls, COOP_FOREVER never
  *           expires.
@@ -52,7 +52,8 @@
  *           In a child forked from a running program nothing here works but exec and _exit:
  *           what would wait returns -EPERM or aborts, coop_main() too is -EPERM.
  * Limits    Linux 6.1 or later, x86-64 and aarch64.  Nothing is preempted: a coroutine that
- *           computes for long keeps its processor (the others go on).
+ *           computes for long keeps its processor (the others go on).  The headers are C17 without
+ *           extensions, and C++17 (in which COOP_RECV() and its like are an extension).
  */
 
 #include "coop/actor.h"

@@ -41,7 +41,8 @@ extern "C" {
  *           have to wait outside of a coroutine, or for what epoll does not take (a regular
  *           file, /dev/null).
  * Misuse    What is no descriptor is -EBADF, closed twice too; no event to wait for -EINVAL.  A
- *           descriptor without O_NONBLOCK holds its worker, which nobody notices.
+ *           descriptor without O_NONBLOCK holds its worker, which nobody notices.  A coop_file_
+ *           call inside a bracket (block.h) aborts: it is one itself.
  * Threads   Several coroutines may wait on one descriptor, also in one direction.
  * Memory    A few words per descriptor number ever waited on.
  * Limits    A descriptor that was ever waited on here must be closed with coop_fd_close(), not

@@ -36,6 +36,7 @@ extern "C" {
  *           written.
  * Limits    A descriptor's case is an edge, as in coop_fd_wait() (io.h): read till -EAGAIN.
  *           COOP_SELECT_MAX cases.  The same channel may stand in several of them.
+ * Source    Go's select, over more than channels.
  */
 
 struct coop_chan;

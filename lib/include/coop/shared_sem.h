@@ -41,10 +41,12 @@ extern "C" {
  * Memory    A page, two descriptors; waiting: an epoll and a pidfd per process that holds one.
  * Limits    COOP_SHARED_SEM_MAX permits.  Not fair: who comes at the right moment overtakes; all
  *           who wait are woken by a release.  Who must not hold a permit for ever gives it back:
- *           there is no release by others.  A permit is not inherited by fork(), and
- *           kept by exec.  To count
- *           things that happen, use a queue.  Needs /proc, or a pid that came again
- *           could pass for its dead predecessor.  Not in simulation.
+ *           there is no release by others.  A permit is not inherited by fork(), and kept by exec.
+ *           To count things that happen, use a queue.  Not in simulation.
+ *           A process is known by pid and time of birth, which a handle reads from /proc when it is
+ *           first used.  One that cannot (no /proc, no descriptor free) goes by the pid alone: what
+ *           it takes is released through that handle only (-EPERM through one that could), and a
+ *           pid that came again passes for its dead predecessor.
  * Source    POSIX semaphores for the calls, robust mutexes for the dead.
  */
 

@@ -55,8 +55,10 @@ struct coop_signal_info {
     int code;  /* SI_USER: kill(2), SI_QUEUE: sigqueue(3)..., as in siginfo_t.si_code */
     pid_t pid; /* who sent it; 0: the kernel, or unknown                              */
     uid_t uid; /* his real user id                                                    */
-    union sigval
-        value; /* SI_QUEUE, SI_TIMER, SI_MESGQ: what was sent along                   */
+    union {
+        int sival_int;
+        void *sival_ptr;
+    } value; /* SI_QUEUE, SI_TIMER, SI_MESGQ: what was sent along; as sigval(3type)   */
 };
 
 /* Sends the number (values of sizeof(int)) or all of it (values of struct coop_signal_info) to

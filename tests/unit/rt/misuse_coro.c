@@ -282,6 +282,19 @@ static int nested_brackets(void)
     return inside(begin_twice);
 }
 
+static int read_file_in_bracket(__attribute__((unused)) void *arg)
+{
+    char c;
+
+    coop_block_begin();
+    return (int)coop_file_read(0, &c, 1, 0);
+}
+
+static int files_in_brackets(void)
+{
+    return inside(read_file_in_bracket);
+}
+
 static int polls_in_bracket(__attribute__((unused)) void *arg)
 {
     int v = 0;
@@ -383,6 +396,8 @@ static const struct misuse rows[] = {
     RETURNS("brackets outside of a coroutine", brackets_outside),
     RETURNS("the end of a bracket without its begin", end_without_begin),
     ABORTS("brackets in brackets", nested_brackets, "coop: blocking brackets do not nest" MAIN),
+    ABORTS("a file is read in brackets", files_in_brackets,
+           "coop: blocking brackets do not nest" MAIN),
     RETURNS("what works in brackets", polls_in_brackets),
     ABORTS("waiting in brackets", waits_in_brackets,
            "coop: waiting inside a blocking bracket" MAIN),

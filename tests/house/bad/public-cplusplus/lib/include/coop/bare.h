@@ -1,0 +1,1 @@
+int coop_bare(int a);
