@@ -14,11 +14,16 @@ typedef int op_fn(struct child *c, const struct plan_op *op);
 op_fn op_file, op_data, op_copy, op_chmod;
 /* steps_overlay.c */
 op_fn op_lower, op_overlay;
+/* steps_mask.c */
+op_fn op_mask;
 /* steps_mount.c: all others */
 op_fn op_bind;
 
 /* The overlay of the layers opened so far, not attached anywhere yet. */
 long overlay_make(struct child *c, const struct plan_op *op);
+
+/* What a cover lies over (O_PATH). */
+long cover_target(struct child *c, const struct plan_op *op);
 
 /* Puts a tree where the operation says. */
 int tree_attach_at(struct child *c, const struct plan_op *op, long tree);

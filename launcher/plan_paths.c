@@ -130,7 +130,8 @@ static void add_item(struct files *f, const struct path_item *item)
     case KEY_NO_EXEC: add_cover(f, item, MOUNT_ATTR_NOEXEC, 0); break;
     case KEY_EXEC: add_cover(f, item, 0, MOUNT_ATTR_NOEXEC); break;
     case KEY_HIDDEN:
-        files_add_cover(f, PLAN_OP_MASK, LAUNCH_GUARD_PATHS, item->dst, 0, 0, item->optional);
+        files_add_cover(f, PLAN_OP_MASK, LAUNCH_GUARD_PATHS, item->dst, 0, 0, item->optional)
+            ->flags |= PLAN_MNT_ABSENT;
         break;
     case KEYS: break;
     }

@@ -83,7 +83,7 @@ static const struct setting rows[] = {
     {"Sandbox", "ReadWritePaths", &kind_paths, FIELD(read_write),
      .help = "Paths to leave writable below a read-only one."},
     {"Sandbox", "InaccessiblePaths", &kind_paths, FIELD(inaccessible),
-     .help = "Paths to hide behind an empty file or directory that nobody can open."},
+     .help = "Paths to hide behind an empty file or directory that nobody can open; one that is missing is hidden when it comes, where the program cannot make it."},
     {"Sandbox", "NoExecPaths", &kind_paths, FIELD(no_exec),
      .help = "Paths below which nothing can be executed."},
     {"Sandbox", "ExecPaths", &kind_paths, FIELD(exec),

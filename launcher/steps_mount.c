@@ -49,7 +49,7 @@ static void hold(struct child *c, const struct plan_op *op, long tree)
 }
 
 /* What a cover lies over. Inside a held mount nobody can turn the way there. */
-static long cover_target(struct child *c, const struct plan_op *op)
+long cover_target(struct child *c, const struct plan_op *op)
 {
     const char *dst = plan_str(c->plan, op->dst);
 
@@ -228,39 +228,6 @@ static int op_mirror(struct child *c, const struct plan_op *op)
         return op_bind(c, op); /* no symlink: the thing itself */
     to[n] = '\0';
     return make_symlink(c, to, plan_str(c->plan, op->dst));
-}
-
-static int op_mask(struct child *c, const struct plan_op *op)
-{
-    const char *dst = plan_str(c->plan, op->dst);
-    long target = cover_target(c, op), tree, r;
-    struct stat st;
-
-    if (tree_is_missing(target))
-        return op->flags & PLAN_MNT_TRY ? 0 : step_fail(c, target, "openat2", dst);
-    r = target < 0 ? target : tree_stat(target, &st);
-    if (r < 0) {
-        tree_close(target);
-        return step_fail(c, r, "openat2", dst);
-    }
-    if (S_ISDIR(st.st_mode)) {
-        unsigned own = c->own_count;
-
-        tree = tree_make_tmpfs(c, 0, 4096, plan_inodes(0),
-                               MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                                   MOUNT_ATTR_NOEXEC);
-        c->own_count = own; /* nothing is ever made in there */
-    } else {
-        /* A device node where device nodes do not work: opening it fails, for root as well. */
-        tree = tree_copy(AT_FDCWD, "/dev/null", false);
-        if (tree >= 0)
-            tree_set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-                                0, false);
-    }
-    r = tree < 0 ? tree : tree_attach(tree, target);
-    tree_close(tree);
-    tree_close(target);
-    return step_fail(c, r, "move_mount", dst);
 }
 
 static int op_setattr(struct child *c, const struct plan_op *op)

@@ -170,3 +170,71 @@ Test(view, later_mounts_of_the_host_show_only_where_asked)
                      "-q", " / / .*shared:", "/proc/self/mountinfo"),
                  0, "%s", output);
 }
+
+/* ---- what does not exist yet ---- */
+
+/* Inside a script says that it is up and waits; then the host makes what was missing. */
+static void made_while_it_runs(void (*caller)(void), const char *const *words, const char *make)
+{
+    char text;
+    int pipe_end;
+    pid_t pid = start(words, &pipe_end, caller);
+
+    cr_assert_eq(read(pipe_end, &text, 1), 1);
+    host(make);
+    host("echo go > fifo");
+    cr_assert_eq(finish(pid, pipe_end), 0, "%s", output);
+}
+
+#define WAIT "echo; read x < /w/fifo; "
+
+Test(view, a_missing_path_is_hidden_when_it_comes_and_nothing_is_left_behind)
+{
+    host("mkdir -p sub/dir && mkfifo fifo && echo here > here && ln -s here link &&"
+         "echo old > sub/dir/old && chmod -R a+rwX .");
+    for (size_t i = 0; i < 2; i++) {
+        made_while_it_runs(callers[i],
+                           (const char *const[]){SYSTEM, "--ro-bind", place, "/w",
+                                                 "--inaccessible-paths=/w/late -/w/sub/no/such",
+                                                 "sh", "-c",
+                                                 WAIT "cat /w/here /w/link /w/sub/dir/old;"
+                                                      "cat /w/late /w/sub/no/such; touch /w/x;"
+                                                      "ls -A /w /w/sub; true",
+                                                 NULL},
+                           "echo secret > late && mkdir sub/no && echo secret > sub/no/such");
+        SAYS("here\nhere\nold\n");
+        SILENT_ON("secret");
+        SAYS("Read-only file system");
+        SAYS("dir");
+        host("rm -r late sub/no && test \"$(echo *)\" = 'fifo here link sub' &&"
+             "test \"$(echo sub/*)\" = sub/dir");
+    }
+}
+
+Test(view, a_missing_path_in_a_directory_of_the_sandbox_is_made_and_hidden)
+{
+    for (size_t i = 0; i < 2; i++) {
+        cr_assert_eq(BENT(callers[i], "--inaccessible-paths=/tmp/a/b /opt/none", "sh", "-c",
+                          "! ls /tmp/a/b && ! ls /opt/none && ! touch /tmp/a/b/c"),
+                     0, "%s", output);
+        SILENT_ON("No such file");
+    }
+}
+
+Test(view, a_missing_path_that_the_command_could_make_itself_is_refused)
+{
+    char path[64], optional[80];
+
+    snprintf(path, sizeof path, "--inaccessible-paths=%s/late", place);
+    snprintf(optional, sizeof optional, "--inaccessible-paths=-%s/late", place);
+    for (size_t i = 0; i < 2; i++) {
+        cr_assert_eq(BENT(callers[i], "--profile", "none", path, "true"), 125, "%s", output);
+        SAYS("/late");
+        SAYS("hint:");
+        cr_assert_eq(BENT(callers[i], "--profile", "none", optional, "true"), 0, "%s", output);
+        cr_assert_eq(BENT(callers[i], "--profile", "none", "--protect-system=strict", path,
+                          "sh", "-c", "ls"),
+                     0, "%s", output);
+    }
+    host("test ! -e late");
+}
