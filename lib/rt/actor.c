@@ -128,7 +128,7 @@ static void start(struct coop_actor *a)
         return;
     }
     RT_DELAY();
-    if (coop__scope_join(&coop__rt.daemon_scope, g) < 0)
+    if (coop__scope_join(&coop__rt.daemon_scope, g, false) < 0)
         coop__coro_drop(g); /* the end has begun meanwhile */
     else
         coop__ready(g);

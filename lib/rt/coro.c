@@ -77,8 +77,7 @@ struct coro *coop__coro_new(const struct coop_attr *attr, int (*fn)(void *), voi
     g->born_at = born_at;
     g->flags = attr ? attr->flags : 0;
     g->priority = (int8_t)(attr ? attr->priority : 0);
-    g->scope = g->inner = NULL;
-    g->scope_next = g->scope_prev = NULL;
+    g->inner = NULL;
     g->shield_on = 0;
     g->local = NULL;
     g->actor = NULL;
@@ -117,7 +116,13 @@ void coop__coro_drop(struct coro *g)
 
 static struct coop_scope *default_scope(const struct coro *self)
 {
-    return self->inner ? self->inner : self->scope;
+    return self->inner ? self->inner : atomic_load_explicit(&self->scope, memory_order_relaxed);
+}
+
+static bool is_held(const struct coop_scope *scope, const struct coro *self)
+{
+    return scope == self->inner ||
+           scope == atomic_load_explicit(&self->scope, memory_order_relaxed);
 }
 
 static bool within_bounds(const struct coop_attr *attr, const void *arg)
@@ -148,7 +153,7 @@ static int start(struct worker *w, struct coop_scope *scope, const struct coop_a
         g->arg = memcpy((char *)g - COOP_COPY_MAX, arg, attr->copy);
         coop__plant(g, g->arg);
     }
-    r = coop__scope_join(scope, g);
+    r = coop__scope_join(scope, g, w && is_held(scope, w->current));
     if (r < 0) {
         coop__coro_drop(g);
         return r;

@@ -25,17 +25,11 @@ uint64_t coop__alive(void);
 /* Yields, cancelled or not. */
 void coop__let_others(void);
 
-/* Adds it to the scope's members: 0, or why the scope is cancelled. */
-int coop__scope_join(struct coop_scope *scope, struct coro *g);
+/* Adds it to the scope's members: 0, or why the scope is cancelled.  'held': the caller is a
+ * member, or the owner that has it open. */
+int coop__scope_join(struct coop_scope *scope, struct coro *g, bool held);
 /* Takes a coroutine that returned 'result' out of its scope. Wakes who waits for the scope. */
 void coop__scope_leave(struct coro *g, int result);
-
-/* Starts the runtime's two outermost scopes, without a parent. */
-void coop__scope_root(struct coop_scope *scope, const char *name);
-
-/* Waits till a scope is empty, cancelled or not, and lets nobody in after that: other threads may
- * start coroutines at any moment.  Returns why it was cancelled before, or 0. */
-int coop__scope_close(struct coop_scope *scope);
 
 /* Actors that wait for a stack: gets them going with this one if there are any. True: it was
  * taken. */

@@ -10,6 +10,7 @@
 #include "rt/dump.h"
 #include "rt/hog.h"
 #include "rt/leaks.h"
+#include "rt/outermost.h"
 #include "rt/overflow.h"
 #include "rt/park.h"
 #include "rt/pin.h"
@@ -115,20 +116,19 @@ static int root_main(void *arg)
     struct worker *first;
 
     g->inner = root;
-    root->owner = g;
     call->result = call->fn(call->arg);
     if (g->inner != root)
         coop__misuse("the root coroutine ended with a scope still open");
     if (call->result)
         coop_scope_cancel(root, -ECANCELED);
-    coop__scope_close(root);
+    coop__outermost_close(root);
     if (!call->result)
         call->result = root->result;
     g->inner = NULL;
     coop__reaper_end();
     atomic_store(&coop__rt.closing, true);
     coop_scope_cancel(&coop__rt.daemon_scope, -ECANCELED);
-    coop__scope_close(&coop__rt.daemon_scope);
+    coop__outermost_close(&coop__rt.daemon_scope);
     first = coop__pin_first();
     coop__wake_everybody();
     coop__pin_release(first);
@@ -154,8 +154,7 @@ static int start_everything(const struct coop_options *o)
     r = coop__policy_choose(o);
     if (r < 0)
         return r;
-    coop__scope_root(&coop__rt.root_scope, "root");
-    coop__scope_root(&coop__rt.daemon_scope, "daemons");
+    coop__outermost_start();
     coop__wait_start();
     coop__stacks_start(o->stack_size);
     r = procs_start(procs);

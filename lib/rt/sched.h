@@ -94,7 +94,8 @@ struct coro {
     _Atomic(int) cancel; /* 0, or why it is cancelled (a negative errno)      */
     int shield_on;
     coop_nsec shield_deadline;
-    struct coop_scope *scope, *inner; /* member of; innermost it has open        */
+    _Atomic(struct coop_scope *) scope; /* member of; read by who cancels the outermost ones */
+    struct coop_scope *inner;           /* innermost it has open */
     struct coro *scope_next, *scope_prev;
     struct coop_timer_node timer;
     void *local;

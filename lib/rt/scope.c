@@ -16,6 +16,9 @@
  *   outside inward. A scope leaves its parent before its frame ends, under the parent's lock,
  *   so that a canceller on its way inward never meets a dead one.
  *
+ * THE OUTERMOST TWO
+ *   have no list: they count (outermost.c).  Who cancels one looks at every slot.
+ *
  * LAST ONE OUT
  *   The last member wakes the owner and must not touch the scope after that: the owner's frame
  *   may be gone.  So it claims the owner under the lock, unlocks, and fires.
@@ -23,23 +26,27 @@
 #include "rt/coro.h"
 
 #include "base/sys.h"
+#include "rt/outermost.h"
 #include "rt/park.h"
+#include "rt/stack.h"
 #include "rt/timer.h"
 
 #include <errno.h>
 
 /* ---- members ---- */
 
-int coop__scope_join(struct coop_scope *scope, struct coro *g)
+int coop__scope_join(struct coop_scope *scope, struct coro *g, bool held)
 {
     struct coro *first;
     int why;
 
+    if (likely(coop__is_outermost(scope)))
+        return coop__outermost_join(scope, g, held);
     coop__lock(&scope->lock);
     why = scope->why;
     if (!why) {
         first = scope->members;
-        g->scope = scope;
+        atomic_store_explicit(&g->scope, scope, memory_order_relaxed);
         g->scope_prev = NULL;
         g->scope_next = first;
         if (first)
@@ -53,9 +60,17 @@ int coop__scope_join(struct coop_scope *scope, struct coro *g)
 
 static void cancel_locked(struct coop_scope *scope, int why);
 
-void coop__scope_leave(struct coro *g, int result)
+/* A member has failed: the others need not go on. */
+static void fail_locked(struct coop_scope *scope, int result)
 {
-    struct coop_scope *scope = g->scope;
+    if (scope->result || scope->why || scope == &coop__rt.daemon_scope)
+        return;
+    scope->result = result;
+    cancel_locked(scope, -ECANCELED);
+}
+
+static void leave_listed(struct coop_scope *scope, struct coro *g, int result)
+{
     struct coro *owner = NULL;
 
     coop__lock(&scope->lock);
@@ -65,11 +80,9 @@ void coop__scope_leave(struct coro *g, int result)
         scope->members = g->scope_next;
     if (g->scope_next)
         g->scope_next->scope_prev = g->scope_prev;
-    g->scope = NULL;
-    if (result && !scope->result && !scope->why && scope != &coop__rt.daemon_scope) {
-        scope->result = result;
-        cancel_locked(scope, -ECANCELED);
-    }
+    atomic_store_explicit(&g->scope, NULL, memory_order_relaxed);
+    if (result)
+        fail_locked(scope, result);
     if (--scope->alive == 0 && scope->waiter && coop__wait_claim(scope->waiter)) {
         owner = scope->waiter;
         scope->waiter = NULL;
@@ -80,22 +93,74 @@ void coop__scope_leave(struct coro *g, int result)
         coop__wait_fire(owner);
 }
 
+void coop__scope_leave(struct coro *g, int result)
+{
+    struct coop_scope *scope = atomic_load_explicit(&g->scope, memory_order_relaxed);
+
+    if (unlikely(!coop__is_outermost(scope))) {
+        leave_listed(scope, g, result);
+        return;
+    }
+    if (unlikely(result)) {
+        coop__lock(&scope->lock);
+        fail_locked(scope, result);
+        coop__unlock(&scope->lock);
+    }
+    coop__outermost_leave(scope, g);
+}
+
 /* ---- cancelling ---- */
+
+static void tell(struct coro *g, int why)
+{
+    int none = 0;
+
+    atomic_compare_exchange_strong(&g->cancel, &none, why);
+}
+
+static void wake(struct coro *g, __attribute__((unused)) int why)
+{
+    coop__wait_cancel(g, g->cancel);
+}
+
+struct visit {
+    const struct coop_scope *scope;
+    void (*fn)(struct coro *g, int why);
+    int why;
+};
+
+static int visit_member(struct coro *g, void *arg)
+{
+    const struct visit *v = arg;
+
+    if (atomic_load_explicit(&g->scope, memory_order_relaxed) == v->scope) {
+        RT_DELAY();
+        v->fn(g, v->why);
+    }
+    return 0;
+}
+
+static void each_member(struct coop_scope *scope, void (*fn)(struct coro *g, int why), int why)
+{
+    if (coop__is_outermost(scope))
+        coop__stacks_each(visit_member, &(struct visit){scope, fn, why});
+    for (struct coro *g = scope->members; g; g = g->scope_next)
+        fn(g, why);
+}
 
 static void cancel_locked(struct coop_scope *scope, int why)
 {
+    bool outermost = coop__is_outermost(scope);
+
     if (scope->why)
         return;
     scope->why = why;
-    for (struct coro *g = scope->members; g; g = g->scope_next) {
-        int none = 0;
-
-        atomic_compare_exchange_strong(&g->cancel, &none, why);
-    }
-    if (scope->members)
+    if (outermost)
+        coop__outermost_shut(scope);
+    each_member(scope, tell, why);
+    if (outermost || scope->members)
         coop__wait_fence();
-    for (struct coro *g = scope->members; g; g = g->scope_next)
-        coop__wait_cancel(g, g->cancel);
+    each_member(scope, wake, why);
     for (struct coop_scope *in = scope->inner; in; in = in->next) {
         coop__lock(&in->lock);
         cancel_locked(in, why);
@@ -152,11 +217,6 @@ void coop_shield_end(const struct coop_shield *shield)
 }
 
 /* ---- a scope's life ---- */
-
-void coop__scope_root(struct coop_scope *scope, const char *name)
-{
-    *scope = (struct coop_scope){.name = name};
-}
 
 void coop_scope_init(struct coop_scope *scope, const char *name, coop_nsec deadline)
 {
@@ -228,7 +288,9 @@ static void drain(struct coop_scope *scope)
     g->shield_on = shield;
 }
 
-int coop__scope_close(struct coop_scope *scope)
+/* Waits till it is empty, cancelled or not, and lets nobody in after that.  Returns why it was
+ * cancelled before, or 0. */
+static int close_scope(struct coop_scope *scope)
 {
     bool empty = false;
     int why = 0;
@@ -258,7 +320,7 @@ int coop_scope_wait(struct coop_scope *scope)
         forget_waiter(scope);
     if (why < 0)
         coop_scope_cancel(scope, why);
-    why = coop__scope_close(scope);
+    why = close_scope(scope);
     coop__timer_remove(&scope->deadline);
     leave_parent(scope);
     g->inner = scope->outer;
