@@ -313,7 +313,9 @@ struct launch_spec {
     /* system calls: launcher/filter/list.h has the language */
     struct strlist filter, filter_log;   /* SystemCallFilter, SystemCallLog, line by line     */
     struct launch_answer filter_refusal; /* SystemCallErrorNumber                             */
-    struct launch_text filter_profile;   /* SeccompProfile: the file's path and what it holds */
+    struct strlist address_families;     /* RestrictAddressFamilies, value by value           */
+    bool restrict_realtime, restrict_suid_sgid, lock_personality;
+    struct launch_text filter_profile; /* SeccompProfile: the file's path and what it holds */
     struct launch_code filter_codes[LAUNCH_MAX_FILTERS]; /* see launch_spec_filter()          */
     size_t filter_code_count;
     uint32_t filter_abis; /* SystemCallArchitectures, a bit each (filter/calls.h); 0: all of

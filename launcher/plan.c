@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "launcher/blob.h"
 #include "launcher/filter/compile.h"
+#include "launcher/filter/restrict.h"
 #include "launcher/kernel.h"
 
 #include <errno.h>
@@ -73,7 +74,7 @@ static uint64_t wanted_guards(const struct launch_spec *spec)
         {LAUNCH_GUARD_CAPS, spec->cap_dropped != 0},
         {LAUNCH_GUARD_FILTER, spec->filter.count || spec->filter_log.count ||
                                   spec->filter_abis || spec->filter_profile.path ||
-                                  spec->filter_code_count},
+                                  spec->filter_code_count || filter_restricts(spec)},
         {LAUNCH_GUARD_NESTING, spec->restrict_namespaces},
         {LAUNCH_GUARD_LANDLOCK, spec->landlock},
         {LAUNCH_GUARD_TRUNCATE, spec->landlock},

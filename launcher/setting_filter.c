@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "launcher/filter/list.h"
 #include "launcher/filter/profile.h"
+#include "launcher/filter/restrict.h"
 #include "launcher/filter/word.h"
 #include "launcher/launch.h"
 #include "text/json.h"
@@ -45,6 +46,13 @@ static int parse_log(const struct setting *row, const char *text, void *field,
     return filter_log_check(text, err) < 0 ? -1 : keep_line(field, text, err);
 }
 
+static int parse_families(const struct setting *row, const char *text, void *field,
+                          struct coop_err *err)
+{
+    (void)row;
+    return filter_families_check(text, err) < 0 ? -1 : keep_line(field, text, err);
+}
+
 static void render_lines(const struct setting *row, const void *field, struct buf *out)
 {
     setting_lines.render(row, field, out);
@@ -81,6 +89,17 @@ const struct setting_type kind_filter_log = {
     .clear = clear_lines,
     .copy = copy_lines,
     .samples = "@mount ~@default ptrace",
+};
+
+const struct setting_type kind_families = {
+    .metavar = "AF...",
+    .size = sizeof(struct strlist),
+    .list = true,
+    .parse = parse_families,
+    .render = render_lines,
+    .clear = clear_lines,
+    .copy = copy_lines,
+    .samples = "AF_UNIX ~AF_PACKET none",
 };
 
 /* ---- one answer ---- */

@@ -20,6 +20,7 @@ extern const struct setting_type kind_require; /* struct launch_required        
 extern const struct setting_type kind_filter;  /* struct strlist: lines of filter/list.h    */
 extern const struct setting_type kind_filter_log; /* the same, names only                  */
 extern const struct setting_type kind_answer;     /* struct launch_answer                  */
+extern const struct setting_type kind_families;   /* struct strlist: values of restrict.h   */
 extern const struct setting_type kind_profile;    /* struct launch_text                    */
 extern const struct setting_type kind_abis;       /* uint32_t, a bit per enum filter_abi   */
 extern const struct setting_type kind_ports;     /* struct strlist of "80", "80-90", "none"   */

@@ -154,7 +154,7 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
     copy.mounts = (struct launch_mounts){0};
     copy.read_only = copy.read_write = copy.inaccessible = (struct strlist){0};
     copy.bind = copy.bind_read_only = copy.temporary = (struct strlist){0};
-    copy.filter = copy.filter_log = (struct strlist){0};
+    copy.filter = copy.filter_log = copy.address_families = (struct strlist){0};
     copy.bind_tcp = copy.connect_tcp = (struct strlist){0};
     copy.filter_profile = (struct launch_text){0};
     copy.filter_code_count = 0;
@@ -173,6 +173,7 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
              strlist_copy(&copy.temporary, &from->temporary) < 0 ||
              strlist_copy(&copy.filter, &from->filter) < 0 ||
              strlist_copy(&copy.filter_log, &from->filter_log) < 0 ||
+             strlist_copy(&copy.address_families, &from->address_families) < 0 ||
              strlist_copy(&copy.bind_tcp, &from->bind_tcp) < 0 ||
              strlist_copy(&copy.connect_tcp, &from->connect_tcp) < 0;
     copy.argv0 = copy_text(from->argv0, &failed);

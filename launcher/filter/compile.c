@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "launcher/filter/bytes.h"
 #include "launcher/filter/profile.h"
+#include "launcher/filter/restrict.h"
 #include "launcher/filter/wish.h"
 
 #include <asm/unistd.h>
@@ -48,13 +49,20 @@ static bool is_built_in(const struct launch_spec *spec)
 {
     return spec->filter.count == 1 && strcmp(spec->filter.items[0], "default") == 0 &&
            !spec->filter_refusal.set && spec->filter_log.count == 0 &&
-           spec->filter_abis == 1u << FILTER_NATIVE;
+           spec->filter_abis == 1u << FILTER_NATIVE && !filter_restricts(spec);
+}
+
+static void lines_done(struct strlist *lines)
+{
+    strlist_done(lines);
 }
 
 static int add_ours(const struct launch_spec *spec, uint64_t guards,
                     struct filter_programs *all, struct coop_err *err)
 {
+    SCOPED(struct strlist, lines_done) restricts = {0};
     const struct filter_wish wish = {
+        .restricts = &restricts,
         .lines = &spec->filter,
         .log = &spec->filter_log,
         .refusal = spec->filter_refusal.set ? &spec->filter_refusal.answer : NULL,
@@ -70,6 +78,8 @@ static int add_ours(const struct launch_spec *spec, uint64_t guards,
                                                guards, "SystemCallFilter", err)
                                          : add(all, filter_nesting, COOP_COUNT(filter_nesting),
                                                guards, "SystemCallFilter", err);
+    if (filter_restrict_lines(spec, &restricts) < 0)
+        return coop_fail_sys(err, ENOMEM, "compiling the filter");
     if (filter_wish_compile(&wish, &code, &count, err) < 0)
         return coop_while(err, "SystemCallFilter");
     r = add(all, code, count, guards,
@@ -172,7 +182,8 @@ static int add_all(const struct launch_spec *spec, const struct launch_host *hos
 {
     uint64_t guards = 0;
 
-    if (spec->filter.count || spec->filter_log.count || spec->filter_abis)
+    if (spec->filter.count || spec->filter_log.count || spec->filter_abis ||
+        filter_restricts(spec))
         guards |= LAUNCH_BIT(LAUNCH_GUARD_FILTER);
     if (spec->restrict_namespaces)
         guards |= LAUNCH_BIT(LAUNCH_GUARD_NESTING);

@@ -12,9 +12,12 @@
 static int print_filter(const char *name, bool no_nesting)
 {
     char word[] = "default", *items[] = {word, NULL};
-    const struct strlist lines = {items, 1}, log = {NULL, 0};
-    const struct filter_wish wish = {
-        .lines = &lines, .log = &log, .abis = 1u << FILTER_NATIVE, .no_nesting = no_nesting};
+    const struct strlist lines = {items, 1}, none = {NULL, 0};
+    const struct filter_wish wish = {.lines = &lines,
+                                     .log = &none,
+                                     .restricts = &none,
+                                     .abis = 1u << FILTER_NATIVE,
+                                     .no_nesting = no_nesting};
     struct coop_err err = {0};
     struct sock_filter *code;
     size_t count;

@@ -261,11 +261,16 @@ static const char no_nesting[] =
     "unshare(0&CLONE_NEWNS|CLONE_NEWCGROUP|CLONE_NEWUTS|CLONE_NEWIPC|CLONE_NEWUSER|CLONE_NEWPID|"
     "CLONE_NEWNET|CLONE_NEWTIME) setns clone3";
 
-int filter_refuse_nesting(struct filter_policy *policy, struct coop_err *err)
+int filter_refuse(struct filter_policy *policy, const char *line, struct coop_err *err)
 {
     struct list list = {policy, FILTER_ERRNO(EPERM)};
 
-    return walk_line(no_nesting, apply_word, &list, err);
+    return walk_line(line, apply_word, &list, err);
+}
+
+int filter_refuse_nesting(struct filter_policy *policy, struct coop_err *err)
+{
+    return filter_refuse(policy, no_nesting, err);
 }
 
 /* ---- the log ---- */

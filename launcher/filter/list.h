@@ -37,6 +37,9 @@ int filter_lines_apply(const struct strlist *lines, const uint32_t *refusal,
 /* RestrictNamespaces=: none is made or joined. */
 int filter_refuse_nesting(struct filter_policy *policy, struct coop_err *err);
 
+/* What a line with '~' says, EPERM where it gives no answer, whatever was said before. */
+int filter_refuse(struct filter_policy *policy, const char *line, struct coop_err *err);
+
 /* After all rules: refuses (ENOSYS) what would be a way round them, see list.c. */
 void filter_close_doors(struct filter_policy *policy);
 

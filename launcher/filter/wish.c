@@ -8,12 +8,22 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static int refuse_all(const struct strlist *lines, struct filter_policy *policy,
+                      struct coop_err *err)
+{
+    for (size_t i = 0; i < lines->count; i++)
+        if (filter_refuse(policy, lines->items[i], err) < 0)
+            return -1;
+    return 0;
+}
+
 static int fill(const struct filter_wish *wish, struct filter_policy *policy,
                 struct coop_err *err)
 {
     filter_policy_init(policy, FILTER_ALLOW, FILTER_ABSENT);
     if (filter_lines_apply(wish->lines, wish->refusal, policy, err) < 0 ||
         (wish->no_nesting && filter_refuse_nesting(policy, err) < 0) ||
+        refuse_all(wish->restricts, policy, err) < 0 ||
         filter_log_apply(wish->log, policy, err) < 0)
         return -1;
     filter_close_doors(policy);

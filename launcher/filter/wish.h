@@ -9,12 +9,14 @@
  * wish.h - the keys of a sandbox that ask for one filter of ours, compiled; private to launcher/
  *
  * What the keys say lies over each other in this order: SystemCallFilter=, RestrictNamespaces=,
- * SystemCallLog=, and last what would be a way round them is closed.
+ * the other Restrict* keys, SystemCallLog=, and last what would be a way round them is closed.
  */
 
 struct filter_wish {
     const struct strlist *lines,
-        *log;                /* SystemCallFilter=, SystemCallLog=                      */
+        *log; /* SystemCallFilter=, SystemCallLog=                      */
+    const struct strlist
+        *restricts;          /* lines of restrict.h                                    */
     const uint32_t *refusal; /* SystemCallErrorNumber=; NULL: not given                */
     unsigned abis;           /* SystemCallArchitectures=: bit per ABI besides native;
                                           0: all are judged by the same rules                    */

@@ -443,6 +443,56 @@ Test(filter, a_list_can_be_learned)
     cr_assert_eq(ask(NATIVE, __NR_mount, 0, 0), SECCOMP_RET_LOG);
 }
 
+/* ---- systemd's Restrict* keys ---- */
+
+Test(filter, families_are_allowed_or_refused)
+{
+    use(LINES("RestrictAddressFamilies", "AF_UNIX AF_INET", "RestrictAddressFamilies",
+              "AF_INET6", "RestrictAddressFamilies", "~AF_INET"));
+    cr_assert_eq(ask(NATIVE, __NR_socket, 0, AF_UNIX), ALLOWED);
+    cr_assert_eq(ask(NATIVE, __NR_socket, 0, AF_INET6), ALLOWED);
+    cr_assert_eq(ask(NATIVE, __NR_socket, 0, AF_INET), REFUSED(EAFNOSUPPORT));
+    cr_assert_eq(ask(NATIVE, __NR_socket, 0, AF_ALG), REFUSED(EAFNOSUPPORT));
+    cr_assert_eq(ask(NATIVE, __NR_io_uring_setup, 0, 0), REFUSED(ENOSYS), "it makes sockets");
+    cr_assert_eq(ask(NATIVE, __NR_mount, 0, 0), ALLOWED);
+    use(LINES("RestrictAddressFamilies", "~AF_ALG AF_VSOCK"));
+    cr_assert_eq(ask(NATIVE, __NR_socket, 0, AF_ALG), REFUSED(EAFNOSUPPORT));
+    cr_assert_eq(ask(NATIVE, __NR_socket, 0, AF_VSOCK), REFUSED(EAFNOSUPPORT));
+    cr_assert_eq(ask(NATIVE, __NR_socket, 0, AF_INET), ALLOWED);
+    use(LINES(LINE, "default", "RestrictAddressFamilies", "none"));
+    cr_assert_eq(ask(NATIVE, __NR_socket, 0, AF_UNIX), REFUSED(EAFNOSUPPORT));
+    use(LINES(LINE, "default", "RestrictAddressFamilies", "AF_ALG AF_UNIX"));
+    cr_assert_eq(ask(NATIVE, __NR_socket, 0, AF_ALG), REFUSED(EAFNOSUPPORT), "not by default");
+    cr_assert_eq(ask(NATIVE, __NR_socket, 0, AF_UNIX), ALLOWED);
+#if defined(__x86_64__)
+    use(LINES("RestrictAddressFamilies", "AF_UNIX"));
+    cr_assert_eq(ask(FOREIGN, 359, 0, AF_INET), REFUSED(EAFNOSUPPORT));
+    cr_assert_eq(ask(FOREIGN, 102, 0, 1), REFUSED(ENOSYS), "socketcall");
+#endif
+}
+
+Test(filter, no_file_is_made_to_run_as_another)
+{
+    use(LINES("RestrictSUIDSGID", "yes"));
+    cr_assert_eq(ask(NATIVE, __NR_fchmod, 1, 04755), REFUSED(EPERM));
+    cr_assert_eq(ask(NATIVE, __NR_fchmodat, 2, 02755), REFUSED(EPERM));
+    cr_assert_eq(ask(NATIVE, __NR_fchmod, 1, 01777), ALLOWED);
+    cr_assert_eq(ask(NATIVE, __NR_mknodat, 2, 0104755), REFUSED(EPERM));
+    cr_assert_eq(ask(NATIVE, __NR_openat2, 0, 0), REFUSED(ENOSYS), "its mode is in memory");
+    cr_assert_eq(ask(NATIVE, __NR_openat, 3, 04755), ALLOWED, "without O_CREAT it is no mode");
+}
+
+Test(filter, no_realtime_and_no_other_personality)
+{
+    use(LINES("RestrictRealtime", "yes", "LockPersonality", "yes"));
+    cr_assert_eq(ask(NATIVE, __NR_sched_setscheduler, 1, 1), REFUSED(EPERM), "SCHED_FIFO");
+    cr_assert_eq(ask(NATIVE, __NR_sched_setscheduler, 1, 6), REFUSED(EPERM), "SCHED_DEADLINE");
+    cr_assert_eq(ask(NATIVE, __NR_sched_setscheduler, 1, 3), ALLOWED);
+    cr_assert_eq(ask(NATIVE, __NR_sched_setattr, 0, 0), REFUSED(EPERM), "in memory");
+    cr_assert_eq(ask(NATIVE, __NR_personality, 0, 0xffffffff), ALLOWED);
+    cr_assert_eq(ask(NATIVE, __NR_personality, 0, ADDR_NO_RANDOMIZE), REFUSED(EPERM));
+}
+
 /* ---- what is not taken ---- */
 
 static void refuse(const char *key, const char *value, const char *text)
@@ -467,6 +517,8 @@ Test(filter, odd_words_are_errors_that_name_them)
     refuse("SystemCallLog", "read(0=1)", "only names");
     refuse("SystemCallErrorNumber", "allow", "refuses nothing");
     refuse("SystemCallArchitectures", "pdp11", "no architecture");
+    refuse("RestrictAddressFamilies", "AF_UNXI", "'AF_UNXI' is no address family");
+    refuse("RestrictAddressFamilies", "TIOCSTI", "no address family");
     cr_assert_eq(spec.filter.count, 0u);
 }
 

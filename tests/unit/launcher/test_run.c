@@ -392,3 +392,19 @@ Test(run, lists_and_profiles_judge_what_the_command_calls)
     SAYS("nice:");
     cr_assert_eq(RUN("--seccomp-profile", CONTAINER, "mkdir", "/tmp/x"), 0, "%s", output);
 }
+
+Test(run, files_are_not_made_to_run_as_another)
+{
+    static const char *const doors[] = {"touch f; chmod 4755 f", "touch f; chmod g+s f",
+                                        "mkdir d; chmod 2755 d",
+                                        "touch f; cp f g; chmod u+s g"};
+
+    for (size_t i = 0; i < sizeof doors / sizeof *doors; i++) {
+        char script[128];
+
+        snprintf(script, sizeof script, "cd /tmp; %s", doors[i]);
+        cr_assert_eq(RUN("sh", "-c", script), 0, "%s: %s", doors[i], output);
+        cr_assert_eq(RUN("--restrict-suidsgid", "sh", "-c", script), 1, "%s", doors[i]);
+        SAYS("Operation not permitted");
+    }
+}
