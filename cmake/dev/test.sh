@@ -138,7 +138,7 @@ test_full() {
     export LSAN_OPTIONS=suppressions=$ROOT/tests/lsan.supp:print_suppressions=0
     build_and_test dev -L "$LABELS_full"
     ctest_in dev -L "$LABELS_vm"
-    build_and_test asan -R '^(unit|stress|sim|failing)\.' -L "$LABELS_full"
+    build_and_test asan -R '^(unit|stress|failing|sim\.seeds)' -L "$LABELS_full"
     build_and_test tsan -R '^(unit|stress)\.' -L "$LABELS_full"
     build_and_test valgrind -L "$LABELS_quick" -E '^policy\.' # the policies are the same everywhere
     build_and_test aarch64 -L "$LABELS_quick" -E '^policy\.'

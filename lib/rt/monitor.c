@@ -12,11 +12,13 @@
  *   polls     descriptors when nobody has for 10 ms
  *   fires     timers that are late: their processor's worker computes on, or it has none any more
  *   asks      a coroutine that keeps its processor for too long what it is at (hog.c)
- *   trims     free stacks, once, a second after all have gone to rest with many of them
+ *   trims     free stacks and pools, once, a second after all have gone to rest with many of the
+ *             ones or something in the others
  */
 #include "base/sys.h"
 #include "rt/hog.h"
 #include "rt/poller.h"
+#include "rt/pool.h"
 #include "rt/runq.h"
 #include "rt/sched.h"
 #include "rt/stack.h"
@@ -51,7 +53,7 @@ void coop__monitor_arm(coop_nsec delay)
 static void disarm(void)
 {
     atomic_store(&coop__rt.monitor_armed, 0);
-    set_timer(coop__stacks_to_trim() ? TRIM_DELAY : 0);
+    set_timer(coop__stacks_to_trim() || coop__pools_to_trim() ? TRIM_DELAY : 0);
 }
 
 /* Not when a timer is near: between two bursts that are this close it stays armed, and if it
@@ -156,11 +158,24 @@ static bool all_at_rest(bool *ret_long)
     return rest;
 }
 
+/* The same, and gives back what nobody has needed for a while. */
+static bool rests(void)
+{
+    bool for_long;
+
+    if (!all_at_rest(&for_long))
+        return false;
+    if (for_long)
+        coop__pools_trim();
+    while (for_long && coop__stacks_trim(true, sys_now()) && all_at_rest(&for_long))
+        ;
+    return true;
+}
+
 static void *monitor_main(void *arg)
 {
     coop_nsec delay = SHORTEST;
     uint64_t expirations;
-    bool for_long;
 
     (void)arg;
     while (!coop__rt.over) {
@@ -168,11 +183,8 @@ static void *monitor_main(void *arg)
             continue;
         if (coop__rt.over)
             break;
-        if (all_at_rest(&for_long)) {
-            while (for_long && coop__stacks_trim(true, sys_now()) && all_at_rest(&for_long))
-                ;
+        if (rests())
             continue;
-        }
         coop__stacks_trim(false, sys_now());
         delay = look() ? SHORTEST : delay * 2;
         if (delay > MONITOR_DELAY)

@@ -8,10 +8,14 @@
  *
  * Objects leave one shelf before they enter another, so no two locks are held at once and none
  * while 'make' or 'drop' run.
+ *
+ * At rest the monitor trims all pools.  It finds them by their rooms, which copy what it needs:
+ * the pool itself may be in a frame that is gone.  Who ends a pool waits till a trimming is over.
  */
 #include "coop/pool.h"
 
 #include "rt/leaks.h"
+#include "rt/pool.h"
 #include "rt/sched.h"
 
 #include <stdlib.h>
@@ -27,10 +31,20 @@ struct shelf {
 
 struct room {
     struct shelf own[PROCS_MAX];
+    struct room *next, **link; /* in the list of all, and what points to it */
+    void (*drop)(void *, void *);
+    void *arg;
     uint32_t lock;
     int count;
     void *shared[COOP_POOL_SHARED];
 };
+
+static struct {
+    uint32_t lock;
+    struct room *first;
+    uint32_t trimming;    /* a lock: held while the monitor walks the list */
+    _Atomic(bool) filled; /* something was put since it did so last        */
+} rooms;
 
 static struct room *room_of(struct coop_pool *pool)
 {
@@ -39,7 +53,8 @@ static struct room *room_of(struct coop_pool *pool)
 
 static struct room *room_made(struct coop_pool *pool)
 {
-    void *room = room_of(pool), *mine;
+    void *room = room_of(pool);
+    struct room *mine;
 
     if (room)
         return room;
@@ -47,11 +62,20 @@ static struct room *room_made(struct coop_pool *pool)
     if (!mine)
         return NULL;
     memset(mine, 0, sizeof(struct room));
-    if (__atomic_compare_exchange_n(&pool->room, &room, mine, false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_ACQUIRE))
-        return mine;
-    free(mine); /* somebody was faster */
-    return room;
+    mine->drop = pool->drop;
+    mine->arg = pool->arg;
+    if (!__atomic_compare_exchange_n(&pool->room, &room, mine, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE)) {
+        free(mine); /* somebody was faster */
+        return room;
+    }
+    coop__lock(&rooms.lock);
+    if ((mine->next = rooms.first))
+        mine->next->link = &mine->next;
+    mine->link = &rooms.first;
+    rooms.first = mine;
+    coop__unlock(&rooms.lock);
+    return mine;
 }
 
 /* The caller's own shelf; NULL: it has no processor. */
@@ -132,19 +156,18 @@ static int put_shared(struct room *room, void **objects, int count)
     return n;
 }
 
-static void drop(struct coop_pool *pool, void *object)
+static void drop(const struct room *room, void *object)
 {
-    if (pool->drop)
-        pool->drop(object, pool->arg);
+    if (room->drop)
+        room->drop(object, room->arg);
     else
         free(object);
 }
 
-static void put_shared_or_drop(struct coop_pool *pool, struct room *room, void **objects,
-                               int count)
+static void put_shared_or_drop(struct room *room, void **objects, int count)
 {
     for (int n = put_shared(room, objects, count); n < count; n++)
-        drop(pool, objects[n]);
+        drop(room, objects[n]);
 }
 
 #ifdef COOP_DEBUG
@@ -190,7 +213,7 @@ static void *get(struct coop_pool *pool)
         if (n > 1) { /* some more for the next time */
             int stay = 1 + put_on(own, objects + 1, n - 1);
 
-            put_shared_or_drop(pool, room, objects + stay, n - stay);
+            put_shared_or_drop(room, objects + stay, n - stay);
         }
         object = n ? objects[0] : take_from_anybody(room);
     }
@@ -217,9 +240,11 @@ void coop_pool_put(struct coop_pool *pool, void *object)
     coop__leak_gone(LEAK_POOLED, object);
     room = room_made(pool);
     if (!room) {
-        drop(pool, object);
+        drop(&(struct room){.drop = pool->drop, .arg = pool->arg}, object);
         return;
     }
+    if (!atomic_load_explicit(&rooms.filled, memory_order_relaxed))
+        atomic_store(&rooms.filled, true);
     CHECK_PUT(room, object);
     own = own_shelf(room);
     if (own && put_on(own, &object, 1) == 1)
@@ -227,27 +252,64 @@ void coop_pool_put(struct coop_pool *pool, void *object)
     objects[0] = object;
     while (own && n < 1 + HALF && (objects[n] = take(own)))
         n++;
-    put_shared_or_drop(pool, room, objects, n);
+    put_shared_or_drop(room, objects, n);
+}
+
+static size_t trim(struct room *room)
+{
+    size_t dropped = 0;
+    void *object;
+
+    for (; (object = take_from_anybody(room)); dropped++)
+        drop(room, object);
+    for (; take_shared(room, &object, 1); dropped++)
+        drop(room, object);
+    return dropped;
 }
 
 size_t coop_pool_trim(struct coop_pool *pool)
 {
     struct room *room = room_of(pool);
-    size_t dropped = 0;
-    void *object;
 
-    if (!room)
-        return 0;
-    for (; (object = take_from_anybody(room)); dropped++)
-        drop(pool, object);
-    for (; take_shared(room, &object, 1); dropped++)
-        drop(pool, object);
-    return dropped;
+    return room ? trim(room) : 0;
 }
 
 void coop_pool_done(struct coop_pool *pool)
 {
-    coop_pool_trim(pool);
-    free(pool->room);
+    struct room *room = room_of(pool);
+
+    if (!room)
+        return;
+    coop__lock(&rooms.lock);
+    if ((*room->link = room->next))
+        room->next->link = room->link;
+    coop__unlock(&rooms.lock);
+    coop__lock(&rooms.trimming); /* who walks there may stand on it */
+    coop__unlock(&rooms.trimming);
+    trim(room);
+    free(room);
     pool->room = NULL;
+}
+
+/* ---- at rest ---- */
+
+bool coop__pools_to_trim(void)
+{
+    return atomic_load_explicit(&rooms.filled, memory_order_relaxed);
+}
+
+void coop__pools_trim(void)
+{
+    struct room *room;
+
+    atomic_store(&rooms.filled, false);
+    coop__lock(&rooms.trimming);
+    coop__lock(&rooms.lock);
+    for (room = rooms.first; room; room = room->next) {
+        coop__unlock(&rooms.lock);
+        trim(room);
+        coop__lock(&rooms.lock); /* those behind it may be gone */
+    }
+    coop__unlock(&rooms.lock);
+    coop__unlock(&rooms.trimming);
 }

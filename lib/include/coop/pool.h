@@ -23,15 +23,18 @@ extern "C" {
  * Each processor keeps a few objects of its own, so that get and put seldom meet another thread;
  * what is too many there goes to a shelf that all share, and what is too many there is dropped.
  * An object that was put may be given to anybody, or be dropped at any time: a pool saves
- * making, it stores nothing.
+ * making, it stores nothing.  A second after all coroutines have gone to rest, what lies in pools
+ * is dropped (not in simulation).
  *
  * Errors    coop_pool_get() returns NULL when the pool is empty and 'make' is NULL or returns
- *           NULL.  Putting NULL does nothing. 
+ *           NULL.  Putting NULL does nothing.
  * Misuse    An object put while it lies in the pool aborts [debug], or is handed out twice.
- * Threads   Any. 'make' runs in the caller of get, 'drop' in the caller of put, trim or done; both
- *           without a lock held, so they may wait.
- * Memory    Valid when zeroed but for 'make', 'drop' and 'arg'. Ends with coop_pool_done(). Objects
- *           belong to who got them, until they are put.
+ *           'drop' must not end a pool: it waits for itself.
+ * Threads   Any. 'make' runs in the caller of get and may wait.  'drop' runs in the caller of put,
+ *           trim or done, and at rest in a thread of the runtime that looks after the others:
+ *           it must not wait.  coop_pool_done() waits till such a one is over.
+ * Memory    Valid when zeroed but for 'make', 'drop' and 'arg', which stay as they are.  Ends with
+ *           coop_pool_done(). Objects belong to who got them, until they are put.
  * Limits    COOP_POOL_OWN objects per processor, COOP_POOL_SHARED on the shelf.  About 10 KiB once
  *           something was put; without memory for that, what is put is dropped.
  * Source    Go's sync.Pool.

@@ -141,3 +141,31 @@ CORO_TEST_WITH(pool, hands_nothing_out_twice, .procs = 2, .foreign_wakes = true)
     CHECK(trims > 0 && made == dropped);
     return 0;
 }
+
+static struct coop_sem drops;
+
+static void drop_and_tell(void *object, __attribute__((unused)) void *arg)
+{
+    free(object);
+    coop_sem_release(&drops, 1);
+}
+
+/* Two of them: the first one's end must not lose the second. */
+CORO_TEST_WITH(pool, what_lies_in_it_is_dropped_at_rest, .procs = 2, .foreign_wakes = true)
+{
+    struct coop_pool other = {.drop = drop_and_tell}, one = {.drop = drop_and_tell};
+    enum { MANY = COOP_POOL_OWN + 6 };
+
+    for (int i = 0; i < MANY; i++) {
+        coop_pool_put(&one, malloc(1));
+        coop_pool_put(&other, malloc(1));
+    }
+    CHECK(coop_sem_acquire(&drops, 2 * MANY, soon()) == 0);
+    CHECK(!coop_pool_get(&one) && !coop_pool_get(&other));
+    coop_pool_done(&one);
+    coop_pool_put(&other, malloc(1));
+    CHECK(coop_sem_acquire(&drops, 1, soon()) == 0);
+    CHECK(coop_pool_trim(&other) == 0);
+    coop_pool_done(&other);
+    return 0;
+}
