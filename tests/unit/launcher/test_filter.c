@@ -703,3 +703,24 @@ Test(filter, bytes_that_the_kernel_would_not_take_are_errors)
         cr_assert_eq(launch_spec_filter(&spec, allow_all, sizeof allow_all, &err), 0);
     cr_assert_eq(launch_spec_filter(&spec, allow_all, sizeof allow_all, &err), -1);
 }
+
+Test(filter, a_copy_has_its_own_of_everything)
+{
+    struct launch_spec copy;
+
+    set("SystemCallFilter", "~@mount");
+    set("SystemCallLog", "chroot");
+    set("SystemCallErrorNumber", "EPERM");
+    set("RestrictAddressFamilies", "AF_UNIX");
+    set("SeccompProfile", CONTAINER);
+    cr_assert_eq(launch_spec_filter(&spec, closing, sizeof closing, &err), 0, "%s", err.text);
+    cr_assert_eq(launch_spec_copy(&copy, &spec, &err), 0, "%s", err.text);
+    launch_spec_done(&spec);
+    spec = copy;
+    compile();
+    cr_assert_eq(programs.count, 3u);
+    cr_assert_eq(ask(NATIVE, __NR_mount, 0, 0), REFUSED(EPERM));
+    cr_assert_eq(ask(NATIVE, __NR_socket, 0, AF_INET), REFUSED(EAFNOSUPPORT));
+    cr_assert_eq(ask(NATIVE, __NR_seccomp, 0, 0), REFUSED(EPERM));
+    cr_assert_eq(ask(NATIVE, __NR_chroot, 0, 0), KILLED, "by the profile");
+}
