@@ -40,7 +40,8 @@ const char *const filter_default_lines[] = {
     "futex_wait futex_requeue",
     /* signals */
     "restart_syscall rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn "
-    "rt_sigsuspend rt_sigtimedwait rt_tgsigqueueinfo sigaltstack uretprobe",
+    "rt_sigsuspend rt_sigtimedwait rt_tgsigqueueinfo sigaltstack uprobe "
+    "uretprobe",
     /* identity: the kernel judges these by capability and map */
     "capget capset getegid geteuid getgid getgroups getresgid getresuid getuid setfsgid setfsuid "
     "setgid setgroups setregid setresgid setresuid setreuid setuid seccomp landlock_create_ruleset "

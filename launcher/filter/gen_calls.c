@@ -92,7 +92,9 @@ static void number_calls(void)
             call_of(newer[i].name, strlen(newer[i].name))->number[abi] =
                 (int16_t)newer[i].number;
 #if defined(__x86_64__)
+    /* Breakpoints of the kernel's own, put into a program by who traces it: no filter is asked. */
     call_of("uretprobe", 9)->number[FILTER_NATIVE] = 335;
+    call_of("uprobe", 6)->number[FILTER_NATIVE] = 336;
 #endif
 }
 

@@ -2,10 +2,13 @@
  * attacker_abis.c - attacks by the other doors into the kernel: i386 (int 0x80) and x32
  */
 #include "attack/attacker.h"
+#include "launcher/filter/bytes.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -16,6 +19,8 @@
 #include <unistd.h>
 
 #if defined(__x86_64__)
+
+#include "filter_default.inc" /* the default filter, from the build tree */
 
 struct call {
     const char *what;
@@ -135,7 +140,63 @@ static void second_doors(void)
     knock(by_x32, "x32", x32, sizeof x32 / sizeof *x32);
 }
 
+/* ---- every number ---- */
+
+#define NUMBERS 1024
+
+/* What the default filter answers, by the interpreter that its golden table is made with. */
+static uint32_t promised(uint32_t arch, uint32_t number)
+{
+    const struct seccomp_data data = {.nr = (int)number, .arch = arch};
+
+    return filter_bytes_run(filter_closed, sizeof filter_closed / sizeof *filter_closed, &data,
+                            NULL);
+}
+
+/* Asks the kernel for each number that is refused: it is safe just because it is.  One that gets
+ * through has zeroes for arguments, and a sandbox round it. */
+static void ask_all(door_fn *by, const char *name, uint32_t arch, uint32_t bit)
+{
+    int asked = 0;
+
+    for (uint32_t number = 0; number < NUMBERS; number++) {
+        const struct call call = {.nr = number};
+        uint32_t answer = promised(arch, number | bit);
+        long r;
+
+        if ((answer & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO)
+            continue;
+        asked++;
+        r = by(&call);
+        door(r != -(long)(answer & SECCOMP_RET_DATA), "%s number %u: %ld", name, number, r);
+    }
+    door(asked < 500, "%s: only %d numbers are refused", name, asked);
+}
+
+static long natively(const struct call *call)
+{
+    long r = syscall(call->nr, call->a, call->b, call->c, 0, 0, 0);
+
+    return r < 0 ? -errno : r;
+}
+
+static void every_number(void)
+{
+    const struct call getpid_there = {.nr = 20};
+
+    ask_all(natively, "native", AUDIT_ARCH_X86_64, 0);
+    ask_all(by_x32, "x32", AUDIT_ARCH_X86_64, 0x40000000u);
+    /* A kernel without the door kills who knocks. */
+    if (in_child(by_int80, &getpid_there) == -ENOSYS)
+        ask_all(by_int80, "int 0x80", AUDIT_ARCH_I386, 0);
+}
+
 #else
+
+static void every_number(void)
+{
+    cannot("the calls are those of x86-64");
+}
 
 static void foreign_abis(void)
 {
@@ -152,5 +213,6 @@ static void second_doors(void)
 const struct attack attacks_on_abis[] = {
     {"foreign-abis", foreign_abis},
     {"second-doors", second_doors},
+    {"every-number", every_number},
     {NULL, NULL},
 };
