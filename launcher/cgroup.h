@@ -54,6 +54,7 @@ struct launch_cgroups {
     int parent;      /* directory of the group ours is made in       */
     int own;         /* directory coop-<pid>, locked while we live   */
     char name[32];   /* "coop-<pid>"                                 */
+    bool aside;      /* we live in coop-<pid>/%self: group.h          */
     char where[512]; /* full path of 'parent', for messages          */
 };
 

@@ -339,6 +339,18 @@ static void explain_birth(const struct launch_plan *plan, FILE *out)
     fprintf(out, "%s\n", plan->clone_flags ? "" : " none");
 }
 
+static const char *render_count(int64_t value, char ret_text[UNITS_TEXT])
+{
+    (void)str_format(ret_text, UNITS_TEXT, "%" PRId64, value);
+    return ret_text;
+}
+
+static const char *render_share(int64_t value, char ret_text[UNITS_TEXT])
+{
+    (void)str_format(ret_text, UNITS_TEXT, "%" PRId64 ".%" PRId64 "%%", value / 10, value % 10);
+    return ret_text;
+}
+
 static void explain_bounds(const struct launch_bounds *bounds, FILE *out)
 {
     const struct {
@@ -350,6 +362,13 @@ static void explain_bounds(const struct launch_bounds *bounds, FILE *out)
         {"CPUTime", bounds->cpu_time, units_render_duration},
         {"OutputMax", bounds->output, units_render_size},
         {"StopGrace", bounds->stop_grace, units_render_duration},
+        {"MemoryMax", bounds->memory_max, units_render_size},
+        {"MemoryHigh", bounds->memory_high, units_render_size},
+        {"MemorySwapMax", bounds->memory_swap_max, units_render_size},
+        {"TasksMax", bounds->tasks_max, render_count},
+        {"CPUQuota", bounds->cpu_quota, render_share},
+        {"CPUWeight", bounds->cpu_weight ? bounds->cpu_weight : LAUNCH_UNBOUND, render_count},
+        {"IOWeight", bounds->io_weight ? bounds->io_weight : LAUNCH_UNBOUND, render_count},
     };
     const char *head = "kept from outside, for everything inside together:";
     char text[UNITS_TEXT];

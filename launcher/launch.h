@@ -228,6 +228,11 @@ struct launch_bounds {
     int64_t output;       /* bytes written to stdout and stderr                   */
     coop_nsec stop_grace; /* between SIGTERM and SIGKILL; LAUNCH_UNBOUND: SIGTERM is passed on
                              and nothing is killed; 0: SIGKILL at once           */
+    /* kept by controllers of a cgroup (limits/group.h), or not at all */
+    int64_t memory_max, memory_high, memory_swap_max; /* bytes */
+    int64_t tasks_max;             /* processes and threads                              */
+    int64_t cpu_quota;             /* of one processor, in thousandths                   */
+    int64_t cpu_weight, io_weight; /* 1 to 10000; everybody else has 100                 */
 };
 
 /* A number that may be left alone. */

@@ -7,6 +7,7 @@
  * and struct launch_host, so a plan is the same wherever it is compiled (tests/golden).
  */
 #include "launcher/plan.h"
+#include "launcher/limits/group.h"
 
 #include "base/scope.h"
 #include "base/str.h"
@@ -14,6 +15,7 @@
 #include "launcher/filter/compile.h"
 #include "launcher/filter/restrict.h"
 #include "launcher/kernel.h"
+#include "launcher/limits/group.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -45,7 +47,9 @@ static bool wants_limits(const struct launch_spec *spec)
     for (size_t i = 0; i < LAUNCH_LIMITS; i++)
         if (spec->limits[i].set)
             return true;
-    return spec->nice.set;
+    return spec->nice.set || bounds_need_group(&spec->bounds) ||
+           spec->bounds.wall_time != LAUNCH_UNBOUND ||
+           spec->bounds.cpu_time != LAUNCH_UNBOUND || spec->bounds.output != LAUNCH_UNBOUND;
 }
 
 static uint64_t wanted_guards(const struct launch_spec *spec)

@@ -14,10 +14,8 @@
 #include "launcher/run_life.h"
 
 #include "base/scope.h"
-#include "launcher/limits/bounds.h"
 #include "launcher/plan.h"
-#include "launcher/receipt.h"
-#include "launcher/run_output.h"
+#include "launcher/run.h"
 #include "launcher/run_status.h"
 
 #include <errno.h>
@@ -34,29 +32,7 @@
 #define FLUSH_MOST                                                                             \
     COOP_NSEC_PER_SEC /* a reader's time to take the last output of an ended run */
 
-struct run {
-    const struct run_options *options;
-    const struct launch_plan *plan;
-    struct launch_child child;
-    struct launch_facts facts;
-    int note[2], alive[2], gate[2]; /* pipes: exit note; our being alive; --block-fd */
-    int signals;                    /* signalfd */
-    struct receipt_file receipt;
-    struct run_output output;
-    bool has_output;
-
-    struct bounds bounds;
-    coop_nsec began, began_real;
-    enum launch_result broken; /* the bound that is used up; EXIT: none    */
-    coop_nsec kill_at;         /* COOP_FOREVER: nobody has to be killed    */
-    bool killed;
-
-    bool ended;
-    int status;
-    struct rusage usage;
-};
-
-static coop_nsec clock_of(clockid_t clock)
+coop_nsec run_clock(clockid_t clock)
 {
     struct timespec now;
 
@@ -66,7 +42,7 @@ static coop_nsec clock_of(clockid_t clock)
 
 static coop_nsec now(void)
 {
-    return clock_of(CLOCK_MONOTONIC);
+    return run_clock(CLOCK_MONOTONIC);
 }
 
 static int wait_for(struct pollfd *fds, unsigned count, coop_nsec deadline)
@@ -90,7 +66,8 @@ static bool has_own_pids(const struct launch_plan *plan)
 static bool has_tree_bounds(const struct launch_bounds *bounds)
 {
     return bounds->wall_time != LAUNCH_UNBOUND || bounds->cpu_time != LAUNCH_UNBOUND ||
-           bounds->output != LAUNCH_UNBOUND || bounds->stop_grace != LAUNCH_UNBOUND;
+           bounds->output != LAUNCH_UNBOUND || bounds->stop_grace != LAUNCH_UNBOUND ||
+           bounds_need_group(bounds);
 }
 
 /* Every signal waits until we take it; the child starts with a clean mask. */
@@ -205,11 +182,13 @@ static int start(struct run *run, struct coop_err *err)
 {
     SCOPED(struct launch_attempt *, attempt_freep) attempt = NULL;
     struct launch_io io = LAUNCH_IO_INHERIT;
+    SCOPED_FD cgroup = run->has_group ? launch_cgroup_enter(&run->groups, run->leaf) : -1;
 
     io.exit_note = run->note[1];
     io.liveness = run->alive[0];
     io.gate = run->gate[0];
     io.sync = run->options->sync_fd;
+    io.cgroup = cgroup;
     for (int i = 0; i < RUN_OUTPUT_STREAMS && run->has_output; i++)
         io.stdio[1 + i] = run->output.childs[i];
     if (launch_attempt_start(&attempt, NULL, run->plan, &io, err) < 0)
@@ -223,6 +202,17 @@ static int start(struct run *run, struct coop_err *err)
     }
     if (run->gate[0] < 0)
         tell_started(run);
+    return 0;
+}
+
+static int compile_again(struct run *run, struct launch_plan **plan, struct coop_err *err)
+{
+    struct launch_plan *other;
+
+    if (launch_compile(&run->options->spec, NULL, &other, err) < 0)
+        return -1;
+    launch_plan_free(*plan);
+    run->plan = *plan = other;
     return 0;
 }
 
@@ -261,9 +251,12 @@ static int start_somehow(struct run *run, struct launch_plan **plan, struct coop
     return -1;
 }
 
-static void print_lost(const struct run *run)
+static void print_lost(struct run *run)
 {
     char names[1024];
+
+    if (run->replaced)
+        run->child.lost |= LAUNCH_BIT(LAUNCH_GUARD_LIMITS);
 
     if (run->child.lost)
         fprintf(stderr, "coop-run: note: not in force here: %s\n",
@@ -517,136 +510,30 @@ static int exit_code(int status)
     return WIFSIGNALED(status) ? RUN_EXIT_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static bool has_limit(const struct run *run, unsigned which)
-{
-    return run->options->spec.limits[which].set;
-}
-
-static enum launch_result result_of(const struct run *run)
-{
-    if (run->broken != LAUNCH_RESULT_EXIT)
-        return run->broken;
-    if (!WIFSIGNALED(run->status))
-        return LAUNCH_RESULT_EXIT;
-    switch (WTERMSIG(run->status)) {
-    case SIGSYS: return LAUNCH_RESULT_POLICY;
-    case SIGXCPU:
-        return has_limit(run, RLIMIT_CPU) ? LAUNCH_RESULT_CPU_TIME : LAUNCH_RESULT_SIGNAL;
-    case SIGXFSZ:
-        return has_limit(run, RLIMIT_FSIZE) ? LAUNCH_RESULT_DISK : LAUNCH_RESULT_SIGNAL;
-    default: return LAUNCH_RESULT_SIGNAL;
-    }
-}
-
 static void print_end(const struct run *run)
 {
     static const char *const keys[LAUNCH_RESULT_COUNT] = {
-        [LAUNCH_RESULT_CPU_TIME] = "CPUTime",
-        [LAUNCH_RESULT_WALL_TIME] = "WallTime",
-        [LAUNCH_RESULT_OUTPUT] = "OutputMax",
+        [LAUNCH_RESULT_MEMORY] = "MemoryMax",   [LAUNCH_RESULT_CPU_TIME] = "CPUTime",
+        [LAUNCH_RESULT_WALL_TIME] = "WallTime", [LAUNCH_RESULT_OUTPUT] = "OutputMax",
+        [LAUNCH_RESULT_TASKS] = "TasksMax",
     };
+    enum launch_result result = run_result(run);
 
-    if (keys[run->broken])
-        fprintf(stderr, "coop-run: ended, because %s= is used up\n", keys[run->broken]);
-}
-
-static coop_nsec nsec_of(struct timeval time)
-{
-    return (coop_nsec)time.tv_sec * COOP_NSEC_PER_SEC +
-           (coop_nsec)time.tv_usec * COOP_NSEC_PER_USEC;
-}
-
-static void add_limit(struct receipt *receipt, const char *name, int64_t asked,
-                      const char *unit, const char *kept)
-{
-    if (asked != LAUNCH_UNBOUND && receipt->limit_count < RECEIPT_LIMITS)
-        receipt->limits[receipt->limit_count++] =
-            (struct receipt_limit){name, (uint64_t)asked, unit, kept};
-}
-
-static int64_t usec(coop_nsec time)
-{
-    return time == LAUNCH_UNBOUND ? LAUNCH_UNBOUND : time / COOP_NSEC_PER_USEC;
-}
-
-static void add_limits(struct receipt *receipt, const struct run *run)
-{
-    const struct launch_bounds *bounds = launch_plan_bounds(run->plan);
-    const struct plan_limit *limits = plan_at(run->plan, run->plan->limits.at);
-    bool lost = run->child.lost & LAUNCH_BIT(LAUNCH_GUARD_LIMITS);
-
-    add_limit(receipt, "WallTime", usec(bounds->wall_time), "usec", "launcher");
-    add_limit(receipt, "CPUTime", usec(bounds->cpu_time), "usec", "polling");
-    add_limit(receipt, "OutputMax", bounds->output, "bytes", "launcher");
-    for (uint32_t i = 0; i < run->plan->limits.count; i++) {
-        bool kept = !lost || !(run->facts.lost_rlimits >> limits[i].which & 1);
-
-        if (receipt->limit_count < RECEIPT_LIMITS)
-            receipt->limits[receipt->limit_count++] =
-                (struct receipt_limit){plan_str(run->plan, limits[i].name), limits[i].soft,
-                                       "rlimit", kept ? "rlimit" : NULL};
-    }
-}
-
-static void write_receipt(struct run *run, int code)
-{
-    struct receipt receipt = {
-        .plan = run->plan,
-        .facts = run->facts,
-        .lost = run->child.lost,
-        .landlock_abi = run->child.landlock_abi,
-        .pid = run->child.pid,
-        .main_pid = run->child.main_pid,
-        .began = run->began_real,
-        .wall_time = now() - run->began,
-        .result = result_of(run),
-        .exit_code = code,
-        .status = run->status,
-        .killed = run->killed,
-        .user = nsec_of(run->usage.ru_utime),
-        .system = nsec_of(run->usage.ru_stime),
-        .cpu = run->bounds.tree.cpu,
-        .max_rss = run->usage.ru_maxrss * INT64_C(1024),
-        .memory_peak = run->bounds.memory_peak > 0 ? run->bounds.memory_peak : -1,
-        .tasks_peak = run->bounds.tasks_peak > 0 ? run->bounds.tasks_peak : -1,
-        .output = run->has_output ? run->output.passed : -1,
-        .disk_peak = -1,
-        .disk_files_peak = -1,
-    };
-    struct coop_err err = {0};
-
-    if (receipt.cpu < receipt.user + receipt.system)
-        receipt.cpu = receipt.user + receipt.system;
-    if (receipt.max_rss < run->bounds.tree.largest)
-        receipt.max_rss = run->bounds.tree.largest;
-    add_limits(&receipt, run);
-    if (receipt_write(&run->receipt, &receipt, &err) < 0)
-        (void)run_report(&err);
-}
-
-int run_failed(const struct run_options *options, const struct coop_err *err)
-{
-    int code = run_report(err);
-    struct receipt_file file = {.dir = -1, .fd = -1};
-    struct receipt receipt = {.result = LAUNCH_RESULT_SETUP_ERROR,
-                              .error = err->text,
-                              .exit_code = code,
-                              .began = clock_of(CLOCK_REALTIME),
-                              .memory_peak = -1,
-                              .tasks_peak = -1,
-                              .output = -1,
-                              .disk_peak = -1,
-                              .disk_files_peak = -1};
-    struct coop_err why = {0};
-
-    if (options->receipt && (receipt_open(&file, options->receipt, &why) < 0 ||
-                             receipt_write(&file, &receipt, &why) < 0))
-        (void)run_report(&why);
-    receipt_close(&file);
-    return code;
+    if (keys[result] && (run->killed || result == LAUNCH_RESULT_MEMORY))
+        fprintf(stderr, "coop-run: ended, because %s= is used up\n", keys[result]);
 }
 
 /* ---- the public calls ---- */
+
+static void begin_bounds(struct run *run)
+{
+    bounds_begin(&run->bounds, launch_plan_bounds(run->plan), run->child.pid,
+                 !launch_plan_has_reaper(run->plan), run->began);
+    if (run->has_group)
+        bounds_use_group(&run->bounds, &run->groups, run->leaf);
+    if (run->replaced)
+        bounds_poll_all(&run->bounds, run->began);
+}
 
 int run_compile(struct run_options *options, struct launch_plan **ret_plan,
                 struct coop_err *err)
@@ -660,13 +547,14 @@ int run_compile(struct run_options *options, struct launch_plan **ret_plan,
 
 static void run_done(struct run *run)
 {
+    run_group_close(run);
     bounds_done(&run->bounds);
     if (run->has_output)
         run_output_done(&run->output);
     receipt_close(&run->receipt);
 }
 
-int run_command(const struct run_options *options, struct launch_plan **plan)
+int run_command(struct run_options *options, struct launch_plan **plan)
 {
     SCOPED(struct run, run_done)
     run = {.options = options,
@@ -680,17 +568,20 @@ int run_command(const struct run_options *options, struct launch_plan **plan)
 
     if (hold_signals(&run, &err) < 0 || open_all(&run, &err) < 0)
         return run_report(&err);
+    if (run_group_open(&run, &err) < 0 ||
+        (run_group_replace(&run) && compile_again(&run, plan, &err) < 0))
+        return run_failed(options, &err);
     if (start_somehow(&run, plan, &err) < 0)
         return run_failed(options, &err);
     run.began = now();
-    run.began_real = clock_of(CLOCK_REALTIME);
+    run.began_real = run_clock(CLOCK_REALTIME);
     if (run.has_output)
         run_output_started(&run.output);
-    bounds_begin(&run.bounds, launch_plan_bounds(run.plan), run.child.pid,
-                 !launch_plan_has_reaper(run.plan), run.began);
+    begin_bounds(&run);
     print_lost(&run);
     watch(&run);
     end_rest(&run);
+    run_group_close(&run);
     read_note(&run);
     if (run.has_output)
         flush_output(&run);
@@ -698,6 +589,6 @@ int run_command(const struct run_options *options, struct launch_plan **plan)
     code = exit_code(run.status);
     run_status_ended(options->json_status_fd, code);
     if (options->receipt)
-        write_receipt(&run, code);
+        run_receipt_write(&run, code);
     return code;
 }

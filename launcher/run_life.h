@@ -25,6 +25,6 @@ int run_compile(struct run_options *options, struct launch_plan **ret_plan,
 
 /* Starts the command, watches over it and its bounds, writes the receipt. Its exit code, or one
  * of the above. '*plan' may be replaced by one that this machine can keep. */
-int run_command(const struct run_options *options, struct launch_plan **plan);
+int run_command(struct run_options *options, struct launch_plan **plan);
 
 #endif

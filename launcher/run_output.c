@@ -92,9 +92,8 @@ static bool take(struct run_output *output, struct run_stream *stream)
         return false;
     }
     if (got > output->left) {
-        output->over = true;
+        output->over = true; /* nothing is shut: whoever writes is to end by what follows */
         got = (ssize_t)output->left;
-        shut(stream);
     }
     output->left -= got;
     output->passed += got;
@@ -140,7 +139,7 @@ unsigned run_output_poll(const struct run_output *output, struct pollfd *ret_fds
 
         if (holds(stream))
             ret_fds[count++] = (struct pollfd){.fd = stream->to, .events = POLLOUT};
-        else if (stream && stream->from >= 0)
+        else if (stream && stream->from >= 0 && !output->over)
             ret_fds[count++] = (struct pollfd){.fd = stream->from, .events = POLLIN};
     }
     return count;
@@ -166,7 +165,8 @@ void run_output_finish(struct run_output *output)
 {
     for (unsigned i = 0; i < RUN_OUTPUT_STREAMS; i++)
         if (output->streams[i] && output->streams[i]->from >= 0 && !holds(output->streams[i]) &&
-            !take(output, output->streams[i]) && output->streams[i]->from >= 0)
+            (output->over || !take(output, output->streams[i])) &&
+            output->streams[i]->from >= 0)
             shut(output->streams[i]);
 }
 

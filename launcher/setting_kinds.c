@@ -158,6 +158,81 @@ const struct setting_type kind_limit = {
     .samples = "0 100 100:200 infinity",
 };
 
+/* ---- shares: "20%", "0.5%", "infinity" ---- */
+
+static int parse_percent(const struct setting *row, const char *text, void *field,
+                         struct coop_err *err)
+{
+    size_t whole = strspn(text, "0123456789"), digits = 0;
+    char number[24];
+    long long value = 0;
+
+    if (strcmp(text, "infinity") == 0) {
+        *(int64_t *)field = LAUNCH_UNBOUND;
+        return 0;
+    }
+    if (text[whole] == '.')
+        digits = strspn(text + whole + 1, "0123456789");
+    if (whole == 0 || whole > 9 || digits > 1 || (text[whole] == '.' && digits == 0) ||
+        strcmp(text + whole + (digits ? 1 + digits : 0), "%") != 0)
+        return coop_fail(err, COOP_E_SYNTAX, "expected a percentage like 20%%, or 'infinity'");
+    str_format(number, sizeof number, "%.*s%c", (int)whole, text,
+               digits ? text[whole + 1] : '0');
+    if (str_to_int(number, row->min, row->max, &value) < 0)
+        return coop_fail(err, COOP_E_RANGE, "expected from %" PRId64 "%% to %" PRId64 "%%",
+                         row->min / 10, row->max / 10);
+    *(int64_t *)field = value;
+    return 0;
+}
+
+static void render_percent(const struct setting *row, const void *field, struct buf *out)
+{
+    int64_t value = *(const int64_t *)field;
+
+    (void)row;
+    if (value == LAUNCH_UNBOUND)
+        buf_add_text(out, "infinity");
+    else if (value > 0)
+        buf_addf(out, "%" PRId64 ".%" PRId64 "%%", value / 10, value % 10);
+}
+
+const struct setting_type kind_percent = {
+    .metavar = "PERCENT",
+    .size = sizeof(int64_t),
+    .parse = parse_percent,
+    .render = render_percent,
+    .samples = "20% 0.5% 250% infinity",
+};
+
+static int parse_weight(const struct setting *row, const char *text, void *field,
+                        struct coop_err *err)
+{
+    long long value;
+
+    if (str_to_int(text, row->min, row->max, &value) < 0)
+        return coop_fail(err, COOP_E_RANGE, "expected a number from %" PRId64 " to %" PRId64,
+                         row->min, row->max);
+    *(int64_t *)field = value;
+    return 0;
+}
+
+static void render_weight(const struct setting *row, const void *field, struct buf *out)
+{
+    int64_t value = *(const int64_t *)field;
+
+    (void)row;
+    if (value > 0)
+        buf_addf(out, "%" PRId64, value);
+}
+
+const struct setting_type kind_weight = {
+    .metavar = "NUMBER",
+    .size = sizeof(int64_t),
+    .parse = parse_weight,
+    .render = render_weight,
+    .samples = "1 100 10000",
+};
+
 /* ---- words of which two are yes and no: any spelling of those will do ---- */
 
 static int parse_degree(const struct setting *row, const char *text, void *field,

@@ -8,10 +8,12 @@
  *
  * Their fields are in struct launch_spec; the rows that use them in sandbox_settings.c.
  */
-extern const struct setting_type kind_number; /* struct launch_number; min..max            */
-extern const struct setting_type kind_mode;   /* struct launch_number; octal               */
-extern const struct setting_type kind_limit;  /* struct launch_limit; max != 0: a size     */
-extern const struct setting_type kind_degree; /* int; enum words with "no" and "yes"  */
+extern const struct setting_type kind_number;  /* struct launch_number; min..max            */
+extern const struct setting_type kind_mode;    /* struct launch_number; octal               */
+extern const struct setting_type kind_limit;   /* struct launch_limit; max != 0: a size     */
+extern const struct setting_type kind_percent; /* int64_t, thousandths: "20%", "infinity"  */
+extern const struct setting_type kind_weight;  /* int64_t; min..max, 0: unset              */
+extern const struct setting_type kind_degree;  /* int; enum words with "no" and "yes"  */
 extern const struct setting_type
     kind_caps_keep;                         /* uint64_t of what is dropped: "CAP_X", "~CAP_X" */
 extern const struct setting_type kind_caps; /* uint64_t of what is named                 */

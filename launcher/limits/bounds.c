@@ -7,6 +7,8 @@
 
 #define LOOK_LEAST (10 * COOP_NSEC_PER_MSEC) /* /proc counts CPU time in steps of 10 ms */
 #define LOOK_MOST  COOP_NSEC_PER_SEC
+#define LOOK_TASKS (20 * COOP_NSEC_PER_MSEC)
+#define FILL_RATE  2 /* bytes a nanosecond that a machine can fill at most, about */
 
 void bounds_begin(struct bounds *ret_bounds, const struct launch_bounds *limit, pid_t root,
                   bool root_counts, coop_nsec now)
@@ -34,14 +36,42 @@ coop_nsec bounds_next(const struct bounds *bounds)
     return bounds->deadline < bounds->next ? bounds->deadline : bounds->next;
 }
 
+void bounds_use_group(struct bounds *bounds, const struct launch_cgroups *groups,
+                      const char *leaf)
+{
+    bounds->groups = groups;
+    bounds->leaf = leaf;
+}
+
+void bounds_poll_all(struct bounds *bounds, coop_nsec now)
+{
+    bounds->poll_memory = bounds->limit.memory_max != LAUNCH_UNBOUND;
+    bounds->poll_tasks = bounds->limit.tasks_max != LAUNCH_UNBOUND;
+    if (bounds->poll_memory || bounds->poll_tasks)
+        bounds->next = now;
+}
+
+static void raise_to(int64_t *peak, int64_t value)
+{
+    if (value > *peak)
+        *peak = value;
+}
+
 void bounds_account(struct bounds *bounds)
 {
+    struct group_usage usage;
+
+    if (bounds->groups && group_read(bounds->groups, bounds->leaf, &usage) == 0) {
+        raise_to(&bounds->cpu, usage.user + usage.system);
+        raise_to(&bounds->memory_peak, usage.memory_peak);
+        raise_to(&bounds->tasks_peak, usage.tasks_peak);
+        return;
+    }
     if (tree_usage_look(&bounds->tree) < 0)
         return;
-    if (bounds->tree.memory > bounds->memory_peak)
-        bounds->memory_peak = bounds->tree.memory;
-    if (bounds->tree.tasks > bounds->tasks_peak)
-        bounds->tasks_peak = bounds->tree.tasks;
+    raise_to(&bounds->cpu, bounds->tree.cpu);
+    raise_to(&bounds->memory_peak, bounds->tree.memory);
+    raise_to(&bounds->tasks_peak, bounds->tree.tasks);
 }
 
 static coop_nsec clamp(coop_nsec delay)
@@ -54,8 +84,23 @@ static coop_nsec delay_until_used_up(const struct bounds *bounds)
     coop_nsec delay = LOOK_MOST;
 
     if (bounds->limit.cpu_time != LAUNCH_UNBOUND)
-        delay = (bounds->limit.cpu_time - bounds->tree.cpu) / bounds->processors;
+        delay = (bounds->limit.cpu_time - bounds->cpu) / bounds->processors;
+    if (bounds->poll_memory) {
+        coop_nsec fill = (bounds->limit.memory_max - bounds->tree.memory) / FILL_RATE;
+
+        delay = fill < delay ? fill : delay;
+    }
+    if (bounds->poll_tasks && delay > LOOK_TASKS)
+        delay = LOOK_TASKS;
     return clamp(delay);
+}
+
+/* The sum of what is resident counts shared pages once for each that shares them: enough to know
+ * that there is no need to look closer. */
+static bool is_memory_used_up(const struct bounds *bounds)
+{
+    return bounds->poll_memory && bounds->tree.memory > bounds->limit.memory_max &&
+           tree_usage_memory(&bounds->tree) > bounds->limit.memory_max;
 }
 
 enum launch_result bounds_look(struct bounds *bounds, coop_nsec now)
@@ -65,8 +110,12 @@ enum launch_result bounds_look(struct bounds *bounds, coop_nsec now)
     if (now < bounds->next)
         return LAUNCH_RESULT_EXIT;
     bounds_account(bounds);
-    if (bounds->tree.cpu >= bounds->limit.cpu_time)
+    if (bounds->cpu >= bounds->limit.cpu_time)
         return LAUNCH_RESULT_CPU_TIME;
+    if (is_memory_used_up(bounds))
+        return LAUNCH_RESULT_MEMORY;
+    if (bounds->poll_tasks && bounds->tree.tasks > bounds->limit.tasks_max)
+        return LAUNCH_RESULT_TASKS;
     bounds->next = coop_after(now, delay_until_used_up(bounds));
     return LAUNCH_RESULT_EXIT;
 }

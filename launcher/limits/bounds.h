@@ -2,6 +2,7 @@
 #define LAUNCHER_LIMITS_BOUNDS_H
 
 #include "launcher/launch.h"
+#include "launcher/limits/group.h"
 #include "launcher/limits/tree_usage.h"
 
 /*
@@ -30,8 +31,19 @@ struct bounds {
     coop_nsec next;     /* look at the tree then; COOP_FOREVER: no need to      */
     int processors;
     struct tree_usage tree;
+    /* A cgroup that holds the tree counts better than we can; NULL: there is none. */
+    const struct launch_cgroups *groups;
+    const char *leaf;
+    bool poll_memory, poll_tasks;    /* kept by looking, because no controller keeps them   */
+    coop_nsec cpu;                   /* of the tree, by whoever counts it                */
     int64_t memory_peak, tasks_peak; /* as far as seen; 0: never looked              */
 };
+
+/* After bounds_begin(): 'leaf' of 'groups' holds the tree. Borrowed. */
+void bounds_use_group(struct bounds *bounds, const struct launch_cgroups *groups,
+                      const char *leaf);
+/* No controller keeps MemoryMax and TasksMax: look for them as well. */
+void bounds_poll_all(struct bounds *bounds, coop_nsec now);
 
 /* 'root' is the process whose tree it is; it counts when it is the program itself, not a reaper
  * above it.  'now' is when it began to run. */

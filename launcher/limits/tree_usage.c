@@ -187,10 +187,10 @@ static void add_up(struct tree_usage *tree, const struct process *process, bool 
     int64_t bytes = process->pages * sysconf(_SC_PAGESIZE);
 
     tree->waited += ticks(process->waited_user + process->waited_system);
+    tree->tasks += process->threads;
     if (!counts)
         return;
     tree->memory += bytes;
-    tree->tasks += process->threads;
     if (bytes > tree->largest)
         tree->largest = bytes;
 }

@@ -45,7 +45,7 @@ struct tree_usage {
     coop_nsec cpu;      /* of all that ever ran; never goes back                    */
     int64_t memory;     /* bytes resident, counted once for each process that maps them */
     int64_t largest;    /* bytes resident of the largest process ever seen          */
-    int64_t tasks;      /* threads, the root's not among them                       */
+    int64_t tasks;      /* threads, the root's among them                           */
     coop_nsec waited;   /* private: what the living have waited for                 */
     coop_nsec vanished; /* private: what those had used who are gone               */
     struct tree_member *members; /* private: by PID                                */

@@ -1,5 +1,5 @@
 /*
- * attack_limits.c - attacks on what bounds a sandbox: time, CPU, output
+ * attack_limits.c - attacks on what bounds a sandbox: time, CPU, memory, tasks, output
  *
  *     attack_limits CASE
  *
@@ -128,6 +128,43 @@ static bool clock_shifted(const struct arena *arena)
     return true;
 }
 
+/* ---- memory and tasks, here without controllers: tests/vm has them ---- */
+
+static bool memory_bomb(const struct arena *arena)
+{
+    static const char *const bounds[] = {"--prefer=limits", "--memory-max=64M", "--limit-as=1G",
+                                         "--wall-time=20s", NULL};
+    static const char *const commands[][6] = {
+        {"/usr/bin/dd", "if=/dev/zero", "of=/dev/null", "bs=400M", "count=4", NULL},
+        {"/usr/bin/perl", "-e",
+         "for (1..8) { fork or do { $x = 'a' x (20 << 20); sleep 1000 } } sleep 1000", NULL},
+    };
+
+    for (size_t i = 0; i < 2; i++) {
+        CHECK(run_bounded(arena, bounds, commands[i]) == 128 + SIGKILL);
+        CHECK(says("\"result\": \"memory\""));
+        CHECK(arena_empties(arena, 5));
+    }
+    return true;
+}
+
+/* At most 200 processes, which only wait: root's are not held by RLIMIT_NPROC, but seen. */
+static bool task_bomb(const struct arena *arena)
+{
+    static const char *const bounds[] = {"--prefer=limits", "--tasks-max=20", "--wall-time=20s",
+                                         NULL};
+    static const char *const command[] = {
+        "/usr/bin/perl", "-e",
+        "for (1..200) { my $p = fork; $failed = 1 unless defined $p; defined $p && !$p and sleep "
+        "1000 } $failed or sleep 1000; select(undef, undef, undef, 0.2); exit 3",
+        NULL};
+    int code = run_bounded(arena, bounds, command);
+
+    CHECK(code == 3 || code == 128 + SIGKILL);
+    CHECK(says("\"result\": \"tasks\""));
+    return true;
+}
+
 /* ---- output ---- */
 
 static long peak_rss(pid_t pid)
@@ -186,10 +223,8 @@ static const struct {
     const char *name;
     case_fn *run;
 } cases[] = {
-    {"wall-time", wall_time},
-    {"cpu-time", cpu_time},
-    {"clock-shifted", clock_shifted},
-    {"output-flood", output_flood},
+    {"wall-time", wall_time},     {"cpu-time", cpu_time},   {"clock-shifted", clock_shifted},
+    {"memory-bomb", memory_bomb}, {"task-bomb", task_bomb}, {"output-flood", output_flood},
 };
 
 static bool run_as(case_fn *run, uid_t uid)

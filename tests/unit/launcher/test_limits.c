@@ -141,6 +141,64 @@ Test(limits, rlimits_that_end_are_told_as_limits)
              "\"rlimit\"}");
 }
 
+/* ---- what needs controllers: an ordinary user without a group of its own has none ---- */
+
+#define UNGROUPED(...)                                                                         \
+    run_bent(as_user,                                                                          \
+             (const char *const[]){"--receipt", path, "--wall-time=20s", __VA_ARGS__, NULL})
+
+Test(limits, a_bound_that_nobody_can_keep_is_refused)
+{
+    static const char *const flags[] = {
+        "--memory-max=64M", "--memory-high=64M", "--memory-swap-max=0", "--tasks-max=10",
+        "--cpu-quota=20%",  "--cpu-weight=50",   "--io-weight=50"};
+
+    for (size_t i = 0; i < 7; i++) {
+        cr_assert_eq(UNGROUPED(flags[i], "true"), 125, "%s", flags[i]);
+        SAYS("= cannot be kept");
+        SAYS("--prefer limits");
+        RECEIVED("\"result\": \"setup-error\"");
+    }
+}
+
+Test(limits, preferred_what_comes_nearest_is_told)
+{
+    cr_assert_eq(UNGROUPED("--prefer=limits", "--cpu-quota=20%", "--memory-max=64M", "true"),
+                 0);
+    SAYS("note: not in force here: ResourceLimits");
+    RECEIVED("{\"name\": \"CPUQuota\", \"asked\": 200, \"unit\": \"per-mille\", \"kept_by\": "
+             "null}");
+    RECEIVED("{\"name\": \"MemoryMax\", \"asked\": 67108864, \"unit\": \"bytes\", "
+             "\"kept_by\": \"polling\"}");
+    RECEIVED("\"lost\": [\"ResourceLimits\"]");
+}
+
+Test(limits, preferred_memory_is_kept_by_looking)
+{
+    cr_assert_eq(UNGROUPED("--prefer=limits", "--memory-max=64M", "dd", "if=/dev/zero",
+                           "of=/dev/null", "bs=400M", "count=2"),
+                 137, "%s", output);
+    RECEIVED("\"result\": \"memory\", \"killed\": true");
+}
+
+Test(limits, memory_that_is_shared_counts_once)
+{
+    cr_assert_eq(UNGROUPED("--prefer=limits", "--memory-max=64M", "perl", "-e",
+                           "my $x = 'a' x $ARGV[0]; for (1..3) { fork or do { "
+                           "select(undef, undef, undef, 0.2); exit } } 1 while wait > 0",
+                           "36000000"),
+                 0, "%s", output);
+}
+
+Test(limits, preferred_tasks_are_kept_by_the_kernel)
+{
+    cr_assert_eq(UNGROUPED("--prefer=limits", "--tasks-max=6", "perl", "-e",
+                           "$SIG{ALRM} = 'DEFAULT'; for (1..20) { my $p = fork; "
+                           "exit 3 unless defined $p; $p or sleep 1000 }"),
+                 3, "%s", output);
+    RECEIVED("\"kept_by\": \"rlimit and polling\"");
+}
+
 /* ---- ending with grace ---- */
 
 Test(limits, grace_lets_the_program_end_by_itself)

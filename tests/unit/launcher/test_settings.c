@@ -86,6 +86,42 @@ Test(settings, flags_are_the_keys_in_kebab_case)
     }
 }
 
+Test(settings, bounds_take_sizes_times_and_shares)
+{
+    set("MemoryMax", "64M");
+    cr_assert_eq(spec.bounds.memory_max, 64 << 20);
+    set("WallTime", "1min 500ms");
+    cr_assert_eq(spec.bounds.wall_time, 60500 * COOP_NSEC_PER_MSEC);
+    set("CPUTime", "2s");
+    cr_assert_eq(spec.bounds.cpu_time, 2 * COOP_NSEC_PER_SEC);
+    set("CPUQuota", "12.5%");
+    cr_assert_eq(spec.bounds.cpu_quota, 125);
+    shows("CPUQuota", "12.5%");
+    set("CPUQuota", "200%");
+    cr_assert_eq(spec.bounds.cpu_quota, 2000);
+    set("CPUQuota", "");
+    cr_assert_eq(spec.bounds.cpu_quota, LAUNCH_UNBOUND);
+    set("TasksMax", "infinity");
+    cr_assert_eq(spec.bounds.tasks_max, LAUNCH_UNBOUND);
+    set("StopGrace", "0");
+    cr_assert_eq(spec.bounds.stop_grace, 0);
+    refuse("CPUQuota", "20");
+    refuse("CPUQuota", "%");
+    refuse("CPUQuota", "1.%");
+    refuse("CPUQuota", "1.25%");
+    refuse("CPUQuota", "0%");
+    refuse("CPUQuota", "20%%");
+    refuse("CPUQuota", "9999999999%");
+    refuse("MemoryMax", "-1");
+    refuse("MemoryMax", "0");
+    refuse("TasksMax", "0");
+    refuse("WallTime", "0");
+    refuse("WallTime", "1 fortnight");
+    refuse("CPUWeight", "0");
+    refuse("IOWeight", "10001");
+    refuse("OutputMax", "64Q");
+}
+
 Test(settings, limits_take_soft_and_hard)
 {
     set("LimitNOFILE", "100:200");

@@ -1,0 +1,63 @@
+#ifndef LAUNCHER_LIMITS_GROUP_H
+#define LAUNCHER_LIMITS_GROUP_H
+
+#include "launcher/cgroup.h"
+#include "launcher/launch.h"
+
+/*
+ * group.h - the bounds that a cgroup's controllers keep: memory, tasks, CPU, input and output
+ *
+ *     if (bounds_need_group(bounds)) {
+ *         launch_cgroup_make(&groups, "web", path, err);
+ *         if (group_limit(&groups, path, bounds, err) < 0)
+ *             ... this machine cannot keep them, and err says which and why ...
+ *     }
+ *     ...
+ *     group_read(&groups, path, &usage);            before launch_cgroup_remove()
+ *
+ * A controller must be handed down from the group that we are in, and a group that hands down must
+ * hold no process (the kernel's rule; its root may).  So where we are alone in it, we step aside
+ * into <our group>/coop-<pid>/%self: the leaf dance.  Others who are in it stay where they are,
+ * and then it is refused.  group_step_back() undoes it, if nobody else depends on it by then.
+ *
+ * A group that runs out of memory is killed as a whole (memory.oom.group).
+ *
+ * Errors    0 or -1 with 'err', or -errno.
+ * Source    isolate's cg.c, crun's cgroup-utils.c; the key names and units are systemd's.
+ */
+
+/* One row per bound that a controller keeps. */
+struct group_row {
+    const char *key;        /* "MemoryMax"                          */
+    const char *controller; /* "memory"                             */
+    const char *file;       /* "memory.max"                         */
+    const char *unit;       /* for the receipt                      */
+    size_t field;           /* in struct launch_bounds, an int64_t; LAUNCH_UNBOUND: not asked */
+};
+extern const struct group_row group_rows[]; /* ends with key == NULL */
+
+int64_t group_row_value(const struct group_row *row, const struct launch_bounds *bounds);
+
+/* Whether any of them is asked for. */
+bool bounds_need_group(const struct launch_bounds *bounds);
+
+/* Hands the controllers down and writes the leaf's files. On failure the leaf has none or some. */
+int group_limit(struct launch_cgroups *groups, const char *path,
+                const struct launch_bounds *bounds, struct coop_err *err);
+
+/* Before launch_cgroups_close(): out of %self, which goes away then. */
+void group_step_back(struct launch_cgroups *groups);
+
+struct group_usage {
+    coop_nsec user, system;
+    int64_t memory_peak, tasks_peak; /* -1: this kernel does not tell */
+    uint64_t oom_kills;              /* processes killed for lack of memory       */
+    uint64_t tasks_refused;          /* forks that TasksMax refused               */
+};
+int group_read(const struct launch_cgroups *groups, const char *path,
+               struct group_usage *ret_usage);
+
+/* Stops all in it, or lets them go on; what is stopped uses nothing. */
+int group_freeze(const struct launch_cgroups *groups, const char *path, bool stop);
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * run_group.c - the cgroup of a run: made before it, read and removed after it (see run.h)
+ *
+ * A cgroup outlives all that was in it, and we may be killed at any moment.  So a process of its
+ * own, the keeper, waits for our end and removes it then; when we end in peace we do it ourselves.
+ */
+#include "launcher/run.h"
+
+#include "base/scope.h"
+#include "launcher/plan.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define EMPTY_MSEC 5000 /* for the killed to be gone: they only have to be scheduled */
+
+/* ---- removing ---- */
+
+/* Kills whatever is left in it, waits until it is gone, removes it. */
+static void remove_group(struct run *run)
+{
+    SCOPED_FD watch = launch_cgroup_watch(&run->groups, run->leaf);
+    struct pollfd wait = {.fd = watch, .events = POLLPRI};
+
+    (void)launch_cgroup_kill(&run->groups, run->leaf);
+    while (watch >= 0 && launch_cgroup_populated(watch) == 1)
+        if (poll(&wait, 1, EMPTY_MSEC) <= 0)
+            break;
+    (void)launch_cgroup_remove(&run->groups, run->leaf);
+    group_step_back(&run->groups);
+    launch_cgroups_close(&run->groups);
+}
+
+static void start_keeper(struct run *run)
+{
+    struct pollfd life = {.fd = run->alive[0], .events = 0};
+
+    run->keeper = fork();
+    if (run->keeper != 0)
+        return;
+    (void)prctl(PR_SET_NAME, "coop-keeper");
+    (void)setsid();
+    (void)close(run->alive[1]); /* ours: the end of the launcher's is what we wait for */
+    (void)close(run->note[1]);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        (void)close(fd);
+    while (poll(&life, 1, -1) < 0 && errno == EINTR)
+        continue;
+    remove_group(run);
+    _exit(0);
+}
+
+static void stop_keeper(struct run *run)
+{
+    if (run->keeper <= 0)
+        return;
+    kill(run->keeper, SIGKILL);
+    while (waitpid(run->keeper, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    run->keeper = 0;
+}
+
+/* ---- making ---- */
+
+static int make_group(struct run *run, const struct launch_bounds *bounds, struct coop_err *err)
+{
+    if (launch_cgroups_open(&run->groups, err) < 0)
+        return -1;
+    if (launch_cgroup_make(&run->groups, "run", run->leaf, err) == 0) {
+        if (!bounds_need_group(bounds) ||
+            group_limit(&run->groups, run->leaf, bounds, err) == 0)
+            return 0;
+        (void)launch_cgroup_remove(&run->groups, run->leaf);
+    }
+    group_step_back(&run->groups);
+    launch_cgroups_close(&run->groups);
+    return -1;
+}
+
+int run_group_open(struct run *run, struct coop_err *err)
+{
+    const struct launch_bounds *bounds = launch_plan_bounds(run->plan);
+    struct coop_err why = {0};
+
+    /* CPU time can be looked up elsewhere, but nobody counts it like a cgroup. */
+    if (!bounds_need_group(bounds) && bounds->cpu_time == LAUNCH_UNBOUND)
+        return 0;
+    if (make_group(run, bounds, &why) == 0) {
+        run->has_group = true;
+        start_keeper(run);
+        return 0;
+    }
+    if (!bounds_need_group(bounds))
+        return 0;
+    run->replaced = true;
+    if (run->plan->prefer & LAUNCH_BIT(LAUNCH_GUARD_LIMITS))
+        return 0;
+    for (const struct group_row *row = group_rows; row->key; row++)
+        if (group_row_value(row, bounds) != LAUNCH_UNBOUND &&
+            !strstr(why.text, "cannot be kept"))
+            (void)coop_while(&why, "%s= cannot be kept", row->key);
+    why.hint[0] = 0; /* a launcher has other ways than a daemon */
+    (void)coop_hint(&why, "--prefer limits takes what comes nearest; a cgroup of its own keeps "
+                          "it (systemd-run --user --scope -p Delegate=yes coop-run ...)");
+    *err = why;
+    return -1;
+}
+
+bool run_group_replace(struct run *run)
+{
+    struct launch_spec *spec = &run->options->spec;
+    int64_t most = spec->bounds.tasks_max;
+
+    /* Counted in a user namespace of its own, or it would count what the user does elsewhere. */
+    if (!run->replaced || most == LAUNCH_UNBOUND || !spec->private_users ||
+        spec->limits[RLIMIT_NPROC].set)
+        return false;
+    spec->limits[RLIMIT_NPROC] = (struct launch_limit){true, (uint64_t)most, (uint64_t)most};
+    return true;
+}
+
+void run_group_close(struct run *run)
+{
+    if (!run->has_group)
+        return;
+    stop_keeper(run);
+    (void)group_read(&run->groups, run->leaf, &run->used);
+    remove_group(run);
+    run->has_group = false;
+    run->was_in_group = true;
+}

@@ -1,0 +1,172 @@
+/*
+ * run_receipt.c - what a run's receipt says (see run.h and receipt.h)
+ */
+#include "launcher/run.h"
+
+#include "launcher/plan.h"
+#include "launcher/run_life.h"
+
+#include <signal.h>
+#include <string.h>
+
+/* ---- how it ended ---- */
+
+static bool has_limit(const struct run *run, unsigned which)
+{
+    return run->options->spec.limits[which].set;
+}
+
+/* A fork that is refused ends nobody; who then ends badly has most likely ended of that. */
+static bool has_run_out_of_tasks(const struct run *run)
+{
+    return run->used.tasks_refused > 0 ||
+           (run->bounds.poll_tasks && run->bounds.tasks_peak >= run->bounds.limit.tasks_max);
+}
+
+enum launch_result run_result(const struct run *run)
+{
+    bool ended_well = WIFEXITED(run->status) && WEXITSTATUS(run->status) == 0;
+
+    if (run->broken != LAUNCH_RESULT_EXIT)
+        return run->broken;
+    if (run->used.oom_kills > 0 && !ended_well)
+        return LAUNCH_RESULT_MEMORY;
+    if (!ended_well && has_run_out_of_tasks(run))
+        return LAUNCH_RESULT_TASKS;
+    if (!WIFSIGNALED(run->status))
+        return LAUNCH_RESULT_EXIT;
+    switch (WTERMSIG(run->status)) {
+    case SIGSYS: return LAUNCH_RESULT_POLICY;
+    case SIGXCPU:
+        return has_limit(run, RLIMIT_CPU) ? LAUNCH_RESULT_CPU_TIME : LAUNCH_RESULT_SIGNAL;
+    case SIGXFSZ:
+        return has_limit(run, RLIMIT_FSIZE) ? LAUNCH_RESULT_DISK : LAUNCH_RESULT_SIGNAL;
+    default: return LAUNCH_RESULT_SIGNAL;
+    }
+}
+
+/* ---- the receipt ---- */
+
+static coop_nsec nsec_of(struct timeval time)
+{
+    return (coop_nsec)time.tv_sec * COOP_NSEC_PER_SEC +
+           (coop_nsec)time.tv_usec * COOP_NSEC_PER_USEC;
+}
+
+static void add_limit(struct receipt *receipt, const char *name, int64_t asked,
+                      const char *unit, const char *kept)
+{
+    if (asked != LAUNCH_UNBOUND && receipt->limit_count < RECEIPT_LIMITS)
+        receipt->limits[receipt->limit_count++] =
+            (struct receipt_limit){name, (uint64_t)asked, unit, kept};
+}
+
+static int64_t usec(coop_nsec time)
+{
+    return time == LAUNCH_UNBOUND ? LAUNCH_UNBOUND : time / COOP_NSEC_PER_USEC;
+}
+
+/* What keeps a bound that is a controller's business. */
+static const char *kept_by(const struct run *run, const struct group_row *row)
+{
+    if (run->was_in_group)
+        return "cgroup";
+    if (strcmp(row->key, "MemoryMax") == 0)
+        return "polling";
+    if (strcmp(row->key, "TasksMax") == 0)
+        return has_limit(run, RLIMIT_NPROC) ? "rlimit and polling" : "polling";
+    return NULL;
+}
+
+static void add_limits(struct receipt *receipt, const struct run *run)
+{
+    const struct launch_bounds *bounds = launch_plan_bounds(run->plan);
+    const struct plan_limit *limits = plan_at(run->plan, run->plan->limits.at);
+    bool lost = run->child.lost & LAUNCH_BIT(LAUNCH_GUARD_LIMITS);
+
+    add_limit(receipt, "WallTime", usec(bounds->wall_time), "usec", "launcher");
+    add_limit(receipt, "CPUTime", usec(bounds->cpu_time), "usec",
+              run->was_in_group ? "cgroup" : "polling");
+    add_limit(receipt, "OutputMax", bounds->output, "bytes", "launcher");
+    for (const struct group_row *row = group_rows; row->key; row++)
+        add_limit(receipt, row->key, group_row_value(row, bounds), row->unit,
+                  kept_by(run, row));
+    for (uint32_t i = 0; i < run->plan->limits.count; i++) {
+        bool kept = !lost || !(run->facts.lost_rlimits >> limits[i].which & 1);
+
+        if (receipt->limit_count < RECEIPT_LIMITS)
+            receipt->limits[receipt->limit_count++] =
+                (struct receipt_limit){plan_str(run->plan, limits[i].name), limits[i].soft,
+                                       "rlimit", kept ? "rlimit" : NULL};
+    }
+}
+
+/* A cgroup has counted everybody. */
+static void add_used(struct receipt *receipt, const struct run *run)
+{
+    if (!run->was_in_group)
+        return;
+    receipt->user = run->used.user;
+    receipt->system = run->used.system;
+    receipt->memory_peak = run->used.memory_peak;
+    receipt->tasks_peak = run->used.tasks_peak;
+}
+
+void run_receipt_write(struct run *run, int exit_code)
+{
+    struct receipt receipt = {
+        .plan = run->plan,
+        .facts = run->facts,
+        .lost = run->child.lost,
+        .landlock_abi = run->child.landlock_abi,
+        .pid = run->child.pid,
+        .main_pid = run->child.main_pid,
+        .began = run->began_real,
+        .wall_time = run_clock(CLOCK_MONOTONIC) - run->began,
+        .result = run_result(run),
+        .exit_code = exit_code,
+        .status = run->status,
+        .killed = run->killed,
+        .user = nsec_of(run->usage.ru_utime),
+        .system = nsec_of(run->usage.ru_stime),
+        .cpu = run->bounds.cpu,
+        .max_rss = run->usage.ru_maxrss * INT64_C(1024),
+        .memory_peak = run->bounds.memory_peak > 0 ? run->bounds.memory_peak : -1,
+        .tasks_peak = run->bounds.tasks_peak > 0 ? run->bounds.tasks_peak : -1,
+        .output = run->has_output ? run->output.passed : -1,
+        .disk_peak = -1,
+        .disk_files_peak = -1,
+    };
+    struct coop_err err = {0};
+
+    add_used(&receipt, run);
+    if (receipt.cpu < receipt.user + receipt.system)
+        receipt.cpu = receipt.user + receipt.system;
+    if (receipt.max_rss < run->bounds.tree.largest)
+        receipt.max_rss = run->bounds.tree.largest;
+    add_limits(&receipt, run);
+    if (receipt_write(&run->receipt, &receipt, &err) < 0)
+        (void)run_report(&err);
+}
+
+int run_failed(const struct run_options *options, const struct coop_err *err)
+{
+    int code = run_report(err);
+    struct receipt_file file = {.dir = -1, .fd = -1};
+    struct receipt receipt = {.result = LAUNCH_RESULT_SETUP_ERROR,
+                              .error = err->text,
+                              .exit_code = code,
+                              .began = run_clock(CLOCK_REALTIME),
+                              .memory_peak = -1,
+                              .tasks_peak = -1,
+                              .output = -1,
+                              .disk_peak = -1,
+                              .disk_files_peak = -1};
+    struct coop_err why = {0};
+
+    if (options->receipt && (receipt_open(&file, options->receipt, &why) < 0 ||
+                             receipt_write(&file, &receipt, &why) < 0))
+        (void)run_report(&why);
+    receipt_close(&file);
+    return code;
+}
