@@ -31,8 +31,10 @@ static int register_and_look(int fd, unsigned events, struct desc **ret_desc)
 {
     int r = coop__desc_open(fd, events, ret_desc);
 
+    /* Epoll tells the state at registration as a first edge, after all that came before. */
     if (r > 0)
-        coop__poll(COOP_NOW, false); /* epoll tells the state at registration as a first edge */
+        while (coop__poll(COOP_NOW, false) == POLL_BATCH)
+            ;
     return r;
 }
 

@@ -52,7 +52,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
-enum { CHUNK = 64, CHUNKS = 16384, EVENTS = 256 };
+enum { CHUNK = 64, CHUNKS = 16384 };
 
 #define KICK UINT64_MAX
 
@@ -261,7 +261,7 @@ static int wait_for_events(struct epoll_event *events, const struct timespec *li
     int n, ms = -1;
 
     if (likely(!atomic_load_explicit(&no_pwait2, memory_order_relaxed))) {
-        n = sys_epoll_pwait2(coop__rt.epoll_fd, events, EVENTS, limit, NULL);
+        n = sys_epoll_pwait2(coop__rt.epoll_fd, events, POLL_BATCH, limit, NULL);
         if (likely(n != -ENOSYS && n != -EPERM))
             return n;
         atomic_store_explicit(&no_pwait2, true, memory_order_relaxed);
@@ -270,12 +270,12 @@ static int wait_for_events(struct epoll_event *events, const struct timespec *li
         ms = INT_MAX;
     else if (limit)
         ms = (int)(limit->tv_sec * 1000 + (limit->tv_nsec + 999999) / 1000000);
-    return sys_epoll_pwait(coop__rt.epoll_fd, events, EVENTS, ms, NULL);
+    return sys_epoll_pwait(coop__rt.epoll_fd, events, POLL_BATCH, ms, NULL);
 }
 
 int coop__poll(coop_nsec until, bool sleeper)
 {
-    struct epoll_event events[EVENTS];
+    struct epoll_event events[POLL_BATCH];
     struct timespec wait = {0}, *limit = &wait;
     coop_nsec began = coop__tracing() ? sys_now() : 0;
     int n;

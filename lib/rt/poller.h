@@ -13,6 +13,10 @@
 int coop__poller_start(void);
 void coop__poller_end(void);
 
+/* Events in one go.  What epoll has looked at is read next, so it should be in the cache still:
+ * 256 sockets with their coroutines are not. */
+enum { POLL_BATCH = 64 };
+
 /* Waits till 'until' at most (COOP_NOW: looks only) and makes ready whoever waits for what
  * happened. 'sleeper': the caller has the poller's seat, kicks are meant for it.  Returns the
  * number of events. */

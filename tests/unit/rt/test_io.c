@@ -226,6 +226,27 @@ CORO_TEST_ON_ONE(io, deadlines_and_polls)
     return 0;
 }
 
+/* More than one look into the poller tells. */
+enum { CROWD = 200 };
+
+CORO_TEST_ON_ONE(io, a_first_look_tells_the_truth_behind_a_crowd_of_events)
+{
+    static int crowd[CROWD][2];
+
+    for (int i = 0; i < CROWD; i++) {
+        CHECK(pipe2(crowd[i], O_CLOEXEC | O_NONBLOCK) == 0);
+        CHECK(coop_fd_wait(crowd[i][0], COOP_IN, COOP_NOW) == -EAGAIN);
+    }
+    CHECK(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0 && write(fds[1], "x", 1) == 1);
+    for (int i = 0; i < CROWD; i++)
+        CHECK(write(crowd[i][1], "x", 1) == 1);
+    CHECK(coop_fd_wait(fds[0], COOP_IN, COOP_NOW) == COOP_IN);
+    for (int i = 0; i < CROWD; i++)
+        CHECK(coop_fd_close(crowd[i][0]) == 0 && close(crowd[i][1]) == 0);
+    CHECK(coop_fd_close(fds[0]) == 0 && close(fds[1]) == 0);
+    return 0;
+}
+
 static struct sockaddr_un address;
 
 static int serve(void *arg)
