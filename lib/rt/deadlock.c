@@ -138,17 +138,27 @@ static _Noreturn void report(void)
 
 /* ---- is it one? ---- */
 
+/* Exact when all processors are at rest; one that works on may have counted since. */
+static int waits_for_outside(void)
+{
+    int n = coop__rt.outside;
+
+    for (int i = 0; i < coop__rt.procs_made; i++)
+        n += atomic_load_explicit(&coop__rt.procs[i].outside, memory_order_relaxed);
+    return n;
+}
+
 /* Every coroutine waits.  Is there anything that could ever wake one? */
 void coop__check_deadlock(coop_nsec first_timer)
 {
     bool asleep;
     int off = 0;
 
-    if (first_timer != COOP_FOREVER || coop__rt.foreign_wakes || coop__rt.outside ||
+    if (first_timer != COOP_FOREVER || coop__rt.foreign_wakes || waits_for_outside() ||
         coop__rt.blocked || coop__rt.over || coop__alive() == 0)
         return;
     coop__lock(&coop__rt.lock);
-    asleep = !coop__rt.poller_handed && !coop__rt.blocked && !coop__rt.outside &&
+    asleep = !coop__rt.poller_handed && !coop__rt.blocked && !waits_for_outside() &&
              !coop__work_in_sight();
     /* A processor that is on its way to a worker is in no list, but not running yet. */
     for (int i = 0; i < coop__rt.procs_made; i++)
@@ -169,7 +179,7 @@ void coop__check_deadlock(coop_nsec first_timer)
  * it must look again, or nobody ever does. */
 void coop__recheck_deadlock(void)
 {
-    if (coop__rt.foreign_wakes || coop__rt.outside || coop__rt.blocked || coop__rt.over ||
+    if (coop__rt.foreign_wakes || waits_for_outside() || coop__rt.blocked || coop__rt.over ||
         coop__alive() == 0 || coop__rt.idle_procs_count < coop__rt.procs_count ||
         coop__timers_first() != COOP_FOREVER)
         return;

@@ -60,6 +60,22 @@ int coop__wait(struct coro *g, enum wait_reason reason, const void *object, coop
 /* The same for the stand-in of a foreign thread (foreign.c). */
 int coop__wait_in_thread(struct coro *g, coop_nsec deadline);
 
+/* One wait more (1) or less (-1) that something outside may end: a descriptor, a signal, a child.
+ * It is counted with the processor where that happens, so the sum of all is what counts: one
+ * count for all would travel between the CPUs with every message. */
+static inline void coop__outside_add(int n)
+{
+    struct worker *w = coop__worker();
+    struct proc *p = w ? w->proc : NULL;
+
+    if (likely(p))
+        atomic_store_explicit(&p->outside,
+                              atomic_load_explicit(&p->outside, memory_order_relaxed) + n,
+                              memory_order_relaxed);
+    else
+        atomic_fetch_add(&coop__rt.outside, n);
+}
+
 /* True: the caller, and nobody else, may wake it now, and must (coop__wait_fire).
  * 'flags' must be set in the word, at the moment of the claim: the wait that a canceller has
  * seen may be over, and the next one may be one that cannot be cancelled. */

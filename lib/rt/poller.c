@@ -359,9 +359,9 @@ static int wait_here(struct desc *d, int dir, struct coro *g, coop_nsec deadline
     coop__wait_begin(g, true);
     coop__waitq_push(&d->waiting[dir], &w);
     coop__unlock(&d->lock);
-    atomic_fetch_add(&coop__rt.outside, 1);
+    coop__outside_add(1);
     r = coop__wait(g, WAIT_FOR_FD, d, deadline);
-    atomic_fetch_sub(&coop__rt.outside, 1);
+    coop__outside_add(-1);
     if (r == 0) /* closed between the edge and our turn: the number may be another's by now */
         return __atomic_load_n(&d->generation, __ATOMIC_RELAXED) == generation ? w.result
                                                                                : -EBADF;

@@ -164,6 +164,7 @@ struct proc {
     int stacks_count;
     _Atomic(uint64_t) switches, steals;
     _Atomic(uint64_t) births, ends; /* of coroutines, by its worker */
+    _Atomic(int) outside;           /* coop__outside_add() by its worker */
     uint64_t last_id;               /* given out; see new_id() */
     _Atomic(int) tid;               /* of the thread that has it */
     /* picks at which these are due */
@@ -256,7 +257,7 @@ struct runtime {
     _Atomic(coop_nsec) poll_until; /* 0: nobody sleeps there; FOREVER: without limit */
     _Atomic(coop_nsec) last_poll;
     _Atomic(int) fd_registered;
-    _Atomic(int) outside; /* waits that something outside may end: fds, signals, children */
+    _Atomic(int) outside; /* see coop__outside_add() */
     /* counters */
     _Atomic(uint64_t) ids;          /* given to processors, or singly */
     _Atomic(uint64_t) births, ends; /* by threads without a processor */

@@ -301,10 +301,10 @@ static int park_and_tell(struct selection *s)
     int r;
 
     if (outside)
-        atomic_fetch_add(&coop__rt.outside, 1);
+        coop__outside_add(1);
     r = coop__wait(s->coro, WAIT_FOR_SELECT, s, s->deadline);
     if (outside)
-        atomic_fetch_sub(&coop__rt.outside, 1);
+        coop__outside_add(-1);
     w = r == 0 ? s->coro->woken_by : NULL;
     leave_queues(s, w ? w->index : -1);
     if (w) {
