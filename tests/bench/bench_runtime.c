@@ -20,7 +20,7 @@
  *   select10_block  1  of 10 that one sender serves in turn, waiting for each message
  *   skynet_...      2  a million leaves, each node starts ten: the time, and the peak of memory
  *   parked_...      2  100 000 coroutines that wait on one channel: bytes for each (with page
- *                   tables), and the mappings of the whole process
+ *                   tables), and the mappings of the whole process; both programs are static
  *   wake_all        2  closing that channel, till the last has ended: for each
  *   sleep_...       2  10 000 sleeps of 50 to 149 ms: lateness; CPU for each, from birth to death
  *   echo_1000       2  1 000 pairs of sockets, 64 bytes there and back: trips a second, with the
