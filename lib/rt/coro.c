@@ -162,7 +162,7 @@ static int start(struct worker *w, struct coop_scope *scope, const struct coop_a
         coop__ready(g);
     } else {
         coop__runq_put(w->proc, g, true);
-        coop__work_made();
+        coop__work_made(w->proc);
     }
     return 0;
 }

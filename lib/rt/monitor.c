@@ -97,12 +97,16 @@ static bool retake(struct proc *p)
 static void wake_for(struct proc *p)
 {
     uint64_t now = atomic_load_explicit(&p->switches, memory_order_relaxed);
+    bool computes = now == last.switches[p->id];
 
-    /* The slot alone may be one half of a pair that talks; what stands in the ring has waited. */
-    if (atomic_load(&p->status) == PROC_RUNNING && !coop__runq_is_empty(p) &&
-        (now == last.switches[p->id] || atomic_load(&p->head) != atomic_load(&p->tail)))
-        coop__wake_one();
     last.switches[p->id] = now;
+    if (atomic_load(&p->status) != PROC_RUNNING || coop__runq_is_empty(p))
+        return;
+    if (computes) /* whoever is woken now has something to do */
+        atomic_store_explicit(&coop__rt.wake_gap, 0, memory_order_relaxed);
+    /* The slot alone may be one half of a pair that talks; what stands in the ring has waited. */
+    if (computes || atomic_load(&p->head) != atomic_load(&p->tail))
+        coop__wake_one();
 }
 
 static void poll_late(void)

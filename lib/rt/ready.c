@@ -3,6 +3,16 @@
  *
  * The half of the scheduler that runs on the side of those who wake; sched.c has the essay and
  * the half that looks for work.  Here lives the first fence of "the one race".
+ *
+ * WORTH IT
+ *   To wake a worker, and its falling asleep again, cost ten microseconds of CPU and more.  Where
+ *   coroutines are short, whoever is woken has nothing left to do before the next one is made, and
+ *   is woken for that again.  So each worker that was woken says, when it rests, how long it has
+ *   worked: if that was less than WORTH the next one is woken after a gap at the earliest, twice as
+ *   long as the last; if it was more, after half of that, soon at once.  Work made in the gap,
+ *   unless there is much of it, waits for its maker, or till that one makes more or looks at the
+ *   clock (every 32 picks); when it computes on instead, the monitor wakes somebody and ends the
+ *   gaps.
  */
 #include "rt/ready.h"
 
@@ -11,6 +21,11 @@
 #include "rt/poller.h"
 #include "rt/runq.h"
 #include "rt/trace.h"
+
+enum { MANY = 64 };
+#define WORTH     (100 * COOP_NSEC_PER_USEC)
+#define GAP_FIRST (25 * COOP_NSEC_PER_USEC)
+#define GAP_MOST  (2 * COOP_NSEC_PER_MSEC)
 
 /* ---- queues linked through the coroutines, under somebody's lock ---- */
 
@@ -95,6 +110,7 @@ void coop__proc_acquire(struct worker *w, struct proc *p)
     w->left = NULL;
     atomic_store_explicit(&p->tid, w->tid, memory_order_relaxed);
     p->clock = sys_now(); /* it may have slept for hours, and 'waiting since' is told by it */
+    w->called_at = w->spinning ? p->clock : 0;
     atomic_store(&p->status, PROC_RUNNING);
 }
 
@@ -159,20 +175,58 @@ static _Thread_local bool looked_early;
 #define LOOK()        (coop__full_fence(), somebody_should_wake())
 #endif
 
-void coop__wake_one(void)
+static void wake(void)
 {
     int nobody = 0;
 
-    if (LOOK() && atomic_compare_exchange_strong(&coop__rt.spinning, &nobody, 1))
-        start_worker(NULL, true);
+    if (!atomic_compare_exchange_strong(&coop__rt.spinning, &nobody, 1))
+        return;
+    atomic_store_explicit(&coop__rt.last_wake, sys_now(), memory_order_relaxed);
+    start_worker(NULL, true);
+}
+
+void coop__wake_one(void)
+{
+    if (LOOK())
+        wake();
+}
+
+static bool is_worth_it(const struct proc *p)
+{
+    coop_nsec gap = atomic_load_explicit(&coop__rt.wake_gap, memory_order_relaxed);
+    unsigned waiting = atomic_load_explicit(&p->tail, memory_order_relaxed) -
+                       atomic_load_explicit(&p->head, memory_order_relaxed);
+
+    if (!gap || waiting >= MANY ||
+        atomic_load_explicit(&coop__rt.global_count, memory_order_relaxed))
+        return true;
+    return sys_now() - atomic_load_explicit(&coop__rt.last_wake, memory_order_relaxed) >= gap;
 }
 
 /* Pushed to the own processor's queue: when there is no other one nobody needs to be told, and
  * the fence is saved. */
-void coop__work_made(void)
+void coop__work_made(const struct proc *p)
 {
-    if (coop__runq_has_thieves())
-        coop__wake_one();
+    if (coop__runq_has_thieves() && LOOK() && is_worth_it(p))
+        wake();
+}
+
+coop_nsec coop__next_gap(coop_nsec gap, coop_nsec worked)
+{
+    if (worked >= WORTH)
+        return gap > GAP_FIRST ? gap / 2 : 0;
+    gap = gap ? gap * 2 : GAP_FIRST;
+    return gap < GAP_MOST ? gap : GAP_MOST;
+}
+
+void coop__note_worth(struct worker *w)
+{
+    coop_nsec gap = atomic_load_explicit(&coop__rt.wake_gap, memory_order_relaxed);
+
+    if (w->called_at)
+        atomic_store_explicit(&coop__rt.wake_gap, coop__next_gap(gap, sys_now() - w->called_at),
+                              memory_order_relaxed);
+    w->called_at = 0;
 }
 
 static void put_and_wake(struct coro *g)
@@ -223,7 +277,7 @@ static inline void ready(struct coro *g, bool next)
     alone = next && coop__runq_is_empty(p);
     coop__runq_put(p, g, next);
     if (!alone)
-        coop__work_made();
+        coop__work_made(p);
 }
 
 void coop__ready(struct coro *g)
@@ -251,7 +305,7 @@ void coop__inject(struct worker *w)
             put_and_wake(g);
     }
     if (several && w->proc)
-        coop__wake_one();
+        coop__work_made(w->proc);
 }
 
 /* ---- hand-off ---- */

@@ -27,6 +27,11 @@ struct coro *coop__urgent_get(void);
  * them is returned. */
 struct coro *coop__global_share(struct proc *p, int most);
 
+/* A worker that was woken is about to rest (ready.c, "worth it"). */
+void coop__note_worth(struct worker *w);
+/* The gap after 'gap', when who was woken has worked so long. */
+coop_nsec coop__next_gap(coop_nsec gap, coop_nsec worked);
+
 /* What was made ready while w->collecting was set goes into run queues. */
 void coop__inject(struct worker *w);
 

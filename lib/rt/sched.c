@@ -28,7 +28,8 @@
  *   nothing is ready it jumps to the worker's own stack, which looks around (find_work): the
  *   clock, the global queue, the poller, the other processors' queues.  A worker that looks at
  *   others' queues is "spinning"; at most half of the busy ones do.  Whoever makes work wakes
- *   one sleeper, unless one is spinning already; a spinner that finds something wakes the next.
+ *   one sleeper, unless one is spinning already, or the last ones were hardly worth waking
+ *   (ready.c); a spinner that finds something wakes the next.
  *
  * THE ONE RACE
  *   making work                           falling asleep
@@ -99,6 +100,9 @@ void coop__look_around(struct worker *w, struct proc *p)
 {
     p->clock = sys_now();
     fire_timers(w, p);
+    if (atomic_load_explicit(&p->head, memory_order_relaxed) !=
+        atomic_load_explicit(&p->tail, memory_order_relaxed)) /* the slot alone is ours */
+        coop__work_made(p);
     if ((int)(p->tick - p->poll_at) >= 0 &&
         atomic_load_explicit(&coop__rt.fd_registered, memory_order_relaxed)) {
         atomic_store_explicit(&coop__rt.last_poll, p->clock, memory_order_relaxed);
@@ -431,6 +435,7 @@ static bool rest(struct worker *w)
         coop__unlock(&coop__rt.lock);
         return true;
     }
+    coop__note_worth(w);
     coop__idle_proc_put(w->proc);
     w->proc = NULL;
     seat = !coop__rt.poller && !coop__rt.over;

@@ -186,6 +186,7 @@ struct worker {
     struct proc *proc;   /* NULL: may not run coroutines */
     struct proc *handed; /* given by whoever wakes it    */
     struct proc *left;   /* in an optimistic bracket     */
+    coop_nsec called_at; /* by coop__wake_one(), or 0    */
     uint32_t wake;       /* futex                        */
     struct worker *next; /* among the idle               */
     struct worker *prev;
@@ -242,6 +243,7 @@ struct runtime {
     /* under lock; the counts may be read without */
     struct proc *idle_procs;
     _Atomic(int) idle_procs_count, spinning;
+    _Atomic(coop_nsec) wake_gap, last_wake; /* ready.c, "worth it" */
     struct worker *idle_workers, *all_workers;
     struct worker *retired; /* the last that did: the next one joins its thread */
     _Atomic(int) workers_count, idle_workers_count, blocked;
@@ -326,8 +328,8 @@ void coop__ready(struct coro *g);
 void coop__ready_last(struct coro *g);
 /* Somebody made work: wakes a worker unless one is looking for work already. */
 void coop__wake_one(void);
-/* The same for work in the queue of the caller's processor. */
-void coop__work_made(void);
+/* The same for work in the queue of the caller's processor, unless it is not worth it. */
+void coop__work_made(const struct proc *p);
 /* Leaves the current stack for the next runnable coroutine; then(w, g) runs when it is left.
  * 'after' may be NULL; then g may be woken while it is still leaving, and may be the next
  * itself. */
