@@ -183,6 +183,11 @@ static void explain_caps(const struct launch_plan *p, FILE *out)
         print_caps("ambient", p->cap_ambient, out);
 }
 
+static void explain_securebits(const struct launch_plan *p, FILE *out)
+{
+    fprintf(out, "    0x%x\n", p->securebits);
+}
+
 static void explain_identity(const struct launch_plan *p, FILE *out)
 {
     const uint32_t *groups = plan_at(p, p->groups.at);
@@ -292,11 +297,15 @@ static const struct explained {
     {"nice",         PLAN_SET_NICE,       0, explain_nice},
     {"rlimits",      0, offsetof(struct launch_plan, limits.count), explain_limits},
     {"bounding",     PLAN_DROP_BOUNDING,  0, explain_bounding},
+    {"securebits",   PLAN_SECUREBITS,     0, explain_securebits},
     {"identity",     PLAN_SET_IDS | PLAN_SET_GROUPS, 0, explain_identity},
+    {"keyring",      PLAN_KEYRING,        0, NULL},
     {"cwd",          0, 0, explain_cwd},
     {"caps",         PLAN_SET_CAPS,       0, explain_caps},
     {"pdeathsig",    PLAN_PDEATHSIG,      0, NULL},
     {"no-new-privs", PLAN_NO_NEW_PRIVS,   0, NULL},
+    {"personality",  PLAN_PERSONALITY,    0, NULL},
+    {"no-wx",        PLAN_NO_WX,          0, NULL},
     {"landlock",     PLAN_LANDLOCK,       0, explain_landlock},
     {"seccomp",      0, offsetof(struct launch_plan, filters.count), explain_filter},
     {"exec",         0, 0, explain_exec},

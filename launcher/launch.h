@@ -86,6 +86,9 @@
     X(CAPS, "CapabilityBoundingSet", PRIVILEGES)                                               \
     X(FILTER, "SystemCallFilter", CALLS)                                                       \
     X(NESTING, "RestrictNamespaces", CALLS)                                                    \
+    X(WRITE_EXECUTE, "MemoryDenyWriteExecute", PRIVILEGES)                                     \
+    X(SECUREBITS, "SecureBits", PRIVILEGES)                                                    \
+    X(KEYRING, "KeyringMode", PRIVILEGES)                                                      \
     X(LANDLOCK, "Landlock", LANDLOCK)                                                          \
     X(TRUNCATE, "LandlockTruncate", LANDLOCK)                                                  \
     X(IOCTLS, "LandlockIoctls", LANDLOCK)                                                      \
@@ -212,6 +215,8 @@ enum launch_control_groups {
 };
 enum launch_propagation { LAUNCH_SLAVE, LAUNCH_PRIVATE, LAUNCH_SHARED };
 
+enum launch_keyring { LAUNCH_KEYRING_INHERIT, LAUNCH_KEYRING_PRIVATE, LAUNCH_KEYRING_SHARED };
+
 struct launch_limit {
     bool set;
     uint64_t soft, hard; /* UINT64_MAX: no limit */
@@ -325,6 +330,10 @@ struct launch_spec {
     size_t filter_code_count;
     uint32_t filter_abis; /* SystemCallArchitectures, a bit each (filter/calls.h); 0: all of
                              this machine are judged by the same rules                       */
+
+    bool deny_write_execute; /* MemoryDenyWriteExecute                                     */
+    struct launch_number securebits; /* SECBIT_*                                             */
+    int keyring;                     /* enum launch_keyring                                  */
 
     /* Landlock */
     bool landlock;                            /* files: what the mounts allow, and no more   */

@@ -80,6 +80,9 @@ static uint64_t wanted_guards(const struct launch_spec *spec)
                                   spec->filter_abis || spec->filter_profile.path ||
                                   spec->filter_code_count || filter_restricts(spec)},
         {LAUNCH_GUARD_NESTING, spec->restrict_namespaces},
+        {LAUNCH_GUARD_WRITE_EXECUTE, spec->deny_write_execute},
+        {LAUNCH_GUARD_SECUREBITS, spec->securebits.set},
+        {LAUNCH_GUARD_KEYRING, spec->keyring != LAUNCH_KEYRING_INHERIT},
         {LAUNCH_GUARD_LANDLOCK, spec->landlock},
         {LAUNCH_GUARD_TRUNCATE, spec->landlock},
         {LAUNCH_GUARD_IOCTLS, spec->landlock},
@@ -302,7 +305,7 @@ static int compile_filters(const struct launch_spec *spec, const struct launch_h
     struct filter_programs all;
     struct plan_filter rows[LAUNCH_MAX_FILTERS] = {0};
 
-    if (filter_compile(spec, host, &all, err) < 0)
+    if (filter_compile(spec, host, plan->land_net != 0, &all, err) < 0)
         return -1;
     for (size_t i = 0; i < all.count; i++) {
         const struct filter_program *from = &all.items[i];
@@ -313,6 +316,7 @@ static int compile_filters(const struct launch_spec *spec, const struct launch_h
             .from = blob_text(b, from->from),
             .flags = from->flags,
             .guards = from->guards,
+            .fallback = from->fallback,
         };
     }
     plan->filters =
@@ -334,6 +338,16 @@ static int compile_power(const struct launch_spec *spec, const struct launch_hos
         plan->flags |= PLAN_SET_CAPS;
     if (compile_filters(spec, host, plan, b, err) < 0)
         return -1;
+    if (spec->deny_write_execute)
+        plan->flags |= PLAN_NO_WX;
+    if (spec->lock_personality || plan->flags & PLAN_NEW_ROOT)
+        plan->flags |= PLAN_PERSONALITY;
+    if (spec->securebits.set)
+        plan->flags |= PLAN_SECUREBITS;
+    plan->securebits = (uint32_t)spec->securebits.value;
+    if (spec->keyring != LAUNCH_KEYRING_INHERIT)
+        plan->flags |= PLAN_KEYRING;
+    plan->keyring = (uint32_t)spec->keyring;
     if (spec->no_new_privs || plan->filters.count > 0)
         plan->flags |= PLAN_NO_NEW_PRIVS; /* without it only CAP_SYS_ADMIN may load a filter */
     return 0;
@@ -457,7 +471,8 @@ const struct launch_bounds *launch_plan_bounds(const struct launch_plan *plan)
 
 bool launch_plan_is_light(const struct launch_plan *plan)
 {
-    return !(plan->flags & (PLAN_REAPER | PLAN_SET_IDS | PLAN_SET_GROUPS | PLAN_BORROW_IDS));
+    return !(plan->flags & (PLAN_NO_WX /* is the memory's */ | PLAN_REAPER | PLAN_SET_IDS |
+                            PLAN_SET_GROUPS | PLAN_BORROW_IDS));
 }
 
 bool launch_plan_has_reaper(const struct launch_plan *plan)

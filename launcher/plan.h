@@ -113,6 +113,7 @@ struct plan_filter {
     struct plan_vec code; /* struct sock_filter                       */
     plan_off from;        /* the user's word for it, for messages     */
     uint32_t flags;       /* SECCOMP_FILTER_FLAG_*                   */
+    uint32_t fallback;    /* only when the kernel lacks a call for it */
     uint64_t guards;      /* LAUNCH_BIT set: what is lost without it  */
 };
 
@@ -137,6 +138,10 @@ struct plan_filter {
 #define PLAN_CWD_OPTIONAL   0x40000u
 #define PLAN_BORROW_IDS     0x100000u   /* born with the ids of map_outside_* (borrow.h) */
 #define PLAN_TELL           0x200000u   /* struct launch_facts goes to the parent     */
+#define PLAN_NO_WX          0x40000000u /* nothing writable becomes executable       */
+#define PLAN_PERSONALITY    0x08000000u
+#define PLAN_SECUREBITS     0x20000000u
+#define PLAN_KEYRING        0x10000000u /* a session keyring of its own              */
 #define PLAN_LANDLOCK       0x80000000u /* any of land_*                             */
 #define PLAN_STAGE          0x400000u   /* some operation needs a place not seen (stage.h) */
 #define PLAN_SUBREAPER                                                                         \
@@ -180,6 +185,8 @@ struct launch_plan {
     uint64_t cap_keep;    /* may stay in the bounding, permitted and effective sets */
     uint64_t cap_ambient; /* also inheritable, so that they survive exec            */
     uint32_t umask;
+    uint32_t securebits; /* PLAN_SECUREBITS: SECBIT_*            */
+    uint32_t keyring;    /* PLAN_KEYRING: enum launch_keyring    */
     int32_t nice, oom_score;
     uint32_t propagation; /* enum launch_propagation */
 };

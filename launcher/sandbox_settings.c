@@ -25,8 +25,12 @@ static const char *const cgroup_names[] = {"no", "yes", "private", "strict", NUL
 static const char *const propagation_names[] = {"slave", "private", "shared", NULL};
 static const char *const home_names[] = {"no", "yes", "read-only", "tmpfs", NULL};
 
-static const struct setting rows[] = {
-    /* clang-format off */
+static const char *const keyring_names[] = {"inherit", "private", "shared", NULL};
+
+static const struct setting
+    rows[] =
+        {
+            /* clang-format off */
     /* namespaces */
     {"Sandbox", "PrivateUsers", BOOL(private_users),
      .help = "Own user namespace: ids of the host mean nothing inside, and no capability over the host can be had. An ordinary user always gets one with any other namespace."},
@@ -121,6 +125,13 @@ static const struct setting rows[] = {
     {"Sandbox", "SystemCallLog", &kind_filter_log, FIELD(filter_log),
      .help = "System calls and @sets that are written to the kernel's log when they are allowed."},
 
+    {"Sandbox", "MemoryDenyWriteExecute", BOOL(deny_write_execute),
+     .help = "No memory that was writable becomes executable, and none is both. Programs that compile at run time need that."},
+    {"Sandbox", "SecureBits", &kind_securebits, FIELD(securebits),
+     .help = "How uid 0 and capabilities hang together: keep-caps, no-setuid-fixup, noroot, no-cap-ambient-raise, each also with -locked."},
+    {"Sandbox", "KeyringMode", &setting_enum, FIELD(keyring), .names = keyring_names, .fallback = "inherit",
+     .help = "The session keyring of the kernel: of the caller (inherit), an empty one (private), or one with the keys of the user in it (shared)."},
+
     /* Landlock */
     {"Sandbox", "Landlock", BOOL(landlock),
      .help = "A second wall for files, that judges a file and not the way to it: what is not writable by the mounts cannot be written by another way either. The only wall for files where mounts are refused and preferred."},
@@ -196,7 +207,7 @@ static const struct setting rows[] = {
      .help = "Protections to go without, and say so, where this machine refuses them: names of keys like PrivateNetwork, or namespaces, files, privileges, calls, landlock, limits, all."},
     {"Sandbox", "Require", &kind_require, FIELD(require),
      .help = "Protections without which nothing is started, whatever Prefer says. That is the default; who names one singly also wants it to be asked for."},
-    /* clang-format on */
+            /* clang-format on */
 };
 
 const struct setting_table launch_settings = {rows, COOP_COUNT(rows)};

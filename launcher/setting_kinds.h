@@ -25,6 +25,7 @@ extern const struct setting_type kind_answer;     /* struct launch_answer       
 extern const struct setting_type kind_families;   /* struct strlist: values of restrict.h   */
 extern const struct setting_type kind_profile;    /* struct launch_text                    */
 extern const struct setting_type kind_abis;       /* uint32_t, a bit per enum filter_abi   */
+extern const struct setting_type kind_securebits; /* struct launch_number of SECBIT_*        */
 extern const struct setting_type kind_ports;     /* struct strlist of "80", "80-90", "none"   */
 extern const struct setting_type kind_paths;     /* struct strlist of "[-]/path"              */
 extern const struct setting_type kind_binds;     /* struct strlist of "[-]SRC[:DST[:rbind]]"  */

@@ -10,6 +10,7 @@
 #include "launcher/setting_kinds.h"
 
 #include <errno.h>
+#include <linux/securebits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -324,6 +325,9 @@ static int check_power(const struct launch_spec *spec, struct coop_err *err)
         return coop_fail(err, COOP_E_RANGE, "AsPid1=yes needs PrivatePIDs=yes");
     if (other_ids && !spec->private_users)
         return coop_fail(err, COOP_E_RANGE, "other ids inside need PrivateUsers=yes");
+    if (spec->cap_ambient && spec->securebits.value & SECBIT_NO_CAP_AMBIENT_RAISE)
+        return coop_fail(err, COOP_E_RANGE,
+                         "SecureBits=no-cap-ambient-raise leaves AmbientCapabilities no way");
     if (spec->cap_ambient & spec->cap_dropped)
         return coop_fail(err, COOP_E_RANGE,
                          "AmbientCapabilities has some that CapabilityBoundingSet takes away");

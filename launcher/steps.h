@@ -22,7 +22,8 @@ step_fn step_lock_files;
 /* steps_limits.c */
 step_fn step_oom_score, step_umask, step_nice, step_rlimits;
 /* steps_identity.c */
-step_fn step_bounding, step_identity, step_caps, step_no_new_privs;
+step_fn step_keyring, step_securebits, step_personality, step_no_wx, step_bounding,
+    step_identity, step_caps, step_no_new_privs;
 /* steps_landlock.c */
 step_fn step_landlock;
 /* steps_seccomp.c */

@@ -6,7 +6,13 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <sys/prctl.h>
+
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE              65
+#define PR_MDWE_REFUSE_EXEC_GAIN 1
+#endif
 
 static long cap_call(long nr, uint64_t sets[3])
 {
@@ -86,6 +92,48 @@ int step_caps(struct child *c)
         if (plan->cap_ambient >> cap & 1)
             r = raw5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);
     return step_fail(c, r, "prctl", "PR_CAP_AMBIENT");
+}
+
+/* Before the ids change: what the change does to capabilities is among them. */
+int step_securebits(struct child *c)
+{
+    if (!(c->plan->flags & PLAN_SECUREBITS))
+        return 0;
+    return step_fail(c, raw5(SYS_prctl, PR_SET_SECUREBITS, c->plan->securebits, 0, 0, 0),
+                     "prctl", "PR_SET_SECUREBITS");
+}
+
+int step_keyring(struct child *c)
+{
+    long r;
+
+    if (!(c->plan->flags & PLAN_KEYRING))
+        return 0;
+    r = raw2(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0);
+    if (r >= 0 && c->plan->keyring == LAUNCH_KEYRING_SHARED)
+        r = raw3(SYS_keyctl, KEYCTL_LINK, KEY_SPEC_USER_KEYRING, KEY_SPEC_SESSION_KEYRING);
+    if (r == -ENOSYS) /* a kernel without keys has nothing to keep apart */
+        return 0;
+    return r < 0 ? step_fail(c, r, "keyctl", "KeyringMode") : 0;
+}
+
+int step_personality(struct child *c)
+{
+    long r;
+
+    if (!(c->plan->flags & PLAN_PERSONALITY))
+        return 0;
+    r = raw1(SYS_personality, 0);
+    return r < 0 ? step_fail(c, r, "personality", NULL) : 0;
+}
+
+/* It stays with the memory and with what is executed in its place; a kernel before 6.3 has only
+ * our filter. */
+int step_no_wx(struct child *c)
+{
+    if (c->plan->flags & PLAN_NO_WX)
+        c->filter_wx = raw5(SYS_prctl, PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) < 0;
+    return 0;
 }
 
 int step_no_new_privs(struct child *c)

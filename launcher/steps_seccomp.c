@@ -34,7 +34,7 @@ int step_seccomp(struct child *c)
     const struct plan_filter *filters = plan_at(c->plan, c->plan->filters.at);
 
     for (uint32_t i = 0; i < c->plan->filters.count; i++) {
-        long r = load(c->plan, &filters[i]);
+        long r = filters[i].fallback && !c->filter_wx ? 0 : load(c->plan, &filters[i]);
 
         if (r < 0 && !may_lose_all(c, filters[i].guards))
             return step_fail(c, r, "seccomp", plan_str(c->plan, filters[i].from));

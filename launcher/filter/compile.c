@@ -8,6 +8,7 @@
 #include "launcher/filter/bytes.h"
 #include "launcher/filter/profile.h"
 #include "launcher/filter/restrict.h"
+#include "launcher/filter/walls.h"
 #include "launcher/filter/wish.h"
 
 #include <asm/unistd.h>
@@ -178,7 +179,7 @@ static int order(struct filter_programs *all, struct coop_err *err)
 /* ---- the public call ---- */
 
 static int add_all(const struct launch_spec *spec, const struct launch_host *host,
-                   struct filter_programs *all, struct coop_err *err)
+                   bool judge_tcp, struct filter_programs *all, struct coop_err *err)
 {
     uint64_t guards = 0;
 
@@ -190,6 +191,8 @@ static int add_all(const struct launch_spec *spec, const struct launch_host *hos
     if ((guards && add_ours(spec, guards, all, err) < 0) ||
         add_profile(spec, host, all, err) < 0 || add_codes(spec, all, err) < 0)
         return -1;
+    if (filter_walls_compile(spec, judge_tcp, all, err) < 0)
+        return -1;
     for (size_t i = 0; i < all->count; i++)
         if (check_exec(&all->items[i], err) < 0)
             return -1;
@@ -197,12 +200,12 @@ static int add_all(const struct launch_spec *spec, const struct launch_host *hos
 }
 
 int filter_compile(const struct launch_spec *spec, const struct launch_host *host,
-                   struct filter_programs *ret_programs, struct coop_err *err)
+                   bool judge_tcp, struct filter_programs *ret_programs, struct coop_err *err)
 {
     struct filter_programs all = {.count = 0};
 
     ret_programs->count = 0;
-    if (add_all(spec, host, &all, err) < 0) {
+    if (add_all(spec, host, judge_tcp, &all, err) < 0) {
         filter_programs_done(&all);
         return -1;
     }

@@ -25,6 +25,7 @@ struct filter_program {
     uint64_t guards; /* LAUNCH_BIT set: what is lost without it      */
     uint32_t flags;  /* SECCOMP_FILTER_FLAG_*                         */
     char from[64];   /* the user's word for where it comes from      */
+    bool fallback;   /* only where the kernel has no call of its own for it (step no-wx) */
 };
 
 struct filter_programs {
@@ -32,9 +33,10 @@ struct filter_programs {
     size_t count;
 };
 
-/* Of 'host' only the kernel's version is looked at.  On failure *ret_programs is empty. */
+/* Of 'host' only the kernel's version is looked at; 'judge_tcp': Landlock judges TCP ports
+ * (walls.h).  On failure *ret_programs is empty. */
 int filter_compile(const struct launch_spec *spec, const struct launch_host *host,
-                   struct filter_programs *ret_programs, struct coop_err *err);
+                   bool judge_tcp, struct filter_programs *ret_programs, struct coop_err *err);
 void filter_programs_done(struct filter_programs *programs);
 
 #endif

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,6 +48,7 @@ static void get_dirty(const struct arena *arena)
     sigaddset(&blocked, SIGTERM);
     sigprocmask(SIG_SETMASK, &blocked, NULL);
     umask(0);
+    personality(ADDR_NO_RANDOMIZE);
     alarm(1000);
     setenv("HOME", arena->home, 1);
     setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);

@@ -252,6 +252,7 @@ static void inherited_groups(void)
 static void inherited_timers(void)
 {
     door(alarm(0) != 0, "the caller's alarm ticks in here");
+    door(syscall(SYS_personality, 0xffffffffUL) != 0, "the caller's personality is in here");
 }
 
 /* ---- bombs and survivors ---- */

@@ -1,20 +1,26 @@
 /*
  * attacker_walls.c - attacks on the second wall: Landlock's files, ports and sockets (cases D), and
- * on the network where it is shared (E)
+ * on the network (E); and on what single keys take away
  */
 #include "attack/attacker.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -151,15 +157,159 @@ static void tcp_ports(void)
                  0);
         close(fd);
     }
-    /* listen(2) without bind takes a port, too */
-    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    shut(listen(fd, 1), "listen on a port of the kernel's choice", EACCES, EPERM, 0);
+}
+
+/* ---- memory ---- */
+
+#define CODE_SIZE 4096
+
+/* With --memory-deny-write-execute. */
+static void write_execute(void)
+{
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), id;
+    void *at =
+        mmap(NULL, CODE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (at == MAP_FAILED || fd < 0)
+        cannot("no memory, or no file");
+    shut(mprotect(at, CODE_SIZE, PROT_READ | PROT_EXEC), "executable after writable", EPERM,
+         EACCES, 0);
+    shut(mprotect(at, CODE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC), "executable and writable",
+         EPERM, EACCES, 0);
+    shut(syscall(SYS_pkey_mprotect, at, CODE_SIZE, PROT_READ | PROT_EXEC, -1), "pkey_mprotect",
+         EPERM, EACCES, ENOSYS, EINVAL, 0);
+    shut(
+        (long)mmap(NULL, CODE_SIZE, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+        "mapped executable and writable", EPERM, EACCES, 0);
+    shut((long)mmap(NULL, CODE_SIZE, PROT_WRITE | PROT_EXEC, MAP_PRIVATE, fd, 0),
+         "a file mapped executable and writable", EPERM, EACCES, 0);
+    id = shmget(IPC_PRIVATE, CODE_SIZE, IPC_CREAT | 0700);
+    if (id >= 0)
+        shut((long)shmat(id, NULL, SHM_EXEC), "shared memory, executable", EPERM, EACCES, 0);
+    shut(personality(READ_IMPLIES_EXEC), "READ_IMPLIES_EXEC", EPERM, ENOSYS, 0);
+    shut(prctl(65 /* PR_SET_MDWE */, 0, 0, 0, 0), "the wall taken down again", 0);
+}
+
+static void odd_sockets(void)
+{
+    static const int families[] = {AF_INET, AF_INET6, AF_NETLINK,      AF_PACKET,
+                                   AF_ALG,  AF_VSOCK, 44 /* AF_XDP */, AF_BLUETOOTH};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    door(fd < 0, "AF_UNIX is allowed");
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        for (int type = SOCK_STREAM; type <= SOCK_SEQPACKET; type++)
+            shut(socket(families[i], type | SOCK_CLOEXEC, 0), "a family that is not named",
+                 EAFNOSUPPORT, 0);
+    shut(socket(AF_UNIX + (1 << 16), SOCK_STREAM, 0), "an odd number", EAFNOSUPPORT, EINVAL, 0);
+}
+
+static void set_id_files(void)
+{
+    int fd = open("/tmp/mine", O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+
+    if (fd < 0)
+        cannot("nowhere to write");
+    shut(chmod("/tmp/mine", 04755), "chmod", EPERM, 0);
+    shut(fchmod(fd, 02755), "fchmod", EPERM, 0);
+    shut(fchmodat(AT_FDCWD, "/tmp/mine", 06755, 0), "fchmodat", EPERM, 0);
+    shut(syscall(452 /* fchmodat2 */, AT_FDCWD, "/tmp/mine", 06755, 0), "fchmodat2", EPERM,
+         ENOSYS, 0);
+    shut(open("/tmp/other", O_WRONLY | O_CREAT | O_CLOEXEC, 04755), "open", EPERM, 0);
+    shut(openat(AT_FDCWD, "/tmp", O_TMPFILE | O_WRONLY | O_CLOEXEC, 04755), "O_TMPFILE", EPERM,
+         0);
+    shut(mknod("/tmp/fifo", S_IFIFO | 04755, 0), "mknod", EPERM, 0);
+    door(chmod("/tmp/mine", 0700) < 0, "other modes can be set");
     close(fd);
+}
+
+static void real_time(void)
+{
+    struct sched_param one = {.sched_priority = 1}, none = {0};
+
+    shut(sched_setscheduler(0, SCHED_FIFO, &one), "FIFO", EPERM, 0);
+    shut(sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &one), "RR", EPERM, 0);
+    shut(syscall(SYS_sched_setattr, 0, &one, 0), "sched_setattr", EPERM, 0);
+    door(sched_setscheduler(0, SCHED_BATCH, &none) < 0, "batch is no real time");
+}
+
+/* ---- the network ---- */
+
+/* Asks the kernel for a table; how many entries of it name a link other than the first. */
+static int dump(int type, int *ret_others)
+{
+    struct {
+        struct nlmsghdr head;
+        struct rtgenmsg body;
+    } ask = {{.nlmsg_len = NLMSG_LENGTH(sizeof(struct rtgenmsg)),
+              .nlmsg_type = (uint16_t)type,
+              .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+             {.rtgen_family = AF_UNSPEC}};
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), entries = 0;
+    _Alignas(struct nlmsghdr) char answer[16384];
+    ssize_t got;
+
+    *ret_others = 0;
+    if (fd < 0 || send(fd, &ask, ask.head.nlmsg_len, 0) < 0)
+        return -1;
+    got = recv(fd, answer, sizeof answer, 0);
+    for (struct nlmsghdr *m = (void *)answer; got > 0 && NLMSG_OK(m, got);
+         m = NLMSG_NEXT(m, got)) {
+        const struct ifinfomsg *link = NLMSG_DATA(m);
+
+        if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR)
+            break;
+        entries++;
+        *ret_others += m->nlmsg_type == RTM_NEWLINK && link->ifi_index != 1;
+    }
+    close(fd);
+    return entries;
+}
+
+static void see_network(void)
+{
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6,
+                               .sin6_port = htons((uint16_t)fact_number("port"))};
+    struct sockaddr_in out = {.sin_family = AF_INET, .sin_port = htons(53)};
+    int others, fd;
+
+    (void)dump(RTM_GETLINK, &others);
+    door(others != 0, "%d links besides the loopback", others);
+    door(dump(RTM_GETNEIGH, &others) > 0, "neighbours of the host");
+    fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    six.sin6_addr = in6addr_loopback;
+    shut(connect(fd, (struct sockaddr *)&six, sizeof six), "connect to ::1", 0);
+    inet_pton(AF_INET6, "fe80::1", &six.sin6_addr);
+    six.sin6_scope_id = 2;
+    shut(connect(fd, (struct sockaddr *)&six, sizeof six), "connect to a link-local address",
+         0);
+    close(fd);
+    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    inet_pton(AF_INET, "192.0.2.1", &out.sin_addr);
+    shut(sendto(fd, "x", 1, 0, (struct sockaddr *)&out, sizeof out), "a datagram to the world",
+         ENETUNREACH, EPERM, EACCES, 0);
+    inet_pton(AF_INET, "169.254.169.254", &out.sin_addr);
+    shut(sendto(fd, "x", 1, 0, (struct sockaddr *)&out, sizeof out), "the cloud's metadata",
+         ENETUNREACH, EPERM, EACCES, 0);
+    close(fd);
+    for (int family = AF_UNIX + 1; family < 64; family++) {
+        if (family == AF_INET || family == AF_INET6 || family == AF_NETLINK)
+            continue;
+        fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, 0);
+        door(fd >= 0, "a raw socket of family %d", family);
+        fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        door(fd >= 0, "a datagram socket of family %d", family);
+    }
 }
 
 const struct attack attacks_on_walls[] = {
     {"reopen-stdin", reopen_stdin},
     {"reach-abstract", reach_abstract},
     {"tcp-ports", tcp_ports},
+    {"write-execute", write_execute},
+    {"odd-sockets", odd_sockets},
+    {"set-id-files", set_id_files},
+    {"real-time", real_time},
+    {"see-network", see_network},
     {NULL, NULL},
 };

@@ -3,9 +3,11 @@
  *
  *     refuses clone3 openat2 -- coop-run true
  *     refuses container -- coop-run true
+ *     refuses mdwe -- coop-run true
  *
  * What an outer container or an old kernel looks like from inside.  "container" is the filter of an
- * unprivileged one: no clone3, and EPERM for namespaces and mounts.
+ * unprivileged one: no clone3, and EPERM for namespaces and mounts.  "mdwe" is a kernel without
+ * PR_SET_MDWE.
  */
 #include <errno.h>
 #include <sched.h>
@@ -39,14 +41,23 @@ static int be_container(scmp_filter_ctx filter)
     return r;
 }
 
+static int add(scmp_filter_ctx filter, const char *word)
+{
+    if (strcmp(word, "container") == 0)
+        return be_container(filter);
+    if (strcmp(word, "mdwe") == 0)
+        return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
+                                SCMP_A0(SCMP_CMP_EQ, 65));
+    return refuse(filter, word, ENOSYS);
+}
+
 int main(int argc, char **argv)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     int i = 1;
 
     for (; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if ((strcmp(argv[i], "container") == 0 ? be_container(filter)
-                                               : refuse(filter, argv[i], ENOSYS)) < 0)
+        if (add(filter, argv[i]) < 0)
             return 99;
     if (i + 1 >= argc || seccomp_load(filter) < 0)
         return 99;

@@ -67,7 +67,7 @@ static void set(const char *key, const char *value)
 static void compile(void)
 {
     filter_programs_done(&programs);
-    cr_assert_eq(filter_compile(&spec, &host, &programs, &err), 0, "%s", err.text);
+    cr_assert_eq(filter_compile(&spec, &host, false, &programs, &err), 0, "%s", err.text);
 }
 
 /* Key and value by turns, NULL at the end. */
@@ -530,14 +530,14 @@ Test(filter, more_instructions_than_the_kernel_takes_are_an_error)
         snprintf(line, sizeof line, "~@known(0=%d):EPERM", i);
         set(LINE, line);
     }
-    cr_assert_eq(filter_compile(&spec, &host, &programs, &err), -1);
+    cr_assert_eq(filter_compile(&spec, &host, false, &programs, &err), -1);
     cr_assert_eq(err.code, COOP_E_LIMIT);
 }
 
 Test(filter, one_that_refuses_execve_starts_nothing)
 {
     set(LINE, "~execve:EPERM");
-    cr_assert_eq(filter_compile(&spec, &host, &programs, &err), -1);
+    cr_assert_eq(filter_compile(&spec, &host, false, &programs, &err), -1);
     cr_assert(strstr(err.text, "execve"));
 }
 
@@ -583,7 +583,7 @@ Test(filter, a_containers_profile_looks_at_capabilities_and_kernel)
     cr_assert_eq(ask(NATIVE, __NR_reboot, 0, 0), REFUSED(EPERM),
                  "all of the caps are asked for");
     filter_programs_done(&programs);
-    cr_assert_eq(filter_compile(&spec, &old, &programs, &err), 0, "%s", err.text);
+    cr_assert_eq(filter_compile(&spec, &old, false, &programs, &err), 0, "%s", err.text);
     cr_assert_eq(ask(NATIVE, __NR_ptrace, 0, 0), REFUSED(EPERM), "4.7 is before 4.8");
 }
 
@@ -672,7 +672,7 @@ Test(filter, one_that_refuses_the_loading_of_others_is_loaded_last)
     cr_assert_eq(programs.count, 3u);
     cr_assert_eq(programs.items[2].count, 4u);
     set("SystemCallFilter", "~seccomp");
-    cr_assert_eq(filter_compile(&spec, &host, &programs, &err), -1);
+    cr_assert_eq(filter_compile(&spec, &host, false, &programs, &err), -1);
     cr_assert(strstr(err.text, "seccomp"), "%s", err.text);
 }
 

@@ -241,6 +241,14 @@ Test(settings, guards_have_names_that_can_be_looked_up)
     cr_assert_str_eq(launch_guards_text(LAUNCH_ALL_GUARDS, text, 10), "PrivateUs");
 }
 
+Test(settings, secure_bits_have_names)
+{
+    set("SecureBits", "noroot noroot-locked");
+    cr_assert_eq(spec.securebits.value, 3);
+    shows("SecureBits", "noroot noroot-locked");
+    refuse("SecureBits", "root");
+}
+
 Test(settings, ports_are_numbers_ranges_or_none)
 {
     set("BindTCP", "80,443 tcp:8000-8010");

@@ -190,6 +190,66 @@ Test(walls, signals_stay_inside_without_pids_of_its_own)
                  output);
 }
 
+/* ---- power ---- */
+
+Test(walls, secure_bits_are_set)
+{
+    cr_assert_eq(RUN("--secure-bits=noroot noroot-locked", "python3", "-c",
+                     "import ctypes; print(ctypes.CDLL(None).prctl(27, 0, 0, 0, 0))"),
+                 0, "%s", output);
+    cr_assert_str_eq(output, "3\n");
+}
+
+#define SESSION_KEYRING                                                                        \
+    "import ctypes; print(ctypes.CDLL(None).syscall(250, 0, -3, 0))" /* keyctl */
+
+Test(walls, keyring_is_its_own_if_asked)
+{
+    char mine[64];
+
+    if (RUN("--profile", "none", "python3", "-c", SESSION_KEYRING) != 0)
+        cr_skip_test("needs python3");
+    snprintf(mine, sizeof mine, "%.63s", output);
+    if (mine[0] == '-')
+        cr_skip_test("this kernel has no keys");
+    cr_assert_eq(RUN("--profile", "none", "python3", "-c", SESSION_KEYRING), 0);
+    cr_assert_str_eq(output, mine, "inherited");
+    cr_assert_eq(
+        RUN("--profile", "none", "--keyring-mode=private", "python3", "-c", SESSION_KEYRING),
+        0);
+    cr_assert_neq(strcmp(output, mine), 0, "%s", output);
+}
+
+Test(walls, personality_is_the_usual_one)
+{
+    cr_assert_eq(run_with(0, (const char *const[]){"/usr/bin/setarch", "-R", COOP_RUN, "cat",
+                                                   "/proc/self/personality", NULL}),
+                 0, "%s", output);
+    cr_assert_str_eq(output, "00000000\n");
+    cr_assert_eq(
+        run_with(0, (const char *const[]){"/usr/bin/setarch", "-R", COOP_RUN, "--profile",
+                                          "none", "cat", "/proc/self/personality", NULL}),
+        0, "%s", output);
+    cr_assert_str_eq(output, "00040000\n");
+}
+
+#define MAKE_EXECUTABLE                                                                        \
+    "import mmap; m = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | "            \
+    "mmap.PROT_EXEC); print('executable')"
+
+Test(walls, writable_memory_is_not_executable)
+{
+    cr_assert_eq(RUN("python3", "-c", MAKE_EXECUTABLE), 0, "%s", output);
+    cr_assert_eq(RUN("--memory-deny-write-execute", "python3", "-c", MAKE_EXECUTABLE), 1);
+    SAYS("ermission");
+    /* an older kernel has no call for it */
+    cr_assert_eq(run_with(0, (const char *const[]){REFUSES, "mdwe", "--", COOP_RUN,
+                                                   "--memory-deny-write-execute", "python3",
+                                                   "-c", MAKE_EXECUTABLE, NULL}),
+                 1);
+    SAYS("not permitted");
+}
+
 /* ---- where the kernel, or a container around us, lacks something ---- */
 
 Test(walls, kernel_without_landlock_is_told)
