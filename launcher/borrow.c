@@ -1,18 +1,65 @@
 /*
- * borrow.c - cloning in the name of another user (see borrow.h)
+ * borrow.c - cloning in the name of another user, or in another network (see borrow.h)
  */
 #include "launcher/borrow.h"
 
+#include "launcher/kernel.h"
 #include "launcher/raw.h"
+
+#include <errno.h>
 
 #define LEAVE (-1L) /* "this id stays as it is" */
 
-int borrow_ids(const struct launch_plan *plan, struct borrowed *ret_own)
+static long open_namespace(const char *path)
+{
+    return raw4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+}
+
+/* Into that network, with a way back in own->network. */
+static long enter_network(const char *path, struct borrowed *own)
+{
+    long here = open_namespace("/proc/thread-self/ns/net"), there, r;
+
+    if (here < 0)
+        return here;
+    there = open_namespace(path);
+    r = there < 0 ? there : raw2(SYS_setns, there, CLONE_NEWNET);
+    if (there >= 0)
+        raw1(SYS_close, there);
+    if (r < 0)
+        raw1(SYS_close, here);
+    else
+        own->network = (int)here;
+    return r;
+}
+
+static void leave_network(const struct borrowed *own)
+{
+    if (own->network < 0)
+        return;
+    /* Whoever cannot go back would do all that follows in somebody else's network. */
+    if (raw2(SYS_setns, own->network, CLONE_NEWNET) < 0)
+        for (;;)
+            raw1(SYS_exit_group, 125);
+    raw1(SYS_close, own->network);
+}
+
+static void return_user(const struct borrowed *own)
+{
+    if (!own->active)
+        return;
+    /* The uid first: it brings back the right to change the others. None of these can fail, as our
+     * real and saved ids never left. */
+    raw3(SYS_setresuid, LEAVE, own->euid, LEAVE);
+    raw3(SYS_setresgid, LEAVE, own->egid, LEAVE);
+    raw2(SYS_setgroups, own->group_count, own->groups);
+}
+
+static int borrow_user(const struct launch_plan *plan, struct borrowed *ret_own)
 {
     struct borrowed *own = ret_own;
     long r;
 
-    own->active = false;
     if (!(plan->flags & PLAN_BORROW_IDS))
         return 0;
     own->euid = (uint32_t)raw0(SYS_geteuid);
@@ -30,17 +77,28 @@ int borrow_ids(const struct launch_plan *plan, struct borrowed *ret_own)
     if (r >= 0)
         r = raw3(SYS_setresuid, LEAVE, plan->map_outside_uid, LEAVE);
     if (r < 0)
-        return_ids(own);
+        return_user(own);
     return (int)r;
+}
+
+int borrow_ids(const struct launch_plan *plan, struct borrowed *ret_own)
+{
+    const char *network = plan_str(plan, plan->network);
+    int r = 0;
+
+    ret_own->active = false;
+    ret_own->network = -1;
+    if (network)
+        r = (int)enter_network(network, ret_own); /* while we still may */
+    if (r >= 0)
+        r = borrow_user(plan, ret_own);
+    if (r < 0)
+        leave_network(ret_own);
+    return r;
 }
 
 void return_ids(const struct borrowed *own)
 {
-    if (!own->active)
-        return;
-    /* The uid first: it brings back the right to change the others. None of these can fail, as our
-     * real and saved ids never left. */
-    raw3(SYS_setresuid, LEAVE, own->euid, LEAVE);
-    raw3(SYS_setresgid, LEAVE, own->egid, LEAVE);
-    raw2(SYS_setgroups, own->group_count, own->groups);
+    return_user(own);
+    leave_network(own);
 }

@@ -4,7 +4,8 @@
 #include "launcher/plan.h"
 
 /*
- * borrow.h - cloning in the name of another user; private to the spawning side
+ * borrow.h - cloning in the name of another user, or in another network; private to the spawning
+ * side
  *
  *     struct borrowed own;
  *     int r = borrow_ids(plan, &own);
@@ -19,11 +20,15 @@
  * process of that user may signal us meanwhile, and the way back is open.  The child sheds them as
  * soon as its map is written (step user-maps).
  *
+ * With NetworkNamespacePath= the calling thread is in that network for the length of the clone: so
+ * the child is born there, also into a user namespace of its own, which could not join it.
+ *
  * Threads   The ids of the calling thread only (raw calls; libc would change all threads').
  * Limits    With borrowed ids the child cannot be born in a cgroup that only root may enter.
  */
 struct borrowed {
     bool active;
+    int network; /* our own, when we are in another; or -1 */
     uint32_t euid, egid;
     int group_count;
     uint32_t groups[LAUNCH_MAX_GROUPS];

@@ -346,6 +346,8 @@ static void explain_birth(const struct launch_plan *plan, FILE *out)
         if (plan->clone_flags & names[i].flag)
             fprintf(out, " %s", names[i].name);
     fprintf(out, "%s\n", plan->clone_flags ? "" : " none");
+    if (plan->network)
+        fprintf(out, "    in the network of %s\n", plan_str(plan, plan->network));
 }
 
 static const char *render_count(int64_t value, char ret_text[UNITS_TEXT])

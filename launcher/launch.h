@@ -285,6 +285,7 @@ struct launch_spec {
     bool private_users, private_pids, private_network, private_ipc, private_mounts;
     bool protect_hostname, private_cgroup;
     char *hostname;           /* needs protect_hostname */
+    char *network;            /* file of the network namespace to join, instead of a new one */
     bool loopback;            /* with private_network: bring lo up */
     bool as_pid_1;            /* with private_pids: the program itself is PID 1, no reaper */
     bool restrict_namespaces; /* RestrictNamespaces: no further ones from inside */

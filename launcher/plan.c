@@ -61,7 +61,7 @@ static uint64_t wanted_guards(const struct launch_spec *spec)
         {LAUNCH_GUARD_USERS, spec->private_users},
         {LAUNCH_GUARD_PIDS, spec->private_pids},
         {LAUNCH_GUARD_MOUNTS, wants_mounts(spec)},
-        {LAUNCH_GUARD_NETWORK, spec->private_network},
+        {LAUNCH_GUARD_NETWORK, spec->private_network && !spec->network},
         {LAUNCH_GUARD_IPC, spec->private_ipc},
         {LAUNCH_GUARD_UTS, spec->protect_hostname},
         {LAUNCH_GUARD_CGROUP,
@@ -365,6 +365,7 @@ static void compile_life(const struct launch_spec *spec, struct launch_plan *pla
     plan->cwd = blob_text(b, cwd ? cwd : "/");
     if (has(plan, LAUNCH_GUARD_UTS))
         plan->hostname = blob_text(b, spec->hostname);
+    plan->network = blob_text(b, spec->network);
     if (spec->tell)
         plan->flags |= PLAN_TELL;
     if (spec->new_session)

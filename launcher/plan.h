@@ -167,6 +167,7 @@ struct launch_plan {
     struct plan_vec exec_paths;        /* plan_off: tried in order                    */
     plan_off program;                  /* argv[0] as the user wrote it, for messages          */
     plan_off cwd, hostname;
+    plan_off network; /* file of the network namespace to be born in; 0: ours or a new one */
 
     uint64_t root_size;         /* ceiling of an empty root's tmpfs, bytes */
     struct plan_vec ops;        /* struct plan_op          */

@@ -191,9 +191,10 @@ int plan_verify(const void *block, size_t size)
          slots_ok(plan, plan->env);
     ok = ok && plan->propagation <= LAUNCH_SHARED && text_ok(plan, plan->program) &&
          text_ok(plan, plan->cwd) && text_ok(plan, plan->hostname) &&
-         texts_ok(plan, plan->argv_off) && texts_ok(plan, plan->env_off) &&
-         texts_ok(plan, plan->exec_paths) && texts_ok(plan, plan->lock_files) && ops_ok(plan) &&
-         limits_ok(plan) && filters_ok(plan) && rules_ok(plan);
+         text_ok(plan, plan->network) && texts_ok(plan, plan->argv_off) &&
+         texts_ok(plan, plan->env_off) && texts_ok(plan, plan->exec_paths) &&
+         texts_ok(plan, plan->lock_files) && ops_ok(plan) && limits_ok(plan) &&
+         filters_ok(plan) && rules_ok(plan);
     return ok ? 0 : -EINVAL;
 }
 

@@ -42,6 +42,8 @@ static const struct setting
      .help = "Own network with nothing but a loopback interface."},
     {"Sandbox", "Loopback", &setting_bool, FIELD(loopback), .fallback = "yes",
      .help = "With PrivateNetwork: bring the loopback interface up."},
+    {"Sandbox", "NetworkNamespacePath", &setting_path, FIELD(network), .metavar = "FILE",
+     .help = "The network namespace to be in, whatever PrivateNetwork says: a file like /run/netns/NAME, /proc/PID/ns/net, or /proc/self/fd/NUMBER. Needs root."},
     {"Sandbox", "PrivateIPC", BOOL(private_ipc),
      .help = "Own System V IPC objects and POSIX message queues."},
     {"Sandbox", "ProtectHostname", BOOL(protect_hostname),

@@ -81,6 +81,9 @@ static const char *clone_hint(int sys, const struct launch_plan *plan,
 {
     bool users = plan->clone_flags & CLONE_NEWUSER;
 
+    if (plan->network && (sys == EPERM || sys == EINVAL || sys == ENOENT || sys == EACCES))
+        return "NetworkNamespacePath= needs root, and a file that is a network namespace";
+
     switch (sys) {
     case EPERM:
         return users

@@ -150,7 +150,7 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
 
     /* Everything owned starts empty, so that a half-made copy can be freed. */
     copy.argv = copy.env = copy.groups = (struct strlist){0};
-    copy.argv0 = copy.cwd = copy.hostname = copy.root_directory = NULL;
+    copy.argv0 = copy.cwd = copy.hostname = copy.network = copy.root_directory = NULL;
     copy.exec = copy.no_exec = copy.lock_files = (struct strlist){0};
     copy.mounts = (struct launch_mounts){0};
     copy.read_only = copy.read_write = copy.inaccessible = (struct strlist){0};
@@ -180,6 +180,7 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
     copy.argv0 = copy_text(from->argv0, &failed);
     copy.cwd = copy_text(from->cwd, &failed);
     copy.hostname = copy_text(from->hostname, &failed);
+    copy.network = copy_text(from->network, &failed);
     copy.root_directory = copy_text(from->root_directory, &failed);
     failed = failed || kind_profile.copy(&copy.filter_profile, &from->filter_profile) < 0;
     for (size_t i = 0; i < from->filter_code_count && !failed; i++)

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,6 +189,54 @@ Test(walls, signals_stay_inside_without_pids_of_its_own)
     SAYS("ermitted");
     cr_assert_eq(RUN("--private-pids=no", "--restrict-signals=no", "sh", "-c", script), 0, "%s",
                  output);
+}
+
+/* ---- a network that is joined ---- */
+
+/* A process in a network of its own, until its pipe is closed. */
+static pid_t keep_network(int *ret_end)
+{
+    int life[2], ready[2];
+    char byte;
+    pid_t pid;
+
+    cr_assert(pipe2(life, O_CLOEXEC) == 0 && pipe2(ready, O_CLOEXEC) == 0);
+    pid = fork();
+    if (pid == 0) {
+        close(life[1]);
+        if (unshare(CLONE_NEWNET) < 0 || write(ready[1], "r", 1) != 1)
+            _exit(1);
+        _exit((int)read(life[0], &byte, 1));
+    }
+    close(ready[1]);
+    close(life[0]);
+    cr_assert_eq(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    *ret_end = life[1];
+    return pid;
+}
+
+Test(walls, network_can_be_one_that_there_is)
+{
+    char path[64], wanted[64] = "", mine[64] = "";
+    int end;
+    pid_t pid;
+
+    if (geteuid() != 0)
+        cr_skip_test("needs root");
+    pid = keep_network(&end);
+    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
+    cr_assert(readlink(path, wanted, sizeof wanted - 1) > 0);
+    cr_assert(readlink("/proc/self/ns/net", mine, sizeof mine - 1) > 0);
+    cr_assert_eq(RUN("--network-namespace-path", path, "readlink", "/proc/self/ns/net"), 0,
+                 "%s", output);
+    SAYS(wanted);
+    SILENT_ON(mine);
+    cr_assert_eq(RUN("--network-namespace-path=/etc/passwd", "true"), 125);
+    SAYS("hint: NetworkNamespacePath=");
+    cr_assert_eq(RUN("--network-namespace-path=/no/such", "true"), 125);
+    close(end);
+    waitpid(pid, NULL, 0);
 }
 
 /* ---- power ---- */
