@@ -11,6 +11,9 @@
 /* "coroutine 7 'web-session'"; NULL: coroutine 0 */
 void coop__say_who(struct report *r, const struct coro *g);
 
+/* Those that are cancelled and still there, one by one, as coop_dump() tells of them. */
+void coop__say_cancelled(int fd, const char *headline);
+
 /* What coop_stats_get() tells, less the stacks: takes no lock. */
 void coop__counts(struct coop_stats *ret_stats);
 

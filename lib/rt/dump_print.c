@@ -198,3 +198,17 @@ void coop_dump(int fd)
         coop_each_coro(print, &d);
     coop__say_end(&d.out);
 }
+
+static int print_cancelled(const struct coop_coro_info *info, void *arg)
+{
+    return info->cancelled ? print(info, arg) : 0;
+}
+
+void coop__say_cancelled(int fd, const char *headline)
+{
+    struct dump d = {.out.fd = fd, .now = sys_now()};
+
+    coop__say(&d.out, "%s\n", headline);
+    coop_each_coro(print_cancelled, &d);
+    coop__say_end(&d.out);
+}

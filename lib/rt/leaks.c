@@ -4,15 +4,22 @@
  * A table of objects with the place where each was made; open addressing by address and kind,
  * under one lock.  Timers and descriptors are noted when they are set and when they join the
  * poller; at the end only those count that still stand in a heap or in the poller.
+ *
+ * A coroutine is never left behind, for coop_main() waits for it; but one that does not go when
+ * it is cancelled keeps that from ending.  So those are told after a while, in the midst of it.
  */
 #include "rt/leaks.h"
 
+#include "base/sys.h"
 #include "rt/dump.h"
 #include "rt/poller.h"
+#include "rt/timer.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define PATIENCE (5 * COOP_NSEC_PER_SEC)
 
 enum { FIRST_ROOM = 256 };
 
@@ -165,6 +172,30 @@ static uint64_t tell_like(struct report *r, struct leak *first)
     say_kind(r, first, count);
     return count;
 }
+
+/* ---- coroutines that do not go ---- */
+
+static struct coop_timer_node patience;
+
+static void tell_who_stays(__attribute__((unused)) struct coop_timer_node *node)
+{
+    coop__say_cancelled(STDERR_FILENO, "coop: cancelled at the end of coop_main(), and still "
+                                       "there 5 seconds later:");
+}
+
+void coop__leaks_await(void)
+{
+    coop__timer_remove(&patience);
+    if (coop__leaks_on)
+        coop__timer_add(&patience, coop_after(sys_now(), PATIENCE), tell_who_stays);
+}
+
+void coop__leaks_await_end(void)
+{
+    coop__timer_remove(&patience);
+}
+
+/* ---- start and end ---- */
 
 void coop__leaks_start(bool wanted)
 {

@@ -36,6 +36,9 @@ static inline void coop__leak_gone(enum leak_kind kind, const void *object)
 }
 
 void coop__leaks_start(bool wanted);
+/* Coroutines were cancelled because all ends: those that stay too long are told of. */
+void coop__leaks_await(void);
+void coop__leaks_await_end(void);
 /* Writes the report to stderr if there is anything to tell; while timers and descriptors are
  * still there to be looked at. */
 void coop__leaks_end(void);

@@ -119,8 +119,10 @@ static int root_main(void *arg)
     call->result = call->fn(call->arg);
     if (g->inner != root)
         coop__misuse("the root coroutine ended with a scope still open");
-    if (call->result)
+    if (call->result) {
         coop_scope_cancel(root, -ECANCELED);
+        coop__leaks_await();
+    }
     coop__outermost_close(root);
     if (!call->result)
         call->result = root->result;
@@ -128,7 +130,9 @@ static int root_main(void *arg)
     coop__reaper_end();
     atomic_store(&coop__rt.closing, true);
     coop_scope_cancel(&coop__rt.daemon_scope, -ECANCELED);
+    coop__leaks_await();
     coop__outermost_close(&coop__rt.daemon_scope);
+    coop__leaks_await_end();
     first = coop__pin_first();
     coop__wake_everybody();
     coop__pin_release(first);

@@ -157,7 +157,10 @@ struct coop_options {
     /* At the end of coop_main() tells on stderr what was made during it and is still there, and
      * where it was made: channels, actors (coop_actor_done), pending timers, descriptors that were
      * waited on and not closed with coop_fd_close(), objects of pools that were not put back.
-     * Costs a table entry for each; without it nothing. */
+     * Coroutines that do not go keep coop_main() from returning: those that were cancelled for
+     * its end (daemons; all, when 'fn' has failed) and are there 5 seconds later are told with
+     * name, birthplace and what they wait for.  Costs a table entry for each; without it
+     * nothing. */
     bool leaks;
     /* The whole run is traced (debug.h) into this file; NULL: no trace.  coop_main() returns what
      * open(2) says when it cannot be made. */

@@ -1,6 +1,8 @@
 /* Seeing inside: what the dump tells, and from where it may be called. */
 #include "rt_test.h"
 
+#include "coop/sim.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -461,4 +463,65 @@ Test(dump, who_leaves_nothing_is_not_told_of, .timeout = 50)
     text = said_by(&o, leave_nothing, &status);
     cr_expect(status == 0);
     cr_expect_str_eq(text, "");
+}
+
+static int stay(__attribute__((unused)) void *arg)
+{
+    struct coop_shield shield;
+    int r;
+
+    coop_shield_begin(&shield, in_ms(20000));
+    r = coop_sleep_until(in_ms(10000));
+    coop_shield_end(&shield);
+    return r;
+}
+
+static int go_when_told(__attribute__((unused)) void *arg)
+{
+    coop_sleep_until(COOP_FOREVER);
+    return 0;
+}
+
+static int start_one_that_stays(bool fails)
+{
+    struct coop_attr stays = {.name = "stays", .flags = fails ? 0 : COOP_DAEMON};
+    struct coop_attr goes = {.name = "goes", .flags = COOP_DAEMON};
+
+    CHECK(coop_go_with(NULL, &goes, go_when_told, NULL) == 0);
+    CHECK(coop_go_with(NULL, &stays, stay, NULL) == 0);
+    settle();
+    return fails ? 1 : 0;
+}
+
+static int leave_a_daemon(__attribute__((unused)) void *arg)
+{
+    return start_one_that_stays(false);
+}
+
+static int leave_a_member(__attribute__((unused)) void *arg)
+{
+    return start_one_that_stays(true);
+}
+
+/* In virtual time. */
+Test(dump, who_stays_when_all_ends_is_told_of_with_what_it_waits_for, .timeout = 50)
+{
+    struct coop_options o = {.sim = true, .leaks = true};
+    int (*const ways[])(void *) = {leave_a_daemon, leave_a_member};
+
+    for (int i = 0; i < 2; i++) {
+        const char *text, *headline = "coop: cancelled at the end of coop_main(), and still ";
+        int status = 0;
+
+        coop_sim_begin(1);
+        text = said_by(&o, ways[i], &status);
+        coop_sim_end();
+        cr_expect(WEXITSTATUS(status) == i, "%d", status);
+        cr_expect(strncmp(text, headline, strlen(headline)) == 0, "%s", text);
+        cr_expect(strstr(text, " stays"), "%s", text);
+        cr_expect(strstr(text, ": waiting in sleep for 5.000s, deadline in 5.000s, cancelled"),
+                  "%s", text);
+        cr_expect(strstr(text, "runs stay, made in start_one_that_stays+0x"), "%s", text);
+        cr_expect(!strstr(text, " goes") || i == 1, "%s", text);
+    }
 }
