@@ -16,7 +16,8 @@
     "sendto(3&0x20000000):EOPNOTSUPP sendmsg(2&0x20000000):EOPNOTSUPP "                        \
     "sendmmsg(3&0x20000000):EOPNOTSUPP"
 
-/* Writable and executable at once, or first the one and then the other. */
+/* Writable and executable at once, or first the one and then the other.  On i386 mmap(2) has its
+ * arguments in memory, where no filter looks: narrow ABIs are absent under this one. */
 #define MDWE_LINE                                                                              \
     "~mmap(2&PROT_WRITE|PROT_EXEC=PROT_WRITE|PROT_EXEC):EPERM mprotect(2&PROT_EXEC):EPERM "    \
     "pkey_mprotect(2&PROT_EXEC):EPERM shmat(2&0100000):EPERM"
@@ -33,12 +34,24 @@ static void lines_done(struct strlist *lines)
     strlist_done(lines);
 }
 
+static unsigned wide_abis(void)
+{
+    unsigned abis = 0;
+
+    for (int abi = 0; abi < FILTER_ABIS; abi++)
+        if (!filter_abis[abi].narrow)
+            abis |= 1u << abi;
+    return abis;
+}
+
 static int add_program(const char *line, uint64_t guards, const char *from, bool fallback,
                        struct filter_programs *all, struct coop_err *err)
 {
+    unsigned abis = fallback ? wide_abis() : 0;
     SCOPED(struct strlist, lines_done) lines = {0};
     const struct strlist none = {0};
-    const struct filter_wish wish = {.lines = &lines, .log = &none, .restricts = &none};
+    const struct filter_wish wish = {
+        .lines = &lines, .log = &none, .restricts = &none, .abis = abis};
     struct filter_program *program = &all->items[all->count];
 
     if (all->count == LAUNCH_MAX_FILTERS)

@@ -482,6 +482,20 @@ Test(filter, no_file_is_made_to_run_as_another)
     cr_assert_eq(ask(NATIVE, __NR_openat, 3, 04755), ALLOWED, "without O_CREAT it is no mode");
 }
 
+Test(filter, memory_is_not_made_executable_by_another_abi)
+{
+#if defined(__x86_64__)
+    use(LINES("MemoryDenyWriteExecute", "yes"));
+    cr_assert_eq(ask(NATIVE, __NR_mmap, 2, 6), REFUSED(EPERM), "PROT_WRITE | PROT_EXEC");
+    cr_assert_eq(ask(NATIVE, __NR_mmap, 2, 4), ALLOWED);
+    cr_assert_eq(ask(NATIVE, __NR_mmap | X32_BIT, 2, 6), REFUSED(EPERM));
+    cr_assert_eq(ask(FOREIGN, 90, 2, 0), REFUSED(ENOSYS), "its arguments are in memory");
+    cr_assert_eq(ask(FOREIGN, 192, 2, 6), REFUSED(ENOSYS), "mmap2");
+#else
+    cr_skip_test("one ABI");
+#endif
+}
+
 Test(filter, no_realtime_and_no_other_personality)
 {
     use(LINES("RestrictRealtime", "yes", "LockPersonality", "yes"));
