@@ -323,6 +323,8 @@ int coop_set_procs(int count)
         if (atomic_compare_exchange_strong(&coop__rt.procs[i].status, &off, PROC_IDLE))
             coop__idle_proc_put(&coop__rt.procs[i]);
     }
+    /* The caller is at work, and all may have looked idle: it was on a processor out of use. */
+    coop__monitor_arm(MONITOR_DELAY);
     coop__unlock(&coop__rt.lock);
     coop__wake_one();
     return before;

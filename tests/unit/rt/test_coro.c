@@ -1,6 +1,7 @@
 /* Coroutines and the scheduler: points 92 to 110. */
 #include "rt_test.h"
 
+#include "rt/sched.h"
 #include "rt/switch.h"
 
 #include <fcntl.h>
@@ -302,6 +303,55 @@ CORO_TEST(coro, the_number_of_processors_can_change)
     CHECK(count == 4000 && coop_set_procs(2) == 1 && coop_set_procs(0) == -EINVAL);
     coop_sleep_until(in_ms(2));
     return 0;
+}
+
+/* ---- the monitor watches on when the number of processors has changed ---- */
+
+static _Atomic(bool) elsewhere, alone, root_is_up;
+
+static int sleep_a_little(__attribute__((unused)) void *arg)
+{
+    return coop_sleep_until(in_ms(20));
+}
+
+/* On a processor that is put out of use and back while the other one rests. */
+static int change_elsewhere(void *arg)
+{
+    coop_nsec limit = soon();
+
+    elsewhere = true;
+    while (coop__rt.idle_procs_count == 0 && coop_now() < limit)
+        ;
+    CHECK(coop_set_procs(1) == 2);
+    while (coop__rt.monitor_armed && coop_now() < limit)
+        ;
+    CHECK(!coop__rt.monitor_armed && coop_set_procs(2) == 1);
+    alone = true;
+    while (!root_is_up && coop_now() < limit)
+        ;
+    CHECK(root_is_up && coop_go(arg, sleep_a_little, NULL) == 0);
+    CHECK(coop_sleep_until(in_ms(100)) == 0);
+    __atomic_fetch_add(&count, 1, __ATOMIC_RELEASE);
+    return 0;
+}
+
+CORO_TEST(coro, timers_of_a_processor_out_of_use_fire)
+{
+    struct coop_scope scope;
+    coop_nsec limit = soon();
+
+    coop_scope_init(&scope, "elsewhere", 0);
+    CHECK(coop_go(&scope, change_elsewhere, &scope) == 0);
+    while (!elsewhere && coop_now() < limit)
+        ;
+    while (!alone && coop_now() < limit)
+        CHECK(coop_sleep_until(in_ms(50)) == 0);
+    root_is_up = true;
+    while (coop__rt.idle_procs_count == 0 && coop_now() < limit)
+        ;
+    CHECK(coop_set_procs(1) == 2);
+    await(&count, 1); /* keeps the only processor, which looks at its own timers */
+    return coop_scope_wait(&scope);
 }
 
 /* ---- deadlock ---- */
