@@ -1,15 +1,17 @@
 /*
- * simulation.c - a year in a moment, and the same year again
+ * simulation.c - a year in a moment, and the same year again: time, children, a failure
  *
  * With coop_options.sim one processor runs everything, the order is drawn from a seed, and over
  * the simulated kernel the clock jumps to the next thing that happens.  Code under test does not
- * notice.  A run that went wrong goes wrong again with the same seed.
+ * notice.  A run that went wrong goes wrong again with the same seed.  Programs are made up as well,
+ * and the kernel refuses what it is told to.
  *
  *     simulation [SEED]
  */
 #include <coop/coop.h>
 #include <coop/sim.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +20,31 @@
 #define DAY  (24 * HOUR)
 
 static struct coop_mutex kitchen;
-static int cooked[3];
+static int cooked[3], refused;
+
+/* What the program /bin/courier does. */
+static const struct coop_sim_act courier[] = {
+    {.kind = COOP_SIM_SLEEP, .delay = HOUR / 2},
+    {.kind = COOP_SIM_EXIT},
+};
+
+/* By a courier; when there is none to be had, an hour later. */
+static void send_out(void)
+{
+    char name[] = "courier", *argv[] = {name, NULL};
+    struct coop_spawn what = {.path = "/bin/courier", .argv = argv};
+    struct coop_child child;
+    struct coop_shield shield;
+
+    while (coop_child_spawn(&child, &what, NULL, 0) < 0) {
+        refused++;
+        if (coop_sleep_until(coop_after(coop_now(), HOUR)) < 0)
+            return;
+    }
+    coop_shield_begin(&shield, coop_after(coop_now(), DAY)); /* who is on the way is awaited */
+    coop_child_wait(&child, COOP_FOREVER);
+    coop_shield_end(&shield);
+}
 
 /* Cooks whenever the kitchen is free, and then needs some rest. */
 static int cook(void *arg)
@@ -31,6 +57,7 @@ static int cook(void *arg)
         coop_sleep_until(coop_after(coop_now(), HOUR));
         ++*dishes;
         coop_mutex_unlock(&kitchen);
+        send_out();
         coop_sleep_until(coop_after(coop_now(), (8 + (dishes - cooked)) * HOUR));
     }
     return 0;
@@ -53,7 +80,10 @@ static int simulate(uint64_t seed)
     int r;
 
     memset(cooked, 0, sizeof cooked);
+    refused = 0;
     coop_sim_begin(seed);
+    coop_sim_program("/bin/courier", courier);
+    coop_sim_fail("spawn", 100, EAGAIN); /* the hundredth start */
     r = coop_main(&options, year, NULL);
     coop_sim_end();
     return r;
@@ -68,6 +98,7 @@ int main(int argc, char **argv)
     r = r == 0 ? simulate(seed) : r;
     printf("seed %llu: the cooks made %d, %d and %d dishes in a year\n",
            (unsigned long long)seed, cooked[0], cooked[1], cooked[2]);
+    printf("a courier was not to be had %d time%s\n", refused, refused == 1 ? "" : "s");
     printf("the same year again: %s\n",
            memcmp(first, cooked, sizeof first) == 0 ? "the same dishes" : "OTHER DISHES");
     return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
