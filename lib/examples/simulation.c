@@ -3,8 +3,8 @@
  *
  * With coop_options.sim one processor runs everything, the order is drawn from a seed, and over
  * the simulated kernel the clock jumps to the next thing that happens.  Code under test does not
- * notice.  A run that went wrong goes wrong again with the same seed.  Programs are made up as well,
- * and the kernel refuses what it is told to.
+ * notice.  A run that went wrong goes wrong again with the same seed.  Programs are made up as
+ * well, and the kernel refuses what it is told to.
  *
  *     simulation [SEED]
  */
