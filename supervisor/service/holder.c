@@ -26,6 +26,7 @@
 #include "base/sys.h"
 #include "coop/io.h"
 #include "launcher/launch.h"
+#include "service/bounding.h"
 #include "service/machine.h"
 #include "tree.h"
 
@@ -242,6 +243,7 @@ static void clear(struct spawn *spawn, const struct svc_spec *spec, struct holde
 
     stop_watch(holder);
     if (holder->cgroup) {
+        bounding_tell(machine_of(spawn), spec->name, holder->cgroup);
         launch_cgroup_remove(&machine_of(spawn)->cgroups, holder->cgroup);
         free(holder->cgroup);
     }

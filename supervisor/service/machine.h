@@ -34,6 +34,7 @@ struct machine {
     bool has_cgroups;
     struct launch_spawner *spawner;
     struct coop_mutex spawner_lock;
+    struct coop_mutex bounds_lock; /* controllers are handed down by one at a time */
     struct coop_sem turns, light;
     struct rlimit descriptors; /* as coopd was given them, and as services get them */
     char helper[512];          /* path of coop-init */

@@ -33,6 +33,7 @@
 #include "base/sys.h"
 #include "coop/block.h"
 #include "coop/io.h"
+#include "service/bounding.h"
 #include "service/command.h"
 #include "service/machine.h"
 
@@ -47,6 +48,7 @@ struct launch {
     int note_fd, cgroup_fd;
     int note_end; /* where a subreaper's note comes out */
     enum svc_held_by held_by;
+    bool lost_bounds; /* preferred, and nobody keeps them */
 };
 
 /* ---- before ---- */
@@ -80,7 +82,9 @@ static int bind_notify(struct launch *l, struct coop_err *err)
 
 static void choose_owner(struct launch *l)
 {
-    if (gets_pid_namespace(l->machine, &l->spec))
+    bool bounded = bounding_needs_group(&l->spec) && l->machine->has_cgroups;
+
+    if (gets_pid_namespace(l->machine, &l->spec) && !bounded)
         l->held_by = HELD_BY_PIDNS;
     else if (l->machine->has_cgroups)
         l->held_by = HELD_BY_CGROUP;
@@ -116,6 +120,10 @@ static int compile(struct launch *l, struct coop_err *err)
     coop_syscall_end();
     if (failed)
         return -1;
+    failed = bounding_check(&l->spec, err);
+    if (failed < 0)
+        return -1;
+    l->lost_bounds = failed > 0;
     choose_owner(l);
     limit_descriptors(l);
     if (bind_notify(l, err) < 0)
@@ -171,6 +179,14 @@ static int enter_cgroup(struct launch *l, struct coop_err *err)
     return 0;
 }
 
+static int keep_bounds(struct launch *l, struct coop_err *err)
+{
+    int r = bounding_apply(l->machine, &l->spec, l->cgroup, err);
+
+    l->lost_bounds = l->lost_bounds || r > 0;
+    return r < 0 ? -1 : 0;
+}
+
 static int open_io(struct launch *l, struct coop_err *err)
 {
     l->io = (struct launch_io)LAUNCH_IO_NULL;
@@ -178,7 +194,9 @@ static int open_io(struct launch *l, struct coop_err *err)
     if (launch_plan_has_reaper(l->plan) &&
         (l->held_by == HELD_BY_SUBREAPER ? open_note_pipe(l, err) : open_note(l, err)) < 0)
         return -1;
-    return l->held_by == HELD_BY_CGROUP ? enter_cgroup(l, err) : 0;
+    if (l->held_by == HELD_BY_CGROUP && enter_cgroup(l, err) < 0)
+        return -1;
+    return keep_bounds(l, err);
 }
 
 /* ---- the clone ---- */
@@ -212,6 +230,8 @@ static int watch(struct launch *l, const struct launch_child *child, struct hold
     holder->top_pid = child->pid;
     holder->main_pid = child->main_pid;
     holder->lost = child->lost | launch_plan_lost(l->plan);
+    if (l->lost_bounds)
+        holder->lost |= LAUNCH_BIT(LAUNCH_GUARD_LIMITS);
     holder->notes = l->note_fd >= 0 && l->held_by != HELD_BY_SUBREAPER;
     holder->cgroup = ptr_take(&l->leaf);
     if (l->held_by != HELD_BY_SUBREAPER)

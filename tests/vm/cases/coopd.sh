@@ -17,6 +17,12 @@ Restart=always
 Type=oneshot
 ExecStart=/bin/sh -c "echo done once"
 
+[Service hog]
+Type=oneshot
+ExecStart=/bin/sh -c "dd if=/dev/zero of=/dev/null bs=200M count=1"
+MemoryMax=32M
+Sandbox=service
+
 [Service after]
 ExecStart=/bin/sleep 1000
 User=user
@@ -36,6 +42,7 @@ coopd 2>/tmp/coopd.log &
 daemon=$!
 wait_for 'coopd answers' coopctl daemon
 for name in plain boxed after; do wait_for "$name is up" coopctl status $name; done
+wait_for 'a hog of memory is ended' grep -q 'hog: ended, because MemoryMax= is used up' /tmp/coopd.log
 check 'the oneshot is done' test "$(field once state)" = done
 check 'the cgroup of coopd is there' test -d "/sys/fs/cgroup/coop-$daemon"
 for name in plain boxed; do
