@@ -89,7 +89,7 @@
     X(WRITE_EXECUTE, "MemoryDenyWriteExecute", PRIVILEGES)                                     \
     X(SECUREBITS, "SecureBits", PRIVILEGES)                                                    \
     X(KEYRING, "KeyringMode", PRIVILEGES)                                                      \
-    X(LANDLOCK, "Landlock", LANDLOCK)                                                          \
+    X(LANDLOCK, "LandlockFiles", LANDLOCK)                                                     \
     X(TRUNCATE, "LandlockTruncate", LANDLOCK)                                                  \
     X(IOCTLS, "LandlockIoctls", LANDLOCK)                                                      \
     X(ABSTRACT, "RestrictAbstractSockets", LANDLOCK)                                           \

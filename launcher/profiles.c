@@ -39,7 +39,9 @@ static const struct profile_row {
     {"default", "Landlock",              "yes"},
     {"default", "RestrictAbstractSockets", "yes"},
     {"default", "RestrictSignals",       "yes"},
-    {"default", "Prefer",                "landlock"}, /* a second wall: kernels lack parts of it */
+    /* A second wall: kernels lack parts of it. What a caller asks for besides stays required. */
+    {"default", "Prefer",                "LandlockFiles LandlockTruncate LandlockIoctls"},
+    {"default", "Prefer",                "RestrictAbstractSockets RestrictSignals"},
     {"default", "UMask",                 "0022"},
     {"default", "DieWithParent",         "yes"},
     {"default", "ScrubEnvironment",      "yes"},

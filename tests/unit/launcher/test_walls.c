@@ -304,7 +304,9 @@ Test(walls, writable_memory_is_not_executable)
 Test(walls, kernel_without_landlock_is_told)
 {
     cr_assert_eq(WITHOUT_LANDLOCK("true"), 0, "%s", output);
-    SAYS("note: not in force here: Landlock");
+    SAYS("note: not in force here: LandlockFiles");
+    cr_assert_eq(WITHOUT_LANDLOCK("--bind-tcp=none", "true"), 125, "who asks for it needs it");
+    cr_assert_eq(WITHOUT_LANDLOCK("--bind-tcp=none", "--prefer=landlock", "true"), 0);
     cr_assert_eq(WITHOUT_LANDLOCK("--require=landlock", "true"), 125);
     SAYS("step 'landlock'");
 }
