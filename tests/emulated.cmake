@@ -17,7 +17,6 @@ set(valgrind_cannot
   "stress.children: valgrind 3.19 does not know pidfd_open"
   "unit.rt.spawn: valgrind 3.19 does not know pidfd_open"
   "unit.rt.misuse_waits: valgrind does not let the limit of descriptors be lowered"
-  "failing.sim: valgrind takes a new stack for that of the thread when a mapping was refused before"
   "failing.real.memory: valgrind 3.19 does not know pidfd_open and close_range"
   "failing.real.mapping: valgrind 3.19 does not know pidfd_open and close_range"
   "failing.real.thread: valgrind 3.19 does not know pidfd_open and close_range"

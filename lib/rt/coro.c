@@ -150,6 +150,7 @@ static int start(struct worker *w, struct coop_scope *scope, const struct coop_a
     if (!g)
         return -ENOMEM;
     if (attr && attr->copy) {
+        coop__stack_write_top(g, 2 * COOP_COPY_MAX);
         g->arg = memcpy((char *)g - COOP_COPY_MAX, arg, attr->copy);
         coop__plant(g, g->arg);
     }

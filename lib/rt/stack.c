@@ -39,11 +39,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
 #else
 #define VALGRIND_STACK_REGISTER(low, high) 0U
 #define VALGRIND_STACK_DEREGISTER(id)      (void)(id)
+#define VALGRIND_MAKE_MEM_UNDEFINED(at, n) (void)(at)
 #endif
 
 enum {
@@ -123,6 +124,12 @@ static void slot_close(struct coro *g)
     __tsan_destroy_fiber(g->tsan_fiber);
 #endif
     g->stack_low = NULL;
+}
+
+/* For valgrind what the last coroutine has popped is out of bounds but for a red zone. */
+void coop__stack_write_top(struct coro *g, size_t bytes)
+{
+    VALGRIND_MAKE_MEM_UNDEFINED((char *)g - bytes, bytes);
 }
 
 static char *map_slab(size_t bytes)

@@ -23,6 +23,8 @@ void coop__stacks_end(void);
 /* A slot of 'size' bytes or more (0: the default) with its coroutine, contents undefined; NULL:
  * out of memory, or larger than STACK_MOST.  'w' may be NULL. */
 struct coro *coop__stack_get(struct worker *w, size_t size);
+/* So many bytes at the top of its stack are about to be written from elsewhere. */
+void coop__stack_write_top(struct coro *g, size_t bytes);
 void coop__stack_put(struct worker *w, struct coro *g);
 
 /* Gives memory (not addresses) of free stacks back to the kernel: with 'at_rest' of all but a few,
