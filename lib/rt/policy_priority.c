@@ -56,6 +56,7 @@ enum { LEVELS = COOP_PRIORITY_LAST - COOP_PRIORITY_FIRST + 1, BONUS_MOST = 5 };
 #define ROUND_MOST  (40 * COOP_NSEC_PER_MSEC)  /* for each that waits                        */
 #define RUN_LEAST   COOP_NSEC_PER_USEC         /* a run costs this much, also in virtual time */
 #define INTERACTIVE 2                          /* with this bonus a spent one stays active   */
+#define IN_LINE     30                         /* percent of the wait for a turn that is rest */
 
 struct array {
     uint64_t filled; /* bit: the level's queue is not empty */
@@ -169,15 +170,37 @@ static void charge(struct arrays *a, struct proc *p, struct coro *g)
     SET(g->share.asleep_since, GET(g->state) == CORO_WAITING ? p->clock : 0);
 }
 
+/* Rest counts the more the less one has of it: up to ten times, so that a bonus is soon earned. */
+static void credit(struct coro *g, coop_nsec rest)
+{
+    coop_nsec slept = GET(g->share.slept);
+    int times = bonus(g) < BONUS_MOST ? BONUS_MOST - bonus(g) : 1;
+
+    if (rest <= 0)
+        return;
+    slept += rest < SLEEP_MOST ? rest * times : SLEEP_MOST;
+    SET(g->share.slept, slept < SLEEP_MOST ? slept : SLEEP_MOST);
+}
+
 static void wake_up(struct coro *g, coop_nsec now)
 {
-    coop_nsec since = GET(g->share.asleep_since), slept = GET(g->share.slept);
+    coop_nsec since = GET(g->share.asleep_since);
 
-    if (!since)
+    if (since <= 0)
         return;
+    credit(g, now - since);
+    SET(g->share.asleep_since, -now);
+}
+
+/* Who was called, and then stood in line for long: a part of that was rest, too.  Else one that is
+ * called again as soon as it has answered would never earn a bonus, for it hardly sleeps. */
+static void come_to_run(struct coro *g, coop_nsec now)
+{
+    coop_nsec since = GET(g->share.asleep_since);
+
+    if (since < 0)
+        credit(g, (now + since) * IN_LINE / 100);
     SET(g->share.asleep_since, 0);
-    slept += now > since ? now - since : 0;
-    SET(g->share.slept, slept < SLEEP_MOST ? slept : SLEEP_MOST);
 }
 
 static void welcome(struct arrays *a, struct coro *g, coop_nsec now)
@@ -267,8 +290,8 @@ static struct coro *pick(struct worker *w)
     /* The clock has been read: who sleeps need not wait for the next look around. */
     if (p->tick % TIMERS_EVERY == 0 || (timer && timer <= p->clock))
         coop__look_around(w, p);
-    if (!(g = coop__pick_urgent(p)))
-        g = pick_best(a, p);
+    if (!(g = coop__pick_urgent(p)) && (g = pick_best(a, p)))
+        come_to_run(g, p->clock);
     a->running = g;
     a->since = p->clock;
     a->brackets = p->brackets;

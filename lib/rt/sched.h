@@ -76,7 +76,7 @@ struct coro_share {
     _Atomic(uint64_t) id;
     _Atomic(coop_nsec) left;         /* of its slice                              */
     _Atomic(coop_nsec) slept;        /* of late, less what it has run             */
-    _Atomic(coop_nsec) asleep_since; /* 0: it did not wait when it left its stack */
+    _Atomic(coop_nsec) asleep_since; /* 0: it does not wait; negative: till then  */
 };
 
 /* A coroutine. It lives at the top end of its own stack's slot. */

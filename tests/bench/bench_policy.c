@@ -6,7 +6,7 @@
  *
  *   nap_among_hogs    lateness of one that sleeps and answers, beside 32 that compute in pieces
  *   call_among_hogs   one that is called through a channel: the default runs it next, here it has
- *                     its turn, for it waits too shortly between calls to earn a bonus
+ *                     its turn at first, and then the bonus that waiting for it has earned
  *   batch_behind      how long 4 of priority -10 need for their work beside 28 of priority 19
  *   equal_hogs        time of 32 equal ones that compute in pieces of 50 us
  *   equal_crumbs      the same in pieces of a microsecond: mostly switches

@@ -100,6 +100,7 @@ static int reader(void *arg)
  * the processor is; who was woken then waits for those before it, or for the global queue. */
 static int serve_all(__attribute__((unused)) void *arg)
 {
+    const struct coop_attr first = {.priority = COOP_PRIORITY_FIRST};
     struct coop_scope scope, one;
     int fds[2];
 
@@ -118,7 +119,7 @@ static int serve_all(__attribute__((unused)) void *arg)
         int late;
 
         coop_scope_init(&one, "one", 0);
-        CHECK(coop_go(&one, reader, fds) == 0);
+        CHECK(coop_go_with(&one, &first, reader, fds) == 0);
         CHECK(coop_sleep_until(in_ms(1)) == 0);
         runs_when_due = runs;
         CHECK(write(fds[1], "x", 1) == 1);
@@ -329,4 +330,49 @@ Test(policy, who_sleeps_much_runs_before_those_who_compute, .timeout = 50)
     cr_assert_eq(run_under(COOP_POLICY_PRIORITY, nap_among_hogs, &by_priority), 0);
     cr_assert_leq(by_priority, 2 * (NAPS / 2)); /* the hog that ran, and one more at most */
     cr_assert_gt(by_default, HOGS * (NAPS / 2) / 2);
+}
+
+/* ---- called, and called again ---- */
+
+enum { CALLS = 40 };
+static long late_calls;
+
+static int answer(void *arg)
+{
+    int call;
+
+    while (coop_recv(arg, &call, COOP_FOREVER) == 1) {
+        late_calls += call < CALLS / 2 ? 0 : runs_after_nap; /* the first earn the bonus */
+        nap_end = 0;
+    }
+    return 0;
+}
+
+static int call_among_hogs(__attribute__((unused)) void *arg)
+{
+    struct coop_chan *calls = coop_chan_new(sizeof(int), 1);
+    struct coop_scope scope;
+
+    stop = 0;
+    coop_scope_init(&scope, "hogs", 0);
+    CHECK(coop_go(&scope, answer, calls) == 0);
+    for (int i = 0; i < HOGS; i++)
+        CHECK(coop_go(&scope, counting_hog, NULL) == 0);
+    for (int i = 0; i < CALLS; i++) {
+        runs_after_nap = 0;
+        nap_end = coop_now();
+        CHECK(coop_send(calls, &i, COOP_FOREVER) == 0);
+        CHECK(coop_yield() == 0);
+    }
+    stop = 1;
+    coop_close(calls);
+    CHECK(coop_scope_wait(&scope) == 0);
+    coop_chan_unref(calls);
+    return 0;
+}
+
+Test(policy, who_is_called_again_and_again_runs_before_those_who_compute, .timeout = 50)
+{
+    cr_assert_eq(run_under(COOP_POLICY_PRIORITY, call_among_hogs, NULL), 0);
+    cr_assert_leq(late_calls, CALLS / 2);
 }
