@@ -53,7 +53,12 @@ void coop__monitor_arm(coop_nsec delay)
 static void disarm(void)
 {
     atomic_store(&coop__rt.monitor_armed, 0);
+    RT_DELAY();
     set_timer(coop__stacks_to_trim() || coop__pools_to_trim() ? TRIM_DELAY : 0);
+    /* A bracket may have begun between the two: then we have stopped its timer, and with the mark
+     * that it is set nobody would set it again. */
+    if (atomic_load(&coop__rt.monitor_armed))
+        set_timer(SHORTEST);
 }
 
 /* Not when a timer is near: between two bursts that are this close it stays armed, and if it
@@ -71,6 +76,7 @@ void coop__monitor_hurry(void)
     if (coop__rt.monitor_runs &&
         atomic_load_explicit(&coop__rt.monitor_armed, memory_order_relaxed) != 2) {
         atomic_store(&coop__rt.monitor_armed, 2);
+        RT_DELAY();
         set_timer(SHORTEST);
     }
 }
