@@ -28,7 +28,7 @@
 
 #define SOMEBODY 61500 /* an ordinary user that nobody else is */
 
-static char output[8192];
+static char output[65536]; /* a full one would end the command by SIGPIPE */
 
 /* Reads until the last writer is gone. */
 static inline void collect(int fd)
