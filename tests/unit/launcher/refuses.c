@@ -47,7 +47,7 @@ static int add(scmp_filter_ctx filter, const char *word)
         return be_container(filter);
     if (strcmp(word, "mdwe") == 0)
         return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
-                                SCMP_A0(SCMP_CMP_EQ, 65));
+                                SCMP_A0(SCMP_CMP_EQ, 65, 0));
     return refuse(filter, word, ENOSYS);
 }
 
