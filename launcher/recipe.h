@@ -47,6 +47,7 @@ struct child {
     long early[PLAN_EARLY_MAX]; /* trees taken before the first mount, or -errno */
     long held;                  /* the mount that PLAN_MNT_HELD targets are in, or negative */
     long stage;                 /* stage.h; negative: none */
+    bool old_calls;             /* mount(2) does it all (tree_old.h) */
     unsigned stage_count;       /* names given in it       */
     long layers[LAUNCH_MAX_LAYERS]; /* directories for the next overlay, the lowest first */
     unsigned layer_count;

@@ -7,13 +7,15 @@
 #include "launcher/raw.h"
 #include "launcher/steps.h"
 #include "launcher/tree.h"
-
-#define STAGE_INODES (2 * LAUNCH_MAX_MOUNTS)
+#include "launcher/tree_old.h"
 
 int stage_open(struct child *c)
 {
     long r, stage;
 
+    c->old_calls = old_calls_needed();
+    if (c->old_calls)
+        return old_stage_open(c);
     if (!(c->plan->flags & PLAN_STAGE))
         return 0;
     stage = tree_make_tmpfs(c, 0755, LAUNCH_MAX_BLOB, STAGE_INODES,
@@ -21,7 +23,9 @@ int stage_open(struct child *c)
     if (stage < 0)
         return (int)stage;
     c->stage = stage;
-    r = raw5(SYS_move_mount, stage, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+    r = tree_attach_over_root(c, stage);
+    if (r >= 0)
+        r = tree_set_copyable(c, stage, false); /* the host's "/" is bound without it */
     return step_fail(c, r, "move_mount", "/");
 }
 
@@ -39,4 +43,18 @@ long stage_directory(struct child *c)
     if (r < 0)
         return r;
     return raw4(SYS_openat, c->stage, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+}
+
+int stage_close(struct child *c)
+{
+    long r;
+
+    if (c->stage < 0)
+        return 0;
+    r = raw1(SYS_fchdir, c->stage);
+    if (r >= 0)
+        r = raw2(SYS_umount2, ".", MNT_DETACH);
+    if (r >= 0)
+        r = raw1(SYS_chdir, "/");
+    return step_fail(c, r, "umount2", "the stage");
 }

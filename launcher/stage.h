@@ -11,8 +11,13 @@
  * goes away with the old root, and what was mounted from it stays.  The rules are recipe.h's.
  */
 
-/* Before the new root is laid over the old one. */
+#define STAGE_INODES (4 * LAUNCH_MAX_MOUNTS)
+
+/* Before the new root is laid over the old one and anything is mounted: where the kernel has
+ * the old calls only, every tree is put together here (tree_old.h). */
 int stage_open(struct child *c);
+/* Without a new root it has to be taken away. */
+int stage_close(struct child *c);
 
 /* A name that is not in use there. Returns ret_name. */
 char *stage_name(struct child *c, char ret_name[24]);

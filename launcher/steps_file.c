@@ -98,10 +98,13 @@ int op_data(struct child *c, const struct plan_op *op)
     tree_close(fd);
     if (r < 0)
         return step_fail(c, r, "write", dst);
-    tree = tree_copy(c->stage, name, false);
+    r = tree_set_copyable(c, c->stage, true);
+    tree = r < 0 ? r : tree_copy(c, c->stage, name, false);
+    if (tree >= 0)
+        tree_set_copyable(c, c->stage, false);
     if (tree < 0)
         return step_fail(c, tree, "open_tree", dst);
-    r = tree_set_attributes(tree, op->attr_set, 0, false);
+    r = tree_set_attributes(c, tree, op->attr_set, 0, false);
     r = r < 0 ? step_fail(c, r, "mount_setattr", dst) : tree_attach_at(c, op, tree);
     tree_close(tree);
     raw3(SYS_unlinkat, c->stage, name, 0); /* what has no name can be mounted no more */

@@ -44,10 +44,10 @@ static long make_cover(struct child *c, bool directory)
         return tree;
     }
     /* A device node where device nodes do not work: opening it fails, for root as well. */
-    tree = tree_copy(AT_FDCWD, "/dev/null", false);
+    tree = tree_copy(c, AT_FDCWD, "/dev/null", false);
     if (tree >= 0)
-        tree_set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 0,
-                            false);
+        tree_set_attributes(c, tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+                            0, false);
     return tree;
 }
 
@@ -59,7 +59,7 @@ static int cover(struct child *c, const char *dst, long target)
     if (r < 0)
         return step_fail(c, r, "newfstatat", dst);
     tree = make_cover(c, S_ISDIR(st.st_mode));
-    r = tree < 0 ? tree : tree_attach(tree, target);
+    r = tree < 0 ? tree : tree_attach(c, tree, target);
     tree_close(tree);
     return step_fail(c, r, "move_mount", dst);
 }
@@ -106,7 +106,8 @@ static long open_here(long dir, const char *name)
     return raw4(SYS_openat, dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
 }
 
-static long freeze_mount(long thing, const struct stat *st, long to, const char *name)
+static long freeze_mount(struct child *c, long thing, const struct stat *st, long to,
+                         const char *name)
 {
     long tree, place, r = make_place(to, name, S_ISDIR(st->st_mode));
 
@@ -115,14 +116,14 @@ static long freeze_mount(long thing, const struct stat *st, long to, const char 
     place = open_here(to, name);
     if (place < 0)
         return place;
-    tree = tree_copy(thing, "", true);
-    r = tree < 0 ? tree : tree_attach(tree, place);
+    tree = tree_copy(c, thing, "", true);
+    r = tree < 0 ? tree : tree_attach(c, tree, place);
     tree_close(tree);
     tree_close(place);
     return r;
 }
 
-static long freeze_entry(long from, long to, const char *name)
+static long freeze_entry(struct child *c, long from, long to, const char *name)
 {
     struct stat st = {0};
     long r, thing = open_here(from, name);
@@ -132,12 +133,12 @@ static long freeze_entry(long from, long to, const char *name)
     r = thing < 0 ? thing : tree_stat(thing, &st);
     if (r >= 0)
         r = S_ISLNK(st.st_mode) ? freeze_link(from, to, name)
-                                : freeze_mount(thing, &st, to, name);
+                                : freeze_mount(c, thing, &st, to, name);
     tree_close(thing);
     return r;
 }
 
-static long freeze_entries(long from, long to)
+static long freeze_entries(struct child *c, long from, long to)
 {
     _Alignas(struct entry) char bytes[8192] = {0}; /* the analyzer cannot see raw3() fill it */
     long got, r = 0, list;
@@ -153,7 +154,7 @@ static long freeze_entries(long from, long to)
 
             at += entry->size;
             if (!is_dots(entry->name))
-                r = left-- == 0 ? -E2BIG : freeze_entry(from, to, entry->name);
+                r = left-- == 0 ? -E2BIG : freeze_entry(c, from, to, entry->name);
         }
     }
     tree_close(list);
@@ -174,9 +175,9 @@ static int freeze(struct child *c, const char *dst, long dir, const char *name)
     if (tree < 0)
         return (int)tree;
     c->own_count = own;
-    r = tree_attach(tree, dir);
+    r = tree_attach(c, tree, dir);
     if (r >= 0)
-        r = freeze_entries(dir, tree);
+        r = freeze_entries(c, dir, tree);
     place = open_here(tree, name);
     if (r >= 0 && tree_is_missing(place)) {
         r = make_place(tree, name, true);
@@ -186,7 +187,7 @@ static int freeze(struct child *c, const char *dst, long dir, const char *name)
     }
     tree_close(place);
     if (r >= 0)
-        r = tree_set_attributes(tree, MOUNT_ATTR_RDONLY, 0, false);
+        r = tree_set_attributes(c, tree, MOUNT_ATTR_RDONLY, 0, false);
     tree_close(tree);
     return step_fail(c, r, "freezing the directory of", dst);
 }

@@ -12,7 +12,8 @@
  *
  * WHAT WE DID NOT DO
  *   mount(2) with strings     each path is walked several times, by name: CVE-2026-87766 and
- *                             CVE-2024-42472 are what happens in between.
+ *                             CVE-2024-42472 are what happens in between. Where there is nothing
+ *                             else its strings are descriptors (tree_old.h).
  *   remount each submount     one mount_setattr(AT_RECURSIVE) on the detached copy does it before
  *                             anybody can see it.
  *   a second, temporary root  the new root is mounted on top of "/", which is where pivot_root
@@ -70,7 +71,7 @@ int tree_attach_at(struct child *c, const struct plan_op *op, long tree)
     target = target_make(c, dst, !S_ISDIR(st.st_mode), TARGET_MODE);
     if (target < 0)
         return step_fail(c, target, "openat2", dst);
-    r = tree_attach(tree, target);
+    r = tree_attach(c, tree, target);
     tree_close(target);
     hold(c, op, r < 0 ? r : tree);
     return step_fail(c, r, "move_mount", dst);
@@ -99,7 +100,7 @@ static int bind_tree(struct child *c, const struct plan_op *op, long tree, const
         tree_close(tree);
         return step_fail(c, -ESTALE, "open_tree", path);
     }
-    r = tree_set_attributes(tree, op->attr_set, op->attr_clear, true);
+    r = tree_set_attributes(c, tree, op->attr_set, op->attr_clear, true);
     if (r < 0)
         r = step_fail(c, r, "mount_setattr", path[0] ? path : plan_str(c->plan, op->dst));
     else
@@ -115,7 +116,7 @@ int op_bind(struct child *c, const struct plan_op *op)
     return bind_tree(c, op,
                      op->flags & PLAN_MNT_EARLY
                          ? c->early[op->data]
-                         : tree_copy(AT_FDCWD, src, !(op->flags & PLAN_MNT_ALONE)),
+                         : tree_copy(c, AT_FDCWD, src, !(op->flags & PLAN_MNT_ALONE)),
                      src);
 }
 
@@ -239,7 +240,7 @@ static int op_setattr(struct child *c, const struct plan_op *op)
         return 0;
     if (target < 0)
         return step_fail(c, target, "openat2", dst);
-    r = tree_set_attributes(target, op->attr_set, op->attr_clear,
+    r = tree_set_attributes(c, target, op->attr_set, op->attr_clear,
                             op->flags & PLAN_MNT_RECURSIVE);
     tree_close(target);
     return step_fail(c, r, "mount_setattr", dst);
@@ -256,14 +257,14 @@ static int op_self(struct child *c, const struct plan_op *op)
         return 0;
     if (target < 0)
         return step_fail(c, target, "openat2", dst);
-    tree = tree_copy(target, "", true);
+    tree = tree_copy(c, target, "", true);
     if (tree < 0) {
         tree_close(target);
         return step_fail(c, tree, "open_tree", dst);
     }
-    r = tree_set_attributes(tree, op->attr_set, op->attr_clear, true);
+    r = tree_set_attributes(c, tree, op->attr_set, op->attr_clear, true);
     c->call = r < 0 ? "mount_setattr" : "move_mount";
-    r = r < 0 ? r : tree_attach(tree, target);
+    r = r < 0 ? r : tree_attach(c, tree, target);
     tree_close(tree);
     tree_close(target);
     return step_fail(c, r, c->call, dst);
@@ -310,7 +311,7 @@ static void take_early_sources(struct child *c)
 
     for (uint32_t i = 0; i < c->plan->ops.count; i++)
         if (ops[i].flags & PLAN_MNT_EARLY)
-            c->early[ops[i].data] = tree_copy(AT_FDCWD, plan_str(c->plan, ops[i].src),
+            c->early[ops[i].data] = tree_copy(c, AT_FDCWD, plan_str(c->plan, ops[i].src),
                                               !(ops[i].flags & PLAN_MNT_ALONE));
 }
 
@@ -327,12 +328,12 @@ static long make_bound_root(struct child *c)
             return r;
     if (last->kind == PLAN_OP_OVERLAY)
         return overlay_make(c, last);
-    root = tree_copy(AT_FDCWD, src, true);
+    root = tree_copy(c, AT_FDCWD, src, true);
     if (root < 0)
         return step_fail(c, root, "open_tree", src);
     if (last->flags & PLAN_MNT_SAME && !is_same(last, root))
         return step_fail(c, -ESTALE, "open_tree", src);
-    r = tree_set_attributes(root, last->attr_set, last->attr_clear, true);
+    r = tree_set_attributes(c, root, last->attr_set, last->attr_clear, true);
     return r < 0 ? step_fail(c, r, "mount_setattr", src) : root;
 }
 
@@ -351,21 +352,20 @@ int step_new_root(struct child *c)
 
     if (c->plan->ops.count == 0 && !(c->plan->flags & PLAN_NEW_ROOT))
         return 0;
+    r = stage_open(c);
+    if (r < 0)
+        return (int)r;
     take_early_sources(c);
     if (!(c->plan->flags & PLAN_NEW_ROOT)) {
         root = raw4(SYS_openat, AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
         c->root = root < 0 ? -1 : (int)root;
         return step_fail(c, root, "openat", "/");
     }
-    r = stage_open(c);
-    if (r < 0)
-        return (int)r;
     root = make_root(c);
     if (root < 0)
         return (int)root;
     c->root = (int)root;
-    r = raw5(SYS_move_mount, root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
-    return step_fail(c, r, "move_mount", "/");
+    return step_fail(c, tree_attach_over_root(c, root), "move_mount", "/");
 }
 
 int step_mounts(struct child *c)
@@ -383,9 +383,11 @@ int step_mounts(struct child *c)
             return r;
     }
     raw1(SYS_umask, mask);
+    if (!(c->plan->flags & PLAN_NEW_ROOT))
+        return stage_close(c);
     if (!(c->plan->flags & PLAN_ROOT_READ_ONLY))
         return 0;
-    return step_fail(c, tree_set_attributes(c->root, MOUNT_ATTR_RDONLY, 0, false),
+    return step_fail(c, tree_set_attributes(c, c->root, MOUNT_ATTR_RDONLY, 0, false),
                      "mount_setattr", "/");
 }
 

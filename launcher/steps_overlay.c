@@ -64,7 +64,7 @@ static int fresh_upper(struct child *c, const struct plan_op *op, struct upper *
     if (tree < 0)
         return (int)tree;
     place = stage_directory(c);
-    r = place < 0 ? place : tree_attach(tree, place);
+    r = place < 0 ? place : tree_attach(c, tree, place);
     tree_close(place);
     if (r >= 0)
         r = raw3(SYS_mkdirat, tree, "upper", 0755);

@@ -7,11 +7,15 @@
 #include "launcher/kernel.h"
 #include "launcher/raw.h"
 #include "launcher/steps.h"
+#include "launcher/tree_old.h"
 
 #include <errno.h>
 
 #define PATH_CEILING 4096
-#define LOOKUP_TRIES 10000 /* each takes about a microsecond */
+/* Of mount(2); <sys/mount.h> cannot be included here (kernel.h). */
+#define TREE_UNBINDABLE (1u << 17)
+#define TREE_PRIVATE    (1u << 18)
+#define LOOKUP_TRIES    10000 /* each takes about a microsecond */
 
 void tree_close(long fd)
 {
@@ -185,26 +189,48 @@ long target_make(struct child *c, const char *path, bool as_file, uint32_t perms
 
 /* ---- mounting ---- */
 
-long tree_set_attributes(long fd, uint64_t set, uint64_t clear, bool recursive)
+long tree_set_attributes(struct child *c, long fd, uint64_t set, uint64_t clear, bool recursive)
 {
     struct mount_attr attr = {.attr_set = set, .attr_clr = clear};
 
     if (!set && !clear)
         return 0;
+    if (c->old_calls)
+        return old_set_attributes(c, fd, set, clear, recursive);
     return raw5(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0),
                 &attr, sizeof attr);
 }
 
-long tree_attach(long tree, long target)
+long tree_set_copyable(struct child *c, long fd, bool copyable)
 {
+    struct mount_attr attr = {.propagation = copyable ? TREE_PRIVATE : TREE_UNBINDABLE};
+
+    if (c->old_calls)
+        return old_set_propagation(fd, attr.propagation);
+    return raw5(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof attr);
+}
+
+long tree_attach(struct child *c, long tree, long target)
+{
+    if (c->old_calls)
+        return old_move(tree, target);
     return raw5(SYS_move_mount, tree, "", target, "",
                 MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
-long tree_copy(long dir, const char *path, bool recursive)
+long tree_attach_over_root(struct child *c, long tree)
+{
+    if (c->old_calls)
+        return old_move(tree, -1);
+    return raw5(SYS_move_mount, tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+long tree_copy(struct child *c, long dir, const char *path, bool recursive)
 {
     unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT;
 
+    if (c->old_calls)
+        return old_copy(c, dir, path, recursive);
     return raw3(SYS_open_tree, dir, path,
                 flags | (path[0] ? 0u : AT_EMPTY_PATH) | (recursive ? AT_RECURSIVE : 0u));
 }
@@ -213,8 +239,11 @@ long tree_copy(long dir, const char *path, bool recursive)
 long tree_make(struct child *c, const char *type, const struct fs_option *options,
                unsigned count, uint64_t attributes)
 {
-    long mount, r = 0, fs = raw2(SYS_fsopen, type, FSOPEN_CLOEXEC);
+    long mount, fs, r = 0;
 
+    if (c->old_calls)
+        return old_make(c, type, options, count, attributes);
+    fs = raw2(SYS_fsopen, type, FSOPEN_CLOEXEC);
     if (fs < 0)
         return step_fail(c, fs, "fsopen", type);
     for (unsigned i = 0; options && i < count && r >= 0; i++)

@@ -42,7 +42,7 @@ bool target_is_own(const struct child *c, long dir);
 const char *target_name(const char *path);
 
 /* A detached copy of what dir/path shows; path "": dir itself. */
-long tree_copy(long dir, const char *path, bool recursive);
+long tree_copy(struct child *c, long dir, const char *path, bool recursive);
 /* A new file system. On failure c->call and c->path say which step of making it failed. */
 long tree_make(struct child *c, const char *type, const struct fs_option *options,
                unsigned count, uint64_t attributes);
@@ -50,7 +50,12 @@ long tree_make(struct child *c, const char *type, const struct fs_option *option
 long tree_make_tmpfs(struct child *c, uint32_t perms, uint64_t size, uint64_t inode_count,
                      uint64_t attributes);
 
-long tree_set_attributes(long fd, uint64_t set, uint64_t clear, bool recursive);
-long tree_attach(long tree, long target);
+long tree_set_attributes(struct child *c, long fd, uint64_t set, uint64_t clear,
+                         bool recursive);
+/* Whether a copy of what it is mounted on may have it in, and whether it may be copied itself. */
+long tree_set_copyable(struct child *c, long fd, bool copyable);
+long tree_attach(struct child *c, long tree, long target);
+/* Over the "/" of the caller, and over what lies over that already. */
+long tree_attach_over_root(struct child *c, long tree);
 
 #endif

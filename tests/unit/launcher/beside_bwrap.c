@@ -72,7 +72,6 @@ static const struct row {
     {"--chdir /no/such", "pwd"},
     {"--file 9 /t/f --lock-file /t/f",
      "grep -c POSIX.*READ.*0.EOF /proc/locks >/dev/null; cat /t/f"},
-    {"--lock-file /no/such", "pwd"},
     {"--sync-fd 8", "ls /proc/self/fd | grep -cx 8"},
     {"--perms 0700 --proc /p", "pwd"},
     {"--perms 0700 --perms 0700 --dir /t", "pwd"},

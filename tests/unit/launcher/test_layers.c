@@ -167,6 +167,28 @@ Test(layers, the_words_come_in_bubblewraps_order)
     SAYS("openat /no/such");
 }
 
+/* Whiteouts and opaque directories are devices and attributes: none can be made by hand. */
+Test(layers, an_attack_on_what_holds_them_together_changes_nothing_below)
+{
+    for (size_t i = 0; i < 2; i++) {
+        give_to_caller(i);
+        cr_assert_eq(BENT(callers[i], SYSTEM, SRC(a), SRC(b), "--tmp-overlay", "/m", "--dev",
+                          "/dev", "sh", "-c",
+                          "cd /m; mknod only c 0 0; mknod w c 0 0; mknod n c 1 3;"
+                          "chmod 4755 f; rm -r d; mkdir d; perl -e '"
+                          "$n = \"trusted.overlay.opaque\\0\"; $v = \"y\\0\"; $d = \"d\\0\";"
+                          "print \"set\\n\" if syscall(188, $d, $n, $v, 1, 0) == 0';"
+                          "ls; ! ls -l | grep ^c"),
+                     0, "%s", output);
+        SILENT_ON("set\n");
+        SAYS("d\nf\nonly\n");
+        SAYS("mknod: w: ");
+        SAYS("mknod: n: ");
+        lower_is_as_before();
+        cr_assert_eq(host("test ! -u a/f && test ! -u b/f"), 0);
+    }
+}
+
 /* ---- descriptors ---- */
 
 Test(layers, a_descriptor_is_bound_if_its_file_is_still_there)
@@ -234,6 +256,7 @@ Test(layers, a_file_is_locked_and_a_descriptor_open_while_the_sandbox_lives)
     int pipe_end;
     pid_t pid;
 
+    host("mkfifo -m 666 a/fifo"); /* nobody writes to it: the sandbox stays */
     snprintf(place_a, sizeof place_a, "%s/a", place);
     cr_assert_eq(pipe2(sync_ends, O_CLOEXEC), 0);
     pid = start((const char *const[]){SYSTEM, "--bind", place_a, "/m", "--lock-file", "/m/f",

@@ -238,3 +238,30 @@ Test(view, a_missing_path_that_the_command_could_make_itself_is_refused)
     }
     host("test ! -e late");
 }
+
+/* ---- what moves while somebody is in it ---- */
+
+Test(view, a_directory_moved_out_of_a_bind_is_no_way_up)
+{
+    char from[64], text;
+
+    host("mkdir -p in/deep out && mkfifo in/fifo && echo secret > out/secret &&"
+         "chmod -R a+rwX .");
+    snprintf(from, sizeof from, "%s/in", place);
+    for (size_t i = 0; i < 2; i++) {
+        int pipe_end;
+        pid_t pid = start(
+            (const char *const[]){SYSTEM, "--bind", from, "/w", "sh", "-c",
+                                  "cd /w/deep; echo; read x < /w/fifo;"
+                                  "cat ../secret ../../out/secret; cd -P ..; ls; ls ..; true",
+                                  NULL},
+            &pipe_end, callers[i]);
+
+        cr_assert_eq(read(pipe_end, &text, 1), 1);
+        host("mv in/deep out/deep && echo go > in/fifo");
+        cr_assert_eq(finish(pid, pipe_end), 0, "%s", output);
+        SAYS("No such file or directory");
+        SILENT_ON("secret\n");
+        host("mv out/deep in/deep");
+    }
+}
