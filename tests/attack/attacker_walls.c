@@ -253,14 +253,16 @@ static int dump(int type, int *ret_others)
     if (fd < 0 || send(fd, &ask, ask.head.nlmsg_len, 0) < 0)
         return -1;
     got = recv(fd, answer, sizeof answer, 0);
-    for (struct nlmsghdr *m = (void *)answer; got > 0 && NLMSG_OK(m, got);
-         m = NLMSG_NEXT(m, got)) {
+    for (struct nlmsghdr *m = (void *)answer; got > 0 && NLMSG_OK(m, got);) {
         const struct ifinfomsg *link = NLMSG_DATA(m);
+        size_t size = NLMSG_ALIGN(m->nlmsg_len);
 
         if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR)
             break;
         entries++;
         *ret_others += m->nlmsg_type == RTM_NEWLINK && link->ifi_index != 1;
+        m = (void *)((char *)m + size);
+        got -= (ssize_t)size;
     }
     close(fd);
     return entries;
