@@ -84,12 +84,13 @@ static int await_back(struct pair *p)
 static int ask(void *arg)
 {
     struct pair *p = arg;
+    unsigned chance = p->chance;
 
     for (int word = 0; !over; word++) {
-        linger(&p->chance, p->spins);
+        linger(&chance, p->spins);
         coop_sem_release(&p->there, 1);
         HOLDS(await_back(p) == 0);
-        linger(&p->chance, p->spins);
+        linger(&chance, p->spins);
         HOLDS(coop_send(p->ch, &word, in_seconds(PATIENCE)) == 0);
     }
     p->last = true;
