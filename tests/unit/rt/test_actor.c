@@ -36,7 +36,7 @@ static void check_order(struct coop_actor *actor, struct coop_msg *msg)
     struct letter *l = (struct letter *)msg;
 
     in_order = in_order && l->number == next_number;
-    next_number++;
+    __atomic_fetch_add(&next_number, 1, __ATOMIC_RELEASE);
     (void)actor;
 }
 
