@@ -86,7 +86,7 @@ static void messages_come_whole_in_order_and_signed(void)
 
 /* ---- full ---- */
 
-static int waited;
+static _Atomic(int) waited;
 
 static int send_one_more(void *arg)
 {
