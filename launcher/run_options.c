@@ -94,12 +94,13 @@ static int handle_in_turn(struct run_parser *p, enum run_walk walk, struct strli
     const char *name = option->flag    ? option->flag->name
                        : option->mount ? option->mount->word
                                        : "";
+    int r = run_pending_check(&p->next, name, p->err);
 
-    if (run_pending_check(&p->next, name, p->err) >= 0 &&
-        handle(p, walk, words, at, option) >= 0)
+    if (r >= 0 && handle(p, walk, words, at, option) >= 0)
         return 0;
     run_pending_done(&p->next);
-    return coop_while(p->err, "%s", words->items[at]);
+    return r >= 0 && option->row ? -1 /* a setting names itself */
+                                 : coop_while(p->err, "%s", words->items[at]);
 }
 
 static int too_few(const char *word, const struct option *option, const char *where,

@@ -136,7 +136,9 @@ const struct setting *setting_find_flag(const struct setting_table *table, const
 
 /* ---- filling a spec ---- */
 
-int setting_apply(const struct setting *row, void *spec, const char *text, struct coop_err *err)
+/* The name is the one that the user wrote: a key or a flag. */
+static int apply_as(const char *name, const struct setting *row, void *spec, const char *text,
+                    struct coop_err *err)
 {
     void *field = field_of(row, spec);
 
@@ -147,9 +149,14 @@ int setting_apply(const struct setting *row, void *spec, const char *text, struc
             return 0;
     }
     if (row->type->parse(row, text, field, err) < 0)
-        return coop_while(err, "%s=%.*s%s", row->key, VALUE_SHOWN, text,
+        return coop_while(err, "%s=%.*s%s", name, VALUE_SHOWN, text,
                           strlen(text) > VALUE_SHOWN ? "..." : "");
     return 0;
+}
+
+int setting_apply(const struct setting *row, void *spec, const char *text, struct coop_err *err)
+{
+    return apply_as(row->key, row, spec, text, err);
 }
 
 int settings_defaults(const struct setting_table *table, void *spec, struct coop_err *err)
@@ -176,7 +183,7 @@ int settings_flag(const struct setting_table *table, void *spec, int argc, char 
 {
     const char *word = argv[*index], *equals, *value;
     const struct setting *row = NULL;
-    char flag[SETTING_FLAG_MAX];
+    char flag[SETTING_FLAG_MAX], name[SETTING_FLAG_MAX + 2];
     int used = *index;
 
     if (strncmp(word, "--", 2) != 0 || !word[2])
@@ -190,8 +197,9 @@ int settings_flag(const struct setting_table *table, void *spec, int argc, char 
     if (!value)
         return coop_fail(err, COOP_E_SYNTAX, "--%s needs a value (%s)", flag,
                          row->metavar ? row->metavar : row->type->metavar);
-    if (setting_apply(row, spec, value, err) < 0)
-        return coop_while(err, "--%s", flag);
+    str_format(name, sizeof name, "--%s", flag);
+    if (apply_as(name, row, spec, value, err) < 0)
+        return -1;
     *index = used + 1;
     return 1;
 }

@@ -315,7 +315,7 @@ Test(setting, bad_flags_say_which_and_why)
     cr_expect_eq(flag(&spec, &err, &index, "--memory-max", NULL), -1);
     cr_expect_str_eq(err.text, "--memory-max needs a value (SIZE)");
     cr_expect_eq(flag(&spec, &err, &index, "--nice=50", NULL), -1);
-    cr_expect_str_eq(err.text, "--nice: Nice=50: expected -20 to 19");
+    cr_expect_str_eq(err.text, "--nice=50: expected -20 to 19");
     settings_unknown_flag(&table, "--memroy-max=1", &err);
     cr_expect_str_eq(err.text, "unknown option '--memroy-max=1'");
     cr_expect_str_eq(err.hint, "did you mean --memory-max?");
