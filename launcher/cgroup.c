@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "launcher/cgroup_find.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -164,25 +165,18 @@ static int visit(struct visitor *visitor, int above, const char *name, int depth
 
 static int visit_below(struct visitor *visitor, int dir, int depth)
 {
-    struct entry { /* the kernel's struct linux_dirent64 */
-        uint64_t ino;
-        int64_t off;
-        unsigned short size;
-        unsigned char type;
-        char name[];
-    };
-    _Alignas(struct entry) char chunk[2048];
+    _Alignas(struct dirent64) char chunk[2048];
     ssize_t got;
 
     while ((got = sys_getdents64(dir, chunk, sizeof chunk)) > 0) {
         for (ssize_t at = 0; at < got;) {
-            const struct entry *entry = (const void *)(chunk + at);
+            const struct dirent64 *entry = (const void *)(chunk + at);
             int r;
 
-            at += entry->size;
-            if (entry->type != 4 /* DT_DIR */ || entry->name[0] == '.')
+            at += entry->d_reclen;
+            if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
                 continue;
-            r = visit(visitor, dir, entry->name, depth - 1);
+            r = visit(visitor, dir, entry->d_name, depth - 1);
             if (r < 0 && r != -ENOENT)
                 return r;
         }

@@ -29,6 +29,7 @@
 #include "launcher/recipe.h"
 #include "launcher/steps.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -144,14 +145,7 @@ static void join(char *path, size_t size, const char *a, const char *b, const ch
 /* Every thread of 'pid' has children of its own. 0: the directory could be read. */
 static int walk_threads(int sig, const char *pid, int depth)
 {
-    struct entry { /* the kernel's struct linux_dirent64 */
-        uint64_t ino;
-        int64_t off;
-        unsigned short size;
-        unsigned char type;
-        char name[];
-    };
-    _Alignas(struct entry) char chunk[WALK_CHUNK];
+    _Alignas(struct dirent64) char chunk[WALK_CHUNK];
     char path[64];
     long got;
     int dir;
@@ -162,13 +156,13 @@ static int walk_threads(int sig, const char *pid, int depth)
         return -1;
     while ((got = syscall(SYS_getdents64, dir, chunk, sizeof chunk)) > 0) {
         for (long at = 0; at < got;) {
-            const struct entry *entry = (const void *)(chunk + at);
+            const struct dirent64 *entry = (const void *)(chunk + at);
             int fd = -1;
 
-            at += entry->size;
-            if (entry->name[0] == '.')
+            at += entry->d_reclen;
+            if (entry->d_name[0] == '.')
                 continue;
-            join(path, sizeof path, entry->name, "/children", "");
+            join(path, sizeof path, entry->d_name, "/children", "");
             fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
             if (fd < 0)
                 continue;

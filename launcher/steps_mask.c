@@ -18,6 +18,7 @@
 #include "launcher/steps.h"
 #include "launcher/tree.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -65,14 +66,6 @@ static int cover(struct child *c, const char *dst, long target)
 }
 
 /* ---- freezing a directory ---- */
-
-struct entry {
-    uint64_t ino;
-    int64_t off;
-    unsigned short size;
-    unsigned char type;
-    char name[];
-};
 
 static bool is_dots(const char *name)
 {
@@ -140,7 +133,7 @@ static long freeze_entry(struct child *c, long from, long to, const char *name)
 
 static long freeze_entries(struct child *c, long from, long to)
 {
-    _Alignas(struct entry) char bytes[8192] = {0}; /* the analyzer cannot see raw3() fill it */
+    _Alignas(struct dirent64) char bytes[8192] = {0}; /* the analyzer cannot see raw3() fill it */
     long got, r = 0, list;
     unsigned left = FROZEN_ENTRIES;
 
@@ -150,11 +143,11 @@ static long freeze_entries(struct child *c, long from, long to)
     while (r >= 0 && (got = raw3(SYS_getdents64, list, bytes, sizeof bytes)) != 0) {
         r = got;
         for (long at = 0; at < got && r >= 0;) {
-            const struct entry *entry = (const void *)(bytes + at);
+            const struct dirent64 *entry = (const void *)(bytes + at);
 
-            at += entry->size;
-            if (!is_dots(entry->name))
-                r = left-- == 0 ? -E2BIG : freeze_entry(c, from, to, entry->name);
+            at += entry->d_reclen;
+            if (!is_dots(entry->d_name))
+                r = left-- == 0 ? -E2BIG : freeze_entry(c, from, to, entry->d_name);
         }
     }
     tree_close(list);

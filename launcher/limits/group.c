@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -175,24 +176,17 @@ static int hand_down(struct launch_cgroups *groups, const struct group_row *row,
 
 static bool is_empty_but(int dir, const char *own)
 {
-    struct entry { /* the kernel's struct linux_dirent64 */
-        uint64_t ino;
-        int64_t off;
-        unsigned short size;
-        unsigned char type;
-        char name[];
-    };
-    _Alignas(struct entry) char chunk[2048];
+    _Alignas(struct dirent64) char chunk[2048];
     SCOPED_FD fd = sys_openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     ssize_t got = fd;
 
     while (fd >= 0 && (got = sys_getdents64(fd, chunk, sizeof chunk)) > 0) {
         for (ssize_t at = 0; at < got;) {
-            const struct entry *entry = (const void *)(chunk + at);
+            const struct dirent64 *entry = (const void *)(chunk + at);
 
-            at += entry->size;
-            if (entry->type == 4 /* DT_DIR */ && entry->name[0] != '.' &&
-                strcmp(entry->name, own) != 0)
+            at += entry->d_reclen;
+            if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+                strcmp(entry->d_name, own) != 0)
                 return false;
         }
     }

@@ -5,6 +5,7 @@
 
 #include "base/scope.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -117,14 +118,7 @@ static int add_children_file(struct pids *pids, int fd)
 /* Every thread has children of its own. */
 static int add_children(struct pids *pids, pid_t pid)
 {
-    struct entry { /* the kernel's struct linux_dirent64 */
-        uint64_t ino;
-        int64_t off;
-        unsigned short size;
-        unsigned char type;
-        char name[];
-    };
-    _Alignas(struct entry) char chunk[CHUNK];
+    _Alignas(struct dirent64) char chunk[CHUNK];
     char path[320];
     SCOPED_FD dir = -1;
     long got;
@@ -135,13 +129,13 @@ static int add_children(struct pids *pids, pid_t pid)
         return 0; /* gone since */
     while ((got = syscall(SYS_getdents64, dir, chunk, sizeof chunk)) > 0) {
         for (long at = 0; at < got;) {
-            const struct entry *entry = (const void *)(chunk + at);
+            const struct dirent64 *entry = (const void *)(chunk + at);
             SCOPED_FD fd = -1;
 
-            at += entry->size;
-            if (entry->name[0] == '.')
+            at += entry->d_reclen;
+            if (entry->d_name[0] == '.')
                 continue;
-            (void)snprintf(path, sizeof path, "%s/children", entry->name);
+            (void)snprintf(path, sizeof path, "%s/children", entry->d_name);
             fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
             if (fd >= 0 && add_children_file(pids, fd) < 0)
                 return -ENOMEM;
