@@ -3,10 +3,10 @@
  */
 #include "launcher/run.h"
 
+#include "launcher/limits/result.h"
 #include "launcher/plan.h"
 #include "launcher/run_life.h"
 
-#include <signal.h>
 #include <string.h>
 
 /* ---- how it ended ---- */
@@ -16,33 +16,17 @@ static bool has_limit(const struct run *run, unsigned which)
     return run->options->spec.limits[which].set;
 }
 
-/* A fork that is refused ends nobody; who then ends badly has most likely ended of that. */
-static bool has_run_out_of_tasks(const struct run *run)
-{
-    return run->used.tasks_refused > 0 ||
-           (run->bounds.poll_tasks && run->bounds.tasks_peak >= run->bounds.limit.tasks_max);
-}
-
 enum launch_result run_result(const struct run *run)
 {
-    bool ended_well = WIFEXITED(run->status) && WEXITSTATUS(run->status) == 0;
+    const struct run_end end = {
+        .broken = run->broken,
+        .signal = WIFSIGNALED(run->status) ? WTERMSIG(run->status) : 0,
+        .code = WIFEXITED(run->status) ? WEXITSTATUS(run->status) : 0,
+        .out_of_memory = run->used.oom_kills > 0,
+        .out_of_tasks = run->used.tasks_refused > 0 || bounds_tasks_reached(&run->bounds),
+    };
 
-    if (run->broken != LAUNCH_RESULT_EXIT)
-        return run->broken;
-    if (run->used.oom_kills > 0 && !ended_well)
-        return LAUNCH_RESULT_MEMORY;
-    if (!ended_well && has_run_out_of_tasks(run))
-        return LAUNCH_RESULT_TASKS;
-    if (!WIFSIGNALED(run->status))
-        return LAUNCH_RESULT_EXIT;
-    switch (WTERMSIG(run->status)) {
-    case SIGSYS: return LAUNCH_RESULT_POLICY;
-    case SIGXCPU:
-        return has_limit(run, RLIMIT_CPU) ? LAUNCH_RESULT_CPU_TIME : LAUNCH_RESULT_SIGNAL;
-    case SIGXFSZ:
-        return has_limit(run, RLIMIT_FSIZE) ? LAUNCH_RESULT_DISK : LAUNCH_RESULT_SIGNAL;
-    default: return LAUNCH_RESULT_SIGNAL;
-    }
+    return run_end_result(&end, &run->options->spec);
 }
 
 /* ---- the receipt ---- */

@@ -51,6 +51,11 @@ void bounds_poll_all(struct bounds *bounds, coop_nsec now)
         bounds->next = now;
 }
 
+bool bounds_tasks_reached(const struct bounds *bounds)
+{
+    return bounds->poll_tasks && bounds->tasks_peak >= bounds->limit.tasks_max;
+}
+
 static void raise_to(int64_t *peak, int64_t value)
 {
     if (value > *peak)

@@ -57,6 +57,10 @@ coop_nsec bounds_next(const struct bounds *bounds);
 /* What is used up, LAUNCH_RESULT_EXIT when nothing is. */
 enum launch_result bounds_look(struct bounds *bounds, coop_nsec now);
 
+/* TasksMax is kept by looking, and as many were seen: who then ends badly has most likely ended of
+ * a fork that was refused. */
+bool bounds_tasks_reached(const struct bounds *bounds);
+
 /* A last look at a tree that is stopped or about to end, for the receipt. */
 void bounds_account(struct bounds *bounds);
 

@@ -401,6 +401,22 @@ static void check_launch(struct builder *b)
     }
 }
 
+/* Who launches must see it to count it. */
+static void check_output(struct builder *b)
+{
+    const struct launch_spec *launch = &b->spec->launch;
+    struct coop_err err = {0};
+
+    if (launch->bounds.output == LAUNCH_UNBOUND || svc_spec_prints_through_us(b->spec) ||
+        (launch->prefer & ~launch->require.guards & LAUNCH_BIT(LAUNCH_GUARD_LIMITS)))
+        return;
+    coop_fail(&err, COOP_E_RANGE,
+              "service '%s': OutputMax= cannot be kept for what does not go to its log",
+              b->spec->name);
+    coop_hint(&err, "StandardOutput=log or null; Prefer=limits starts without it");
+    complain_at(b, "OutputMax", &err);
+}
+
 /* ---- the public calls ---- */
 
 static int begin(struct builder *b)
@@ -451,6 +467,7 @@ struct svc_spec *build_service(const struct raw_config *all, const struct raw_se
             resolve_identity(&b);
             resolve_directory(&b);
             check_launch(&b);
+            check_output(&b);
         }
     }
     if (b.errors == 0)

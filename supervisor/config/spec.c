@@ -104,3 +104,14 @@ bool svc_spec_starts_by_itself(const struct svc_spec *spec)
     return !spec->is_unit || spec->wanted_by.names.count > 0 ||
            spec->required_by.names.count > 0;
 }
+
+static bool passes_us(const struct output_spec *where)
+{
+    return where->kind == OUTPUT_LOG || where->kind == OUTPUT_NULL ||
+           where->kind == OUTPUT_SAME;
+}
+
+bool svc_spec_prints_through_us(const struct svc_spec *spec)
+{
+    return passes_us(&spec->out) && passes_us(&spec->err);
+}

@@ -114,4 +114,7 @@ bool svc_spec_needs_restart(const struct svc_spec *from, const struct svc_spec *
 /* Does it start with coopd, or only when something needs it? */
 bool svc_spec_starts_by_itself(const struct svc_spec *spec);
 
+/* Does all it prints pass coopd, or go nowhere?  Else nobody can keep OutputMax=. */
+bool svc_spec_prints_through_us(const struct svc_spec *spec);
+
 #endif

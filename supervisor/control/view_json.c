@@ -61,7 +61,7 @@ json_t *ctl_service_json(const struct svc_view *view, coop_nsec now, const char 
 
     /* clang-format off */
     return json_pack(
-        "{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:o}",
+        "{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}",
         "name", varlink_string(view->name, strlen(view->name)),
         "description", text_or_null(description),
         "state", svc_state_word(svc_place_state(view->place)),
@@ -74,6 +74,7 @@ json_t *ctl_service_json(const struct svc_view *view, coop_nsec now, const char 
         "uptime_s", view->up_since ? seconds(now - view->up_since) : (json_int_t)0,
         "restarts", (json_int_t)view->restarts,
         "last_exit", ctl_exit_json(view),
+        "result", text_or_null(view->result),
         "waiting_for", text_or_null(view->waiting_for),
         "patience_s", timed ? json_integer(seconds(view->until - now)) : json_null(),
         "reason", varlink_string(view->reason, strlen(view->reason)),

@@ -3,9 +3,12 @@
  */
 #include "service/bounding.h"
 
+#include <stdlib.h>
+
 #include "base/log.h"
-#include "base/scope.h"
 #include "coop/block.h"
+#include "coop/coro.h"
+#include "launcher/limits/bounds.h"
 #include "launcher/limits/group.h"
 
 static bool may_lose(const struct launch_spec *spec)
@@ -13,31 +16,18 @@ static bool may_lose(const struct launch_spec *spec)
     return spec->prefer & ~spec->require.guards & LAUNCH_BIT(LAUNCH_GUARD_LIMITS);
 }
 
-int bounding_check(const struct launch_spec *spec, struct coop_err *err)
+int bounding_check(const struct svc_spec *spec, struct coop_err *err)
 {
-    const struct {
-        const char *key;
-        int64_t value;
-    } nobodys[] = {
-        {"WallTime", spec->bounds.wall_time},
-        {"CPUTime", spec->bounds.cpu_time},
-        {"OutputMax", spec->bounds.output},
-    };
-
-    for (size_t i = 0; i < COOP_COUNT(nobodys); i++) {
-        if (nobodys[i].value == LAUNCH_UNBOUND)
-            continue;
-        if (may_lose(spec))
-            return 1;
-        (void)coop_fail(err, COOP_E_MISSING, "%s= is not kept for services", nobodys[i].key);
-        return coop_hint(err, "coop-run keeps it; Prefer=limits starts without it");
-    }
-    return 0;
+    if (spec->launch.bounds.output == LAUNCH_UNBOUND || svc_spec_prints_through_us(spec))
+        return 0;
+    if (may_lose(&spec->launch))
+        return 1;
+    return coop_fail(err, COOP_E_MISSING, "OutputMax= is kept for what goes to the log only");
 }
 
-bool bounding_needs_group(const struct launch_spec *spec)
+bool bounding_wants_group(const struct launch_spec *spec)
 {
-    return bounds_need_group(&spec->bounds);
+    return bounds_need_group(&spec->bounds) || spec->bounds.cpu_time != LAUNCH_UNBOUND;
 }
 
 int bounding_apply(struct machine *machine, const struct launch_spec *spec, const char *leaf,
@@ -46,7 +36,7 @@ int bounding_apply(struct machine *machine, const struct launch_spec *spec, cons
     struct coop_err why = {0};
     int r;
 
-    if (!bounding_needs_group(spec))
+    if (!bounds_need_group(&spec->bounds))
         return 0;
     if (!machine->has_cgroups) {
         r = coop_fail(&why, COOP_E_MISSING,
@@ -65,6 +55,76 @@ int bounding_apply(struct machine *machine, const struct launch_spec *spec, cons
         return 1;
     *err = why;
     return -1;
+}
+
+/* ---- looking ---- */
+
+int bounding_open(const struct launch_spec *spec, bool lost, struct bounds **ret_bounds,
+                  struct coop_err *err)
+{
+    const struct launch_bounds *limit = &spec->bounds;
+    bool polls =
+        lost && (limit->memory_max != LAUNCH_UNBOUND || limit->tasks_max != LAUNCH_UNBOUND);
+    struct bounds *bounds;
+
+    if (limit->wall_time == LAUNCH_UNBOUND && limit->cpu_time == LAUNCH_UNBOUND && !polls)
+        return 0;
+    bounds = calloc(1, sizeof *bounds);
+    if (!bounds)
+        return coop_fail(err, COOP_E_LIMIT, "no memory for its bounds");
+    bounds->limit = *limit;
+    bounds->poll_memory = bounds->poll_tasks = polls;
+    *ret_bounds = bounds;
+    return 0;
+}
+
+void bounding_begin(const struct machine *machine, struct holder *holder, bool has_reaper)
+{
+    struct bounds *bounds = holder->bounds;
+    const struct launch_bounds limit = bounds->limit;
+    bool polls = bounds->poll_memory;
+    coop_nsec now = coop_now();
+
+    bounds_begin(bounds, &limit, holder->top_pid, !has_reaper, now);
+    if (holder->held_by == HELD_BY_CGROUP)
+        bounds_use_group(bounds, &machine->cgroups, holder->cgroup);
+    if (polls)
+        bounds_poll_all(bounds, now);
+}
+
+enum launch_result bounding_look(struct spawn *spawn, struct holder *holder,
+                                 coop_nsec *ret_next)
+{
+    enum launch_result result;
+
+    (void)spawn;
+    if (!holder->bounds)
+        return LAUNCH_RESULT_EXIT;
+    coop_syscall_begin();
+    result = bounds_look(holder->bounds, coop_now());
+    coop_syscall_end();
+    *ret_next = bounds_next(holder->bounds);
+    return result;
+}
+
+void bounding_free(struct bounds *bounds)
+{
+    if (bounds)
+        bounds_done(bounds);
+    free(bounds);
+}
+
+void bounding_learn(const struct machine *machine, const struct holder *holder,
+                    struct ending *ending)
+{
+    struct group_usage used;
+
+    if (holder->bounds)
+        ending->out_of_tasks = bounds_tasks_reached(holder->bounds);
+    if (!holder->cgroup || group_read(&machine->cgroups, holder->cgroup, &used) < 0)
+        return;
+    ending->out_of_memory = used.oom_kills > 0;
+    ending->out_of_tasks |= used.tasks_refused > 0;
 }
 
 void bounding_tell(const struct machine *machine, const char *name, const char *leaf)

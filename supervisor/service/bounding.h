@@ -4,22 +4,36 @@
 #include "service/machine.h"
 
 /*
- * bounding.h - bounds of everything in a service together: what coopd keeps of them
+ * bounding.h - bounds of everything in a service together: what the machine does for them
  *
  * Memory, tasks, CPU and IO are kept by the controllers of the service's own cgroup, which needs no
- * looking and stops no coroutine.  Time, CPU time and output of a service are nobody's yet: asked
- * for, they are refused, and preferred they are lost.
+ * looking.  Time, CPU time and, where they are preferred and no controller is to be had, memory and
+ * tasks are looked for (launcher/limits/bounds.h); when, is keep.c's business.  Output is counted
+ * where it passes (output.h).
  */
 
 /* Before the plan is compiled. 1: bounds that are preferred are lost; 0: none; -1: refused. */
-int bounding_check(const struct launch_spec *spec, struct coop_err *err);
+int bounding_check(const struct svc_spec *spec, struct coop_err *err);
 
-/* Whether the service needs a cgroup for its bounds. */
-bool bounding_needs_group(const struct launch_spec *spec);
+/* Whether a cgroup keeps or counts its bounds better than anything else. */
+bool bounding_wants_group(const struct launch_spec *spec);
 
 /* Writes the leaf's limits; an answer like that of bounding_check(). */
 int bounding_apply(struct machine *machine, const struct launch_spec *spec, const char *leaf,
                    struct coop_err *err);
+
+/* What the holder keeps to look at, NULL when nothing has to be looked for; 'lost': no controller
+ * keeps memory and tasks.  Made before the launch (-1: no memory), told of it afterwards. */
+int bounding_open(const struct launch_spec *spec, bool lost, struct bounds **ret_bounds,
+                  struct coop_err *err);
+void bounding_begin(const struct machine *machine, struct holder *holder, bool has_reaper);
+enum launch_result bounding_look(struct spawn *spawn, struct holder *holder,
+                                 coop_nsec *ret_next);
+void bounding_free(struct bounds *bounds); /* accepts NULL */
+
+/* Main has ended: what of its end only the leaf or the last look can tell. */
+void bounding_learn(const struct machine *machine, const struct holder *holder,
+                    struct ending *ending);
 
 /* Says in the log what the leaf's bounds have ended. */
 void bounding_tell(const struct machine *machine, const char *name, const char *leaf);

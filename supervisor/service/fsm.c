@@ -27,7 +27,8 @@
  *
  *  Not drawn: DEPS_FAILED leads from waiting to failed; REMAINS from starting and up to
  *  up/exited; LEAVING (STOPPING=1) to stopping/main without a signal; WANT_UP leads from done
- *  and failed to waiting, WANT_DOWN from them to down.
+ *  and failed to waiting, WANT_DOWN from them to down; BOUND from wherever processes live to
+ *  stopping/final-kill, BOUND_ASK to stopping/main.
  *
  *  What is true:
  *   - Every way out of a running service leads through `stopping`, and only an empty process
@@ -65,18 +66,25 @@ const struct svc_edge svc_edges[] = {
     {AT_START_MAIN, EV_TIMEOUT,     AT_STOP_MAIN,  DO_SIG_STOP,    "not ready in time"},
     {AT_START_MAIN, EV_LEAVING,     AT_STOP_MAIN,  DO_ARM_STOP,    "said that it is stopping"},
     {AT_START_MAIN, EV_WANT_DOWN,   AT_STOP_ORDER, DO_ORDER,       "asked to stop while starting"},
+    {AT_START_MAIN, EV_BOUND,       AT_STOP_KILL,  DO_KILL_TREE,   "used up a bound"},
+    {AT_START_MAIN, EV_BOUND_ASK,   AT_STOP_MAIN,  DO_SIG_BOUND,   "used up a bound"},
 
     {AT_START_TREE, EV_NEXT,        AT_START_MAIN, DO_SPAWN,       "next command"},
     {AT_START_TREE, EV_TIMEOUT,     AT_STOP_KILL,  DO_KILL_TREE,   "a command left processes that do not end"},
     {AT_START_TREE, EV_WANT_DOWN,   AT_STOP_TREE,  DO_CLEAN_TREE,    "asked to stop while starting"},
+    {AT_START_TREE, EV_BOUND,       AT_STOP_KILL,  DO_KILL_TREE,   "used up a bound"},
 
     {AT_UP,         EV_RELOADING,   AT_RELOADING,  DO_ARM_RELOAD,  "said that it is reloading"},
     {AT_UP,         EV_REMAINS,     AT_UP_EXITED,  DO_NOTHING,     "finished, counts as up"},
     {AT_UP,         EV_MAIN_GONE,   AT_STOP_TREE,  DO_CLEAN_TREE,  "main process ended"},
     {AT_UP,         EV_LEAVING,     AT_STOP_MAIN,  DO_ARM_STOP,    "said that it is stopping"},
     {AT_UP,         EV_WANT_DOWN,   AT_STOP_ORDER, DO_ORDER,       "asked to stop"},
+    {AT_UP,         EV_BOUND,       AT_STOP_KILL,  DO_KILL_TREE,   "used up a bound"},
+    {AT_UP,         EV_BOUND_ASK,   AT_STOP_MAIN,  DO_SIG_BOUND,   "used up a bound"},
 
     {AT_UP_EXITED,  EV_WANT_DOWN,   AT_STOP_ORDER, DO_ORDER,       "asked to stop"},
+    {AT_UP_EXITED,  EV_BOUND,       AT_STOP_KILL,  DO_KILL_TREE,   "used up a bound"},
+    {AT_UP_EXITED,  EV_BOUND_ASK,   AT_STOP_MAIN,  DO_SIG_BOUND,   "used up a bound"},
 
     {AT_RELOADING,  EV_READY,       AT_UP,         DO_SETTLE,      "reloaded"},
     {AT_RELOADING,  EV_REMAINS,     AT_UP_EXITED,  DO_SETTLE,      "finished, counts as up"},
@@ -84,18 +92,24 @@ const struct svc_edge svc_edges[] = {
     {AT_RELOADING,  EV_LEAVING,     AT_STOP_MAIN,  DO_ARM_STOP,    "said that it is stopping"},
     {AT_RELOADING,  EV_TIMEOUT,     AT_UP,         DO_SETTLE,      "did not confirm its reload in time"},
     {AT_RELOADING,  EV_WANT_DOWN,   AT_STOP_ORDER, DO_ORDER,       "asked to stop while reloading"},
+    {AT_RELOADING,  EV_BOUND,       AT_STOP_KILL,  DO_KILL_TREE,   "used up a bound"},
+    {AT_RELOADING,  EV_BOUND_ASK,   AT_STOP_MAIN,  DO_SIG_BOUND,   "used up a bound"},
 
     {AT_STOP_ORDER, EV_ORDER_CLEAR, AT_STOP_MAIN,  DO_SIG_STOP,    "asked to stop"},
     {AT_STOP_ORDER, EV_MAIN_GONE,   AT_STOP_TREE,  DO_CLEAN_TREE,  "main process ended"},
+    {AT_STOP_ORDER, EV_BOUND,       AT_STOP_KILL,  DO_KILL_TREE,   "used up a bound"},
+    {AT_STOP_ORDER, EV_BOUND_ASK,   AT_STOP_MAIN,  DO_SIG_BOUND,   "used up a bound"},
 
     {AT_STOP_MAIN,  EV_MAIN_GONE,   AT_STOP_TREE,  DO_CLEAN_TREE,  "main process ended"},
     {AT_STOP_MAIN,  EV_TIMEOUT,     AT_STOP_KILL,  DO_KILL_TREE,   "did not stop in time"},
+    {AT_STOP_MAIN,  EV_BOUND,       AT_STOP_KILL,  DO_KILL_TREE,   "used up a bound"},
 
     {AT_STOP_TREE,  EV_TREE_GONE,   AT_DOWN,       DO_NOTHING,     "stopped"},
     {AT_STOP_TREE,  EV_SUCCEEDED,   AT_DONE,       DO_NOTHING,     "finished"},
     {AT_STOP_TREE,  EV_DIED,        AT_BACKOFF,    DO_ARM_BACKOFF, "died"},
     {AT_STOP_TREE,  EV_HOPELESS,    AT_FAILED,     DO_NOTHING,     "gave up"},
     {AT_STOP_TREE,  EV_TIMEOUT,     AT_STOP_KILL,  DO_KILL_TREE,   "left processes that did not stop in time"},
+    {AT_STOP_TREE,  EV_BOUND,       AT_STOP_KILL,  DO_KILL_TREE,   "used up a bound"},
 
     {AT_STOP_KILL,  EV_TREE_GONE,   AT_DOWN,       DO_NOTHING,     "killed"},
     {AT_STOP_KILL,  EV_SUCCEEDED,   AT_DONE,       DO_NOTHING,     "finished"},
@@ -143,8 +157,8 @@ static const unsigned harmless[SVC_PLACE_COUNT] = {
     [AT_STOP_ORDER] = ON(EV_DEPS_UP) | ON(EV_DEPS_FAILED) | WISH | TALK,
     [AT_STOP_MAIN] = NEWS | WISH | TALK,
     [AT_STOP_TREE] = NEWS | WISH | TALK,
-    [AT_STOP_KILL] = NEWS | WISH | TALK | ENDED,
-    [AT_STOP_STUCK] = NEWS | WISH | TALK | ENDED,
+    [AT_STOP_KILL] = NEWS | WISH | TALK | ENDED | ON(EV_BOUND),
+    [AT_STOP_STUCK] = NEWS | WISH | TALK | ENDED | ON(EV_BOUND),
     [AT_BACKOFF] = NEWS,
     [AT_DONE] = NEWS,
     [AT_FAILED] = NEWS,

@@ -69,7 +69,9 @@
     X(EV_SUCCEEDED, "succeeded")     /* tree empty, it ended by itself and that is fine     */ \
     X(EV_DIED, "died")               /* tree empty (or never born), Restart= tries again    */ \
     X(EV_HOPELESS, "hopeless")       /* tree empty (or never born), nothing tries again     */ \
-    X(EV_TIMEOUT, "timeout")         /* the timer of this place ran out                     */
+    X(EV_TIMEOUT, "timeout")         /* the timer of this place ran out                     */ \
+    X(EV_BOUND, "bound")             /* a bound of its tree is used up                      */ \
+    X(EV_BOUND_ASK, "bound-ask")     /* the same, and StopGrace= lets it end by itself      */
 
 enum svc_state {
 #define X(id, word) id,
@@ -101,6 +103,7 @@ enum svc_act {
     DO_SETTLE,     /* it is up: disarm the timer, tell those who wait for it            */
     DO_ORDER,      /* ask those who must stop first, then look whether they have        */
     DO_SIG_STOP,   /* KillSignal to the tree, arm TimeoutStopSec                        */
+    DO_SIG_BOUND,  /* KillSignal to the tree, arm StopGrace                              */
     DO_ARM_STOP,   /* no signal, it leaves by itself; arm TimeoutStopSec                */
     DO_CLEAN_TREE, /* main is gone: the same to what it left behind                     */
     DO_KILL_TREE,  /* SIGKILL to the whole tree, arm the last deadline                  */

@@ -144,8 +144,8 @@ static void from_wait_status(int status, struct ending *ret_ending)
     }
 }
 
-static void learn_end(struct spawn *spawn, const struct svc_spec *spec, struct holder *holder,
-                      struct ending *ret_ending)
+static void learn_status(struct spawn *spawn, const struct svc_spec *spec,
+                         struct holder *holder, struct ending *ret_ending)
 {
     const struct coop_exit *end = &holder->child.exit;
     struct launch_exit_note note;
@@ -166,6 +166,13 @@ static void learn_end(struct spawn *spawn, const struct svc_spec *spec, struct h
     ret_ending->kind = end->code == CLD_EXITED ? EXIT_CODE : EXIT_SIGNAL;
     ret_ending->value = end->status;
     ret_ending->core = end->code == CLD_DUMPED;
+}
+
+static void learn_end(struct spawn *spawn, const struct svc_spec *spec, struct holder *holder,
+                      struct ending *ret_ending)
+{
+    learn_status(spawn, spec, holder, ret_ending);
+    bounding_learn(machine_of(spawn), holder, ret_ending);
 }
 
 /* ---- signals ---- */
@@ -242,6 +249,7 @@ static void clear(struct spawn *spawn, const struct svc_spec *spec, struct holde
     char path[600];
 
     stop_watch(holder);
+    bounding_free(holder->bounds);
     if (holder->cgroup) {
         bounding_tell(machine_of(spawn), spec->name, holder->cgroup);
         launch_cgroup_remove(&machine_of(spawn)->cgroups, holder->cgroup);
@@ -261,5 +269,6 @@ const struct spawn_ops machine_ops = {
     .signal_main = signal_main,
     .kill = kill_all,
     .watch_rest = watch_rest,
+    .look = bounding_look,
     .clear = clear,
 };

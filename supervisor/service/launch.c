@@ -153,6 +153,7 @@ static int try_launch(struct svc *svc, struct coop_err *err)
                                 .born = write_down,
                                 .born_arg = svc};
     int failed = open_stdio(svc, &order, err) < 0 || open_notify(svc, &order, err) < 0 ||
+                 svc_keep_open(svc, err) < 0 ||
                  spawn->ops->launch(spawn, &order, &svc->holder, err) < 0;
 
     close_stdio(&order);
@@ -168,6 +169,7 @@ enum svc_event svc_launch(struct svc *svc, char *ret_detail, size_t size)
         enum svc_event event;
 
         svc->ending.unborn = true;
+        svc_keep_judge(svc);
         if (svc->world->journal)
             journal_end(svc->world->journal, svc->view.name);
         coop_while(&err, "%s", svc->view.name);
@@ -178,6 +180,7 @@ enum svc_event svc_launch(struct svc *svc, char *ret_detail, size_t size)
         return event == EV_DIED ? EV_DIED : EV_HOPELESS;
     }
     tell_started(svc);
+    svc_keep_begin(svc);
     if (svc->spec->type != TYPE_SIMPLE)
         return SVC_EVENT_COUNT;
     svc->was_ready = true;
@@ -252,6 +255,7 @@ void svc_life_over(struct svc *svc)
 {
     struct spawn *spawn = svc->world->spawn;
 
+    svc_keep_end(svc);
     if (svc->holder.held_by != HELD_BY_NOTHING) {
         spawn->ops->clear(spawn, svc->spec, &svc->holder);
         if (svc->world->journal)

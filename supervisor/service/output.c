@@ -31,7 +31,12 @@
 #include "coop/io.h"
 #include "coop/sync.h"
 
-enum { OUTPUT_CHUNK = 16 * 1024, OUTPUT_BURST = 1024 * 1024, OUTPUT_PATH = 512 };
+enum {
+    OUTPUT_CHUNK = 16 * 1024,
+    OUTPUT_BURST = 1024 * 1024,
+    OUTPUT_PATH = 512,
+    OUTPUT_SETTLE = 16
+};
 enum { MSG_READABLE = 1, MSG_CLOSE };
 
 struct output {
@@ -39,7 +44,11 @@ struct output {
     struct coop_fdwatch watch;
     struct coop_msg close_me;
     int fd;
-    unsigned long dropped; /* bytes, not told yet */
+    unsigned long dropped;    /* bytes, not told yet */
+    struct coop_mutex lock;   /* over reading and what follows */
+    int64_t left;             /* bytes that may be passed on; LAUNCH_UNBOUND: all */
+    struct output_over *over; /* who hears of more than that; NULL: nobody */
+    bool is_over;
     char *fifo, *file;
     const char *name; /* the tail of 'fifo' */
 };
@@ -74,6 +83,28 @@ static void write_all(struct output *out, int file, const char *bytes, size_t si
     }
 }
 
+/* OutputMax= is used up: once for each life. */
+static void tell_over(struct output *out)
+{
+    if (out->is_over)
+        return;
+    out->is_over = true;
+    if (out->over && !atomic_exchange(&out->over->on_its_way, true))
+        coop_post(out->over->actor, &out->over->msg);
+}
+
+static void pass_on(struct output *out, int file, const char *bytes, size_t size)
+{
+    bool fits = out->left == LAUNCH_UNBOUND || size <= (uint64_t)out->left;
+    size_t within = fits ? size : (size_t)out->left;
+
+    write_all(out, file, bytes, within);
+    if (out->left != LAUNCH_UNBOUND)
+        out->left -= (int64_t)within;
+    if (!fits)
+        tell_over(out);
+}
+
 /* Moves what is there. True when there may be more. */
 static bool pump(struct output *out)
 {
@@ -93,7 +124,7 @@ static bool pump(struct output *out)
                 AT_FDCWD, out->file,
                 O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
         }
-        write_all(out, file, chunk, (size_t)n);
+        pass_on(out, file, chunk, (size_t)n);
         moved += (size_t)n;
     }
     return true;
@@ -130,9 +161,11 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
         return;
     }
     coop_fdwatch_take(&out->watch);
+    coop_mutex_lock(&out->lock);
     coop_syscall_begin();
     more = pump(out);
     coop_syscall_end();
+    coop_mutex_unlock(&out->lock);
     if (more)
         coop_post(actor, &out->watch.msg);
 }
@@ -173,6 +206,7 @@ static struct output *new_output(const char *run_dir, const char *log_dir, const
     if (!out)
         return NULL;
     out->fd = -1;
+    out->left = LAUNCH_UNBOUND;
     out->fifo = strdup(fifo);
     out->file = strdup(file);
     if (out->fifo && out->file) {
@@ -240,6 +274,68 @@ int output_file_fd(const struct output_spec *where, struct coop_err *err)
         return fd;
     sys_close(fd);
     return coop_fail_sys(err, r, "output file '%s'", where->path);
+}
+
+/* ---- a bound ---- */
+
+void output_over_init(struct output_over *over, struct coop_actor *actor, int kind)
+{
+    coop_msg_init(&over->msg, kind);
+    over->actor = actor;
+    atomic_init(&over->on_its_way, false);
+}
+
+void output_over_take(struct output_over *over)
+{
+    atomic_store(&over->on_its_way, false);
+}
+
+/* A burst is more than a pipe holds, but who prints goes on meanwhile. */
+static void settle(struct output *out)
+{
+    coop_syscall_begin();
+    for (int burst = 0; burst < OUTPUT_SETTLE; burst++)
+        if (!pump(out))
+            break;
+    coop_syscall_end();
+}
+
+void output_bound(struct output *output, int64_t ceiling, struct output_over *over)
+{
+    if (!output)
+        return;
+    coop_mutex_lock(&output->lock);
+    settle(output);
+    output->left = ceiling;
+    output->over = over;
+    output->is_over = false;
+    coop_mutex_unlock(&output->lock);
+}
+
+bool output_settle(struct output *output)
+{
+    bool over;
+
+    if (!output)
+        return false;
+    coop_mutex_lock(&output->lock);
+    if (output->left != LAUNCH_UNBOUND)
+        settle(output);
+    over = output->is_over;
+    coop_mutex_unlock(&output->lock);
+    return over;
+}
+
+bool output_is_over(struct output *output)
+{
+    bool over;
+
+    if (!output)
+        return false;
+    coop_mutex_lock(&output->lock);
+    over = output->is_over;
+    coop_mutex_unlock(&output->lock);
+    return over;
 }
 
 void output_close(struct output *output)

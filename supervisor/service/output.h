@@ -1,9 +1,13 @@
 #ifndef COOP_SERVICE_OUTPUT_H
 #define COOP_SERVICE_OUTPUT_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "config/spec.h"
+#include "coop/actor.h"
 #include "coop/err.h"
 
 /*
@@ -21,6 +25,8 @@
  * Time      Never waits for a disk that is full or gone: what cannot be written is dropped and
  *           counted, and the count goes to coopd's log when writing works again.
  * Threads   From the service's handler.
+ *           A bound is set by the service's handler while the output's own reads: a lock keeps
+ *           them apart, the only one in service/.
  * Limits    One pipe of the kernel's size is between the program and the file; a program that
  *           prints faster than the disk takes it waits (nothing is lost).
  */
@@ -35,6 +41,24 @@ int output_child_fd(struct output *output, struct coop_err *err);
 
 /* For StandardOutput=file:, append:, truncate:. A descriptor, or -1 with an error. */
 int output_file_fd(const struct output_spec *where, struct coop_err *err);
+
+/*
+ * OutputMax=: of what one life prints, 'ceiling' bytes are passed on and the rest is dropped; then
+ * 'over' is posted to its actor, once.  What is in the FIFO already belongs to the life before and
+ * is dealt with under its bound.  LAUNCH_UNBOUND: no bound.  Accepts NULL as 'output'.
+ */
+struct output_over {
+    struct coop_msg msg;
+    struct coop_actor *actor;
+    atomic_bool on_its_way;
+};
+void output_over_init(struct output_over *over, struct coop_actor *actor, int kind);
+void output_over_take(struct output_over *over); /* the handler has the message */
+void output_bound(struct output *output, int64_t ceiling, struct output_over *over);
+
+/* Deals with what is in the FIFO now. Whether the bound has been passed. Accepts NULL. */
+bool output_settle(struct output *output);
+bool output_is_over(struct output *output);
 
 /* Reads what is left, removes the FIFO, frees. Accepts NULL. */
 void output_close(struct output *output);

@@ -36,6 +36,9 @@ enum ending_class policy_class(enum svc_type type, const struct ending *ending)
 
     if (ending->unborn)
         return ENDING_CODE;
+    if (ending->broken != LAUNCH_RESULT_EXIT ||
+        (ending->out_of_memory && exit_class(type, ending) != ENDING_SUCCESS))
+        return ENDING_BOUND;
     if (ending->timed_out)
         return ENDING_TIMEOUT;
     class = exit_class(type, ending);
@@ -46,14 +49,14 @@ bool policy_restarts(enum svc_restart restart, enum ending_class class)
 {
     /* clang-format off */
     static const bool again[RESTART_ALWAYS + 1][ENDING_CLASSES] = {
-        /*                       success code  signal core  timeout protocol watchdog unknown */
-        [RESTART_NO]          = {false,  false, false, false, false, false, false, false},
-        [RESTART_ON_SUCCESS]  = {true,   false, false, false, false, false, false, false},
-        [RESTART_ON_FAILURE]  = {false,  true,  true,  true,  true,  true,  true,  true},
-        [RESTART_ON_ABNORMAL] = {false,  false, true,  true,  true,  true,  true,  true},
-        [RESTART_ON_WATCHDOG] = {false,  false, false, false, false, false, true,  false},
-        [RESTART_ON_ABORT]    = {false,  false, true,  true,  false, false, false, false},
-        [RESTART_ALWAYS]      = {true,   true,  true,  true,  true,  true,  true,  true},
+        /*                       success code  signal core  timeout protocol watchdog bound unknown */
+        [RESTART_NO]          = {false, false,false, false,false,  false,   false,   false,false},
+        [RESTART_ON_SUCCESS]  = {true,  false,false, false,false,  false,   false,   false,false},
+        [RESTART_ON_FAILURE]  = {false, true, true,  true, true,   true,    true,    true, true},
+        [RESTART_ON_ABNORMAL] = {false, false,true,  true, true,   true,    true,    true, true},
+        [RESTART_ON_WATCHDOG] = {false, false,false, false,false,  false,   true,    false,false},
+        [RESTART_ON_ABORT]    = {false, false,true,  true, false,  false,   false,   false,false},
+        [RESTART_ALWAYS]      = {true,  true, true,  true, true,   true,    true,    true, true},
     };
     /* clang-format on */
 

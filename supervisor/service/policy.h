@@ -27,6 +27,7 @@ enum ending_class {
     ENDING_TIMEOUT,  /* it was not ready, or did not stop, in time                           */
     ENDING_PROTOCOL, /* Type=notify ended well before it was ready                           */
     ENDING_WATCHDOG, /* it did not report in time                                            */
+    ENDING_BOUND,    /* a bound of its tree was used up (systemd: oom-kill, and timeout)     */
     ENDING_UNKNOWN,  /* nobody could learn how it ended                                      */
     ENDING_CLASSES
 };
@@ -39,6 +40,8 @@ struct ending {
     bool unborn;      /* it could not be launched: 'kind' is EXIT_NONE                    */
     bool timed_out;   /* a start or stop timeout led to the end                           */
     bool never_ready; /* it ended before it was ready, and Type= waits for that           */
+    enum launch_result broken;        /* the bound for which it was ended; EXIT: none     */
+    bool out_of_memory, out_of_tasks; /* as in launcher/limits/result.h                   */
 };
 
 enum ending_class policy_class(enum svc_type type, const struct ending *ending);

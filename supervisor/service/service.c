@@ -152,6 +152,16 @@ static bool may_start_again(const struct svc *svc)
                          (unsigned)svc->spec->limit_burst);
 }
 
+/* "cpu-time", "timeout": what of ours led to the end, "" for nothing. */
+static const char *why_ended(const struct ending *ending)
+{
+    if (ending->broken != LAUNCH_RESULT_EXIT)
+        return launch_result_name(ending->broken);
+    if (ending->out_of_memory)
+        return launch_result_name(LAUNCH_RESULT_MEMORY);
+    return ending->timed_out ? "timeout" : "";
+}
+
 /* The event that follows when no process is left, and its detail. */
 enum svc_event svc_verdict(struct svc *svc, char *detail, size_t size)
 {
@@ -164,7 +174,8 @@ enum svc_event svc_verdict(struct svc *svc, char *detail, size_t size)
                            &svc->ending);
     if (!svc->ending.unborn) {
         policy_ending_text(&svc->ending, text, sizeof text);
-        str_format(detail, size, "%s%s", svc->ending.timed_out ? "timeout, " : "", text);
+        str_format(detail, size, "%s%s%s", why_ended(&svc->ending),
+                   why_ended(&svc->ending)[0] ? ", " : "", text);
     }
     if (event == EV_DIED && !may_start_again(svc)) {
         str_copy(text, sizeof text, detail);
@@ -204,11 +215,11 @@ static enum svc_event check_dependencies(struct svc *svc, char *detail, size_t s
     return event;
 }
 
-static enum svc_event signal_stop(struct svc *svc)
+static enum svc_event signal_stop(struct svc *svc, coop_nsec patience)
 {
     if (svc->holder.empty)
         return EV_MAIN_GONE; /* nothing runs (up/exited): straight on to the empty tree */
-    svc_set_deadline(svc, in(svc->spec->stop_timeout));
+    svc_set_deadline(svc, in(patience));
     svc->world->spawn->ops->signal(svc->world->spawn, &svc->holder, svc->spec->kill_signal);
     /* Main may be gone already: a oneshot that counts as up and left something running. */
     return svc->holder.main_gone ? EV_MAIN_GONE : NO_EVENT;
@@ -252,7 +263,8 @@ static enum svc_event perform(struct svc *svc, enum svc_act act, char *detail, s
     case DO_ARM_RELOAD: svc_set_deadline(svc, in(svc->spec->start_timeout)); return NO_EVENT;
     case DO_SETTLE: return NO_EVENT;
     case DO_ORDER: svc->stop_asked = true; return svc_check_order(svc);
-    case DO_SIG_STOP: return signal_stop(svc);
+    case DO_SIG_STOP: return signal_stop(svc, svc->spec->stop_timeout);
+    case DO_SIG_BOUND: return signal_stop(svc, svc->spec->launch.bounds.stop_grace);
     case DO_ARM_STOP: svc_set_deadline(svc, in(svc->spec->stop_timeout)); return NO_EVENT;
     case DO_CLEAN_TREE: return clean_tree(svc, detail, size);
     case DO_KILL_TREE: kill_tree(svc); return NO_EVENT;
@@ -311,6 +323,7 @@ static void record_end(struct svc *svc)
     svc->view.core = svc->ending.core;
     event.exit_kind = svc->view.exit_kind;
     event.exit_value = svc->ending.value;
+    svc_keep_judge(svc);
     str_copy(event.service, sizeof event.service, svc->view.name);
     bus_publish(svc->world->bus, &event);
     svc->ending.never_ready = svc->spec->type == TYPE_NOTIFY && !svc->was_ready;
@@ -428,6 +441,7 @@ static void on_change(struct svc *svc, struct change_msg *change)
 static void let_go(struct svc *svc)
 {
     coop_timer_stop(&svc->timer);
+    svc_keep_end(svc);
     notify_close(&svc->notify);
     output_close(svc->output);
     svc->output = NULL;
@@ -446,6 +460,7 @@ static void free_svc(struct svc *svc)
         world->spawn->ops->clear(world->spawn, svc->spec, &svc->holder);
     }
     coop_timer_done(&svc->timer);
+    svc_keep_free(svc);
     coop_actor_done(&svc->actor);
     board_give(world->board, svc->slot);
     window_done(&svc->window);
@@ -494,6 +509,8 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
         break;
     case MSG_TOP:
     case MSG_WATCH: on_news(svc, msg); break;
+    case MSG_BOUND: svc_keep_look(svc); break;
+    case MSG_OVER: svc_keep_over(svc); break;
     case MSG_NOTIFY: svc_on_notify(svc); break;
     case MSG_HURRY:
         if (!svc->holder.empty)

@@ -48,7 +48,8 @@ struct launch {
     int note_fd, cgroup_fd;
     int note_end; /* where a subreaper's note comes out */
     enum svc_held_by held_by;
-    bool lost_bounds; /* preferred, and nobody keeps them */
+    bool lost_bounds; /* preferred, and not kept as they should be */
+    struct bounds *bounds;
 };
 
 /* ---- before ---- */
@@ -82,7 +83,7 @@ static int bind_notify(struct launch *l, struct coop_err *err)
 
 static void choose_owner(struct launch *l)
 {
-    bool bounded = bounding_needs_group(&l->spec) && l->machine->has_cgroups;
+    bool bounded = bounding_wants_group(&l->spec) && l->machine->has_cgroups;
 
     if (gets_pid_namespace(l->machine, &l->spec) && !bounded)
         l->held_by = HELD_BY_PIDNS;
@@ -120,7 +121,7 @@ static int compile(struct launch *l, struct coop_err *err)
     coop_syscall_end();
     if (failed)
         return -1;
-    failed = bounding_check(&l->spec, err);
+    failed = bounding_check(l->order->spec, err);
     if (failed < 0)
         return -1;
     l->lost_bounds = failed > 0;
@@ -196,7 +197,9 @@ static int open_io(struct launch *l, struct coop_err *err)
         return -1;
     if (l->held_by == HELD_BY_CGROUP && enter_cgroup(l, err) < 0)
         return -1;
-    return keep_bounds(l, err);
+    if (keep_bounds(l, err) < 0)
+        return -1;
+    return bounding_open(&l->spec, l->lost_bounds, &l->bounds, err);
 }
 
 /* ---- the clone ---- */
@@ -409,6 +412,11 @@ int machine_launch(struct spawn *spawn, const struct spawn_order *order, struct 
         sys_close(l.cgroup_fd);
     if (failed && l.cgroup[0])
         launch_cgroup_remove(&l.machine->cgroups, l.cgroup);
+    if (!failed && l.bounds) {
+        holder->bounds = ptr_take(&l.bounds);
+        bounding_begin(l.machine, holder, launch_plan_has_reaper(l.plan));
+    }
+    bounding_free(l.bounds);
     free(l.leaf);
     launch_plan_free(l.plan);
     launch_spec_done(&l.spec);

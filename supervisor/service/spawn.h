@@ -15,10 +15,10 @@
 /*
  * spawn.h - the seam between a service and the machine
  *
- * A service asks for four things: launch this command, signal it, kill all of it, and is
- * anything of it left?  The real answers are in spawn.c (over the launcher) and holder.c (PID
- * namespaces, cgroups, subreapers); unit tests put a fake kernel's processes behind the same
- * table and run an hour of crashes in a millisecond.
+ * A service asks for five things: launch this command, signal it, kill all of it, is anything
+ * of it left, and has it used up a bound?  The real answers are in spawn.c (over the launcher),
+ * holder.c (PID namespaces, cgroups, subreapers) and bounding.c; unit tests put a fake kernel's
+ * processes behind the same table and run an hour of crashes in a millisecond.
  *
  * A *holder* is what holds the processes of one life together, so that "all of them" has a
  * meaning whatever they fork:
@@ -31,6 +31,7 @@
  * Memory    A holder is part of its service.  launch fills it, clear empties it.
  */
 
+struct bounds; /* launcher/limits/bounds.h */
 struct spawn;
 
 struct holder {
@@ -46,6 +47,7 @@ struct holder {
     struct coop_fdwatch watch; /* the note's pipe (subreaper) or cgroup.events (cgroup)  */
     int watch_fd;              /* -1: none                                                */
     char *cgroup;              /* the leaf's path                                         */
+    struct bounds *bounds;     /* of the tree, owned; NULL: none                          */
 };
 
 /* What to launch and where its messages go. */
@@ -82,6 +84,8 @@ struct spawn_ops {
     /* Main is gone and the tree is not empty: from now on kind_watch tells when it is. */
     void (*watch_rest)(struct spawn *spawn, struct holder *holder, struct coop_actor *actor,
                        int kind);
+    /* The bound that is used up by now; EXIT: none, and look again at '*ret_next'. */
+    enum launch_result (*look)(struct spawn *spawn, struct holder *holder, coop_nsec *ret_next);
     /* The life is over (holder->empty): removes what held it. */
     void (*clear)(struct spawn *spawn, const struct svc_spec *spec, struct holder *holder);
 };

@@ -64,6 +64,8 @@ enum svc_msg_kind {
     MSG_PUSH_RESTART, /* what we require is being restarted by hand                  */
     MSG_TOP,          /* the child that holds the tree has ended                     */
     MSG_WATCH,        /* main's pidfd, or the cgroup, has news                       */
+    MSG_BOUND,        /* time to look whether a bound is used up                     */
+    MSG_OVER,         /* the output has passed its bound                             */
     MSG_NOTIFY,       /* the notify socket has something                             */
     MSG_HURRY,        /* kill what still runs                                        */
     MSG_DISCARD,      /* taken out of the configuration, and down                    */
@@ -101,6 +103,7 @@ struct svc {
     struct start_window window;
     struct notify notify;
     struct output *output;
+    struct svc_keep *keep; /* NULL: it has never had bounds */
     struct waiter *waiters;
     unsigned waiter_count;
     unsigned command;  /* which ExecStart= runs */
@@ -155,6 +158,15 @@ void svc_on_pull(struct svc *svc);
 void svc_on_push(struct svc *svc, enum svc_msg_kind kind);
 void svc_settle(struct svc *svc);
 void svc_drop_waiters(struct svc *svc);
+
+/* keep.c: bounds of one life */
+int svc_keep_open(struct svc *svc, struct coop_err *err); /* before the launch        */
+void svc_keep_begin(struct svc *svc);                     /* it runs                  */
+void svc_keep_look(struct svc *svc);                      /* MSG_BOUND                */
+void svc_keep_over(struct svc *svc);                      /* MSG_OVER                 */
+void svc_keep_judge(struct svc *svc); /* main has ended: the word for it, into the view */
+void svc_keep_end(struct svc *svc);   /* the life is over                             */
+void svc_keep_free(struct svc *svc);
 
 /* launch.c: the event that follows, SVC_EVENT_COUNT for none; 'ret_detail' says why */
 enum svc_event svc_launch(struct svc *svc, char *ret_detail, size_t size);

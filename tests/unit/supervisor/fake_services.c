@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "config/service_settings.h"
 #include "coop/sim.h"
+#include "launcher/limits/bounds.h"
 
 enum { SERVICES_MAX = 1100 };
 
@@ -76,6 +77,10 @@ static int launch(struct spawn *spawn, const struct spawn_order *order, struct h
         stage.most_alive = 2;
     else if (stage.most_alive == 0)
         stage.most_alive = 1;
+    if (order->spec->launch.bounds.wall_time != LAUNCH_UNBOUND) {
+        holder->bounds = calloc(1, sizeof *holder->bounds);
+        bounds_begin(holder->bounds, &order->spec->launch.bounds, pid, true, coop_now());
+    }
     holder->held_by = HELD_BY_ITSELF;
     holder->top_pid = holder->main_pid = pid;
     holder->empty = holder->main_gone = false;
@@ -122,10 +127,20 @@ static void watch_rest(struct spawn *spawn, struct holder *holder, struct coop_a
     (void)kind;
 }
 
+static enum launch_result look(struct spawn *spawn, struct holder *holder, coop_nsec *ret_next)
+{
+    (void)spawn;
+    if (!holder->bounds)
+        return LAUNCH_RESULT_EXIT;
+    *ret_next = bounds_next(holder->bounds);
+    return bounds_look(holder->bounds, coop_now());
+}
+
 static void clear(struct spawn *spawn, const struct svc_spec *spec, struct holder *holder)
 {
     (void)spawn;
     (void)spec;
+    free(holder->bounds);
     holder_init(holder);
 }
 
@@ -137,6 +152,7 @@ static const struct spawn_ops ops = {
     .signal_main = send_signal,
     .kill = kill_all,
     .watch_rest = watch_rest,
+    .look = look,
     .clear = clear,
 };
 
@@ -145,11 +161,14 @@ static const struct spawn_ops ops = {
 static void apply(struct svc_spec *spec, const char *line)
 {
     const char *equal = strchr(line, '=');
+    const struct setting *row;
     struct coop_err err = {0};
     char key[64];
 
     str_format(key, sizeof key, "%.*s", (int)(equal - line), line);
-    if (setting_apply(setting_find(&service_settings, NULL, key), spec, equal + 1, &err) < 0)
+    row = setting_find(&service_settings, NULL, key);
+    if (row ? setting_apply(row, spec, equal + 1, &err) < 0
+            : launch_spec_set(&spec->launch, key, equal + 1, &err) < 0)
         cr_expect_fail("%s: %s", line, err.text);
 }
 

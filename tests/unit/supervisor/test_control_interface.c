@@ -190,6 +190,7 @@ Test(interface, the_members_that_scripts_rely_on_have_their_values)
     cr_expect(service_says(&view, "uptime_s", "10"));
     cr_expect(service_says(&view, "restarts", "2"));
     cr_expect(service_says(&view, "last_exit", "null"));
+    cr_expect(service_says(&view, "result", "null"));
     cr_expect(service_says(&view, "waiting_for", "null"));
     cr_expect(service_says(&view, "reason", "\"reported ready\""));
     view.main_pid = 0;
@@ -199,7 +200,9 @@ Test(interface, the_members_that_scripts_rely_on_have_their_values)
     strcpy(view.waiting_for, "db");
     cr_expect(service_says(&view, "pid", "null"));
     cr_expect(service_says(&view, "uptime_s", "0"));
+    strcpy(view.result, "cpu-time");
     cr_expect(service_says(&view, "last_exit", "{\"signal\":\"SIGKILL\",\"core\":false}"));
+    cr_expect(service_says(&view, "result", "\"cpu-time\""));
     cr_expect(service_says(&view, "waiting_for", "\"db\""));
     view.exit_kind = EXIT_CODE;
     cr_expect(service_says(&view, "last_exit", "{\"code\":9}"));

@@ -6,25 +6,25 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-/* s: a step   ~: harmless   .: impossible      columns in enum order, WANT_UP .. TIMEOUT */
+/* s: a step   ~: harmless   .: impossible      columns in enum order, WANT_UP .. BOUND_ASK */
 static const char *const expected[SVC_PLACE_COUNT] = {
     /* clang-format off */
-    /*                  wish deps talk cmd main    verdicts time */
-    [AT_DOWN]       = "s~" "~~" "..." "..." ".~" "...." ".",
-    [AT_WAITING]    = "~s" "ss" "..." "..." ".~" "...." ".",
-    [AT_START_MAIN] = "~s" "~~" "s~s" "s.s" "s~" "..ss" "s",
-    [AT_START_TREE] = "~s" "~~" "~~~" ".s." ".~" "...." "s",
-    [AT_UP]         = "~s" "~~" "~ss" "..s" "s~" "...." ".",
-    [AT_UP_EXITED]  = "~s" "~~" "~~~" "..." ".~" "...." ".",
-    [AT_RELOADING]  = "~s" "~~" "s~s" "..s" "s~" "...." "s",
-    [AT_STOP_ORDER] = "~~" "~~" "~~~" "..." "ss" "...." ".",
-    [AT_STOP_MAIN]  = "~~" "~~" "~~~" "..." "s~" "...." "s",
-    [AT_STOP_TREE]  = "~~" "~~" "~~~" "..." ".~" "ssss" "s",
-    [AT_STOP_KILL]  = "~~" "~~" "~~~" "..." "~~" "ssss" "s",
-    [AT_STOP_STUCK] = "~~" "~~" "~~~" "..." "~~" "ssss" ".",
-    [AT_BACKOFF]    = "ss" "~~" "..." "..." ".~" "...." "s",
-    [AT_DONE]       = "ss" "~~" "..." "..." ".~" "...." ".",
-    [AT_FAILED]     = "ss" "~~" "..." "..." ".~" "...." ".",
+    /*                  wish deps talk cmd main    verdicts time bound */
+    [AT_DOWN]       = "s~" "~~" "..." "..." ".~" "...." "." "..",
+    [AT_WAITING]    = "~s" "ss" "..." "..." ".~" "...." "." "..",
+    [AT_START_MAIN] = "~s" "~~" "s~s" "s.s" "s~" "..ss" "s" "ss",
+    [AT_START_TREE] = "~s" "~~" "~~~" ".s." ".~" "...." "s" "s.",
+    [AT_UP]         = "~s" "~~" "~ss" "..s" "s~" "...." "." "ss",
+    [AT_UP_EXITED]  = "~s" "~~" "~~~" "..." ".~" "...." "." "ss",
+    [AT_RELOADING]  = "~s" "~~" "s~s" "..s" "s~" "...." "s" "ss",
+    [AT_STOP_ORDER] = "~~" "~~" "~~~" "..." "ss" "...." "." "ss",
+    [AT_STOP_MAIN]  = "~~" "~~" "~~~" "..." "s~" "...." "s" "s.",
+    [AT_STOP_TREE]  = "~~" "~~" "~~~" "..." ".~" "ssss" "s" "s.",
+    [AT_STOP_KILL]  = "~~" "~~" "~~~" "..." "~~" "ssss" "s" "~.",
+    [AT_STOP_STUCK] = "~~" "~~" "~~~" "..." "~~" "ssss" "." "~.",
+    [AT_BACKOFF]    = "ss" "~~" "..." "..." ".~" "...." "s" "..",
+    [AT_DONE]       = "ss" "~~" "..." "..." ".~" "...." "." "..",
+    [AT_FAILED]     = "ss" "~~" "..." "..." ".~" "...." "." "..",
     /* clang-format on */
 };
 
@@ -77,6 +77,15 @@ Test(fsm, steps_lead_where_the_drawing_says)
         {AT_STOP_TREE, EV_DIED, AT_BACKOFF, DO_ARM_BACKOFF},
         {AT_STOP_TREE, EV_HOPELESS, AT_FAILED, DO_NOTHING},
         {AT_STOP_KILL, EV_TIMEOUT, AT_STOP_STUCK, DO_NOTHING},
+        {AT_START_MAIN, EV_BOUND, AT_STOP_KILL, DO_KILL_TREE},
+        {AT_START_TREE, EV_BOUND, AT_STOP_KILL, DO_KILL_TREE},
+        {AT_UP, EV_BOUND, AT_STOP_KILL, DO_KILL_TREE},
+        {AT_UP_EXITED, EV_BOUND, AT_STOP_KILL, DO_KILL_TREE},
+        {AT_RELOADING, EV_BOUND, AT_STOP_KILL, DO_KILL_TREE},
+        {AT_STOP_ORDER, EV_BOUND, AT_STOP_KILL, DO_KILL_TREE},
+        {AT_STOP_MAIN, EV_BOUND, AT_STOP_KILL, DO_KILL_TREE},
+        {AT_STOP_TREE, EV_BOUND, AT_STOP_KILL, DO_KILL_TREE},
+        {AT_UP, EV_BOUND_ASK, AT_STOP_MAIN, DO_SIG_BOUND},
         {AT_BACKOFF, EV_TIMEOUT, AT_WAITING, DO_CHECK_DEPS},
         {AT_BACKOFF, EV_WANT_UP, AT_WAITING, DO_CHECK_DEPS},
         {AT_BACKOFF, EV_WANT_DOWN, AT_DOWN, DO_NOTHING},

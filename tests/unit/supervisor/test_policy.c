@@ -14,6 +14,10 @@ static const struct ending core = {.kind = EXIT_SIGNAL, .value = SIGSEGV, .core 
 static const struct ending late = {.kind = EXIT_SIGNAL, .value = SIGTERM, .timed_out = true};
 static const struct ending early = {.kind = EXIT_CODE, .never_ready = true};
 static const struct ending unborn = {.unborn = true};
+static const struct ending bound = {
+    .kind = EXIT_SIGNAL, .value = SIGKILL, .timed_out = true, .broken = LAUNCH_RESULT_CPU_TIME};
+static const struct ending oom = {.kind = EXIT_SIGNAL, .value = SIGKILL, .out_of_memory = true};
+static const struct ending oom_below = {.kind = EXIT_CODE, .out_of_memory = true};
 static const struct ending unknown = {.kind = EXIT_UNKNOWN};
 
 /* +: again   v: done   x: failed       no  success failure abnormal watchdog abort always */
@@ -26,7 +30,8 @@ static const struct {
     {"exit 3", &code, "xx+xxx+"},     {"SIGKILL", &killed, "xx++x++"},
     {"core", &core, "xx++x++"},       {"timeout", &late, "xx++xx+"},
     {"protocol", &early, "xx++xx+"},  {"unborn", &unborn, "xx+xxx+"},
-    {"unknown", &unknown, "xx++xx+"},
+    {"unknown", &unknown, "xx++xx+"}, {"bound", &bound, "xx++xx+"},
+    {"oom", &oom, "xx++xx+"},         {"oom of another", &oom_below, "v+vvvv+"},
 };
 
 static char letter(enum svc_event verdict)

@@ -160,6 +160,94 @@ Test(service, what_ignores_term_is_killed_when_its_time_is_over)
     play(1, escalation, NULL);
 }
 
+/* ---- bounds ---- */
+
+static int used_up(void *arg)
+{
+    struct svc *svc = play_add("web", "WallTime=5s", NULL);
+    coop_nsec before = coop_now();
+
+    (void)arg;
+    play_on_birth(stubborn);
+    cr_expect_eq(play_ask(svc, CMD_START, PATIENCE), SVC_OK);
+    cr_expect_str_eq(play_view("web").result, "");
+    cr_expect(play_until("web", ST_FAILED));
+    cr_expect(coop_now() - before >= 5 * SEC && coop_now() - before < 6 * SEC);
+    cr_expect_str_eq(play_view("web").result, "wall-time");
+    cr_expect_eq(play_view("web").exit_value, SIGKILL);
+    return 0;
+}
+
+Test(service, a_used_up_bound_kills_at_once)
+{
+    play(1, used_up, NULL);
+}
+
+static int used_up_with_grace(void *arg)
+{
+    struct svc *svc = play_add("web", "WallTime=5s", "StopGrace=3s", "TimeoutStopSec=1h", NULL);
+    coop_nsec before = coop_now();
+
+    (void)arg;
+    play_on_birth(stubborn);
+    cr_expect_eq(play_ask(svc, CMD_START, PATIENCE), SVC_OK);
+    cr_expect(play_until("web", ST_STOPPING));
+    cr_expect_eq(play_view("web").place, AT_STOP_MAIN);
+    cr_expect(play_until("web", ST_FAILED));
+    cr_expect(coop_now() - before >= 8 * SEC && coop_now() - before < 9 * SEC);
+    cr_expect_str_eq(play_view("web").result, "wall-time");
+    return 0;
+}
+
+Test(service, a_used_up_bound_with_a_grace_asks_first)
+{
+    play(1, used_up_with_grace, NULL);
+}
+
+/* A stop that takes its time is no way round a bound. */
+static int used_up_while_stopping(void *arg)
+{
+    struct svc *svc = play_add("web", "WallTime=5s", "StopGrace=3s", "TimeoutStopSec=1h", NULL);
+    coop_nsec before = coop_now();
+
+    (void)arg;
+    play_on_birth(stubborn);
+    cr_expect_eq(play_ask(svc, CMD_START, PATIENCE), SVC_OK);
+    cr_expect_eq(play_ask(svc, CMD_STOP, PATIENCE), SVC_OK);
+    cr_expect(coop_now() - before >= 5 * SEC && coop_now() - before < 6 * SEC);
+    cr_expect_eq(play_view("web").place, AT_DOWN);
+    return 0;
+}
+
+Test(service, a_bound_counts_while_it_is_being_stopped)
+{
+    play(1, used_up_while_stopping, NULL);
+}
+
+/* Each life has its own: who ends in time is not charged for the last one. */
+static int bounded_lives(void *arg)
+{
+    struct svc *svc = play_add("web", "WallTime=5s", "Restart=always", "RestartSec=1s", NULL);
+
+    (void)arg;
+    play_on_birth(NULL);
+    cr_expect_eq(play_ask(svc, CMD_START, PATIENCE), SVC_OK);
+    coop_sleep_until(coop_after(coop_now(), 4 * SEC));
+    coop_sim_exit(play_pid("web"), 0);
+    cr_expect(play_until("web", ST_BACKOFF));
+    cr_expect_str_eq(play_view("web").result, "exit");
+    cr_expect(play_until("web", ST_UP));
+    coop_sleep_until(coop_after(coop_now(), 4 * SEC));
+    cr_expect_eq(play_births("web"), 2);
+    cr_expect_eq(play_view("web").place, AT_UP);
+    return 0;
+}
+
+Test(service, a_bound_begins_anew_with_each_life)
+{
+    play(1, bounded_lives, NULL);
+}
+
 static int unkillable(void *arg)
 {
     struct svc *svc = play_add("web", "TimeoutStopSec=1s", NULL);

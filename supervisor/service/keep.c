@@ -1,0 +1,154 @@
+/*
+ * keep.c - keeping a service within its bounds: time, CPU time, output, and what is looked for
+ *
+ * Who launches keeps the bounds of the tree from outside (launcher/limits/bounds.h).  Here that is
+ * the service's own handler: a timer of its own says when to look next, and the output says when it
+ * has passed on all that it may.  What is used up becomes one event, and the state table does the
+ * rest.
+ *
+ * Most services have no bounds, so what is needed for them is made at the first launch that has.
+ */
+#include "service/svc.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "coop/coro.h"
+#include "launcher/limits/result.h"
+
+struct svc_keep {
+    struct coop_timer timer;
+    struct output_over over;
+};
+
+static bool has_bounds(const struct launch_bounds *bounds)
+{
+    return bounds->wall_time != LAUNCH_UNBOUND || bounds->cpu_time != LAUNCH_UNBOUND ||
+           bounds->output != LAUNCH_UNBOUND || bounds->memory_max != LAUNCH_UNBOUND ||
+           bounds->tasks_max != LAUNCH_UNBOUND;
+}
+
+int svc_keep_open(struct svc *svc, struct coop_err *err)
+{
+    if (!svc->keep && !has_bounds(&svc->spec->launch.bounds))
+        return 0;
+    if (!svc->keep) {
+        svc->keep = calloc(1, sizeof *svc->keep);
+        if (!svc->keep)
+            return coop_fail(err, COOP_E_LIMIT, "no memory for its bounds");
+        coop_timer_init(&svc->keep->timer, &svc->actor, MSG_BOUND);
+        output_over_init(&svc->keep->over, &svc->actor, MSG_OVER);
+    }
+    output_bound(svc->output, svc->spec->launch.bounds.output, &svc->keep->over);
+    return 0;
+}
+
+/* ---- using up ---- */
+
+static const char *key_of(enum launch_result result)
+{
+    static const char *const keys[LAUNCH_RESULT_COUNT] = {
+        [LAUNCH_RESULT_MEMORY] = "MemoryMax",   [LAUNCH_RESULT_CPU_TIME] = "CPUTime",
+        [LAUNCH_RESULT_WALL_TIME] = "WallTime", [LAUNCH_RESULT_OUTPUT] = "OutputMax",
+        [LAUNCH_RESULT_TASKS] = "TasksMax",
+    };
+
+    return keys[result] ? keys[result] : "?";
+}
+
+/* Whether it is still to be asked: who is being stopped has been. */
+static bool may_be_asked(const struct svc *svc)
+{
+    coop_nsec grace = svc->spec->launch.bounds.stop_grace;
+
+    if (grace == 0 || grace == LAUNCH_UNBOUND)
+        return false;
+    return svc->view.place == AT_START_MAIN || svc->view.place == AT_UP ||
+           svc->view.place == AT_UP_EXITED || svc->view.place == AT_RELOADING ||
+           svc->view.place == AT_STOP_ORDER;
+}
+
+static void used_up(struct svc *svc, enum launch_result result)
+{
+    char detail[40];
+
+    if (svc->holder.empty || svc->ending.broken != LAUNCH_RESULT_EXIT)
+        return;
+    svc->ending.broken = result;
+    coop_timer_stop(&svc->keep->timer);
+    str_format(detail, sizeof detail, "%s=", key_of(result));
+    log_warn("service", "%s: ended, because %s is used up", svc->view.name, detail);
+    svc_feed(svc, may_be_asked(svc) ? EV_BOUND_ASK : EV_BOUND, detail);
+}
+
+void svc_keep_look(struct svc *svc)
+{
+    struct spawn *spawn = svc->world->spawn;
+    coop_nsec next = COOP_FOREVER;
+    enum launch_result result;
+
+    if (svc->holder.empty || svc->ending.broken != LAUNCH_RESULT_EXIT)
+        return;
+    result = spawn->ops->look(spawn, &svc->holder, &next);
+    if (result != LAUNCH_RESULT_EXIT)
+        used_up(svc, result);
+    else
+        coop_timer_set(&svc->keep->timer, next);
+}
+
+void svc_keep_begin(struct svc *svc)
+{
+    if (svc->keep)
+        svc_keep_look(svc);
+}
+
+void svc_keep_over(struct svc *svc)
+{
+    output_over_take(&svc->keep->over);
+    if (output_is_over(svc->output)) /* this life's, not the last one's */
+        used_up(svc, LAUNCH_RESULT_OUTPUT);
+}
+
+/* ---- the end ---- */
+
+void svc_keep_judge(struct svc *svc)
+{
+    struct ending *ending = &svc->ending;
+    const struct launch_spec *spec = &svc->spec->launch;
+    struct run_end end = {.out_of_memory = ending->out_of_memory,
+                          .out_of_tasks = ending->out_of_tasks,
+                          .signal = ending->kind == EXIT_SIGNAL ? ending->value : 0,
+                          .code = ending->kind == EXIT_CODE ? ending->value : 0};
+
+    /* What it has printed last may not have been read yet. */
+    if (svc->keep && ending->broken == LAUNCH_RESULT_EXIT && output_settle(svc->output))
+        ending->broken = LAUNCH_RESULT_OUTPUT;
+    end.broken = ending->broken;
+    if (ending->unborn)
+        str_copy(svc->view.result, sizeof svc->view.result,
+                 launch_result_name(LAUNCH_RESULT_SETUP_ERROR));
+    else if (ending->kind == EXIT_UNKNOWN && end.broken == LAUNCH_RESULT_EXIT)
+        svc->view.result[0] = '\0';
+    else
+        str_copy(svc->view.result, sizeof svc->view.result,
+                 launch_result_name(run_end_result(&end, spec)));
+}
+
+void svc_keep_end(struct svc *svc)
+{
+    if (!svc->keep)
+        return;
+    coop_timer_stop(&svc->keep->timer);
+    output_bound(svc->output, LAUNCH_UNBOUND, NULL);
+}
+
+void svc_keep_free(struct svc *svc)
+{
+    if (!svc->keep)
+        return;
+    coop_timer_stop(&svc->keep->timer);
+    coop_timer_done(&svc->keep->timer);
+    free(svc->keep);
+    svc->keep = NULL;
+}
