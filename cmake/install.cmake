@@ -5,7 +5,11 @@
 # packager's DESTDIR both give a true one.
 file(RELATIVE_PATH COOP_PC_TO_PREFIX
      "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
-foreach(library libcoop libcoop-sim)
+set(libraries libcoop libcoop-sim)
+if(NOT COOP_RUNTIME_ONLY)
+  list(APPEND libraries libcoop-sandbox)
+endif()
+foreach(library ${libraries})
   configure_file(cmake/${library}.pc.in ${library}.pc @ONLY)
   install(FILES ${CMAKE_BINARY_DIR}/${library}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()

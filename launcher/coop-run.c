@@ -8,6 +8,7 @@
 #include "launcher/launch.h"
 #include "launcher/run_life.h"
 #include "launcher/run_options.h"
+#include "launcher/run_say.h"
 
 #include "base/scope.h"
 
@@ -24,7 +25,7 @@ extern char **environ;
 static void print_notes(const struct run_options *options)
 {
     for (size_t i = 0; i < options->notes.count; i++)
-        fprintf(stderr, "coop-run: note: %s\n", options->notes.items[i]);
+        run_say("coop-run: note: %s\n", options->notes.items[i]);
 }
 
 /* Text that did not reach its reader is a failure. */
@@ -32,7 +33,7 @@ static int printed(void)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
-    fprintf(stderr, "coop-run: writing to standard output failed\n");
+    run_say("coop-run: writing to standard output failed\n");
     return RUN_EXIT_LAUNCHER;
 }
 
@@ -87,11 +88,15 @@ int main(int argc, char **argv)
     SCOPED(struct run_options, run_options_done) options = {0};
     SCOPED(struct launch_plan *, plan_done) plan = NULL;
     struct coop_err err = {0};
+    int parsed;
 
     if (secure_ourselves(&err) < 0)
         return run_report(&err);
-    if (run_options_parse(&options, argc, argv, environ, &err) < 0)
-        return run_report(&err);
+    parsed = run_options_parse(&options, argc, argv, environ, &err);
+    if (options.quiet)
+        run_be_quiet();
+    if (parsed < 0)
+        return run_failed(&options, &err);
     hide_arguments(argc, argv);
     if (options.help || options.version)
         return print_about(&options);

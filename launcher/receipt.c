@@ -117,11 +117,7 @@ static void add_namespaces(struct buf *out, const struct receipt *receipt)
             continue;
         add_key(out, all[i].name);
         buf_addf(out, "{\"inode\": %" PRIu64 ", \"own\": %s}", receipt->facts.namespaces[i],
-                 receipt->plan && (receipt->plan->clone_flags & all[i].flag ||
-                                   (i == LAUNCH_NS_TIME && receipt->plan->own_time &&
-                                    !(receipt->lost & LAUNCH_BIT(LAUNCH_GUARD_TIME))))
-                     ? "true"
-                     : "false");
+                 receipt->plan && receipt->plan->clone_flags & all[i].flag ? "true" : "false");
     }
     buf_add_char(out, '}');
 }
@@ -224,8 +220,13 @@ static void add_end(struct buf *out, const struct receipt *receipt)
     char name[SIGNAME_TEXT];
 
     add_text(out, "result", launch_result_name(receipt->result));
-    if (!ran)
-        add_text(out, "error", receipt->error);
+    if (!ran) {
+        add_text(out, "error", receipt->error->text);
+        add_text(out, "error_code", coop_code_word(receipt->error->code));
+        add_number(out, "errno", receipt->error->sys);
+        if (receipt->error->hint[0])
+            add_text(out, "hint", receipt->error->hint);
+    }
     add_key(out, "killed");
     buf_add_text(out, receipt->killed ? "true" : "false");
     add_number(out, "exit_code", receipt->exit_code);
@@ -280,6 +281,17 @@ static int open_special(struct receipt_file *file, const char *path, struct coop
     return file->fd < 0 ? coop_fail_sys(err, errno, "receipt '%s'", path) : 0;
 }
 
+/* Its bytes are all there is to it: nobody finds it by a name that another could take over. */
+static bool is_special(const struct stat *st)
+{
+    return !S_ISDIR(st->st_mode) && (!S_ISREG(st->st_mode) || st->st_nlink == 0);
+}
+
+bool receipt_is_open(const struct receipt_file *file)
+{
+    return file->dir >= 0 || file->fd >= 0;
+}
+
 int receipt_open(struct receipt_file *ret_file, const char *path, struct coop_err *err)
 {
     const char *slash = strrchr(path, '/');
@@ -287,7 +299,7 @@ int receipt_open(struct receipt_file *ret_file, const char *path, struct coop_er
     struct stat st = {0};
 
     *ret_file = (struct receipt_file){.dir = -1, .fd = -1};
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+    if (stat(path, &st) == 0 && is_special(&st))
         return open_special(ret_file, path, err);
     ret_file->name = strdup(slash ? slash + 1 : path);
     if (!dir || !ret_file->name)

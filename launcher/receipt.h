@@ -18,7 +18,8 @@
  *
  * The object is written to a file without a name, which then takes the place of FILE in one step:
  * a reader sees the old one or the whole new one.  Where FILE exists and is no regular file (a
- * FIFO, /dev/fd/3) it is written to as it is.  Its fields are in launcher/README.md.
+ * FIFO, /dev/fd/3), or a file without a name (a memfd), it is written to as it is.  Its fields are
+ * in launcher/README.md.
  *
  * Errors    0 or -1 with 'err'.
  * Memory    The structs borrow all they point to; receipt_close() closes.
@@ -46,10 +47,10 @@ struct receipt {
     coop_nsec began;     /* real time */
     coop_nsec wall_time;
     enum launch_result result;
-    const char *error; /* setup-error: what went wrong */
-    int exit_code;     /* coop-run's */
-    int status;        /* wait status of the program; only when it ran */
-    bool killed;       /* by us, because of 'result' */
+    const struct coop_err *error; /* setup-error: what went wrong */
+    int exit_code;                /* coop-run's */
+    int status;                   /* wait status of the program; only when it ran */
+    bool killed;                  /* by us, because of 'result' */
 
     coop_nsec user, system;                  /* CPU time of those that were waited for */
     coop_nsec cpu;                           /* of everything inside                   */
@@ -66,6 +67,7 @@ struct receipt_file {
     char *name; /* in 'dir'; NULL: 'fd' is the special file          */
 };
 
+bool receipt_is_open(const struct receipt_file *file);
 int receipt_open(struct receipt_file *ret_file, const char *path, struct coop_err *err);
 int receipt_write(struct receipt_file *file, const struct receipt *receipt,
                   struct coop_err *err);

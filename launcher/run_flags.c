@@ -294,6 +294,17 @@ static int flag_sync_fd(struct run_parser *p)
     return parse_fd(p, &p->options->sync_fd);
 }
 
+static int flag_life_fd(struct run_parser *p)
+{
+    return parse_fd(p, &p->options->life_fd);
+}
+
+static int flag_quiet(struct run_parser *p)
+{
+    p->options->quiet = true;
+    return 0;
+}
+
 static int flag_explain(struct run_parser *p)
 {
     p->options->explain = true;
@@ -324,11 +335,13 @@ const struct run_flag run_flags[] = {
     {"profile",            1, WALK_PROFILE, flag_profile,            "NAME",      "Start from this profile: default, service, none."},
     {"explain",            0, WALK_OPTIONS, flag_explain,            "",          "Print what would be done, step by step, and do nothing."},
     {"args",               1, WALK_OPTIONS, flag_args,               "FD",        "Read further options from FD, each ended by a NUL byte."},
-    {"receipt",            1, WALK_OPTIONS, flag_receipt,            "FILE",      "When it has ended, write what was in force and how it ended, as JSON."},
-    {"json-status-fd",     1, WALK_OPTIONS, flag_json_status_fd,     "FD",        "Write PID and namespaces, and later the exit code, one JSON object a line."},
-    {"info-fd",            1, WALK_OPTIONS, flag_info_fd,            "FD",        "Write PID and namespaces as a JSON object, then close FD."},
+    {"quiet",              0, WALK_PROFILE, flag_quiet,              "",          "Say nothing on standard error: the receipt tells it."},
+    {"receipt",            1, WALK_PROFILE, flag_receipt,            "FILE",      "When it has ended, write what was in force and how it ended, as JSON."},
+    {"json-status-fd",     1, WALK_OPTIONS, flag_json_status_fd,     "FD",        "Write PID and namespaces, and later the exit code, one JSON object a line. A unix socket gets a pidfd along with the first."},
+    {"info-fd",            1, WALK_OPTIONS, flag_info_fd,            "FD",        "Write PID and namespaces as a JSON object, then close FD. A unix socket gets a pidfd along with it."},
     {"block-fd",           1, WALK_OPTIONS, flag_block_fd,           "FD",        "Start the command when FD can be read or has ended; until then it waits, set up."},
     {"sync-fd",            1, WALK_OPTIONS, flag_sync_fd,            "FD",        "Keep FD open as long as the sandbox lives."},
+    {"life-fd",            1, WALK_OPTIONS, flag_life_fd,            "FD",        "End everything inside when the other end of FD (a pipe or socket) is closed."},
     {"argv0",              1, WALK_OPTIONS, flag_argv0,              "TEXT",      "What the program sees as its own name."},
     {"chdir",              1, WALK_OPTIONS, flag_chdir,              "DIR",       "Start in this directory of the sandbox."},
     {"setenv",             2, WALK_ENVIRONMENT, flag_setenv,         "VAR VALUE", "Set an environment variable."},

@@ -16,6 +16,7 @@
 #include "base/scope.h"
 #include "launcher/plan.h"
 #include "launcher/run.h"
+#include "launcher/run_say.h"
 #include "launcher/run_status.h"
 
 #include <errno.h>
@@ -121,11 +122,15 @@ static int await_go(const struct run *run, const struct launch_attempt *attempt,
     struct signalfd_siginfo info;
     struct pollfd fds[] = {{.fd = run->options->block_fd, .events = POLLIN},
                            {.fd = launch_attempt_fd(attempt), .events = POLLIN},
-                           {.fd = run->signals, .events = POLLIN}};
+                           {.fd = run->signals, .events = POLLIN},
+                           {.fd = run->options->life_fd}};
 
     for (;;) {
-        if (wait_for(fds, 3, COOP_FOREVER) < 0)
+        if (wait_for(fds, 4, COOP_FOREVER) < 0)
             continue;
+        if (fds[3].revents)
+            return coop_fail(err, COOP_E_CHILD,
+                             "--life-fd was closed before --block-fd said go");
         if (fds[2].revents && read(run->signals, &info, sizeof info) == (ssize_t)sizeof info &&
             asks_to_end((int)info.ssi_signo))
             return coop_fail(err, COOP_E_CHILD, "ended by signal %u before --block-fd said go",
@@ -144,8 +149,8 @@ static void tell_started(const struct run *run)
     const struct run_options *o = run->options;
 
     if (o->info_fd >= 0 || o->json_status_fd >= 0)
-        run_status_started(o->info_fd, o->json_status_fd, run->child.pid,
-                           run->plan->clone_flags, &run->facts);
+        run_status_started(o->info_fd, o->json_status_fd, &run->child, run->plan->clone_flags,
+                           &run->facts);
 }
 
 static void attempt_freep(struct launch_attempt **attempt)
@@ -259,7 +264,7 @@ static void print_lost(struct run *run)
         run->child.lost |= LAUNCH_BIT(LAUNCH_GUARD_LIMITS);
 
     if (run->child.lost)
-        fprintf(stderr, "coop-run: note: not in force here: %s\n",
+        run_say("coop-run: note: not in force here: %s\n",
                 launch_guards_text(run->child.lost, names, sizeof names));
 }
 
@@ -405,6 +410,8 @@ static void take_signals(struct run *run)
 
 /* ---- watching ---- */
 
+#define FIXED_FDS 2 /* signals, --life-fd */
+
 static coop_nsec next_moment(const struct run *run)
 {
     coop_nsec next = bounds_next(&run->bounds);
@@ -427,15 +434,22 @@ static void enforce(struct run *run)
 
 static void watch(struct run *run)
 {
-    while (!run->ended) {
-        struct pollfd fds[1 + RUN_OUTPUT_STREAMS] = {{.fd = run->signals, .events = POLLIN}};
-        unsigned count = run->has_output ? run_output_poll(&run->output, fds + 1) : 0;
+    int life = run->options->life_fd;
 
-        if (wait_for(fds, 1 + count, next_moment(run)) > 0) {
+    while (!run->ended) {
+        struct pollfd fds[FIXED_FDS + RUN_OUTPUT_STREAMS] = {
+            {.fd = run->signals, .events = POLLIN}, {.fd = life}};
+        unsigned count = run->has_output ? run_output_poll(&run->output, fds + FIXED_FDS) : 0;
+
+        if (wait_for(fds, FIXED_FDS + count, next_moment(run)) > 0) {
             if (fds[0].revents)
                 take_signals(run);
+            if (fds[1].revents && !run->ended) {
+                life = -1;
+                kill_tree(run);
+            }
             if (run->has_output)
-                run_output_ready(&run->output, fds + 1, count);
+                run_output_ready(&run->output, fds + FIXED_FDS, count);
         }
         if (!run->ended)
             enforce(run);
@@ -457,26 +471,27 @@ static void end_rest(struct run *run)
 }
 
 /* The last output goes to whoever reads it, for as long as it takes; but who has used up a bound
- * has no claim on our waiting, and whoever tells us to end does not want to wait. */
+ * has no claim on our waiting, and whoever tells us to end, or is gone, does not want to wait. */
 static void flush_output(struct run *run)
 {
     coop_nsec deadline = run->broken == LAUNCH_RESULT_EXIT ? COOP_FOREVER : now() + FLUSH_MOST;
     struct signalfd_siginfo info;
 
     for (;;) {
-        struct pollfd fds[1 + RUN_OUTPUT_STREAMS] = {{.fd = run->signals, .events = POLLIN}};
+        struct pollfd fds[FIXED_FDS + RUN_OUTPUT_STREAMS] = {
+            {.fd = run->signals, .events = POLLIN}, {.fd = run->options->life_fd}};
         unsigned count;
 
         run_output_finish(&run->output);
         if (!run_output_holds(&run->output))
             break;
-        count = run_output_poll(&run->output, fds + 1);
-        if (wait_for(fds, 1 + count, deadline) == 0)
+        count = run_output_poll(&run->output, fds + FIXED_FDS);
+        if (wait_for(fds, FIXED_FDS + count, deadline) == 0 || fds[1].revents)
             break;
         if (fds[0].revents && read(run->signals, &info, sizeof info) == (ssize_t)sizeof info &&
             asks_to_end((int)info.ssi_signo))
             break;
-        run_output_ready(&run->output, fds + 1, count);
+        run_output_ready(&run->output, fds + FIXED_FDS, count);
     }
     if (run->output.over && run->broken == LAUNCH_RESULT_EXIT)
         run->broken = LAUNCH_RESULT_OUTPUT;
@@ -486,9 +501,9 @@ static void flush_output(struct run *run)
 
 int run_report(const struct coop_err *err)
 {
-    fprintf(stderr, "coop-run: %s\n", err->text);
+    run_say("coop-run: %s\n", err->text);
     if (err->hint[0])
-        fprintf(stderr, "hint: %s\n", err->hint);
+        run_say("hint: %s\n", err->hint);
     /* COOP_E_CHILD with an errno is what exec itself said. */
     if (err->code != COOP_E_CHILD || err->sys == 0)
         return RUN_EXIT_LAUNCHER;
@@ -520,7 +535,7 @@ static void print_end(const struct run *run)
     enum launch_result result = run_result(run);
 
     if (keys[result] && (run->killed || result == LAUNCH_RESULT_MEMORY))
-        fprintf(stderr, "coop-run: ended, because %s= is used up\n", keys[result]);
+        run_say("coop-run: ended, because %s= is used up\n", keys[result]);
 }
 
 /* ---- the public calls ---- */
@@ -567,7 +582,7 @@ int run_command(struct run_options *options, struct launch_plan **plan)
     int code;
 
     if (hold_signals(&run, &err) < 0 || open_all(&run, &err) < 0)
-        return run_report(&err);
+        return receipt_is_open(&run.receipt) ? run_failed(options, &err) : run_report(&err);
     if (run_group_open(&run, &err) < 0 ||
         (run_group_replace(&run) && compile_again(&run, plan, &err) < 0))
         return run_failed(options, &err);

@@ -295,7 +295,8 @@ int run_options_parse(struct run_options *ret_options, int argc, char *const *ar
                               .info_fd = -1,
                               .json_status_fd = -1,
                               .block_fd = -1,
-                              .sync_fd = -1};
+                              .sync_fd = -1,
+                              .life_fd = -1};
     launch_spec_init(&o->spec);
     if (collect_words(o, argc, argv, err) < 0 ||
         walk_words(o, WALK_PROFILE, &command, err) < 0 ||

@@ -15,11 +15,12 @@ struct run_options {
     const char *profile;
     bool own_files; /* a file-system flag was given: the root is the user's making */
     bool sets_filter, adds_filters; /* --seccomp, --add-seccomp-fd */
-    bool explain, help, version;
+    bool explain, help, version, quiet;
     const char *receipt;         /* where it goes, or NULL                                   */
     int info_fd, json_status_fd; /* -1: none; so for the next                                */
     int block_fd;                /* the command starts when this can be read, or has ended   */
     int sync_fd;                 /* kept open while anything inside lives                    */
+    int life_fd;                 /* everything inside ends when its other end is closed      */
     struct strlist words; /* the command line, with --args put in; owns what spec borrows */
     struct strlist notes; /* what the user should know, one line each                   */
 };

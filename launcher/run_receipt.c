@@ -138,7 +138,7 @@ int run_failed(const struct run_options *options, const struct coop_err *err)
     int code = run_report(err);
     struct receipt_file file = {.dir = -1, .fd = -1};
     struct receipt receipt = {.result = LAUNCH_RESULT_SETUP_ERROR,
-                              .error = err->text,
+                              .error = err,
                               .exit_code = code,
                               .began = run_clock(CLOCK_REALTIME),
                               .memory_peak = -1,

@@ -9,15 +9,48 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <sched.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #define STATUS_MAX ((size_t)4096) /* so much a pipe takes at once when it takes anything */
 
-static void tell(int fd, const struct buf *text)
+static bool is_unix_socket(int fd)
+{
+    int domain = 0;
+    socklen_t size = sizeof domain;
+
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+}
+
+static void send_with(int socket, const struct buf *text, int pidfd)
+{
+    union {
+        struct cmsghdr head;
+        char space[CMSG_SPACE(sizeof pidfd)];
+    } control = {.head = {.cmsg_len = CMSG_LEN(sizeof pidfd),
+                          .cmsg_level = SOL_SOCKET,
+                          .cmsg_type = SCM_RIGHTS}};
+    struct iovec bytes = {text->data, text->len};
+    struct msghdr message = {.msg_iov = &bytes,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+
+    memcpy(CMSG_DATA(&control.head), &pidfd, sizeof pidfd);
+    (void)sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* 'pidfd' -1: text only. */
+static void tell(int fd, const struct buf *text, int pidfd)
 {
     struct pollfd ready = {.fd = fd, .events = POLLOUT};
 
-    if (!text->error && poll(&ready, 1, 0) == 1)
+    if (text->error || poll(&ready, 1, 0) != 1)
+        return;
+    if (pidfd >= 0 && is_unix_socket(fd))
+        send_with(fd, text, pidfd);
+    else
         (void)!write(fd, text->data, text->len);
 }
 
@@ -43,20 +76,20 @@ static void render(struct buf *out, pid_t child, uint32_t clone_flags,
     buf_addf(out, "%s}\n", end);
 }
 
-void run_status_started(int info_fd, int status_fd, pid_t child, uint32_t clone_flags,
-                        const struct launch_facts *facts)
+void run_status_started(int info_fd, int status_fd, const struct launch_child *child,
+                        uint32_t clone_flags, const struct launch_facts *facts)
 {
     struct buf text = BUF_INIT(STATUS_MAX);
 
-    render(&text, child, clone_flags, facts, "\n    ", "\n    ", "\n");
+    render(&text, child->pid, clone_flags, facts, "\n    ", "\n    ", "\n");
     if (info_fd >= 0)
-        tell(info_fd, &text);
+        tell(info_fd, &text, child->pidfd);
     if (info_fd > STDERR_FILENO)
         (void)close(info_fd);
     buf_clear(&text);
-    render(&text, child, clone_flags, facts, " ", " ", " ");
+    render(&text, child->pid, clone_flags, facts, " ", " ", " ");
     if (status_fd >= 0)
-        tell(status_fd, &text);
+        tell(status_fd, &text, child->pidfd);
     buf_done(&text);
 }
 
@@ -66,6 +99,6 @@ void run_status_ended(int status_fd, int exit_code)
 
     buf_addf(&text, "{ \"exit-code\": %d }\n", exit_code);
     if (status_fd >= 0)
-        tell(status_fd, &text);
+        tell(status_fd, &text, -1);
     buf_done(&text);
 }

@@ -43,10 +43,13 @@ check_install() {
     link_a_stranger "$ROOT/$prefix"
 }
 
-# Programs that know nothing but pkg-config: one of libcoop, and one that is simulated.
+# Programs that know nothing but pkg-config: one of libcoop, one that is simulated, and one that runs
+# another in a sandbox.
 link_a_stranger() {
     build_stranger "$1" libcoop stranger && build/stranger &&
-        build_stranger "$1" libcoop-sim stranger_simulated && build/stranger_simulated
+        build_stranger "$1" libcoop-sim stranger_simulated && build/stranger_simulated &&
+        build_stranger "$1" libcoop-sandbox stranger_sandboxed &&
+        PATH=$1/bin:$PATH build/stranger_sandboxed
 }
 
 # build_stranger PREFIX LIBRARY PROGRAM: the libraries from this prefix, wherever a package may lie.

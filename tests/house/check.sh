@@ -87,7 +87,7 @@ headers() {
     flags="-std=c17 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wmissing-prototypes -Werror -fsyntax-only"
     for header in $(sources tests | grep '\.h$'); do
         printf '#include "%s"\n#include "%s"\n' "$header" "$header" >"$dir/alone.c"
-        "$cc" $flags -I. -Ilib -Ilib/include -Isupervisor -Itests "$dir/alone.c" || bad=1
+        "$cc" $flags -I. -Ilib -Ilib/include -Ilauncher/include -Isupervisor -Itests "$dir/alone.c" || bad=1
     done
     rm -r "$dir"
     return $bad
@@ -96,8 +96,9 @@ headers() {
 public() {
     bad=0
     dir=$(mktemp -d)
-    flags="-Wall -Wextra -Wpedantic -Werror -Ilib/include"
-    for header in lib/include/coop/*.h; do
+    flags="-Wall -Wextra -Wpedantic -Werror -Ilib/include -Ilauncher/include"
+    for header in lib/include/coop/*.h launcher/include/coop/*.h; do
+        [ -f "$header" ] || continue # the bad tree has no libcoop-sandbox
         printf '#include "coop/%s"\n' "${header##*/}" | tee "$dir/alone.c" >"$dir/alone.cc"
         "$cc" -std=c17 -fsyntax-only $flags "$dir/alone.c" || bad=1
         # With the address of each call: what name does C++ ask the linker for?
