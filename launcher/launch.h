@@ -299,6 +299,8 @@ struct launch_spec {
     int protect_system;                                /* enum launch_system */
     int protect_home;                                  /* enum launch_home */
     bool private_tmp, private_devices, protect_kernel; /* ProtectKernelTunables */
+    bool protect_clock, protect_modules,
+        protect_logs;     /* ProtectClock, -KernelModules, -KernelLogs */
     bool root_read_only;  /* an empty root becomes read-only once it is furnished */
     char *root_directory; /* a directory of the host that becomes "/", or NULL    */
     bool mount_api_vfs;   /* with root_directory: its /proc, /sys, /dev, /run     */

@@ -7,7 +7,6 @@
  * and struct launch_host, so a plan is the same wherever it is compiled (tests/golden).
  */
 #include "launcher/plan.h"
-#include "launcher/limits/group.h"
 
 #include "base/scope.h"
 #include "base/str.h"
@@ -16,6 +15,7 @@
 #include "launcher/filter/restrict.h"
 #include "launcher/kernel.h"
 #include "launcher/limits/group.h"
+#include "launcher/protect.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,8 +38,9 @@ static bool wants_mounts(const struct launch_spec *spec)
            spec->private_tmp || spec->private_devices || spec->protect_kernel ||
            spec->read_only.count || spec->read_write.count || spec->inaccessible.count ||
            spec->exec.count || spec->no_exec.count || spec->root_directory ||
-           wants_own_proc(spec) || spec->protect_cgroups != LAUNCH_CONTROL_GROUPS_NO ||
-           spec->bind.count || spec->bind_read_only.count || spec->temporary.count;
+           wants_own_proc(spec) || protect_hides(spec) ||
+           spec->protect_cgroups != LAUNCH_CONTROL_GROUPS_NO || spec->bind.count ||
+           spec->bind_read_only.count || spec->temporary.count;
 }
 
 static bool wants_limits(const struct launch_spec *spec)
@@ -72,10 +73,10 @@ static uint64_t wanted_guards(const struct launch_spec *spec)
         {LAUNCH_GUARD_TMP, spec->private_tmp},
         {LAUNCH_GUARD_DEVICES, spec->private_devices},
         {LAUNCH_GUARD_KERNEL, spec->protect_kernel},
-        {LAUNCH_GUARD_PATHS,
-         spec->read_only.count || spec->inaccessible.count || spec->no_exec.count},
+        {LAUNCH_GUARD_PATHS, spec->read_only.count || spec->inaccessible.count ||
+                                 spec->no_exec.count || protect_hides(spec)},
         {LAUNCH_GUARD_NO_NEW_PRIVS, spec->no_new_privs},
-        {LAUNCH_GUARD_CAPS, spec->cap_dropped != 0},
+        {LAUNCH_GUARD_CAPS, protect_dropped_caps(spec) != 0},
         {LAUNCH_GUARD_FILTER, spec->filter.count || spec->filter_log.count ||
                                   spec->filter_abis || spec->filter_profile.path ||
                                   spec->filter_code_count || filter_restricts(spec)},
@@ -328,13 +329,15 @@ static int compile_filters(const struct launch_spec *spec, const struct launch_h
 static int compile_power(const struct launch_spec *spec, const struct launch_host *host,
                          struct launch_plan *plan, struct blob *b, struct coop_err *err)
 {
-    plan->cap_keep = ~spec->cap_dropped;
+    uint64_t dropped = protect_dropped_caps(spec);
+
+    plan->cap_keep = ~dropped;
     plan->cap_ambient = spec->cap_ambient;
     /* Born in a user namespace the child has every capability in there: never hand them on
      * unasked. Exec would drop them for all ids but 0. */
-    if (spec->cap_dropped)
+    if (dropped)
         plan->flags |= PLAN_DROP_BOUNDING;
-    if (spec->cap_dropped || spec->cap_ambient)
+    if (dropped || spec->cap_ambient)
         plan->flags |= PLAN_SET_CAPS;
     if (compile_filters(spec, host, plan, b, err) < 0)
         return -1;

@@ -15,6 +15,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "launcher/protect.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -438,6 +439,9 @@ static void add_protections(struct files *f)
         add_read_only(f, LAUNCH_GUARD_KERNEL, "/sys");
     }
     add_control_groups(f);
+    protections_for_each (row, f->spec)
+        for (size_t i = 0; row->hidden[i]; i++)
+            files_add_cover(f, PLAN_OP_MASK, LAUNCH_GUARD_PATHS, row->hidden[i], 0, 0, true);
 }
 
 /* ---- sources that something earlier would hide ---- */

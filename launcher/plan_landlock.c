@@ -16,6 +16,7 @@
 #include "launcher/kernel.h"
 #include "launcher/landlock.h"
 #include "launcher/mount_words.h"
+#include "launcher/protect.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -64,7 +65,7 @@ static void allow(struct land *l, const char *path, uint64_t access)
 /* Nodes are for those who may make them. */
 static uint64_t writing(const struct land *l)
 {
-    return LAND_WRITE | (l->spec->cap_dropped >> CAP_MKNOD & 1 ? 0 : LAND_NODES);
+    return LAND_WRITE | (protect_dropped_caps(l->spec) >> CAP_MKNOD & 1 ? 0 : LAND_NODES);
 }
 
 /* ---- the second wall ---- */

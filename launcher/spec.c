@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "launcher/filter/bytes.h"
 #include "launcher/mount_words.h"
+#include "launcher/protect.h"
 #include "launcher/setting_kinds.h"
 
 #include <errno.h>
@@ -332,6 +333,10 @@ static int check_power(const struct launch_spec *spec, struct coop_err *err)
     if (spec->cap_ambient & spec->cap_dropped)
         return coop_fail(err, COOP_E_RANGE,
                          "AmbientCapabilities has some that CapabilityBoundingSet takes away");
+    if (spec->cap_ambient & protect_dropped_caps(spec))
+        return coop_fail(err, COOP_E_RANGE,
+                         "AmbientCapabilities has some that ProtectClock, ProtectKernelModules "
+                         "or ProtectKernelLogs take away");
     return 0;
 }
 

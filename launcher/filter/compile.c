@@ -10,6 +10,7 @@
 #include "launcher/filter/restrict.h"
 #include "launcher/filter/walls.h"
 #include "launcher/filter/wish.h"
+#include "launcher/protect.h"
 
 #include <asm/unistd.h>
 #include <errno.h>
@@ -96,7 +97,7 @@ static int add_ours(const struct launch_spec *spec, uint64_t guards,
 static int add_profile(const struct launch_spec *spec, const struct launch_host *host,
                        struct filter_programs *all, struct coop_err *err)
 {
-    const struct filter_profile_host wanted = {~spec->cap_dropped, host->kernel};
+    const struct filter_profile_host wanted = {~protect_dropped_caps(spec), host->kernel};
     const struct launch_text *file = &spec->filter_profile;
     struct sock_filter *code = NULL;
     uint32_t flags = 0;

@@ -7,6 +7,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "launcher/filter/word.h"
+#include "launcher/protect.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -108,6 +109,8 @@ bool filter_restricts(const struct launch_spec *spec)
     for (size_t i = 0; i < COOP_COUNT(keys); i++)
         if (is_wanted(spec, keys[i].wanted))
             return true;
+    protections_for_each (row, spec)
+        return true;
     return spec->address_families.count > 0;
 }
 
@@ -120,6 +123,9 @@ int filter_restrict_lines(const struct launch_spec *spec, struct strlist *lines)
     for (size_t i = 0; i < COOP_COUNT(keys) && r >= 0; i++)
         if (is_wanted(spec, keys[i].wanted))
             r = strlist_add(lines, keys[i].line);
+    protections_for_each (row, spec)
+        if (r >= 0)
+            r = strlist_add(lines, row->calls);
     for (size_t i = 0; i < spec->address_families.count; i++)
         (void)add_families(&set, i == 0, spec->address_families.items[i], NULL); /* checked */
     if (spec->address_families.count == 0 || r < 0)

@@ -12,6 +12,7 @@
  *      RestrictRealtime=          no real-time scheduling
  *      RestrictSUIDSGID=          no file is made, or made to be, set-user-ID or set-group-ID
  *      LockPersonality=           personality(2) may be asked and left, not changed
+ *      ProtectClock= ...          the calls of protect.h's keys
  *
  * A refused call is EPERM but for sockets.  Each also takes away what would do the same where a
  * filter cannot look: sched_setattr, openat2, io_uring.  Descriptors that are handed in are not

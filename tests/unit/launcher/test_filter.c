@@ -507,6 +507,16 @@ Test(filter, no_realtime_and_no_other_personality)
     cr_assert_eq(ask(NATIVE, __NR_personality, 0, ADDR_NO_RANDOMIZE), REFUSED(EPERM));
 }
 
+Test(filter, clock_modules_and_log_of_the_kernel)
+{
+    use(LINES("ProtectClock", "yes", "ProtectKernelModules", "yes", "ProtectKernelLogs", "yes"));
+    cr_assert_eq(ask(NATIVE, __NR_clock_settime, 0, 0), REFUSED(EPERM));
+    cr_assert_eq(ask(NATIVE, __NR_clock_gettime, 0, 0), ALLOWED);
+    cr_assert_eq(ask(NATIVE, __NR_finit_module, 0, 0), REFUSED(EPERM));
+    cr_assert_eq(ask(NATIVE, __NR_syslog, 0, 0), REFUSED(EPERM));
+    cr_assert_eq(ask(NATIVE, __NR_read, 0, 0), ALLOWED);
+}
+
 /* ---- what is not taken ---- */
 
 static void refuse(const char *key, const char *value, const char *text)

@@ -1,6 +1,8 @@
 /* coop-run as a program: the view of the file system, as root and as an ordinary user. */
 #include "run_coop.h"
 
+#include <linux/capability.h>
+
 /* A folder of the host's that everybody may read and write. */
 static char place[32], inside[128];
 
@@ -123,6 +125,33 @@ Test(view, proc_has_processes_only_when_asked)
     cr_assert_eq(RUN("--profile", "none", "--protect-proc=noaccess", "grep", "hidepid=noaccess",
                      "/proc/self/mountinfo"),
                  0, "%s", output);
+}
+
+/* No call here: where the wall is missing, a call that sets the clock would set this machine's. */
+Test(view, what_a_protected_part_of_the_kernel_needs_is_hidden_or_gone)
+{
+    static const char *const look =
+        "! ls /usr/lib/modules && ! head -c1 /proc/kmsg && ! head -c1 /dev/kmsg && "
+        "grep CapBnd /proc/self/status";
+    const unsigned long long dropped = 1ull << CAP_SYS_TIME | 1ull << CAP_WAKE_ALARM |
+                                       1ull << CAP_SYS_MODULE | 1ull << CAP_SYSLOG,
+                             kept = 1ull << CAP_SYS_ADMIN | 1ull << CAP_SYS_NICE;
+
+    for (size_t i = 0; i < 2; i++) {
+        const char *bounding;
+
+        cr_assert_eq(BENT(callers[i], "--profile", "none", "--protect-kernel-modules",
+                          "--protect-kernel-logs", "--protect-clock", "sh", "-c", look),
+                     0, "%s", output);
+        SAYS("'/proc/kmsg' for reading: Permission denied");
+        bounding = strstr(output, "CapBnd:");
+        cr_assert_not_null(bounding);
+        cr_assert_eq(strtoull(bounding + strlen("CapBnd:"), NULL, 16) & (dropped | kept), kept);
+    }
+    cr_assert_eq(RUN("--profile", "none", "--protect-clock", "--ambient-capabilities",
+                     "CAP_SYS_TIME", "true"),
+                 125);
+    SAYS("ProtectClock");
 }
 
 Test(view, control_groups_are_read_only_or_ones_own)
