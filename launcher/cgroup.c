@@ -16,18 +16,52 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #define KILL_ROUNDS 64 /* of the fallback, each over every process: a bomb outgrows no more */
 
 /* ---- our own directory ---- */
 
+/* "coop-<pid>" */
+static bool is_tree(const char *name)
+{
+    size_t digits = strncmp(name, "coop-", 5) == 0 ? strspn(name + 5, "0123456789") : 0;
+
+    return digits > 0 && !name[5 + digits];
+}
+
+/* Started by what a killed coopd has left in its %self?  Then the group above is ours. */
+static void leave_cradle(struct launch_cgroups *groups)
+{
+    char *self = strrchr(groups->where, '/'), *tree;
+    SCOPED_FD old = -1, above = -1;
+
+    if (!self || strcmp(self + 1, LAUNCH_CGROUP_SELF) != 0)
+        return;
+    *self = '\0';
+    tree = strrchr(groups->where, '/');
+    old = sys_openat(groups->parent, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    above = sys_openat(groups->parent, "../..", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (!tree || !is_tree(tree + 1) || old < 0 || above < 0 ||
+        faccessat(above, "cgroup.procs", W_OK, AT_EACCESS) < 0 ||
+        flock(old, LOCK_EX | LOCK_NB) < 0) {
+        *self = '/';
+        return;
+    }
+    *tree = '\0';
+    groups->cradle = groups->parent;
+    groups->parent = fd_take(&above);
+}
+
 int launch_cgroups_open(struct launch_cgroups *ret_groups, struct coop_err *err)
 {
-    struct launch_cgroups groups = {.parent = -1, .own = -1};
+    struct launch_cgroups groups = {.parent = -1, .own = -1, .cradle = -1};
     int r;
 
-    if (cgroup_find(&groups.parent, groups.where, sizeof groups.where, err) < 0)
+    if (cgroup_find(&groups.parent, groups.where, sizeof groups.where, &groups.delegated, err) <
+        0)
         return -1;
+    leave_cradle(&groups);
     (void)snprintf(groups.name, sizeof groups.name, "coop-%d", (int)getpid());
     r = sys_mkdirat(groups.parent, groups.name, 0755);
     if (r >= 0 || r == -EEXIST) /* the leftover of a dead coopd with our PID: taken over */
@@ -41,6 +75,7 @@ int launch_cgroups_open(struct launch_cgroups *ret_groups, struct coop_err *err)
     }
     fd_closep(&groups.own);
     fd_closep(&groups.parent);
+    fd_closep(&groups.cradle);
     return coop_fail_sys(err, r, "make cgroup '%s/%s'", groups.where, groups.name);
 }
 
@@ -49,7 +84,8 @@ void launch_cgroups_close(struct launch_cgroups *groups)
     (void)sys_unlinkat(groups->parent, groups->name, AT_REMOVEDIR);
     fd_closep(&groups->own);
     fd_closep(&groups->parent);
-    groups->own = groups->parent = -1;
+    fd_closep(&groups->cradle);
+    groups->own = groups->parent = groups->cradle = -1;
 }
 
 /* ---- names ---- */
@@ -311,8 +347,7 @@ static int found_tree(struct visitor *visitor, int above, const char *name)
     struct leftover *left = (struct leftover *)(void *)visitor;
     SCOPED_FD dir = -1;
 
-    if (strncmp(name, "coop-", 5) != 0 || !strspn(name + 5, "0123456789") ||
-        name[5 + strspn(name + 5, "0123456789")])
+    if (!is_tree(name))
         return 0;
     dir = sys_openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0)
@@ -321,6 +356,7 @@ static int found_tree(struct visitor *visitor, int above, const char *name)
     left->visitor.leave = found_leaf;
     (void)visit_below(&left->visitor, dir, 1);
     left->visitor.leave = found_tree;
+    left->tree = NULL;
     (void)sys_unlinkat(above, name, AT_REMOVEDIR); /* empty by now, or it stays */
     return 0;
 }

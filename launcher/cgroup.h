@@ -49,12 +49,16 @@
 
 #define LAUNCH_CGROUP_PATH  512
 #define LAUNCH_CGROUP_DEPTH 8
+#define LAUNCH_CGROUP_SELF                                                                     \
+    "%self" /* where who makes the leaves lives; no escaped name is this */
 
 struct launch_cgroups {
     int parent;      /* directory of the group ours is made in       */
     int own;         /* directory coop-<pid>, locked while we live   */
     char name[32];   /* "coop-<pid>"                                 */
     bool aside;      /* we live in coop-<pid>/%self: group.h          */
+    bool delegated;  /* 'parent' is a container's root, or Delegate=yes */
+    int cradle;      /* %self of a dead coopd, in which we were started; -1: we were not */
     char where[512]; /* full path of 'parent', for messages          */
 };
 

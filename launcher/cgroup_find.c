@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 #define LINE_MAX_BYTES 4608 /* of mountinfo: two paths and some */
 
@@ -110,7 +111,29 @@ static int open_usable(const char *path, int *ret_dir)
     return 0;
 }
 
-int cgroup_find(int *ret_dir, char *ret_where, size_t size, struct coop_err *err)
+/* The marks that systemd puts on a group with Delegate=yes; the second one since version 251. */
+static bool is_marked(int dir)
+{
+    char mark = 0;
+
+    return (fgetxattr(dir, "trusted.delegate", &mark, 1) == 1 ||
+            fgetxattr(dir, "user.delegate", &mark, 1) == 1) &&
+           mark == '1';
+}
+
+/* "/", or that with the %self of a coopd below it. */
+static bool is_root(const char *self)
+{
+    size_t tree = strspn(self, "/");
+
+    if (!self[tree])
+        return true;
+    tree += strncmp(self + tree, "coop-", 5) == 0 ? strcspn(self + tree, "/") : 0;
+    return strcmp(self + tree, "/" LAUNCH_CGROUP_SELF) == 0;
+}
+
+int cgroup_find(int *ret_dir, char *ret_where, size_t size, bool *ret_delegated,
+                struct coop_err *err)
 {
     SCOPED(FILE *, file_closep) file = fopen("/proc/self/mountinfo", "re");
     char self[LAUNCH_CGROUP_PATH], line[LINE_MAX_BYTES];
@@ -123,8 +146,10 @@ int cgroup_find(int *ret_dir, char *ret_where, size_t size, struct coop_err *err
         if (!launch_cgroup_locate(line, self, ret_where, size))
             continue;
         r = open_usable(ret_where, ret_dir);
-        if (r == 0)
+        if (r == 0) {
+            *ret_delegated = is_root(self) || is_marked(*ret_dir);
             return 0;
+        }
     }
     if (r == -ENOENT)
         return coop_fail(err, COOP_E_MISSING, "no cgroup v2 hierarchy is mounted");

@@ -1,6 +1,7 @@
 #ifndef LAUNCHER_CGROUP_FIND_H
 #define LAUNCHER_CGROUP_FIND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "coop/err.h"
@@ -14,7 +15,9 @@
  */
 
 /* Opens the directory of the group we are in. *ret_where is its path, for messages; on failure of
- * the last place that was tried. */
-int cgroup_find(int *ret_dir, char *ret_where, size_t size, struct coop_err *err);
+ * the last place that was tried.  *ret_delegated: it is there for us alone to divide, because it is
+ * the root of our cgroup namespace or because systemd says so (Delegate=yes). */
+int cgroup_find(int *ret_dir, char *ret_where, size_t size, bool *ret_delegated,
+                struct coop_err *err);
 
 #endif

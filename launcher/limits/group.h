@@ -19,6 +19,8 @@
  * hold no process (the kernel's rule; its root may).  So where we are alone in it, we step aside
  * into <our group>/coop-<pid>/%self: the leaf dance.  Others who are in it stay where they are,
  * and then it is refused.  group_step_back() undoes it, if nobody else depends on it by then.
+ * A launcher dances when a bound asks for it; a supervisor before it has children, which would be
+ * in the way later (aside.c).
  *
  * A group that runs out of memory is killed as a whole (memory.oom.group).
  *
@@ -45,6 +47,11 @@ bool bounds_need_group(const struct launch_bounds *bounds);
 int group_limit(struct launch_cgroups *groups, const char *path,
                 const struct launch_bounds *bounds, struct coop_err *err);
 
+/* Whether stepping aside is of any use: there are controllers, and this is not the root. */
+bool group_can_step_aside(const struct launch_cgroups *groups);
+/* 'with_those_above': where the group is there for us, who started us comes along; else it is
+ * refused (-EBUSY), as it is when anybody else is in it. */
+int group_step_aside(struct launch_cgroups *groups, bool with_those_above);
 /* Before launch_cgroups_close(): out of %self, which goes away then. */
 void group_step_back(struct launch_cgroups *groups);
 

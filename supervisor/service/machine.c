@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "launcher/limits/group.h"
 
 #ifndef COOP_HELPER_DIR
 #define COOP_HELPER_DIR "/usr/bin"
@@ -71,6 +72,20 @@ static void take_descriptors(struct machine *machine)
         log_warn("machine", "the limit of descriptors stays as it is: %s", coop_strerror(r));
 }
 
+/* Before there are children: they would be in the way of handing controllers down. */
+static void step_aside(struct machine *machine)
+{
+    int r;
+
+    if (!group_can_step_aside(&machine->cgroups))
+        return;
+    r = group_step_aside(&machine->cgroups, true);
+    if (r < 0)
+        log_info("machine", "stays in cgroup '%s' (%s): MemoryMax= and its like cannot be kept",
+                 machine->cgroups.where,
+                 r == -EBUSY ? "others are in it, too" : coop_strerror(r));
+}
+
 int machine_open(struct machine *machine, const char *state_dir, struct coop_err *err)
 {
     struct coop_err why = {0};
@@ -93,6 +108,8 @@ int machine_open(struct machine *machine, const char *state_dir, struct coop_err
     }
     tell_refused(&machine->host);
     machine->has_cgroups = launch_cgroups_open(&machine->cgroups, &why) == 0;
+    if (machine->has_cgroups)
+        step_aside(machine);
     if (!machine->has_cgroups)
         log_info("machine",
                  "no cgroups here (%s): services without a PID namespace get a "
@@ -105,6 +122,8 @@ void machine_close(struct machine *machine)
 {
     launch_spawner_stop(machine->spawner);
     machine->spawner = NULL;
-    if (machine->has_cgroups)
-        launch_cgroups_close(&machine->cgroups);
+    if (!machine->has_cgroups)
+        return;
+    group_step_back(&machine->cgroups);
+    launch_cgroups_close(&machine->cgroups);
 }
