@@ -133,6 +133,20 @@ static void explain_locks(const struct launch_plan *p, FILE *out)
         fprintf(out, "    %s\n", plan_str(p, paths[i]));
 }
 
+static void explain_time(const struct launch_plan *p, FILE *out)
+{
+    const struct {
+        const char *clock;
+        int64_t offset;
+    } all[] = {{"monotonic", p->time_monotonic}, {"boottime", p->time_boottime}};
+    char text[UNITS_TEXT];
+
+    for (size_t i = 0; i < COOP_COUNT(all); i++)
+        fprintf(
+            out, "    %s clock shifted by %s%s\n", all[i].clock, all[i].offset < 0 ? "-" : "",
+            units_render_duration(all[i].offset < 0 ? -all[i].offset : all[i].offset, text));
+}
+
 static void explain_hostname(const struct launch_plan *p, FILE *out)
 {
     fprintf(out, "    %s\n", plan_str(p, p->hostname));
@@ -284,6 +298,7 @@ static const struct explained {
     {"user-maps",    PLAN_MAP_IDS,        0, explain_maps},
     {"oom-score",    PLAN_SET_OOM,        0, explain_oom},
     {"no-nesting",   PLAN_NO_NESTING,     0, NULL},
+    {"time",         0, offsetof(struct launch_plan, own_time), explain_time},
     {"loopback",     PLAN_LOOPBACK,       0, NULL},
     {"hostname",     0, offsetof(struct launch_plan, hostname), explain_hostname},
     {"private-view", PLAN_PRIVATE_VIEW,   0, explain_propagation},
@@ -485,6 +500,8 @@ static void hint_for(const struct launch_report *report, const struct launch_pla
         coop_hint(err, "user namespaces are restricted here: look at "
                        "kernel.apparmor_restrict_unprivileged_userns, "
                        "kernel.unprivileged_userns_clone and user.max_user_namespaces");
+    else if (strcmp(step, "time") == 0 && report->sys == ERANGE)
+        coop_hint(err, "a clock cannot be shifted below zero, nor by more than 146 years");
     else if (mounts && (report->sys == EROFS || report->sys == ENOENT))
         hint_for_mounts(report, err);
     else if (mounts && strcmp(report->call, "fsmount") == 0)

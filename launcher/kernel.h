@@ -32,6 +32,10 @@
 #define SIOCSIFFLAGS 0x8914
 #endif
 
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
 /* All namespaces that a clone or an unshare can make. */
 #define KERNEL_NAMESPACES                                                                      \
     (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \

@@ -73,6 +73,7 @@
     X(IPC, "PrivateIPC", NAMESPACES)                                                           \
     X(UTS, "ProtectHostname", NAMESPACES)                                                      \
     X(CGROUP, "PrivateCgroup", NAMESPACES)                                                     \
+    X(TIME, "PrivateTime", NAMESPACES)                                                         \
     X(ROOT, "RootFileSystem", FILES)                                                           \
     X(SYSTEM, "ProtectSystem", FILES)                                                          \
     X(HOME, "ProtectHome", FILES)                                                              \
@@ -283,7 +284,9 @@ struct launch_spec {
 
     /* namespaces */
     bool private_users, private_pids, private_network, private_ipc, private_mounts;
-    bool protect_hostname, private_cgroup;
+    bool protect_hostname, private_cgroup, private_time;
+    coop_nsec time_monotonic, time_boottime; /* how far those clocks are shifted; imply
+                                                private_time */
     char *hostname;           /* needs protect_hostname */
     char *network;            /* file of the network namespace to join, instead of a new one */
     bool loopback;            /* with private_network: bring lo up */

@@ -67,6 +67,8 @@ static uint64_t wanted_guards(const struct launch_spec *spec)
         {LAUNCH_GUARD_UTS, spec->protect_hostname},
         {LAUNCH_GUARD_CGROUP,
          spec->private_cgroup || spec->protect_cgroups >= LAUNCH_CONTROL_GROUPS_PRIVATE},
+        {LAUNCH_GUARD_TIME,
+         spec->private_time || spec->time_monotonic != 0 || spec->time_boottime != 0},
         {LAUNCH_GUARD_ROOT, spec->root == LAUNCH_ROOT_EMPTY || spec->root_directory},
         {LAUNCH_GUARD_SYSTEM, spec->protect_system != LAUNCH_SYSTEM_NO},
         {LAUNCH_GUARD_HOME, spec->protect_home != LAUNCH_HOME_NO},
@@ -157,8 +159,12 @@ static void compile_namespaces(const struct launch_spec *spec, const struct laun
         if (has(plan, rows[i].guard))
             plan->clone_flags |= rows[i].flag;
 
+    plan->own_time = has(plan, LAUNCH_GUARD_TIME);
+    plan->time_monotonic = spec->time_monotonic;
+    plan->time_boottime = spec->time_boottime;
+
     /* An ordinary user gets namespaces only inside one of its own user namespaces. */
-    if (plan->clone_flags && !host->privileged)
+    if ((plan->clone_flags || plan->own_time) && !host->privileged)
         plan->clone_flags |= CLONE_NEWUSER;
     if (plan->clone_flags & CLONE_NEWUSER)
         plan->flags |= PLAN_MAP_IDS;
@@ -475,7 +481,8 @@ const struct launch_bounds *launch_plan_bounds(const struct launch_plan *plan)
 
 bool launch_plan_is_light(const struct launch_plan *plan)
 {
-    return !(plan->flags & (PLAN_NO_WX /* is the memory's */ | PLAN_REAPER | PLAN_SET_IDS |
+    return !plan->own_time && /* only who has its memory for itself may change its clocks */
+           !(plan->flags & (PLAN_NO_WX /* is the memory's */ | PLAN_REAPER | PLAN_SET_IDS |
                             PLAN_SET_GROUPS | PLAN_BORROW_IDS));
 }
 

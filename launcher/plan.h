@@ -156,6 +156,8 @@ struct launch_plan {
 
     uint64_t guards, prefer, lost; /* LAUNCH_BIT sets: asked for, may fail, left out */
     uint32_t clone_flags;          /* CLONE_NEW* to be born in                       */
+    uint32_t own_time;             /* it makes itself a time namespace: step "time"  */
+    int64_t time_monotonic, time_boottime; /* the offsets in it, ns                  */
 
     /* identity, as seen after the maps */
     uint32_t uid, gid; /* what to become (PLAN_SET_IDS) */

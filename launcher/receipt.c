@@ -117,7 +117,11 @@ static void add_namespaces(struct buf *out, const struct receipt *receipt)
             continue;
         add_key(out, all[i].name);
         buf_addf(out, "{\"inode\": %" PRIu64 ", \"own\": %s}", receipt->facts.namespaces[i],
-                 receipt->plan && receipt->plan->clone_flags & all[i].flag ? "true" : "false");
+                 receipt->plan && (receipt->plan->clone_flags & all[i].flag ||
+                                   (i == LAUNCH_NS_TIME && receipt->plan->own_time &&
+                                    !(receipt->lost & LAUNCH_BIT(LAUNCH_GUARD_TIME))))
+                     ? "true"
+                     : "false");
     }
     buf_add_char(out, '}');
 }

@@ -55,6 +55,7 @@ static const struct step {
     {"user-maps",    step_user_maps,    NO_GUARD,       "until the ids are mapped every other step is refused"},
     {"oom-score",    step_oom_score,    G(OOM_SCORE),   "needs the caller's /proc"},
     {"no-nesting",   step_no_nesting,   G(NESTING),     "needs CAP_SYS_RESOURCE in here, and a /proc that is not covered yet"},
+    {"time",         step_time,         G(TIME),        "needs CAP_SYS_TIME in here, and the caller's /proc"},
     {"loopback",     step_loopback,     G(NETWORK),     "needs CAP_NET_ADMIN over the new network"},
     {"hostname",     step_hostname,     G(UTS),         "needs CAP_SYS_ADMIN over the new UTS namespace"},
     {"private-view", step_private_view, G(MOUNTS),      "before the first mount: none may travel back to the host"},

@@ -48,6 +48,41 @@ const struct setting_type kind_number = {
     .samples = "0 -5 10",
 };
 
+/* ---- how far a clock is shifted ---- */
+
+static int parse_offset(const struct setting *row, const char *text, void *field,
+                        struct coop_err *err)
+{
+    bool back = text[0] == '-';
+    coop_nsec duration;
+
+    (void)row;
+    if (units_parse_duration(text + (back || text[0] == '+'), &duration) < 0 ||
+        duration == COOP_FOREVER)
+        return coop_fail(err, COOP_E_SYNTAX, "expected a duration, with a '-' in front: back");
+    *(coop_nsec *)field = back ? -duration : duration;
+    return 0;
+}
+
+static void render_offset(const struct setting *row, const void *field, struct buf *out)
+{
+    coop_nsec offset = *(const coop_nsec *)field;
+    char text[UNITS_TEXT];
+
+    (void)row;
+    if (offset)
+        buf_addf(out, "%s%s", offset < 0 ? "-" : "",
+                 units_render_duration(offset < 0 ? -offset : offset, text));
+}
+
+const struct setting_type kind_offset = {
+    .metavar = "OFFSET",
+    .size = sizeof(coop_nsec),
+    .parse = parse_offset,
+    .render = render_offset,
+    .samples = "1d -30s +500ms",
+};
+
 static int parse_mode(const struct setting *row, const char *text, void *field,
                       struct coop_err *err)
 {

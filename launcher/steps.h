@@ -15,6 +15,8 @@ step_fn step_guard_parent, step_session, step_pdeathsig, step_signals, step_cwd,
 step_fn step_keep_fds, step_stdio, step_close_fds;
 /* steps_namespace.c */
 step_fn step_user_maps, step_no_nesting, step_loopback, step_hostname;
+/* steps_time.c */
+step_fn step_time;
 /* steps_mount.c */
 step_fn step_private_view, step_new_root, step_mounts, step_pivot_root;
 /* steps_lock.c */
@@ -39,5 +41,10 @@ static inline int step_fail(struct child *c, long r, const char *call, const cha
 
 /* Writes 'len' bytes of text to a file of /proc. */
 int step_write_file(struct child *c, const char *path, const char *text, size_t len);
+/* The same for one of /proc/self that belongs to root as long as we are not dumpable. */
+int step_write_own_file(struct child *c, const char *path, const char *text, size_t len);
+
+/* The number in "pid:[4026531836]", which is what /proc/self/ns/pid links to. 0: none. */
+uint64_t step_namespace_inode(const char *path);
 
 #endif

@@ -13,8 +13,7 @@
 
 /* ---- what is in force ---- */
 
-/* The number in "pid:[4026531836]", which is what /proc/self/ns/pid links to. 0: none. */
-static uint64_t namespace_inode(const char *path)
+uint64_t step_namespace_inode(const char *path)
 {
     char text[64] = ""; /* the analyzer cannot see raw4() fill it */
     long got = raw4(SYS_readlinkat, AT_FDCWD, path, text, sizeof text);
@@ -38,7 +37,7 @@ int step_tell(struct child *c)
     if (!(c->plan->flags & PLAN_TELL))
         return 0;
     for (unsigned i = 0; i < LAUNCH_NS_COUNT; i++)
-        facts->namespaces[i] = namespace_inode(paths[i]);
+        facts->namespaces[i] = step_namespace_inode(paths[i]);
     facts->has_namespaces = true;
     return 0;
 }

@@ -9,20 +9,12 @@
 
 int step_oom_score(struct child *c)
 {
-    long dumpable = raw1(SYS_prctl, PR_GET_DUMPABLE);
     char text[24];
-    int r;
 
     if (!(c->plan->flags & PLAN_SET_OOM))
         return 0;
-    /* The files of a process that is not dumpable belong to root, whoever runs it. */
-    if (dumpable != 1)
-        raw2(SYS_prctl, PR_SET_DUMPABLE, 1);
-    r = step_write_file(c, "/proc/self/oom_score_adj", text,
-                        raw_number(text, c->plan->oom_score));
-    if (dumpable != 1)
-        raw2(SYS_prctl, PR_SET_DUMPABLE, 0);
-    return r;
+    return step_write_own_file(c, "/proc/self/oom_score_adj", text,
+                               raw_number(text, c->plan->oom_score));
 }
 
 int step_umask(struct child *c)

@@ -22,6 +22,19 @@ int step_write_file(struct child *c, const char *path, const char *text, size_t 
     return step_fail(c, r, "write", path);
 }
 
+int step_write_own_file(struct child *c, const char *path, const char *text, size_t len)
+{
+    long dumpable = raw1(SYS_prctl, PR_GET_DUMPABLE);
+    int r;
+
+    if (dumpable != 1)
+        raw2(SYS_prctl, PR_SET_DUMPABLE, 1);
+    r = step_write_file(c, path, text, len);
+    if (dumpable != 1)
+        raw2(SYS_prctl, PR_SET_DUMPABLE, 0);
+    return r;
+}
+
 /* "inside outside 1": the one line that a process may write into its own map. */
 static int write_map(struct child *c, const char *path, uint32_t inside, uint32_t outside)
 {

@@ -115,6 +115,9 @@ static bool clock_shifted(const struct arena *arena)
 {
     static const char *const bounds[] = {"--profile=none", "--wall-time=300ms", NULL};
     static const char *const shifts[] = {"86400", "-50"};
+    static const char *const ours[] = {
+        "--time-offset-monotonic=1d", "--time-offset-boottime=-50s", "--wall-time=300ms", NULL};
+    static const char *const sleeper[] = {"/usr/bin/sleep", "1000", NULL};
 
     for (size_t i = 0; i < 2; i++) {
         const char *const command[] = {
@@ -125,6 +128,9 @@ static bool clock_shifted(const struct arena *arena)
         CHECK(says("\"result\": \"wall-time\""));
         CHECK(number_of(WALL) < (300 + LATE_MSEC) * 1000);
     }
+    CHECK(run_bounded(arena, ours, sleeper) == 128 + SIGKILL);
+    CHECK(says("\"result\": \"wall-time\""));
+    CHECK(number_of(WALL) < (300 + LATE_MSEC) * 1000);
     return true;
 }
 
