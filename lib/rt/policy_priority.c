@@ -205,10 +205,13 @@ static void come_to_run(struct coro *g, coop_nsec now)
 
 static void welcome(struct arrays *a, struct coro *g, coop_nsec now)
 {
-    coop_nsec most = ROUND_MOST * (1 + a->active->count + a->expired->count);
-    struct array *home = now - a->round_since > most ? a->expired : a->active;
+    int waiting = a->active->count + a->expired->count;
+    struct array *home;
     int level;
 
+    if (waiting == 0 && !a->token)
+        a->round_since = now; /* nobody has waited for a round to end */
+    home = now - a->round_since > ROUND_MOST * (1 + waiting) ? a->expired : a->active;
     begin_share(g);
     wake_up(g, now);
     level = g->priority - COOP_PRIORITY_FIRST - bonus(g);

@@ -22,6 +22,19 @@ struct crowd {
 
 static int gate[2];
 
+/* How the child of this number ends. */
+static int code_of(int number)
+{
+    return number % 3 == 0 ? CLD_KILLED : CLD_EXITED;
+}
+
+static int status_of(int number)
+{
+    if (number % 3 != 0)
+        return number % 200;
+    return number % 2 ? SIGKILL : SIGTERM;
+}
+
 /* Lives till the gate is opened; its end tells its number. */
 static pid_t stand_by(int number)
 {
@@ -33,9 +46,9 @@ static pid_t stand_by(int number)
     close(gate[1]);
     if (read(gate[0], &c, 1) != 0)
         _exit(255);
-    if (number % 3 == 0)
-        kill(getpid(), number % 2 ? SIGKILL : SIGTERM);
-    _exit(number % 200);
+    if (code_of(number) == CLD_KILLED)
+        kill(getpid(), status_of(number));
+    _exit(status_of(number));
 }
 
 static void on_end(struct coop_actor *actor, struct coop_msg *msg)
@@ -45,10 +58,10 @@ static void on_end(struct coop_actor *actor, struct coop_msg *msg)
     int number = (int)(c - crowd->children);
 
     HOLDS(c->exit.pid == c->pid && coop_child_ended(c));
-    if (number % 3 == 0)
-        HOLDS(c->exit.code == CLD_KILLED && c->exit.status == (number % 2 ? SIGKILL : SIGTERM));
-    else
-        HOLDS(c->exit.code == CLD_EXITED && c->exit.status == number % 200);
+    if (c->exit.code != code_of(number) || c->exit.status != status_of(number))
+        fprintf(stderr, "child %d, pid %d, number %d: code %d, status %d\n", number, c->pid,
+                crowd->ended, c->exit.code, c->exit.status);
+    HOLDS(c->exit.code == code_of(number) && c->exit.status == status_of(number));
     HOLDS(coop_child_kill(c, SIGKILL) == -ESRCH && coop_child_pidfd(c) == -ESRCH);
     crowd->ended++;
 }
