@@ -387,6 +387,8 @@ static void explain_bounds(const struct launch_bounds *bounds, FILE *out)
         {"WallTime", bounds->wall_time, units_render_duration},
         {"CPUTime", bounds->cpu_time, units_render_duration},
         {"OutputMax", bounds->output, units_render_size},
+        {"DiskMax", bounds->disk_max, units_render_size},
+        {"DiskFilesMax", bounds->disk_files_max, render_count},
         {"StopGrace", bounds->stop_grace, units_render_duration},
         {"MemoryMax", bounds->memory_max, units_render_size},
         {"MemoryHigh", bounds->memory_high, units_render_size},

@@ -229,9 +229,10 @@ struct launch_limit {
  */
 #define LAUNCH_UNBOUND INT64_MAX
 struct launch_bounds {
-    coop_nsec wall_time;  /* since exec                                           */
-    coop_nsec cpu_time;   /* user and system, everything below taken together     */
-    int64_t output;       /* bytes written to stdout and stderr                   */
+    coop_nsec wall_time;              /* since exec                                           */
+    coop_nsec cpu_time;               /* user and system, everything below taken together     */
+    int64_t output;                   /* bytes written to stdout and stderr                   */
+    int64_t disk_max, disk_files_max; /* by how much all that it may write to may grow */
     coop_nsec stop_grace; /* between SIGTERM and SIGKILL; LAUNCH_UNBOUND: SIGTERM is passed on
                              and nothing is killed; 0: SIGKILL at once           */
     /* kept by controllers of a cgroup (limits/group.h), or not at all */

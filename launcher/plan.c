@@ -50,7 +50,9 @@ static bool wants_limits(const struct launch_spec *spec)
             return true;
     return spec->nice.set || bounds_need_group(&spec->bounds) ||
            spec->bounds.wall_time != LAUNCH_UNBOUND ||
-           spec->bounds.cpu_time != LAUNCH_UNBOUND || spec->bounds.output != LAUNCH_UNBOUND;
+           spec->bounds.cpu_time != LAUNCH_UNBOUND || spec->bounds.output != LAUNCH_UNBOUND ||
+           spec->bounds.disk_max != LAUNCH_UNBOUND ||
+           spec->bounds.disk_files_max != LAUNCH_UNBOUND;
 }
 
 static uint64_t wanted_guards(const struct launch_spec *spec)

@@ -485,6 +485,26 @@ static int mark_early_sources(struct files *f, struct coop_err *err)
     return 0;
 }
 
+/* DiskMax=: no fresh file system alone may hold more than all together. */
+static void lower_sizes(struct files *f)
+{
+    const struct launch_bounds *bounds = &f->spec->bounds;
+    /* We need some ourselves, for mount points and devices. */
+    uint64_t bytes = (uint64_t)bounds->disk_max,
+             inodes = (uint64_t)bounds->disk_files_max + 2u * f->count + 64;
+
+    for (uint32_t i = 0; i < f->count; i++) {
+        struct plan_op *op = &f->ops[i];
+
+        if (op->kind != PLAN_OP_TMPFS && (op->kind != PLAN_OP_OVERLAY || op->src))
+            continue;
+        if (bounds->disk_max != LAUNCH_UNBOUND && (op->size == 0 || op->size > bytes))
+            op->size = bytes;
+        if (bounds->disk_files_max != LAUNCH_UNBOUND && op->inodes > inodes)
+            op->inodes = inodes;
+    }
+}
+
 /* ---- the public call ---- */
 
 int plan_compile_files(const struct launch_spec *spec, struct launch_plan *plan, struct blob *b,
@@ -510,6 +530,7 @@ int plan_compile_files(const struct launch_spec *spec, struct launch_plan *plan,
                          LAUNCH_MAX_MOUNTS - 1);
     if (mark_early_sources(&f, err) < 0)
         return -1;
+    lower_sizes(&f);
     plan->ops = (struct plan_vec){blob_add(b, ops, f.count * sizeof *ops), f.count};
     return 0;
 }

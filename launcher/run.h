@@ -34,6 +34,9 @@ struct run {
     struct group_usage used;      /* what the leaf has counted, at the end                 */
 
     struct bounds bounds;
+    struct disk_usage disk;
+    bool has_disk,
+        lost_disk; /* DiskMax= is asked for, and is kept; or is preferred, and is not */
     coop_nsec began, began_real;
     enum launch_result broken; /* the bound that is used up; EXIT: none    */
     coop_nsec kill_at;         /* COOP_FOREVER: nobody has to be killed    */

@@ -67,7 +67,8 @@ static bool has_own_pids(const struct launch_plan *plan)
 static bool has_tree_bounds(const struct launch_bounds *bounds)
 {
     return bounds->wall_time != LAUNCH_UNBOUND || bounds->cpu_time != LAUNCH_UNBOUND ||
-           bounds->output != LAUNCH_UNBOUND || bounds->stop_grace != LAUNCH_UNBOUND ||
+           bounds->output != LAUNCH_UNBOUND || bounds->disk_max != LAUNCH_UNBOUND ||
+           bounds->disk_files_max != LAUNCH_UNBOUND || bounds->stop_grace != LAUNCH_UNBOUND ||
            bounds_need_group(bounds);
 }
 
@@ -82,6 +83,21 @@ static int hold_signals(struct run *run, struct coop_err *err)
     sigaction(SIGCHLD, &standard, NULL); /* ignored, it would reap the child behind our back */
     run->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
     return run->signals < 0 ? coop_fail_sys(err, errno, "signalfd") : 0;
+}
+
+static int open_disk(struct run *run, struct coop_err *err)
+{
+    const struct launch_bounds *bounds = launch_plan_bounds(run->plan);
+    struct coop_err why = {0};
+
+    if (bounds->disk_max == LAUNCH_UNBOUND && bounds->disk_files_max == LAUNCH_UNBOUND)
+        return 0;
+    run->has_disk = disk_usage_open(&run->disk, run->plan, &why) == 0;
+    run->lost_disk = !run->has_disk;
+    if (run->has_disk || run->plan->prefer & LAUNCH_BIT(LAUNCH_GUARD_LIMITS))
+        return 0;
+    *err = why;
+    return -1;
 }
 
 static int open_all(struct run *run, struct coop_err *err)
@@ -99,6 +115,8 @@ static int open_all(struct run *run, struct coop_err *err)
     if (!has_own_pids(run->plan) && has_tree_bounds(launch_plan_bounds(run->plan)) &&
         prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return coop_fail_sys(err, errno, "prctl");
+    if (open_disk(run, err) < 0)
+        return -1;
     return run->has_output ? run_output_open(&run->output, ceiling, err) : 0;
 }
 
@@ -260,7 +278,7 @@ static void print_lost(struct run *run)
 {
     char names[1024];
 
-    if (run->replaced)
+    if (run->replaced || run->lost_disk)
         run->child.lost |= LAUNCH_BIT(LAUNCH_GUARD_LIMITS);
 
     if (run->child.lost)
@@ -530,7 +548,7 @@ static void print_end(const struct run *run)
     static const char *const keys[LAUNCH_RESULT_COUNT] = {
         [LAUNCH_RESULT_MEMORY] = "MemoryMax",   [LAUNCH_RESULT_CPU_TIME] = "CPUTime",
         [LAUNCH_RESULT_WALL_TIME] = "WallTime", [LAUNCH_RESULT_OUTPUT] = "OutputMax",
-        [LAUNCH_RESULT_TASKS] = "TasksMax",
+        [LAUNCH_RESULT_TASKS] = "TasksMax",     [LAUNCH_RESULT_DISK] = "DiskMax",
     };
     enum launch_result result = run_result(run);
 
@@ -548,6 +566,10 @@ static void begin_bounds(struct run *run)
         bounds_use_group(&run->bounds, &run->groups, run->leaf);
     if (run->replaced)
         bounds_poll_all(&run->bounds, run->began);
+    if (!run->has_disk)
+        return;
+    disk_usage_enter(&run->disk, run->plan, run->child.main_pid);
+    bounds_use_disk(&run->bounds, &run->disk, run->began);
 }
 
 int run_compile(struct run_options *options, struct launch_plan **ret_plan,
@@ -564,6 +586,7 @@ static void run_done(struct run *run)
 {
     run_group_close(run);
     bounds_done(&run->bounds);
+    disk_usage_done(&run->disk);
     if (run->has_output)
         run_output_done(&run->output);
     receipt_close(&run->receipt);
@@ -596,6 +619,8 @@ int run_command(struct run_options *options, struct launch_plan **plan)
     print_lost(&run);
     watch(&run);
     end_rest(&run);
+    if (run.broken == LAUNCH_RESULT_EXIT && bounds_disk_over(&run.bounds))
+        run.broken = LAUNCH_RESULT_DISK;
     run_group_close(&run);
     read_note(&run);
     if (run.has_output)

@@ -24,6 +24,7 @@ enum launch_result run_result(const struct run *run)
         .code = WIFEXITED(run->status) ? WEXITSTATUS(run->status) : 0,
         .out_of_memory = run->used.oom_kills > 0,
         .out_of_tasks = run->used.tasks_refused > 0 || bounds_tasks_reached(&run->bounds),
+        .out_of_disk = bounds_disk_reached(&run->bounds),
     };
 
     return run_end_result(&end, &run->options->spec);
@@ -72,6 +73,9 @@ static void add_limits(struct receipt *receipt, const struct run *run)
     add_limit(receipt, "CPUTime", usec(bounds->cpu_time), "usec",
               run->was_in_group ? "cgroup" : "polling");
     add_limit(receipt, "OutputMax", bounds->output, "bytes", "launcher");
+    add_limit(receipt, "DiskMax", bounds->disk_max, "bytes", run->has_disk ? "polling" : NULL);
+    add_limit(receipt, "DiskFilesMax", bounds->disk_files_max, "count",
+              run->has_disk ? "polling" : NULL);
     for (const struct group_row *row = group_rows; row->key; row++)
         add_limit(receipt, row->key, group_row_value(row, bounds), row->unit,
                   kept_by(run, row));
@@ -118,8 +122,8 @@ void run_receipt_write(struct run *run, int exit_code)
         .memory_peak = run->bounds.memory_peak > 0 ? run->bounds.memory_peak : -1,
         .tasks_peak = run->bounds.tasks_peak > 0 ? run->bounds.tasks_peak : -1,
         .output = run->has_output ? run->output.passed : -1,
-        .disk_peak = -1,
-        .disk_files_peak = -1,
+        .disk_peak = run->has_disk ? run->bounds.disk_peak : -1,
+        .disk_files_peak = run->has_disk ? run->bounds.disk_files_peak : -1,
     };
     struct coop_err err = {0};
 

@@ -3,12 +3,14 @@
  */
 #include "launcher/limits/bounds.h"
 
+#include <time.h>
 #include <unistd.h>
 
 #define LOOK_LEAST (10 * COOP_NSEC_PER_MSEC) /* /proc counts CPU time in steps of 10 ms */
 #define LOOK_MOST  COOP_NSEC_PER_SEC
 #define LOOK_TASKS (20 * COOP_NSEC_PER_MSEC)
-#define FILL_RATE  2 /* bytes a nanosecond that a machine can fill at most, about */
+#define DISK_SHARE 10 /* a look at the disk costs a tenth of the time at most */
+#define FILL_RATE  2  /* bytes a nanosecond that a machine can fill at most, about */
 
 void bounds_begin(struct bounds *ret_bounds, const struct launch_bounds *limit, pid_t root,
                   bool root_counts, coop_nsec now)
@@ -56,6 +58,18 @@ bool bounds_tasks_reached(const struct bounds *bounds)
     return bounds->poll_tasks && bounds->tasks_peak >= bounds->limit.tasks_max;
 }
 
+bool bounds_disk_reached(const struct bounds *bounds)
+{
+    return bounds->disk && (bounds->disk_peak >= bounds->limit.disk_max ||
+                            bounds->disk_files_peak >= bounds->limit.disk_files_max);
+}
+
+void bounds_use_disk(struct bounds *bounds, struct disk_usage *disk, coop_nsec now)
+{
+    bounds->disk = disk;
+    bounds->disk_next = bounds->next = now;
+}
+
 static void raise_to(int64_t *peak, int64_t value)
 {
     if (value > *peak)
@@ -100,6 +114,53 @@ static coop_nsec delay_until_used_up(const struct bounds *bounds)
     return clamp(delay);
 }
 
+/* ---- disk ---- */
+
+static coop_nsec clock_now(void)
+{
+    struct timespec time;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &time);
+    return (coop_nsec)time.tv_sec * COOP_NSEC_PER_SEC + time.tv_nsec;
+}
+
+/* How long a walk takes, who is inside decides: so it gets a share of the time and no more. */
+static void look_at_disk(struct bounds *bounds, coop_nsec now)
+{
+    coop_nsec began = clock_now(), cost;
+    coop_nsec delay = LOOK_MOST;
+    struct disk_usage *disk = bounds->disk;
+
+    if (bounds->groups)
+        (void)tree_usage_look(
+            &bounds->tree); /* a group counts; it does not tell who holds what */
+    disk_usage_look(disk, &bounds->tree);
+    cost = clock_now() - began;
+    raise_to(&bounds->disk_peak, disk->bytes);
+    raise_to(&bounds->disk_files_peak, disk->files);
+    if (bounds->limit.disk_max != LAUNCH_UNBOUND)
+        delay = (bounds->limit.disk_max - disk->bytes) / FILL_RATE;
+    if (bounds->limit.disk_files_max != LAUNCH_UNBOUND && delay > LOOK_TASKS)
+        delay = LOOK_TASKS;
+    delay = clamp(delay);
+    bounds->disk_next = coop_after(now, delay > DISK_SHARE * cost ? delay : DISK_SHARE * cost);
+}
+
+static bool is_disk_used_up(const struct bounds *bounds)
+{
+    return bounds->disk &&
+           (bounds->disk->hidden || bounds->disk->bytes > bounds->limit.disk_max ||
+            bounds->disk->files > bounds->limit.disk_files_max);
+}
+
+bool bounds_disk_over(struct bounds *bounds)
+{
+    if (!bounds->disk)
+        return false;
+    look_at_disk(bounds, 0);
+    return is_disk_used_up(bounds);
+}
+
 /* The sum of what is resident counts shared pages once for each that shares them: enough to know
  * that there is no need to look closer. */
 static bool is_memory_used_up(const struct bounds *bounds)
@@ -121,6 +182,12 @@ enum launch_result bounds_look(struct bounds *bounds, coop_nsec now)
         return LAUNCH_RESULT_MEMORY;
     if (bounds->poll_tasks && bounds->tree.tasks > bounds->limit.tasks_max)
         return LAUNCH_RESULT_TASKS;
+    if (bounds->disk && now >= bounds->disk_next)
+        look_at_disk(bounds, now);
+    if (is_disk_used_up(bounds))
+        return LAUNCH_RESULT_DISK;
     bounds->next = coop_after(now, delay_until_used_up(bounds));
+    if (bounds->disk && bounds->disk_next < bounds->next)
+        bounds->next = bounds->disk_next;
     return LAUNCH_RESULT_EXIT;
 }

@@ -2,6 +2,7 @@
 #define LAUNCHER_LIMITS_BOUNDS_H
 
 #include "launcher/launch.h"
+#include "launcher/limits/disk_usage.h"
 #include "launcher/limits/group.h"
 #include "launcher/limits/tree_usage.h"
 
@@ -37,11 +38,18 @@ struct bounds {
     bool poll_memory, poll_tasks;    /* kept by looking, because no controller keeps them   */
     coop_nsec cpu;                   /* of the tree, by whoever counts it                */
     int64_t memory_peak, tasks_peak; /* as far as seen; 0: never looked              */
+    struct disk_usage *disk;         /* NULL: not bounded                            */
+    coop_nsec disk_next;             /* look at it then                              */
+    int64_t disk_peak, disk_files_peak;
 };
 
 /* After bounds_begin(): 'leaf' of 'groups' holds the tree. Borrowed. */
 void bounds_use_group(struct bounds *bounds, const struct launch_cgroups *groups,
                       const char *leaf);
+/* What it writes counts as well. Borrowed. */
+void bounds_use_disk(struct bounds *bounds, struct disk_usage *disk, coop_nsec now);
+/* The last look, when all inside are gone: whether more was written than may be. */
+bool bounds_disk_over(struct bounds *bounds);
 /* No controller keeps MemoryMax and TasksMax: look for them as well. */
 void bounds_poll_all(struct bounds *bounds, coop_nsec now);
 
@@ -60,6 +68,7 @@ enum launch_result bounds_look(struct bounds *bounds, coop_nsec now);
 /* TasksMax is kept by looking, and as many were seen: who then ends badly has most likely ended of
  * a fork that was refused. */
 bool bounds_tasks_reached(const struct bounds *bounds);
+bool bounds_disk_reached(const struct bounds *bounds); /* the same */
 
 /* A last look at a tree that is stopped or about to end, for the receipt. */
 void bounds_account(struct bounds *bounds);

@@ -15,6 +15,8 @@ enum launch_result run_end_result(const struct run_end *end, const struct launch
         return LAUNCH_RESULT_MEMORY;
     if (end->out_of_tasks && badly)
         return LAUNCH_RESULT_TASKS;
+    if (end->out_of_disk && badly)
+        return LAUNCH_RESULT_DISK;
     switch (end->signal) {
     case 0: return LAUNCH_RESULT_EXIT;
     case SIGSYS: return LAUNCH_RESULT_POLICY;

@@ -12,8 +12,8 @@
  * Pure.  The same word for a command of coop-run and for a service: who asks has collected the
  * facts, each in its own way.
  *
- * A fork that is refused ends nobody, and a process killed for lack of memory may be one of many;
- * so these two count only when the program has ended badly.
+ * A fork or a write that is refused ends nobody, and a process killed for lack of memory may be one
+ * of many; so these count only when the program has ended badly.
  */
 struct run_end {
     enum launch_result broken; /* the bound for which it was ended; EXIT: none             */
@@ -21,6 +21,7 @@ struct run_end {
     int code;
     bool out_of_memory; /* the kernel has killed in its cgroup for lack of memory          */
     bool out_of_tasks;  /* TasksMax has been reached                                       */
+    bool out_of_disk;   /* DiskMax has been reached: a fresh file system is full           */
 };
 
 enum launch_result run_end_result(const struct run_end *end, const struct launch_spec *spec);

@@ -401,6 +401,26 @@ static void check_launch(struct builder *b)
     }
 }
 
+static bool may_lose_limits(const struct launch_spec *launch)
+{
+    return launch->prefer & ~launch->require.guards & LAUNCH_BIT(LAUNCH_GUARD_LIMITS);
+}
+
+static void check_disk(struct builder *b)
+{
+    const struct launch_bounds *bounds = &b->spec->launch.bounds;
+    const char *key = bounds->disk_max != LAUNCH_UNBOUND ? "DiskMax" : "DiskFilesMax";
+    struct coop_err err = {0};
+
+    if ((bounds->disk_max == LAUNCH_UNBOUND && bounds->disk_files_max == LAUNCH_UNBOUND) ||
+        may_lose_limits(&b->spec->launch))
+        return;
+    coop_fail(&err, COOP_E_MISSING, "service '%s': %s= is not kept for services", b->spec->name,
+              key);
+    coop_hint(&err, "coop-run keeps it; Prefer=limits starts without it");
+    complain_at(b, key, &err);
+}
+
 /* Who launches must see it to count it. */
 static void check_output(struct builder *b)
 {
@@ -408,7 +428,7 @@ static void check_output(struct builder *b)
     struct coop_err err = {0};
 
     if (launch->bounds.output == LAUNCH_UNBOUND || svc_spec_prints_through_us(b->spec) ||
-        (launch->prefer & ~launch->require.guards & LAUNCH_BIT(LAUNCH_GUARD_LIMITS)))
+        may_lose_limits(launch))
         return;
     coop_fail(&err, COOP_E_RANGE,
               "service '%s': OutputMax= cannot be kept for what does not go to its log",
@@ -468,6 +488,7 @@ struct svc_spec *build_service(const struct raw_config *all, const struct raw_se
             resolve_directory(&b);
             check_launch(&b);
             check_output(&b);
+            check_disk(&b);
         }
     }
     if (b.errors == 0)

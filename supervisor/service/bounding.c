@@ -18,11 +18,16 @@ static bool may_lose(const struct launch_spec *spec)
 
 int bounding_check(const struct svc_spec *spec, struct coop_err *err)
 {
-    if (spec->launch.bounds.output == LAUNCH_UNBOUND || svc_spec_prints_through_us(spec))
+    const struct launch_bounds *bounds = &spec->launch.bounds;
+    bool disk = bounds->disk_max != LAUNCH_UNBOUND || bounds->disk_files_max != LAUNCH_UNBOUND;
+    bool output = bounds->output != LAUNCH_UNBOUND && !svc_spec_prints_through_us(spec);
+
+    if (!disk && !output)
         return 0;
     if (may_lose(&spec->launch))
         return 1;
-    return coop_fail(err, COOP_E_MISSING, "OutputMax= is kept for what goes to the log only");
+    return coop_fail(err, COOP_E_MISSING, "%s= is not kept for this service",
+                     disk ? "DiskMax" : "OutputMax");
 }
 
 bool bounding_wants_group(const struct launch_spec *spec)

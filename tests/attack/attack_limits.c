@@ -171,6 +171,41 @@ static bool task_bomb(const struct arena *arena)
     return true;
 }
 
+/* ---- disk ---- */
+
+/* Each way to fill a directory of the host's, and what a walk cannot see of it. */
+static bool disk_fill(const struct arena *arena)
+{
+    char bind[ARENA_PATH + 32], fill[4096];
+    const char *const bounds[] = {"--disk-max=4M",   "--disk-files-max=500", bind,
+                                  "--wall-time=20s", "--limit-fsize=64M",    NULL};
+    static const char *const scripts[] = {
+        "dd if=/dev/zero of=x bs=64k count=800; exec sleep 1000",
+        "for i in 1 2 3 4 5 6 7 8; do dd if=/dev/zero of=$i bs=64k count=10; done; exec sleep 1000",
+        "i=0; while [ $i -lt 20000 ]; do : >$i; i=$((i + 1)); done; exec sleep 1000",
+        "exec 5>x; rm x; dd if=/dev/zero bs=64k count=100 >&5; exec sleep 1000",
+        "mkdir d; for i in 1 2 3 4; do dd if=/dev/zero of=d/$i bs=64k count=20; done; chmod 0 d; "
+        "exec sleep 1000",
+        "i=0; while [ $i -lt 250 ]; do mkdir d; cd d; i=$((i + 1)); done; exec sleep 1000",
+        "dd if=/dev/zero of=/tmp/x bs=64k count=50; dd if=/dev/zero of=/dev/shm/x bs=64k count=50; "
+        "exec sleep 1000",
+        "dd if=/dev/zero of=/tmp/x bs=64k count=800 || exit 3",
+    };
+
+    snprintf(bind, sizeof bind, "--bind-paths=%s", arena->work);
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        const char *const command[] = {"/bin/sh", "-c", fill, NULL};
+
+        snprintf(fill, sizeof fill, "mkdir %s/f%zu; cd %s/f%zu; %s", arena->work, i,
+                 arena->work, i, scripts[i]);
+        (void)run_bounded(arena, bounds, command);
+        CHECK(says("\"result\": \"disk\""));
+        CHECK(number_of(WALL) < 15 * 1000 * 1000);
+        CHECK(arena_empties(arena, 5));
+    }
+    return true;
+}
+
 /* ---- output ---- */
 
 static long peak_rss(pid_t pid)
@@ -231,6 +266,7 @@ static const struct {
 } cases[] = {
     {"wall-time", wall_time},     {"cpu-time", cpu_time},   {"clock-shifted", clock_shifted},
     {"memory-bomb", memory_bomb}, {"task-bomb", task_bomb}, {"output-flood", output_flood},
+    {"disk-fill", disk_fill},
 };
 
 static bool run_as(case_fn *run, uid_t uid)

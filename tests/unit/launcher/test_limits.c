@@ -1,6 +1,7 @@
 /* Bounds and receipts: coop-run says how it ended, and ends what has used up its bound. */
 #include "run_coop.h"
 
+#include <dirent.h>
 #include <poll.h>
 
 #include "launcher/sha256.h"
@@ -129,6 +130,101 @@ Test(limits, output_of_exactly_the_ceiling_is_no_end)
     cr_assert_eq(BOUNDED("--output-max=5", "sh", "-c", "printf 123; printf 45 >&2"), 0);
     cr_assert_str_eq(output, "12345");
     RECEIVED("\"result\": \"exit\"");
+}
+
+/* A folder of the host's with something in it, writable inside. */
+static char bound[80], folder[64];
+
+static void make_folder(void)
+{
+    char before[80];
+    int fd;
+
+    snprintf(folder, sizeof folder, "/tmp/coop-test-disk-%d", (int)getpid());
+    snprintf(bound, sizeof bound, "--bind-paths=%s", folder);
+    snprintf(before, sizeof before, "%s/before", folder);
+    cr_assert_eq(mkdir(folder, 0777), 0);
+    fd = open(before, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    cr_assert_eq(posix_fallocate(fd, 0, 3000000), 0);
+    close(fd);
+}
+
+static void remove_folder(void)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+
+    while ((entry = readdir(dir)))
+        if (entry->d_name[0] != '.')
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    closedir(dir);
+    cr_assert_eq(rmdir(folder), 0);
+}
+
+#define FILLED(option, script) BOUNDED(option, bound, "sh", "-c", "cd $0; " script, folder)
+
+Test(limits, what_grows_beyond_its_ceiling_is_ended)
+{
+    make_folder();
+    cr_assert_eq(FILLED("--disk-max=2M", "head -c 9000000 /dev/zero >x; exec sleep 100"), 137,
+                 "%s", output);
+    SAYS("ended, because DiskMax= is used up");
+    RECEIVED("\"result\": \"disk\", \"killed\": true");
+    RECEIVED("{\"name\": \"DiskMax\", \"asked\": 2097152, \"unit\": \"bytes\", \"kept_by\": "
+             "\"polling\"}");
+    cr_assert_gt(number_of("disk_peak_bytes"), 2097152);
+    remove_folder();
+}
+
+Test(limits, what_was_there_before_is_not_charged)
+{
+    make_folder();
+    cr_assert_eq(FILLED("--disk-max=2M", "head -c 1000000 /dev/zero >x; cat before >/dev/null"),
+                 0, "%s", output);
+    RECEIVED("\"result\": \"exit\"");
+    cr_assert_geq(number_of("disk_peak_bytes"), 1000000);
+    cr_assert_lt(number_of("disk_peak_bytes"), 2097152);
+    remove_folder();
+}
+
+/* The last look comes after the end. */
+Test(limits, who_fills_it_and_ends_at_once_is_told)
+{
+    make_folder();
+    cr_assert_eq(FILLED("--disk-max=2M", "head -c 9000000 /dev/zero >x"), 0, "%s", output);
+    RECEIVED("\"result\": \"disk\"");
+    remove_folder();
+}
+
+Test(limits, files_have_a_ceiling_too)
+{
+    make_folder();
+    cr_assert_eq(FILLED("--disk-files-max=40",
+                        "i=0; while :; do : >f$i; i=$((i + 1)); [ $i -lt 500 ] || sleep 100; "
+                        "done"),
+                 137, "%s", output);
+    RECEIVED("\"result\": \"disk\"");
+    cr_assert_eq(FILLED("--disk-files-max=40", "touch new; rm f*"), 0);
+    RECEIVED("\"result\": \"exit\"");
+    remove_folder();
+}
+
+Test(limits, a_full_file_system_of_its_own_is_told)
+{
+    cr_assert_eq(BOUNDED("--disk-max=2M", "sh", "-c", "head -c 9000000 /dev/zero >/tmp/x"), 1);
+    RECEIVED("\"result\": \"disk\", \"killed\": false");
+}
+
+Test(limits, a_disk_that_nobody_can_walk_is_refused_or_lost)
+{
+    cr_assert_eq(BOUNDED("--profile=none", "--disk-max=2M", "true"), 125);
+    SAYS("DiskMax= cannot be kept");
+    cr_assert_eq(BOUNDED("--bind", "/", "/", "--disk-max=2M", "true"), 125);
+    SAYS("DiskMax= cannot be kept");
+    cr_assert_eq(BOUNDED("--profile=none", "--prefer=limits", "--disk-max=2M", "true"), 0);
+    SAYS("not in force here: ResourceLimits");
+    RECEIVED(
+        "\"name\": \"DiskMax\", \"asked\": 2097152, \"unit\": \"bytes\", \"kept_by\": null");
 }
 
 Test(limits, rlimits_that_end_are_told_as_limits)

@@ -22,6 +22,8 @@ Test(result, the_word_for_an_end_is_what_is_known_of_it)
         {{.code = 1, .out_of_memory = true}, LAUNCH_RESULT_MEMORY, LAUNCH_RESULT_MEMORY},
         {{.code = 0, .out_of_memory = true}, LAUNCH_RESULT_EXIT, LAUNCH_RESULT_EXIT},
         {{.code = 1, .out_of_tasks = true}, LAUNCH_RESULT_TASKS, LAUNCH_RESULT_TASKS},
+        {{.code = 1, .out_of_disk = true}, LAUNCH_RESULT_DISK, LAUNCH_RESULT_DISK},
+        {{.code = 0, .out_of_disk = true}, LAUNCH_RESULT_EXIT, LAUNCH_RESULT_EXIT},
         {{.code = 0, .out_of_tasks = true}, LAUNCH_RESULT_EXIT, LAUNCH_RESULT_EXIT},
         {{.broken = LAUNCH_RESULT_OUTPUT}, LAUNCH_RESULT_OUTPUT, LAUNCH_RESULT_OUTPUT},
         {{.broken = LAUNCH_RESULT_CPU_TIME, .signal = SIGKILL, .out_of_memory = true},
