@@ -2,11 +2,7 @@
 set(qemu_cannot
   "stress.signals_all: qemu keeps two real-time signals for itself"
   "unit.rt.hog: it tells who computes for long, and in an emulator all do"
-  "stress.shared_sem: in qemu /proc/self/stat does not tell when a process was born"
   "stress.children: that is a qemu for each of 2 000 children"
-  "failing.real.memory: in qemu /proc/self/stat does not tell when a process was born"
-  "failing.real.mapping: in qemu /proc/self/stat does not tell when a process was born"
-  "failing.real.thread: in qemu /proc/self/stat does not tell when a process was born"
   "unit.rt.dump: qemu does not know process_vm_readv, so names of scopes are not read"
   "unit.rt.spawn: qemu makes a fork of a vfork, so the errno of a failed exec does not come back"
   "sim.replay: it starts itself, for which the kernel would have to know qemu as the handler of ARM programs")

@@ -70,15 +70,16 @@ struct coop_shared_sem {
 
 /* ---- who is who ---- */
 
-/* Clock ticks since boot at which it was born; 0: not to be found out. */
+/* Clock ticks since boot at which it was born; 0: not to be found out.  From its first thread's
+ * file: the same number, which qemu's user mode makes up for each thread in /proc/PID/stat. */
 static uint64_t born(pid_t pid)
 {
-    char path[32], text[1024], *at;
+    char path[48], text[1024], *at;
     uint64_t ticks = 0;
     ssize_t n;
     int fd;
 
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    snprintf(path, sizeof path, "/proc/%d/task/%d/stat", pid, pid);
     fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)
         return 0;
