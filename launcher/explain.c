@@ -492,13 +492,30 @@ static void hint_for_mounts(const struct launch_report *report, struct coop_err 
                   report->path);
 }
 
+const char *recipe_limit_hint(int sys)
+{
+    switch (sys) {
+    case ENOSPC:
+    case EUSERS:
+        return "the limit on namespaces is reached: see /proc/sys/user/max_*_namespaces";
+    case EAGAIN:
+        return "the limit on processes is reached: ulimit -u, LimitNPROC=, TasksMax=, or "
+               "kernel.pid_max";
+    default: return NULL;
+    }
+}
+
 static void hint_for(const struct launch_report *report, const struct launch_plan *plan,
                      struct coop_err *err)
 {
     const char *step = recipe_step_name(report->step);
     bool exec = strcmp(step, "exec") == 0, mounts = strcmp(step, "mounts") == 0;
 
-    if (strcmp(step, "user-maps") == 0)
+    if (report->sys == EMFILE) /* has its hint, whatever the step */
+        return;
+    if (strcmp(report->call, "clone") == 0 && recipe_limit_hint(report->sys))
+        coop_hint(err, "%s", recipe_limit_hint(report->sys));
+    else if (strcmp(step, "user-maps") == 0)
         coop_hint(err, "user namespaces are restricted here: look at "
                        "kernel.apparmor_restrict_unprivileged_userns, "
                        "kernel.unprivileged_userns_clone and user.max_user_namespaces");

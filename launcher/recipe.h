@@ -72,6 +72,9 @@ _Noreturn void recipe_run(const struct launch_plan *plan, const struct launch_io
 const char *recipe_step_name(unsigned step);
 const char *recipe_step_why(unsigned step);
 
+/* Which limit a launch has run into, for EAGAIN, ENOSPC and EUSERS of a clone; or NULL. */
+const char *recipe_limit_hint(int sys);
+
 /* Turns what failed into an error: step, call, path, cause, hint. Returns -1. */
 int recipe_explain_failure(const struct launch_report *report, const struct launch_plan *plan,
                            struct coop_err *err);

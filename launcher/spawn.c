@@ -91,11 +91,6 @@ static const char *clone_hint(int sys, const struct launch_plan *plan,
                      "by kernel.apparmor_restrict_unprivileged_userns=1, or by the container "
                      "around us"
                    : "namespaces need root or a user namespace (PrivateUsers=yes)";
-    case ENOSPC:
-    case EUSERS:
-        return "the limit on namespaces is reached: see /proc/sys/user/max_*_namespaces";
-    case EAGAIN:
-        return "the limit on processes is reached: LimitNPROC=, TasksMax=, or kernel.pid_max";
     case EINVAL: return "this kernel lacks one of the namespaces that were asked for";
     case EACCES:
     case EBUSY:
@@ -104,7 +99,7 @@ static const char *clone_hint(int sys, const struct launch_plan *plan,
         return io->cgroup >= 0 ? "the cgroup cannot take processes: it is being removed, is "
                                  "threaded, or belongs to somebody else"
                                : NULL;
-    default: return NULL;
+    default: return recipe_limit_hint(sys);
     }
 }
 

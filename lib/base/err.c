@@ -3,6 +3,7 @@
  */
 #include "coop/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,6 +86,8 @@ int coop_fail_sys(struct coop_err *err, int sys, const char *fmt, ...)
     start(err, COOP_E_SYS, sys < 0 ? -sys : sys, fmt, args);
     va_end(args);
     append(err, coop_strerror(sys));
+    if (err->sys == EMFILE)
+        coop_hint(err, "the limit on open descriptors is reached: ulimit -n, LimitNOFILE=");
     return -1;
 }
 

@@ -341,13 +341,13 @@ Test(run, the_reaper_is_ready_before_the_program)
     }
 }
 
-/* A descriptor that coop-run inherits, with a filter that answers 'errno' to 'call'. */
-static const char *filter_fd(unsigned call, unsigned code, char text[16])
+/* A descriptor that coop-run inherits, with a filter that gives this answer to 'call'. */
+static const char *answer_fd(unsigned call, unsigned answer, char text[16])
 {
     const struct sock_filter filter[] = {
         {BPF_LD | BPF_W | BPF_ABS, 0, 0, 0},
         {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, call},
-        {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | code},
+        {BPF_RET | BPF_K, 0, 0, answer},
         {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
     };
     int fd = memfd_create("filter", 0);
@@ -356,6 +356,24 @@ static const char *filter_fd(unsigned call, unsigned code, char text[16])
     lseek(fd, 0, SEEK_SET);
     snprintf(text, 16, "%d", fd);
     return text;
+}
+
+static const char *filter_fd(unsigned call, unsigned code, char text[16])
+{
+    return answer_fd(call, SECCOMP_RET_ERRNO | code, text);
+}
+
+/* Who would answer has died, or never was: a filter of somebody else's asks for him. */
+Test(run, a_call_that_is_left_to_a_supervisor_fails_without_one)
+{
+    static const unsigned asked[] = {SECCOMP_RET_USER_NOTIF, SECCOMP_RET_TRACE};
+    char text[16];
+
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        cr_assert_eq(RUN("--seccomp", answer_fd(SYS_mkdir, asked[i], text), "mkdir", "/tmp/x"),
+                     1);
+        SAYS(strerror(ENOSYS));
+    }
 }
 
 Test(run, compiled_filters_come_by_descriptor_as_in_bubblewrap)
@@ -377,6 +395,43 @@ Test(run, compiled_filters_come_by_descriptor_as_in_bubblewrap)
     SAYS("do not go together");
     cr_assert_eq(RUN("--seccomp", filter_fd(SYS_execve, EPERM, one), "true"), 125);
     SAYS("refuses execve");
+}
+
+/* None of them may be waited for, or read to the end. */
+Test(run, a_profile_of_calls_that_is_no_ordinary_file_is_refused_at_once, .timeout = 20)
+{
+    char dir[] = "/tmp/coop-odd-XXXXXX", deep[70000];
+    static const struct {
+        const char *name, *says;
+    } odd[] = {{"fifo", "expected a plain file"}, {"/dev/zero", "expected a plain file"},
+               {"/", "expected a plain file"},    {"loop", "Too many levels of symbolic links"},
+               {"big", "more than 65536 bytes"},  {"deep", "JSON"}};
+    int here, fd;
+
+    cr_assert_not_null(mkdtemp(dir));
+    here = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cr_assert_eq(mkfifoat(here, "fifo", 0666), 0);
+    cr_assert_eq(symlinkat("loop", here, "loop"), 0);
+    fd = openat(here, "big", O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    cr_assert_eq(ftruncate(fd, (off_t)1 << 30), 0);
+    close(fd);
+    memset(deep, '[', sizeof deep);
+    fd = openat(here, "deep", O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    cr_assert_eq(write(fd, deep, 65000), 65000);
+    close(fd);
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        char path[64];
+
+        snprintf(path, sizeof path, "%s%s%s", *odd[i].name == '/' ? "" : dir,
+                 *odd[i].name == '/' ? "" : "/", odd[i].name);
+        cr_assert_eq(RUN("--seccomp-profile", path, "true"), 125, "%s", path);
+        SAYS(odd[i].says);
+        SAYS(path);
+        if (*odd[i].name != '/')
+            cr_assert_eq(unlinkat(here, odd[i].name, 0), 0);
+    }
+    close(here);
+    cr_assert_eq(rmdir(dir), 0);
 }
 
 Test(run, lists_and_profiles_judge_what_the_command_calls)
