@@ -11,7 +11,9 @@
 #include "rt/parking.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <string.h>
 
 /* One EAGAIN later: 0 = try again. */
 static int wait_for(int fd, int dir, struct desc **d, uint32_t *turn, coop_nsec deadline)
@@ -104,6 +106,25 @@ int coop_accept(int fd, struct sockaddr *ret_addr, socklen_t *ret_len, coop_nsec
 
     PARKING(DIR_IN, sys_accept4(fd, ret_addr, ret_len, SOCK_NONBLOCK | SOCK_CLOEXEC));
     return (int)r;
+}
+
+int coop_pipe(int ret_fds[2], unsigned ours)
+{
+    static const unsigned ends[2] = {COOP_IN, COOP_OUT};
+    int fds[2], r;
+
+    if (ours & ~(unsigned)(COOP_IN | COOP_OUT))
+        return -EINVAL;
+    r = sys_pipe2(fds, O_CLOEXEC | (ours == (COOP_IN | COOP_OUT) ? O_NONBLOCK : 0));
+    for (int i = 0; r == 0 && i < 2; i++) {
+        if (ours == ends[i] && (r = coop_fd_nonblock(fds[i])) < 0) {
+            sys_close(fds[0]);
+            sys_close(fds[1]);
+        }
+    }
+    if (r == 0)
+        memcpy(ret_fds, fds, sizeof fds);
+    return r;
 }
 
 int coop_connect(int fd, const struct sockaddr *addr, socklen_t len, coop_nsec deadline)

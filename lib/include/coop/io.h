@@ -40,7 +40,8 @@ extern "C" {
  *           descriptor was closed with coop_fd_close() during the wait; -EPERM when it would
  *           have to wait outside of a coroutine, or for what epoll does not take (a regular
  *           file, /dev/null).
- * Misuse    What is no descriptor is -EBADF, closed twice too; no event to wait for -EINVAL.  A
+ * Misuse    What is no descriptor is -EBADF, closed twice too; no event to wait for, and an
+ *           end that a pipe does not have, -EINVAL.  A
  *           descriptor without O_NONBLOCK holds its worker, which nobody notices.  A coop_file_
  *           call inside a bracket (block.h) aborts: it is one itself.
  * Threads   Several coroutines may wait on one descriptor, also in one direction.
@@ -93,6 +94,11 @@ void coop_fd_forget(int fd);
 
 /* Sets O_NONBLOCK. 0 or -errno. */
 int coop_fd_nonblock(int fd);
+
+/* A pipe, close-on-exec: read from the first, write to the second.  'ours' are the ends for the
+ * calls above (COOP_IN, COOP_OUT, or both); another one blocks, as a child that is started with it
+ * expects.  Other than pipe(2) it is there in simulation, too. 0 or -errno. */
+int coop_pipe(int ret_fds[2], unsigned ours);
 
 /* Regular files.  Opened close-on-exec; 'dir' as in openat(2).  Opening a FIFO here waits for
  * its other end; with O_NONBLOCK it does not, and coop_read() and coop_write() wait for it. */

@@ -187,6 +187,7 @@ static int odd_descriptors(__attribute__((unused)) void *arg)
     CHECK(coop_fd_wait(-1, COOP_IN, COOP_FOREVER) == -EBADF);
     CHECK(coop_fd_wait(0, 0, COOP_FOREVER) == -EINVAL);
     CHECK(coop_fd_close(-1) == -EBADF && coop_fd_nonblock(-1) == -EBADF);
+    CHECK(coop_pipe(ends, COOP_IN | COOP_HUP) == -EINVAL);
     coop_fd_forget(-1);
     CHECK(pipe2(ends, O_NONBLOCK) == 0);
     CHECK(coop_fd_close(ends[0]) == 0 && coop_fd_close(ends[0]) == -EBADF);

@@ -208,13 +208,26 @@ CORO_TEST(io, an_error_wakes_both_directions)
     return 0;
 }
 
+CORO_TEST_ON_ONE(io, a_pipe_blocks_at_the_ends_that_are_not_ours)
+{
+    for (unsigned ours = 0; ours <= (COOP_IN | COOP_OUT); ours++) {
+        CHECK(coop_pipe(fds, ours) == 0);
+        CHECK(!(fcntl(fds[0], F_GETFL) & O_NONBLOCK) == !(ours & COOP_IN));
+        CHECK(!(fcntl(fds[1], F_GETFL) & O_NONBLOCK) == !(ours & COOP_OUT));
+        CHECK(fcntl(fds[0], F_GETFD) == FD_CLOEXEC && fcntl(fds[1], F_GETFD) == FD_CLOEXEC);
+        CHECK(coop_fd_close(fds[0]) == 0 && coop_fd_close(fds[1]) == 0);
+    }
+    fds[0] = fds[1] = -7;
+    CHECK(coop_pipe(fds, 1u << 9) == -EINVAL && fds[0] == -7 && fds[1] == -7);
+    return 0;
+}
+
 CORO_TEST_ON_ONE(io, deadlines_and_polls)
 {
     coop_nsec deadline = in_ms(3);
     char c;
 
-    CHECK(pipe2(fds, O_CLOEXEC) == 0);
-    CHECK(coop_fd_nonblock(fds[0]) == 0);
+    CHECK(coop_pipe(fds, COOP_IN) == 0);
     CHECK(coop_read(fds[0], &c, 1, COOP_NOW) == -EAGAIN);
     CHECK(coop_read(fds[0], &c, 1, deadline) == -ETIMEDOUT && coop_now() >= deadline);
     CHECK(coop_fd_wait(fds[0], COOP_IN, COOP_NOW) == -EAGAIN);
