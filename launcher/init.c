@@ -17,36 +17,25 @@
  *   hide a real one.  So each SIGCHLD, whoever sent it, drains wait4 until it says "no more".
  *   Signals are blocked since before main was forked, so a main that dies at once leaves its
  *   SIGCHLD pending for the first turn of the loop.
- *
- * WHY WE READ /proc/.../children
- *   kill(-1) is exact inside a PID namespace and murder outside.  Outside, the children files
- *   name our direct children exactly (they cannot be reused before we reap them) and deeper
- *   ones as of a moment ago; good enough for a polite signal, and for SIGKILL the exact part
- *   suffices: orphans come up to us and are direct children in the next round.
  */
 #include "launcher/init.h"
 
-#include "launcher/recipe.h"
-#include "launcher/steps.h"
+#include "launcher/init/tree.h"
+#include "launcher/launch.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#define LAST_SIGNAL 64  /* the kernel's _NSIG */
-#define WALK_DEPTH  24  /* generations a polite signal reaches below us */
-#define WALK_CHUNK  512 /* bytes of a children file, or of a directory, read at a time */
+#define LAST_SIGNAL 64 /* the kernel's _NSIG */
 
 /* ---- signals, past glibc, which hides two of them ---- */
 
@@ -104,134 +93,77 @@ static int next_signal(int life_fd, int signal_fd, siginfo_t *ret_info)
     }
 }
 
-/* ---- the tree below ---- */
+/* ---- telling ---- */
 
-static void walk_tree(int sig, const char *pid, int depth);
-
-/* A children file: pids, each followed by a blank. A chunk may cut one in two. */
-static void walk_children_file(int sig, int fd, int depth)
+static void tell(const struct init_reaper *reaper, enum init_event event, int what, int value)
 {
-    char chunk[WALK_CHUNK], pid[16];
-    size_t used = 0;
-    ssize_t got;
-
-    while ((got = read(fd, chunk, sizeof chunk)) > 0) {
-        for (ssize_t i = 0; i < got; i++) {
-            if (chunk[i] >= '0' && chunk[i] <= '9') {
-                if (used < sizeof pid - 1)
-                    pid[used++] = chunk[i];
-                continue;
-            }
-            pid[used] = '\0';
-            if (used > 0)
-                walk_tree(sig, pid, depth - 1);
-            used = 0;
-        }
-    }
-}
-
-/* Appends to a path of known size; what does not fit cannot be a path of ours. */
-static void join(char *path, size_t size, const char *a, const char *b, const char *c)
-{
-    const char *parts[] = {a, b, c};
-    size_t used = 0;
-
-    for (size_t i = 0; i < 3; i++)
-        for (const char *p = parts[i]; *p && used < size - 1; p++)
-            path[used++] = *p;
-    path[used] = '\0';
-}
-
-/* Every thread of 'pid' has children of its own. 0: the directory could be read. */
-static int walk_threads(int sig, const char *pid, int depth)
-{
-    _Alignas(struct dirent64) char chunk[WALK_CHUNK];
-    char path[64];
-    long got;
-    int dir;
-
-    join(path, sizeof path, "/proc/", pid, "/task");
-    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0)
-        return -1;
-    while ((got = syscall(SYS_getdents64, dir, chunk, sizeof chunk)) > 0) {
-        for (long at = 0; at < got;) {
-            const struct dirent64 *entry = (const void *)(chunk + at);
-            int fd = -1;
-
-            at += entry->d_reclen;
-            if (entry->d_name[0] == '.')
-                continue;
-            join(path, sizeof path, entry->d_name, "/children", "");
-            fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
-            if (fd < 0)
-                continue;
-            walk_children_file(sig, fd, depth);
-            (void)close(fd);
-        }
-    }
-    (void)close(dir);
-    return 0;
-}
-
-static pid_t number(const char *text)
-{
-    pid_t value = 0;
-
-    while (*text >= '0' && *text <= '9')
-        value = value * 10 + (*text++ - '0');
-    return value;
-}
-
-/* Parents before children: a process that is gone, or going, makes no new ones. */
-static void walk_tree(int sig, const char *pid, int depth)
-{
-    pid_t who = number(pid);
-
-    if (who <= 1)
-        return;
-    (void)kill(who, sig);
-    if (depth > 0)
-        (void)walk_threads(sig, pid, depth);
-}
-
-/* Signals everything below us, as far as it can be seen.  A main that has been reaped is not
- * below us any more: by now its number may be anybody's. */
-static void signal_tree(const struct init_reaper *reaper, int sig, bool main_lives)
-{
-    if (getpid() == 1)
-        (void)kill(-1, sig);
-    else if (walk_threads(sig, "self", WALK_DEPTH) < 0 && main_lives)
-        (void)kill(reaper->main, sig);
+    if (reaper->tell)
+        reaper->tell(event, what, value);
 }
 
 /* ---- relaying ---- */
+
+static bool stops(int sig)
+{
+    return sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
+}
 
 /* The terminal sends to its whole foreground group: a main process in our group has it. */
 static bool came_from_terminal(int sig, const siginfo_t *info, pid_t main_pid)
 {
     if (info->si_code != SI_KERNEL)
         return false;
-    if (sig != SIGINT && sig != SIGQUIT && sig != SIGTSTP && sig != SIGWINCH && sig != SIGHUP &&
-        sig != SIGCONT)
+    if (sig != SIGINT && sig != SIGQUIT && sig != SIGWINCH && sig != SIGHUP && sig != SIGCONT &&
+        !stops(sig))
         return false;
     return getpgid(main_pid) == getpgrp();
 }
 
-static void relay(const struct init_reaper *reaper, int sig, siginfo_t *info)
+/* The signal that stands for 'sig', 0: none.  A session of its own has no process outside that
+ * could continue it, so the kernel ignores the polite stops there. */
+static int rewritten(const struct init_reaper *reaper, int sig)
 {
-    pid_t to = reaper->flags & INIT_GROUP ? -reaper->main : reaper->main;
+    int other = reaper->rewrite ? reaper->rewrite[sig] : sig;
 
-    if (came_from_terminal(sig, info, reaper->main))
-        return;
-    /* Only one process can be given a value; and a full queue must not lose the signal. */
-    if (info->si_code == SI_QUEUE && to > 0 && syscall(SYS_rt_sigqueueinfo, to, sig, info) == 0)
-        return;
-    if (kill(to, sig) < 0 && to < 0)
-        (void)kill(-to, sig); /* main has not made its group yet, or has left it */
+    return other == sig && stops(sig) && reaper->flags & INIT_SESSION ? SIGSTOP : other;
 }
 
-/* ---- the end of main ---- */
+static void relay(struct init_reaper *reaper, int sig, siginfo_t *info)
+{
+    pid_t to = reaper->flags & (INIT_GROUP | INIT_SESSION) ? -reaper->main : reaper->main;
+    int other = rewritten(reaper, sig);
+
+    if (other != 0 && (sig == SIGTERM || sig == SIGINT || sig == SIGQUIT))
+        reaper->asked = sig;
+    if (came_from_terminal(sig, info, reaper->main))
+        return;
+    tell(reaper, INIT_PASSED, sig, other);
+    if (other == 0)
+        return;
+    /* Only one process can be given a value; and a full queue must not lose the signal. */
+    if (info->si_code == SI_QUEUE && to > 0 &&
+        syscall(SYS_rt_sigqueueinfo, to, other, info) == 0)
+        return;
+    if (kill(to, other) < 0 && to < 0)
+        (void)kill(-to, other); /* main has not made its group yet, or has left it */
+}
+
+/* ---- stopping ---- */
+
+/* A shell that has started us waits for us to stop, and continues us, not main. */
+static void stop_with_main(const struct init_reaper *reaper)
+{
+    pid_t own = getpgrp(), group = getpgid(reaper->main);
+
+    (void)kill(getpid(), SIGSTOP); /* returns when we are continued */
+    if (group <= 0 || group == own)
+        return;
+    if (tcgetpgrp(STDIN_FILENO) == own)
+        (void)tcsetpgrp(STDIN_FILENO, group);
+    (void)kill(-group, SIGCONT);
+}
+
+/* ---- the dead ---- */
 
 static void write_note(int fd, int status, const struct rusage *usage)
 {
@@ -251,18 +183,20 @@ static void write_note(int fd, int status, const struct rusage *usage)
 
 /* What one pass over the dead found. */
 struct passed {
-    bool main;  /* main was among them */
-    bool empty; /* nothing is left below us */
+    bool main;    /* main was among them */
+    bool stopped; /* main has stopped */
+    bool empty;   /* nothing is left below us */
 };
 
 static struct passed reap_dead(const struct init_reaper *reaper, int *status_of_main)
 {
+    int options = WNOHANG | __WALL | (reaper->flags & INIT_JOBS ? WUNTRACED : 0);
     struct passed passed = {0};
 
     for (;;) {
         struct rusage usage;
         int status;
-        pid_t pid = wait4(-1, &status, WNOHANG | __WALL, &usage);
+        pid_t pid = wait4(-1, &status, options, &usage);
 
         if (pid < 0 && errno == EINTR)
             continue;
@@ -270,6 +204,11 @@ static struct passed reap_dead(const struct init_reaper *reaper, int *status_of_
             passed.empty = pid < 0;
             return passed;
         }
+        if (WIFSTOPPED(status)) {
+            passed.stopped = passed.stopped || pid == reaper->main;
+            continue;
+        }
+        tell(reaper, pid == reaper->main ? INIT_ENDED : INIT_REAPED, pid, status);
         if (pid == reaper->main) {
             passed.main = true;
             *status_of_main = status;
@@ -307,25 +246,57 @@ void init_let_go(const int *keep, unsigned count)
 }
 
 /* What a signal means for those who are left. */
-static void pass_on(const struct init_reaper *reaper, int sig, siginfo_t *info, bool ending,
+static void pass_on(struct init_reaper *reaper, int sig, siginfo_t *info, bool ending,
                     bool main_lives)
 {
+    pid_t main_pid = main_lives ? reaper->main : 0;
+
     if (ending)
-        signal_tree(reaper, SIGKILL, main_lives);
+        init_signal_tree(SIGKILL, main_pid);
     else if (sig == SIGCHLD && info->si_code > 0)
         return; /* the kernel's own, for us */
     else if (main_lives)
         relay(reaper, sig, info);
     else
-        signal_tree(reaper, sig, main_lives);
+        init_signal_tree(sig, main_pid);
 }
 
-int init_reap(const struct init_reaper *reaper)
+/* Main has ended, and whatever else is in the session that was made for it shall end with it. */
+static void end_session(const struct init_reaper *reaper)
+{
+    int sig = rewritten(reaper, SIGTERM);
+
+    if (reaper->flags & INIT_SESSION && sig != 0)
+        (void)kill(-reaper->main, sig);
+}
+
+/* Where the loop is. */
+struct watch {
+    bool main_lives, ending; /* ending: all below is killed */
+    int status;              /* of main */
+};
+
+/* Reaps what is dead. True: that was all that was to be waited for. */
+static bool take_dead(struct init_reaper *reaper, struct watch *watch)
+{
+    struct passed passed = reap_dead(reaper, &watch->status);
+
+    watch->main_lives = watch->main_lives && !passed.main;
+    if (passed.main)
+        end_session(reaper);
+    if (passed.stopped && watch->main_lives)
+        stop_with_main(reaper);
+    return passed.empty || !(watch->main_lives || reaper->flags & INIT_TREE);
+}
+
+int init_reap(struct init_reaper *reaper)
 {
     const uint64_t all = ~UINT64_C(0);
-    bool main_lives = true, ending = false;
-    int life_fd = reaper->life_fd, signal_fd = -1, status = 0;
+    struct watch watch = {.main_lives = reaper->main > 0};
+    int life_fd = reaper->life_fd, signal_fd = -1;
 
+    if (!watch.main_lives && take_dead(reaper, &watch))
+        return watch.status;
     if (life_fd >= 0)
         signal_fd = (int)syscall(SYS_signalfd4, -1, &all, sizeof all, O_CLOEXEC);
     for (;;) {
@@ -336,18 +307,36 @@ int init_reap(const struct init_reaper *reaper)
             if (getpid() == 1)
                 return SIGKILL; /* the wait status: and our end is the end of all */
             life_fd = -1;
-            ending = true;
+            watch.ending = true;
         }
-        if (sig == SIGCHLD) {
-            struct passed passed = reap_dead(reaper, &status);
-
-            main_lives = main_lives && !passed.main;
-            if (passed.empty || !(main_lives || reaper->flags & INIT_TREE))
-                return status;
-        }
-        ending = ending || is_end_tree(reaper, sig, &info);
-        pass_on(reaper, sig, &info, ending, main_lives);
+        if (sig == SIGCHLD && take_dead(reaper, &watch))
+            return watch.status;
+        watch.ending = watch.ending || is_end_tree(reaper, sig, &info);
+        pass_on(reaper, sig, &info, watch.ending, watch.main_lives);
     }
+}
+
+int init_pause(struct init_reaper *reaper, int64_t nsec)
+{
+    const int64_t second = 1000000000;
+    struct timespec now;
+    int64_t until;
+    int status;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    until = now.tv_sec * second + now.tv_nsec + nsec;
+    while ((void)clock_gettime(CLOCK_MONOTONIC, &now),
+           (nsec = until - (now.tv_sec * second + now.tv_nsec)) > 0) {
+        struct timespec rest = {.tv_sec = nsec / second, .tv_nsec = nsec % second};
+        siginfo_t info;
+        int sig = take_signal(&info, &rest);
+
+        if (sig == SIGCHLD)
+            (void)reap_dead(reaper, &status);
+        if ((sig == SIGTERM || sig == SIGINT || sig == SIGQUIT) && rewritten(reaper, sig) != 0)
+            return sig;
+    }
+    return 0;
 }
 
 int init_exit_code(int wait_status)
@@ -380,93 +369,4 @@ int launch_tree_kill_fd(int pidfd)
     siginfo_t info = end_tree();
 
     return syscall(SYS_pidfd_send_signal, pidfd, LAST_SIGNAL, &info, 0) < 0 ? -errno : 0;
-}
-
-/* ---- the recipe's step ---- */
-
-/* Root's programs with CAP_SYS_PTRACE over the user namespace that we come from, which may write to
- * our memory although we are not dumpable. */
-static bool may_be_entered(const struct launch_plan *plan)
-{
-    const uint64_t ptrace = UINT64_C(1) << CAP_SYS_PTRACE;
-
-    if (plan->clone_flags & CLONE_NEWUSER)
-        return false;
-    return plan->cap_ambient & ptrace || (plan->uid == 0 && plan->cap_keep & ptrace);
-}
-
-/* PID 1 needs nothing any more but to signal main and to write one note.  It may no longer be
- * looked into by what it guards, and of all power it keeps CAP_KILL, and that only when main
- * gets another uid than its own.  Who gets in all the same finds main's own walls: no exec gives
- * the power back, and the filter is main's. */
-static void become_powerless(struct child *c)
-{
-    const struct launch_plan *plan = c->plan;
-    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct sets[2];
-
-    memset(sets, 0, sizeof sets);
-    if (plan->flags & PLAN_SET_IDS)
-        sets[0].effective = sets[0].permitted = 1u << CAP_KILL;
-    (void)syscall(SYS_capset, &head, sets);
-    (void)prctl(PR_SET_DUMPABLE, 0);
-    (void)prctl(PR_SET_NAME, "coop-reaper");
-    recipe_forget();
-    if (plan->flags & PLAN_NO_NEW_PRIVS)
-        (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (may_be_entered(plan))
-        (void)step_seccomp(c); /* where the kernel refuses, main's step says so */
-}
-
-#define REAPER_FDS 6
-
-/* 'ready' ends when there is nothing left to be had from us: main waits for that at "hello". */
-_Noreturn static void reap_for(struct child *c, pid_t main_pid, int ready)
-{
-    const struct init_reaper reaper = {
-        .main = main_pid,
-        .note_fd = c->io.exit_note,
-        .life_fd = c->io.liveness,
-        .flags = c->plan->flags & PLAN_SUBREAPER ? INIT_TREE : 0,
-    };
-    /* The log stays open here, too: what the tree wrote last is not lost with its writers. */
-    int keep[REAPER_FDS + LAUNCH_MAX_LOCKS] = {c->io.stdio[1], c->io.stdio[2], reaper.note_fd,
-                                               reaper.life_fd, ready,          c->io.sync};
-
-    for (unsigned i = 0; i < c->lock_count; i++)
-        keep[REAPER_FDS + i] = c->locks[i];
-    init_let_go(keep, REAPER_FDS + c->lock_count);
-    become_powerless(c);
-    (void)close(ready);
-    _exit(init_exit_code(init_reap(&reaper)));
-}
-
-int step_split(struct child *c)
-{
-    int ready[2];
-    long pid;
-
-    if (!(c->plan->flags & PLAN_REAPER))
-        return 0;
-    c->call = "prctl";
-    if (c->plan->flags & PLAN_SUBREAPER && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
-        return -errno;
-    c->call = "pipe2";
-    if (pipe2(ready, O_CLOEXEC) < 0)
-        return -errno;
-    init_default_signals();
-    /* Out of our launcher's terminal and group, too, or we would pass on what is not meant for us;
-     * the program makes a session of its own at "session". */
-    c->call = "setsid";
-    if (c->plan->flags & PLAN_SESSION && setsid() < 0)
-        return -errno;
-    pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
-    if (pid > 0)
-        reap_for(c, (pid_t)pid, ready[1]);
-    c->call = "clone";
-    if (pid < 0)
-        return -errno;
-    c->reaper = ready[0];
-    (void)close(ready[1]);
-    return 0;
 }

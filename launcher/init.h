@@ -18,17 +18,19 @@
  *         init_unblock_signals(old_mask);
  *         ... execve ...
  *     }
- *     int status = init_reap(&(struct init_reaper){.main = main_pid, .note_fd = note,
- *                                                  .life_fd = -1});
+ *     struct init_reaper reaper = {.main = main_pid, .note_fd = note, .life_fd = -1};
+ *     int status = init_reap(&reaper);
  *     _exit(init_exit_code(status));
  *
  * What it does, until the end of the main process (INIT_TREE: until the tree is empty):
  *   reaps      everything that dies below it, its own child or an orphan;
  *   relays     every signal that can be caught (62: all but KILL and STOP; glibc's own two
- *              included) to the main process, with INIT_GROUP to its process group.  A signal
- *              that was queued with a value keeps sender and value.  A signal that the terminal
- *              sent to the whole foreground group is not passed on to a main process of that
- *              group: it has it already.
+ *              included) to the main process, with INIT_GROUP to its process group, as another
+ *              signal where 'rewrite' says so.  A signal that was queued with a value keeps sender
+ *              and value.  A signal that the terminal sent to the whole foreground group is not
+ *              passed on to a main process of that group: it has it already.
+ *   stops      with INIT_JOBS: when main stops, so that a shell above gets its terminal back;
+ *              when the shell continues us, main gets the terminal and goes on.
  *   notes      when the main process ends: one struct launch_exit_note (launch.h) to note_fd,
  *              at once, even when INIT_TREE then stays for the rest of the tree.
  *
@@ -49,22 +51,35 @@
  * Memory    None but the stack (WALK_DEPTH small frames).
  * Limits    INIT_TREE without a PID namespace or cgroup races with a tree that forks as fast as
  *           it is killed: a killed process never forks again, so it converges unless
- *           RLIMIT_NPROC is unbounded and the bomb has more CPUs than we do.  `coop-init` does
- *           not stop itself when its main process is stopped (no job control of its own).
- * Source    tini and catatonit (the minimum a PID 1 must do), s6-supervise (what its end
- *           means).
+ *           RLIMIT_NPROC is unbounded and the bomb has more CPUs than we do.
+ * Source    tini and catatonit (the minimum a PID 1 must do), dumb-init (sessions, rewriting),
+ *           s6-supervise (what its end means).
  */
 
 #define INIT_TREE  1u /* stay until nothing is left below, obey INIT_END_TREE            */
 #define INIT_GROUP 2u /* signals go to main's process group                             */
+/* Main leads a session of its own: signals go to its group, a wish to stop as SIGSTOP, and what
+ * is left of the group gets SIGTERM when main has ended. */
+#define INIT_SESSION 4u
+#define INIT_JOBS    8u /* stop when main stops; never for a main that may be hostile */
 
 #define INIT_END_TREE 0x434f4f50 /* "COOP", the value that goes with SIGRTMAX */
 
+/* What a reaper may tell: the two numbers that go with it. */
+enum init_event {
+    INIT_PASSED, /* a signal: which one came, which one went on (0: none) */
+    INIT_REAPED, /* an orphan: its PID and wait status                    */
+    INIT_ENDED,  /* main: the same                                        */
+};
+
 struct init_reaper {
-    pid_t main;
+    pid_t main;  /* 0: it has ended already; with INIT_TREE the rest is waited for      */
     int note_fd; /* where the exit note goes, or -1                                     */
     int life_fd; /* read end of a pipe: its end of file ends everything below; or -1    */
     unsigned flags;
+    const uint8_t *rewrite; /* 65 numbers: what a signal is passed on as, 0: not at all; NULL */
+    void (*tell)(enum init_event event, int what, int value); /* or NULL */
+    int asked; /* set: the last SIGTERM, SIGINT or SIGQUIT that was meant for main; 0: none */
 };
 
 /* Blocks every signal of the calling thread, glibc's own included. */
@@ -84,7 +99,11 @@ void init_let_go(const int *keep, unsigned count);
 
 /* The reaper's life. All signals must be blocked since before main was made. Returns the wait
  * status of main when main (INIT_TREE: and everything below) has ended. */
-int init_reap(const struct init_reaper *reaper);
+int init_reap(struct init_reaper *reaper);
+
+/* Between two lives of main: reaps and takes signals for so long. 0, or at once the SIGTERM, SIGINT
+ * or SIGQUIT that came; other signals have nobody to go to. */
+int init_pause(struct init_reaper *reaper, int64_t nsec);
 
 /* The exit code a shell would show: the code, or 128 + signal. */
 int init_exit_code(int wait_status);

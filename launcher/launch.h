@@ -608,7 +608,7 @@ const struct launch_facts *launch_attempt_facts(const struct launch_attempt *att
 /* Stops listening; the child goes on by itself. Accepts NULL. */
 void launch_attempt_free(struct launch_attempt *attempt);
 
-/* Asks a subreaper (coop-init -s) to kill everything below it; its own end then means that all are
+/* Asks a subreaper (coop-init -t) to kill everything below it; its own end then means that all are
  * gone. 0 or -errno. */
 int launch_tree_kill(pid_t subreaper);
 /* The same for one that is not our child, whose number may be another's by now. */

@@ -93,7 +93,8 @@ bool recipe_may_lose(struct child *c, uint32_t guard);
 /* ---- steps that live with the spawning side ------------------------------------------------
  */
 
-step_fn step_split; /* init.c: forks; returns in the program's process, PID 1 stays and reaps */
+/* steps_split.c: forks; returns in the program's process, PID 1 stays and reaps */
+step_fn step_split;
 step_fn step_tell;  /* steps_hello.c: which namespaces it is in */
 step_fn step_hello; /* steps_hello.c: what power is left, and a byte to the parent */
 step_fn step_gate;  /* steps_hello.c: waits for one byte on io.gate; end of file is -EPIPE  */

@@ -15,7 +15,7 @@ packages_of() {
         demo) echo "$build $demo" ;;
         lint) echo "$build $lint" ;;
         test) echo "$build $house libcriterion-dev procps" ;;
-        full) echo "$build $house $demo $lint $vm $aarch64 valgrind gdb procps bubblewrap" ;;
+        full) echo "$build $house $demo $lint $vm $aarch64 valgrind gdb procps bubblewrap tini dumb-init" ;;
         bench) echo "$build bubblewrap golang-go" ;;
         vm) echo "$build $house libcriterion-dev procps $vm" ;;
         *) die "there is no package group '$1'" "build, demo, test, bench and vm exist" ;;

@@ -40,7 +40,7 @@ enum svc_held_by {
     HELD_BY_NOTHING,   /* nothing runs                                            */
     HELD_BY_PIDNS,     /* own PID namespace: top_pid is its reaper, PID 1 inside  */
     HELD_BY_CGROUP,    /* a cgroup v2 leaf: top_pid is the main process           */
-    HELD_BY_SUBREAPER, /* coop-init -s: top_pid is the subreaper                  */
+    HELD_BY_SUBREAPER, /* coop-init -t: top_pid is the subreaper                  */
     HELD_BY_ITSELF     /* no more than the main process itself (unit tests)       */
 };
 

@@ -206,7 +206,7 @@ Test(spawn_init, orphans_are_reaped_at_once)
     cr_assert_eq(finish(&run), 128 + SIGTERM);
 }
 
-Test(spawn_init, without_s_it_ends_with_its_command)
+Test(spawn_init, without_t_it_ends_with_its_command)
 {
     struct run run;
     int left;
@@ -218,13 +218,13 @@ Test(spawn_init, without_s_it_ends_with_its_command)
     kill(left, SIGKILL);
 }
 
-Test(spawn_init, with_s_it_stays_until_the_tree_is_empty)
+Test(spawn_init, with_t_it_stays_until_the_tree_is_empty)
 {
     struct run run;
     siginfo_t info = {0};
     int left;
 
-    start(&run, -1, "-s", SPAWN_PROBE_PATH, "leave", NULL);
+    start(&run, -1, "-t", SPAWN_PROBE_PATH, "leave", NULL);
     left = number_after(&run, "left");
     cr_assert(lives(left));
     cr_assert_eq(waitid(P_PID, (id_t)run.pid, &info, WEXITED | WNOHANG | WNOWAIT), 0);
@@ -240,7 +240,7 @@ Test(spawn_init, after_main_a_polite_signal_reaches_everything_below)
     struct run run;
 
     cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
-    start(&run, ends[1], "-s", "-n", "9", SPAWN_PROBE_PATH, "leave", NULL);
+    start(&run, ends[1], "-t", "-n", "9", SPAWN_PROBE_PATH, "leave", NULL);
     left = number_after(&run, "left");
     cr_assert_eq(read(ends[0], &note, sizeof note), (ssize_t)sizeof note, "main has ended");
     kill(run.pid, SIGTERM);
@@ -255,7 +255,7 @@ Test(spawn_init, a_tree_that_ignores_everything_is_killed_on_request)
     struct run run;
 
     cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
-    start(&run, ends[1], "-s", "-n", "9", SPAWN_PROBE_PATH, "leave", "deaf", NULL);
+    start(&run, ends[1], "-t", "-n", "9", SPAWN_PROBE_PATH, "leave", "deaf", NULL);
     left = number_after(&run, "left");
     cr_assert_eq(read(ends[0], &note, sizeof note), (ssize_t)sizeof note, "main has ended");
     cr_assert_eq(launch_tree_kill(run.pid), 0);
