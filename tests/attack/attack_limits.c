@@ -206,6 +206,45 @@ static bool disk_fill(const struct arena *arena)
     return true;
 }
 
+/* What is not a file, and what leads away: who measures the folder goes along with none of it. */
+static bool odd_files(const struct arena *arena)
+{
+    static const char lay[] =
+        "cd %s && mkfifo fifo && ln -s fifo to-fifo && ln -s / root && ln -s %s outside && "
+        "ln -s loop loop && ln -s /dev/zero endless && mkdir -p a/b && ln -s ../.. a/b/up && "
+        "exec sleep 1000";
+    char bind[ARENA_PATH + 32], outside[ARENA_PATH + 32], script[1024];
+    const char *const bounds[] = {"--disk-max=4M", "--disk-files-max=500", bind,
+                                  "--wall-time=1s", NULL};
+    const char *const command[] = {"/bin/sh", "-c", script, NULL};
+    int fd;
+
+    snprintf(outside, sizeof outside, "%s/outside", arena->dir);
+    fd = open(outside, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    CHECK(fd >= 0 && posix_fallocate(fd, 0, 8 << 20) == 0);
+    close(fd);
+    snprintf(bind, sizeof bind, "--bind-paths=%s", arena->work);
+    snprintf(script, sizeof script, lay, arena->work, outside);
+    (void)run_bounded(arena, bounds, command);
+    CHECK(says("\"result\": \"wall-time\""));
+    CHECK(number_of(WALL) < 10 * 1000 * 1000);
+    return true;
+}
+
+/* The receipt takes the place of a link that waits at its name: arena_check() reads the secret. */
+static bool turned_receipt(const struct arena *arena)
+{
+    char bind[ARENA_PATH + 32], script[1024];
+    const char *const bounds[] = {bind, NULL};
+    const char *const command[] = {"/bin/sh", "-c", script, NULL};
+
+    snprintf(bind, sizeof bind, "--bind-paths=%s", arena->work);
+    snprintf(script, sizeof script, "cd %s && rm -f receipt && ln -s %s receipt", arena->work,
+             arena->secret);
+    CHECK(run_bounded(arena, bounds, command) == 0);
+    return true;
+}
+
 /* ---- output ---- */
 
 static long peak_rss(pid_t pid)
@@ -266,7 +305,7 @@ static const struct {
 } cases[] = {
     {"wall-time", wall_time},     {"cpu-time", cpu_time},   {"clock-shifted", clock_shifted},
     {"memory-bomb", memory_bomb}, {"task-bomb", task_bomb}, {"output-flood", output_flood},
-    {"disk-fill", disk_fill},
+    {"disk-fill", disk_fill},     {"odd-files", odd_files}, {"turned-receipt", turned_receipt},
 };
 
 static bool run_as(case_fn *run, uid_t uid)
