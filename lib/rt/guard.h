@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 /*
  * guard.h - what stands at the low end of a stack, so that an overflow is no riddle
@@ -18,8 +19,14 @@ enum guard { GUARD_MADVISE, GUARD_MPROTECT, GUARD_CANARY };
 /* Finds out what this kernel has. */
 void coop__guards_start(size_t page);
 
-/* Guards [low, low + size): what it has become. */
-enum guard coop__guard_install(char *low, size_t size);
+/* Guards the range: what it has become. Any thread. */
+enum guard coop__guard_install(const struct iovec *range);
+/* The same for many, in one call where the kernel takes such: of so many from the first on it is
+ * done, by madvise. */
+int coop__guards_install(const struct iovec *ranges, int count);
+/* Memory for these ranges that are about to be written: what the kernel will not, it does at the
+ * first write. */
+void coop__populate(const struct iovec *ranges, int count);
 
 /* The kind that the next stack gets, as a word. */
 const char *coop__guard_kind(void);

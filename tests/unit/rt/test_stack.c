@@ -257,6 +257,35 @@ Test(stack, on_old_kernels_guards_and_canaries_live_side_by_side, .timeout = 20)
     cr_assert_eq(coop_main(NULL, pass_the_limit, NULL), 0);
 }
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
+static int look_at_guard(void *all_started)
+{
+    const struct coro *g = coop__current();
+
+    CHECK(g->canary || madvise(g->stack_low - 4096, 4096, MADV_POPULATE_READ) < 0);
+    CHECK(madvise(g->stack_low, 4096, MADV_POPULATE_READ) == 0);
+    CHECK(coop_recv(all_started, NULL, soon()) == 0);
+    return 0;
+}
+
+/* From the 32nd on they are made by the batch. */
+CORO_TEST(stack, each_of_a_batch_has_a_guard_of_its_own)
+{
+    struct coop_chan *all_started = coop_chan_new(0, 0);
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "batches", 0);
+    for (int i = 0; i < 1100; i++) /* more than a slab */
+        CHECK(coop_go(&scope, look_at_guard, all_started) == 0);
+    coop_close(all_started);
+    CHECK(coop_scope_wait(&scope) == 0);
+    coop_chan_unref(all_started);
+    return 0;
+}
+
 static int touch(void *all_started)
 {
     volatile char frame[24 * 1024];
