@@ -54,6 +54,10 @@ static inline const char *blob_str(const struct blob *b, plan_off off)
 int plan_compile_files(const struct launch_spec *spec, struct launch_plan *plan, struct blob *b,
                        struct coop_err *err);
 
+/* identity/compile.c: who the program is, outside and inside, after the namespaces are known. */
+int plan_compile_identity(const struct launch_spec *spec, const struct launch_host *host,
+                          struct launch_plan *plan, struct blob *b, struct coop_err *err);
+
 /* plan_landlock.c: what Landlock grants (plan->land_*), after the files have been compiled. */
 int plan_compile_landlock(const struct launch_spec *spec, struct launch_plan *plan,
                           struct blob *b, struct coop_err *err);

@@ -18,11 +18,37 @@
 
 /* ---- the data of each step ---- */
 
+static void explain_map(const char *what, const struct launch_plan *p,
+                        const struct plan_vec *map, uint32_t inside, uint32_t outside,
+                        FILE *out)
+{
+    const struct plan_id_map *lines = plan_at(p, map->at);
+
+    if (map->count == 0)
+        fprintf(out, "    %s %u inside is %u outside\n", what, inside, outside);
+    for (uint32_t i = 0; i < map->count; i++)
+        fprintf(out, "    %s %u and on inside are %u and on outside, %u of them\n", what,
+                lines[i].inside, lines[i].outside, lines[i].count);
+}
+
 static void explain_maps(const struct launch_plan *p, FILE *out)
 {
-    if (p->flags & PLAN_MAP_IDS)
+    if (p->flags & PLAN_HOLD_MAPS) {
+        fprintf(out, "    somebody else maps the ids\n");
+        return;
+    }
+    if (p->uid_map.count == 0 && p->gid_map.count == 0) {
         fprintf(out, "    uid %u inside is %u outside, gid %u is %u; setgroups denied\n",
                 p->map_inside_uid, p->map_outside_uid, p->map_inside_gid, p->map_outside_gid);
+        return;
+    }
+    explain_map("uid", p, &p->uid_map, p->map_inside_uid, p->map_outside_uid, out);
+    explain_map("gid", p, &p->gid_map, p->map_inside_gid, p->map_outside_gid, out);
+    if (p->gid_map.count == 0)
+        fprintf(out, "    setgroups denied\n");
+    if (p->flags & PLAN_UNMAPPED)
+        fprintf(out, "    and becomes %u:%u, as its own id is not among them\n",
+                p->map_inside_uid, p->map_inside_gid);
 }
 
 static void print_attributes(uint64_t set, uint64_t clear, FILE *out)

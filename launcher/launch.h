@@ -282,13 +282,17 @@ struct launch_spec {
     struct strlist groups; /* supplementary ids as decimal text; only with 'set_groups' */
     bool set_groups;
     uint32_t inside_uid, inside_gid; /* how PrivateUsers shows them; LAUNCH_NO_ID: the same */
+    struct strlist uid_map, gid_map; /* "auto" or INSIDE:OUTSIDE:COUNT lines; imply
+                                        private_users.  Empty: the own id alone             */
+    bool hold_maps; /* whoever launches has the ids mapped (launch_attempt_go()): neither
+                       the child nor we do. No row: it is --userns-block-fd                */
 
     /* namespaces */
     bool private_users, private_pids, private_network, private_ipc, private_mounts;
     bool protect_hostname, private_cgroup, private_time;
     coop_nsec time_monotonic, time_boottime; /* how far those clocks are shifted; imply
                                                 private_time */
-    char *hostname;           /* needs protect_hostname */
+    char *hostname;                          /* needs protect_hostname */
     char *network;            /* file of the network namespace to join, instead of a new one */
     bool loopback;            /* with private_network: bring lo up */
     bool as_pid_1;            /* with private_pids: the program itself is PID 1, no reaper */
@@ -466,13 +470,14 @@ struct launch_io {
     int gate;      /* the set-up child waits here for one byte before its filter and exec    */
     int cgroup;    /* directory of the cgroup to be born in (v2)                             */
     int sync;      /* PID 1 keeps it open as long as it lives (no reaper: nobody does) */
+    int drop; /* the child closes it first, so that its reader sees an end when we close it  */
     int fds[LAUNCH_MAX_FDS]; /* become 3, 4, ...                                              */
     unsigned fd_count;
 };
 
 /* clang-format off */
-#define LAUNCH_IO_NULL    {.stdio = {-1, -1, -1}, .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1, .sync = -1}
-#define LAUNCH_IO_INHERIT {.stdio = {0, 1, 2},    .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1, .sync = -1}
+#define LAUNCH_IO_NULL    {.stdio = {-1, -1, -1}, .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1, .sync = -1, .drop = -1}
+#define LAUNCH_IO_INHERIT {.stdio = {0, 1, 2},    .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1, .sync = -1, .drop = -1}
 /* clang-format on */
 
 /* In the order in which bubblewrap tells them. */
@@ -603,6 +608,9 @@ int launch_attempt_fd(const struct launch_attempt *attempt);
 pid_t launch_attempt_pid(const struct launch_attempt *attempt);
 int launch_attempt_step(struct launch_attempt *attempt, struct launch_child *ret_child,
                         struct coop_err *err);
+/* With spec.hold_maps the first answer is 1 as well: the child is in its user namespace, whose ids
+ * nobody has mapped, and waits for this. 0 or -errno. */
+int launch_attempt_go(struct launch_attempt *attempt);
 /* What it has told by now: namespaces before anything else, power just before the gate. */
 const struct launch_facts *launch_attempt_facts(const struct launch_attempt *attempt);
 /* Stops listening; the child goes on by itself. Accepts NULL. */

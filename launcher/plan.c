@@ -61,7 +61,7 @@ static uint64_t wanted_guards(const struct launch_spec *spec)
         enum launch_guard guard;
         bool wanted;
     } all[] = {
-        {LAUNCH_GUARD_USERS, spec->private_users},
+        {LAUNCH_GUARD_USERS, spec->private_users || spec->uid_map.count || spec->gid_map.count},
         {LAUNCH_GUARD_PIDS, spec->private_pids},
         {LAUNCH_GUARD_MOUNTS, wants_mounts(spec)},
         {LAUNCH_GUARD_NETWORK, spec->private_network && !spec->network},
@@ -183,41 +183,6 @@ static void compile_namespaces(const struct launch_spec *spec, const struct laun
         plan->flags |= PLAN_REAPER | PLAN_SUBREAPER;
     if (plan->clone_flags & CLONE_NEWUSER && has(plan, LAUNCH_GUARD_NESTING))
         plan->flags |= PLAN_NO_NESTING;
-}
-
-static int compile_identity(const struct launch_spec *spec, const struct launch_host *host,
-                            struct launch_plan *plan, struct blob *b, struct coop_err *err)
-{
-    uint32_t uid = spec->uid == LAUNCH_NO_ID ? host->uid : spec->uid;
-    uint32_t gid = spec->gid == LAUNCH_NO_ID ? host->gid : spec->gid;
-    bool changes = uid != host->uid || gid != host->gid;
-
-    if (changes && host->uid != 0) {
-        (void)coop_fail(err, COOP_E_DENIED, "an ordinary user (%u:%u) cannot become %u:%u",
-                        host->uid, host->gid, uid, gid);
-        return coop_hint(err, "start as root, or leave out User= and Group=");
-    }
-    if (plan->flags & PLAN_MAP_IDS) {
-        if (changes || (spec->set_groups && host->uid == 0))
-            plan->flags |= PLAN_BORROW_IDS;
-        plan->map_outside_uid = uid;
-        plan->map_outside_gid = gid;
-        plan->map_inside_uid = spec->inside_uid == LAUNCH_NO_ID ? uid : spec->inside_uid;
-        plan->map_inside_gid = spec->inside_gid == LAUNCH_NO_ID ? gid : spec->inside_gid;
-    } else if (changes || (spec->set_groups && host->uid == 0)) {
-        plan->flags |= PLAN_SET_IDS | PLAN_SET_GROUPS;
-    }
-    plan->uid = uid;
-    plan->gid = gid;
-
-    plan->groups.at = blob_add(b, NULL, 0);
-    for (size_t i = 0; i < spec->groups.count; i++) {
-        uint32_t id = (uint32_t)strtoul(spec->groups.items[i], NULL, 10);
-
-        buf_add(&b->bytes, &id, sizeof id);
-        plan->groups.count++;
-    }
-    return 0;
 }
 
 /* Offsets of the strings, and empty pointer slots behind them that plan_bind() fills. */
@@ -418,7 +383,7 @@ static int compile_into(const struct launch_spec *spec, const struct launch_host
     plan->root_size = ROOT_SIZE;
 
     compile_namespaces(spec, host, plan);
-    if (compile_identity(spec, host, plan, b, err) < 0)
+    if (plan_compile_identity(spec, host, plan, b, err) < 0)
         return -1;
     compile_list(b, &spec->argv, spec->argv0, &plan->argv_off, &plan->argv);
     compile_list(b, &spec->env, NULL, &plan->env_off, &plan->env);
@@ -485,7 +450,8 @@ bool launch_plan_is_light(const struct launch_plan *plan)
 {
     return !plan->own_time && /* only who has its memory for itself may change its clocks */
            !(plan->flags & (PLAN_NO_WX /* is the memory's */ | PLAN_REAPER | PLAN_SET_IDS |
-                            PLAN_SET_GROUPS | PLAN_BORROW_IDS));
+                            PLAN_SET_GROUPS | PLAN_BORROW_IDS | PLAN_HOLD_MAPS)) &&
+           plan->uid_map.count == 0 && plan->gid_map.count == 0;
 }
 
 bool launch_plan_has_reaper(const struct launch_plan *plan)

@@ -103,6 +103,11 @@ struct plan_port {
     uint32_t access; /* LAND_BIND_TCP, LAND_CONNECT_TCP */
 };
 
+/* Ids of a user namespace: 'count' from 'inside' on are those from 'outside' on. */
+struct plan_id_map {
+    uint32_t inside, outside, count;
+};
+
 struct plan_limit {
     uint32_t which; /* RLIMIT_*                      */
     plan_off name;  /* "LimitNOFILE", for messages   */
@@ -138,6 +143,8 @@ struct plan_filter {
 #define PLAN_CWD_OPTIONAL   0x40000u
 #define PLAN_BORROW_IDS     0x100000u   /* born with the ids of map_outside_* (borrow.h) */
 #define PLAN_TELL           0x200000u   /* struct launch_facts goes to the parent     */
+#define PLAN_HOLD_MAPS      0x800000u   /* somebody else maps the ids: wait for that      */
+#define PLAN_UNMAPPED       0x1000000u  /* our own id is in no map: become map_inside_*  */
 #define PLAN_NO_WX          0x40000000u /* nothing writable becomes executable       */
 #define PLAN_PERSONALITY    0x08000000u
 #define PLAN_SECUREBITS     0x20000000u
@@ -154,15 +161,16 @@ struct launch_plan {
     uint32_t flags; /* PLAN_*             */
     uint64_t bound; /* address the slots were filled for; 0: not bound */
 
-    uint64_t guards, prefer, lost; /* LAUNCH_BIT sets: asked for, may fail, left out */
-    uint32_t clone_flags;          /* CLONE_NEW* to be born in                       */
-    uint32_t own_time;             /* it makes itself a time namespace: step "time"  */
+    uint64_t guards, prefer, lost;         /* LAUNCH_BIT sets: asked for, may fail, left out */
+    uint32_t clone_flags;                  /* CLONE_NEW* to be born in                       */
+    uint32_t own_time;                     /* it makes itself a time namespace: step "time"  */
     int64_t time_monotonic, time_boottime; /* the offsets in it, ns                  */
 
     /* identity, as seen after the maps */
     uint32_t uid, gid; /* what to become (PLAN_SET_IDS) */
     uint32_t map_inside_uid, map_outside_uid, map_inside_gid, map_outside_gid;
-    struct plan_vec groups; /* gid_t                                      */
+    struct plan_vec uid_map, gid_map; /* struct plan_id_map; none: the own id alone */
+    struct plan_vec groups;           /* gid_t                                      */
 
     struct plan_vec argv_off, env_off; /* plan_off each                               */
     struct plan_vec argv, env;         /* pointer slots, NULL-terminated (count + 1)  */

@@ -144,6 +144,8 @@ static bool slots_ok(const struct launch_plan *plan, struct plan_vec slots)
         size_t item;
     } rest[] = {
         {plan->groups, sizeof(uint32_t)},
+        {plan->uid_map, sizeof(struct plan_id_map)},
+        {plan->gid_map, sizeof(struct plan_id_map)},
         {plan->argv_off, sizeof(plan_off)},
         {plan->env_off, sizeof(plan_off)},
         {plan->exec_paths, sizeof(plan_off)},
@@ -173,6 +175,8 @@ int plan_verify(const void *block, size_t size)
         plan->size != size || ((const char *)block)[size - 1] != '\0')
         return -EINVAL;
     ok = vec_ok(plan, plan->groups, sizeof(uint32_t), 0) &&
+         vec_ok(plan, plan->uid_map, sizeof(struct plan_id_map), 0) &&
+         vec_ok(plan, plan->gid_map, sizeof(struct plan_id_map), 0) &&
          vec_ok(plan, plan->argv_off, sizeof(plan_off), 0) &&
          vec_ok(plan, plan->env_off, sizeof(plan_off), 0) &&
          vec_ok(plan, plan->argv, sizeof(char *), 1) &&

@@ -126,6 +126,31 @@ static void add_namespaces(struct buf *out, const struct receipt *receipt)
     buf_add_char(out, '}');
 }
 
+static void add_id_map(struct buf *out, const struct launch_plan *plan, const char *key,
+                       const struct plan_vec *map, uint32_t inside, uint32_t outside)
+{
+    const struct plan_id_map own = {inside, outside, 1};
+    const struct plan_id_map *lines = map->count ? plan_at(plan, map->at) : &own;
+
+    add_key(out, key);
+    buf_add_char(out, '[');
+    for (uint32_t i = 0; i < (map->count ? map->count : 1); i++)
+        buf_addf(out, "%s{\"inside\": %u, \"outside\": %u, \"count\": %u}", i ? ", " : "",
+                 lines[i].inside, lines[i].outside, lines[i].count);
+    buf_add_char(out, ']');
+}
+
+/* As we, or the child, have written them. */
+static void add_id_maps(struct buf *out, const struct launch_plan *plan)
+{
+    if (!plan || !(plan->flags & PLAN_MAP_IDS) || plan->flags & PLAN_HOLD_MAPS)
+        return;
+    add_id_map(out, plan, "uid_map", &plan->uid_map, plan->map_inside_uid,
+               plan->map_outside_uid);
+    add_id_map(out, plan, "gid_map", &plan->gid_map, plan->map_inside_gid,
+               plan->map_outside_gid);
+}
+
 static void add_caps(struct buf *out, const char *key, uint64_t set)
 {
     struct buf names = BUF_INIT((size_t)8192);
@@ -189,6 +214,7 @@ static void add_protection(struct buf *out, const struct receipt *receipt)
                                  names, sizeof names));
     add_words(out, "lost", launch_guards_text(receipt->lost, names, sizeof names));
     add_namespaces(out, receipt);
+    add_id_maps(out, plan);
     add_number(out, "landlock_abi", receipt->landlock_abi);
     add_filters(out, plan, receipt->lost);
     add_power(out, &receipt->facts);

@@ -141,6 +141,22 @@ static int flag_gid(struct run_parser *p)
     return parse_id(p, &p->options->spec.inside_gid);
 }
 
+static int flag_groups(struct run_parser *p)
+{
+    struct launch_spec *spec = &p->options->spec;
+
+    strlist_done(&spec->groups);
+    spec->set_groups = true;
+    for (const char *at = p->arg[0]; *at && strcmp(p->arg[0], "none") != 0;) {
+        size_t length = strcspn(at, ",");
+
+        if (strlist_add_n(&spec->groups, at, length) < 0)
+            return coop_fail_sys(p->err, ENOMEM, "'%s'", p->arg[0]);
+        at += length + (at[length] == ',');
+    }
+    return 0;
+}
+
 static int flag_cap_add(struct run_parser *p)
 {
     uint64_t set;
@@ -289,6 +305,12 @@ static int flag_block_fd(struct run_parser *p)
     return parse_fd(p, &p->options->block_fd);
 }
 
+static int flag_userns_block_fd(struct run_parser *p)
+{
+    p->options->spec.hold_maps = true;
+    return parse_fd(p, &p->options->userns_block_fd);
+}
+
 static int flag_sync_fd(struct run_parser *p)
 {
     return parse_fd(p, &p->options->sync_fd);
@@ -340,6 +362,7 @@ const struct run_flag run_flags[] = {
     {"json-status-fd",     1, WALK_OPTIONS, flag_json_status_fd,     "FD",        "Write PID and namespaces, and later the exit code, one JSON object a line. A unix socket gets a pidfd along with the first."},
     {"info-fd",            1, WALK_OPTIONS, flag_info_fd,            "FD",        "Write PID and namespaces as a JSON object, then close FD. A unix socket gets a pidfd along with it."},
     {"block-fd",           1, WALK_OPTIONS, flag_block_fd,           "FD",        "Start the command when FD can be read or has ended; until then it waits, set up."},
+    {"userns-block-fd",    1, WALK_OPTIONS, flag_userns_block_fd,    "FD",        "Map no ids: whoever reads --info-fd does, and then writes a byte to FD."},
     {"sync-fd",            1, WALK_OPTIONS, flag_sync_fd,            "FD",        "Keep FD open as long as the sandbox lives."},
     {"life-fd",            1, WALK_OPTIONS, flag_life_fd,            "FD",        "End everything inside when the other end of FD (a pipe or socket) is closed."},
     {"argv0",              1, WALK_OPTIONS, flag_argv0,              "TEXT",      "What the program sees as its own name."},
@@ -350,6 +373,7 @@ const struct run_flag run_flags[] = {
     {"hostname",           1, WALK_OPTIONS, flag_hostname,           "NAME",      "The host name inside."},
     {"uid",                1, WALK_OPTIONS, flag_uid,                "UID",       "The user id that the program sees as its own."},
     {"gid",                1, WALK_OPTIONS, flag_gid,                "GID",       "The group id that the program sees as its own."},
+    {"groups",             1, WALK_OPTIONS, flag_groups,             "GID,...",   "Supplementary groups of the program: ids of --gid-map, where there is one, else of the caller's; none for none."},
     {"unshare-all",        0, WALK_OPTIONS, flag_unshare_all,        "",          "All of the following."},
     {"unshare-user",       0, WALK_OPTIONS, flag_unshare_user,       "",          "Own user namespace."},
     {"unshare-user-try",   0, WALK_OPTIONS, flag_unshare_user_try,   "",          "The same, where it can be had."},

@@ -133,12 +133,12 @@ static bool asks_to_end(int signo)
     return signo == SIGTERM || signo == SIGINT || signo == SIGHUP || signo == SIGQUIT;
 }
 
-/* Until --block-fd says go: it can be read, or has ended.  The set-up child waits at its gate. */
-static int await_go(const struct run *run, const struct launch_attempt *attempt,
-                    struct coop_err *err)
+/* Until 'fd' says go: it can be read, or has ended.  1, or 0 when the child has ended before. */
+static int await_go(const struct run *run, const struct launch_attempt *attempt, int fd,
+                    const char *option, struct coop_err *err)
 {
     struct signalfd_siginfo info;
-    struct pollfd fds[] = {{.fd = run->options->block_fd, .events = POLLIN},
+    struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
                            {.fd = launch_attempt_fd(attempt), .events = POLLIN},
                            {.fd = run->signals, .events = POLLIN},
                            {.fd = run->options->life_fd}};
@@ -151,15 +151,38 @@ static int await_go(const struct run *run, const struct launch_attempt *attempt,
                              "--life-fd was closed before --block-fd said go");
         if (fds[2].revents && read(run->signals, &info, sizeof info) == (ssize_t)sizeof info &&
             asks_to_end((int)info.ssi_signo))
-            return coop_fail(err, COOP_E_CHILD, "ended by signal %u before --block-fd said go",
-                             info.ssi_signo);
+            return coop_fail(err, COOP_E_CHILD, "ended by signal %u before %s said go",
+                             info.ssi_signo, option);
         if (fds[1].revents) /* it was killed: the next step says so */
             return 0;
         if (fds[0].revents)
-            return write(run->gate[1], "", 1) == 1
-                       ? 0
-                       : coop_fail_sys(err, errno, "opening the gate");
+            return 1;
     }
+}
+
+/* The set-up child waits at its gate. */
+static int open_gate(const struct run *run, const struct launch_attempt *attempt,
+                     struct coop_err *err)
+{
+    int r = await_go(run, attempt, run->options->block_fd, "--block-fd", err);
+
+    if (r > 0 && write(run->gate[1], "", 1) != 1)
+        return coop_fail_sys(err, errno, "opening the gate");
+    return r;
+}
+
+/* The child waits for its ids to be mapped by whoever holds the other end of --userns-block-fd. */
+static int await_maps(struct run *run, struct launch_attempt *attempt, struct coop_err *err)
+{
+    int fd = run->options->userns_block_fd, r;
+    char byte;
+
+    r = await_go(run, attempt, fd, "--userns-block-fd", err);
+    if (r <= 0)
+        return r;
+    (void)!read(fd, &byte, 1); /* its end is as good */
+    r = launch_attempt_go(attempt);
+    return r < 0 && r != -EPIPE ? coop_fail_sys(err, r, "telling that the ids are mapped") : 0;
 }
 
 static void tell_started(const struct run *run)
@@ -178,7 +201,8 @@ static void attempt_freep(struct launch_attempt **attempt)
 
 static int listen_to(struct run *run, struct launch_attempt *attempt, struct coop_err *err)
 {
-    bool gated = run->gate[0] >= 0;
+    bool gated = run->gate[0] >= 0, held = run->options->userns_block_fd >= 0;
+    bool told = false;
     int r;
 
     for (;;) {
@@ -192,12 +216,16 @@ static int listen_to(struct run *run, struct launch_attempt *attempt, struct coo
             (void)poll(&news, 1, -1);
             continue;
         }
-        if (!gated)
+        if (!told)
+            tell_started(run);
+        told = true;
+        if (!held && !gated)
             return 0;
-        gated = false;
-        tell_started(run);
-        if (await_go(run, attempt, err) < 0)
+        if ((held ? await_maps(run, attempt, err) : open_gate(run, attempt, err)) < 0)
             return -1;
+        if (!held)
+            gated = false;
+        held = false;
     }
 }
 
@@ -211,6 +239,7 @@ static int start(struct run *run, struct coop_err *err)
     io.liveness = run->alive[0];
     io.gate = run->gate[0];
     io.sync = run->options->sync_fd;
+    io.drop = run->options->info_fd > STDERR_FILENO ? run->options->info_fd : -1;
     io.cgroup = cgroup;
     for (int i = 0; i < RUN_OUTPUT_STREAMS && run->has_output; i++)
         io.stdio[1 + i] = run->output.childs[i];
@@ -223,8 +252,6 @@ static int start(struct run *run, struct coop_err *err)
         reap_child(pid);
         return -1;
     }
-    if (run->gate[0] < 0)
-        tell_started(run);
     return 0;
 }
 

@@ -273,6 +273,18 @@ static int collect_words(struct run_options *o, int argc, char *const *argv,
 
 /* ---- the public calls ---- */
 
+/* Who is to map ids must learn whose, and there must be a namespace to map them in. */
+static int check_maps(const struct run_options *o, struct coop_err *err)
+{
+    if (o->userns_block_fd < 0)
+        return 0;
+    if (!o->spec.private_users)
+        return coop_fail(err, COOP_E_SYNTAX, "--userns-block-fd requires --unshare-user");
+    if (o->info_fd < 0 && o->json_status_fd < 0)
+        return coop_fail(err, COOP_E_SYNTAX, "--userns-block-fd requires --info-fd");
+    return 0;
+}
+
 static int take_command(struct run_options *o, size_t command, struct coop_err *err)
 {
     for (size_t i = command; i < o->words.count; i++)
@@ -295,6 +307,7 @@ int run_options_parse(struct run_options *ret_options, int argc, char *const *ar
                               .info_fd = -1,
                               .json_status_fd = -1,
                               .block_fd = -1,
+                              .userns_block_fd = -1,
                               .sync_fd = -1,
                               .life_fd = -1};
     launch_spec_init(&o->spec);
@@ -305,7 +318,8 @@ int run_options_parse(struct run_options *ret_options, int argc, char *const *ar
         return -1;
     if (launch_env_inherit(&o->spec, environment) < 0)
         return coop_fail_sys(err, ENOMEM, "the environment");
-    if (walk_words(o, WALK_ENVIRONMENT, &command, err) < 0 || take_command(o, command, err) < 0)
+    if (walk_words(o, WALK_ENVIRONMENT, &command, err) < 0 || check_maps(o, err) < 0 ||
+        take_command(o, command, err) < 0)
         return -1;
     if (o->spec.cwd || o->help || o->version)
         return 0;

@@ -19,6 +19,7 @@ struct run_options {
     const char *receipt;         /* where it goes, or NULL                                   */
     int info_fd, json_status_fd; /* -1: none; so for the next                                */
     int block_fd;                /* the command starts when this can be read, or has ended   */
+    int userns_block_fd;         /* its ids have been mapped when this can be read           */
     int sync_fd;                 /* kept open while anything inside lives                    */
     int life_fd;                 /* everything inside ends when its other end is closed      */
     struct strlist words; /* the command line, with --args put in; owns what spec borrows */

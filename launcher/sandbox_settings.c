@@ -28,12 +28,17 @@ static const char *const home_names[] = {"no", "yes", "read-only", "tmpfs", NULL
 static const char *const keyring_names[] = {"inherit", "private", "shared", NULL};
 
 static const struct setting
-    rows[] =
-        {
-            /* clang-format off */
+    rows
+        [] =
+            {
+                /* clang-format off */
     /* namespaces */
     {"Sandbox", "PrivateUsers", BOOL(private_users),
      .help = "Own user namespace: ids of the host mean nothing inside, and no capability over the host can be had. An ordinary user always gets one with any other namespace."},
+    {"Sandbox", "UIDMap", &kind_id_map, FIELD(uid_map),
+     .help = "User ids of the own user namespace: COUNT ids from INSIDE on are those from OUTSIDE on. 'auto': the caller's own id, and id N is its N-th subordinate one of /etc/subuid. Without root newuidmap maps them."},
+    {"Sandbox", "GIDMap", &kind_id_map, FIELD(gid_map),
+     .help = "The same for group ids; 'auto' is by /etc/subgid. With it supplementary groups of the caller are dropped."},
     {"Sandbox", "PrivatePIDs", BOOL(private_pids), .flag = "private-pids",
      .help = "Own process ids: no process outside can be seen or signalled, and all inside end together."},
     {"Sandbox", "PrivateMounts", BOOL(private_mounts),
@@ -225,7 +230,7 @@ static const struct setting
      .help = "Protections to go without, and say so, where this machine refuses them: names of keys like PrivateNetwork, or namespaces, files, privileges, calls, landlock, limits, all."},
     {"Sandbox", "Require", &kind_require, FIELD(require),
      .help = "Protections without which nothing is started, whatever Prefer says. That is the default; who names one singly also wants it to be asked for."},
-            /* clang-format on */
+                /* clang-format on */
 };
 
 const struct setting_table launch_settings = {rows, COOP_COUNT(rows)};

@@ -27,9 +27,10 @@ extern const struct setting_type kind_families;   /* struct strlist: values of r
 extern const struct setting_type kind_profile;    /* struct launch_text                    */
 extern const struct setting_type kind_abis;       /* uint32_t, a bit per enum filter_abi   */
 extern const struct setting_type kind_securebits; /* struct launch_number of SECBIT_*        */
-extern const struct setting_type kind_ports;     /* struct strlist of "80", "80-90", "none"   */
-extern const struct setting_type kind_paths;     /* struct strlist of "[-]/path"              */
-extern const struct setting_type kind_binds;     /* struct strlist of "[-]SRC[:DST[:rbind]]"  */
+extern const struct setting_type kind_ports;  /* struct strlist of "80", "80-90", "none"   */
+extern const struct setting_type kind_id_map; /* struct strlist of "auto", "0:100000:65536" */
+extern const struct setting_type kind_paths;  /* struct strlist of "[-]/path"              */
+extern const struct setting_type kind_binds;  /* struct strlist of "[-]SRC[:DST[:rbind]]"  */
 extern const struct setting_type kind_temporary; /* struct strlist of "/path[:options]"       */
 
 #endif

@@ -1,11 +1,12 @@
 /*
- * setting_paths.c - lists of paths and of ports: how ReadOnlyPaths and its sisters are read and
- * shown
+ * setting_paths.c - lists of paths, of ports and of ids: how ReadOnlyPaths and its sisters are read
+ * and shown
  */
 #include "launcher/setting_kinds.h"
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "launcher/identity/id_map.h"
 #include "launcher/mount_words.h"
 #include "text/units.h"
 #include "text/words.h"
@@ -240,6 +241,20 @@ static int parse_ports(const struct setting *row, const char *text, void *field,
     return parse_checked(words, field, check_ports, err);
 }
 
+static int check_id_map(const char *word, struct coop_err *err)
+{
+    struct plan_id_map line;
+
+    return strcmp(word, "auto") == 0 ? 0 : id_map_parse(word, &line, err);
+}
+
+static int parse_id_map(const struct setting *row, const char *text, void *field,
+                        struct coop_err *err)
+{
+    (void)row;
+    return parse_checked(text, field, check_id_map, err);
+}
+
 static void render_list(const struct setting *row, const void *field, struct buf *out)
 {
     (void)row;
@@ -264,6 +279,8 @@ static int copy_list(void *to, const void *from)
 
 const struct setting_type kind_paths = LIST_KIND("PATH...", parse_paths, "/usr -/opt -+/srv");
 const struct setting_type kind_ports = LIST_KIND("PORT...", parse_ports, "80 8000-8010 none");
+const struct setting_type kind_id_map =
+    LIST_KIND("MAP...", parse_id_map, "auto 0:100000:65536 5:7");
 const struct setting_type kind_binds =
     LIST_KIND("SRC[:DST]", parse_binds, "/usr /a:/b -/x:/y /a:/b:norbind");
 const struct setting_type kind_temporary = LIST_KIND(

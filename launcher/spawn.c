@@ -21,6 +21,7 @@
 #include "base/scope.h"
 #include "launcher/borrow.h"
 #include "launcher/clone.h"
+#include "launcher/identity/id_map.h"
 #include "launcher/recipe.h"
 #include "launcher/spawn.h"
 
@@ -152,12 +153,12 @@ static pid_t sender_of(struct msghdr *msg)
     return 0;
 }
 
-/* One message. 1: heard, 0: end of file, or -errno (-EAGAIN: nothing yet). */
+/* One message. What it says, 0: end of file, or -errno (-EAGAIN: nothing yet). */
 static int receive(struct launch_attempt *attempt)
 {
-    char hello;
+    char said = SPAWN_HELLO;
     union credentials control;
-    struct iovec iov = {.iov_base = &hello, .iov_len = sizeof hello};
+    struct iovec iov = {.iov_base = &said, .iov_len = sizeof said};
     struct msghdr msg = {.msg_iov = &iov,
                          .msg_iovlen = 1,
                          .msg_control = &control,
@@ -170,11 +171,13 @@ static int receive(struct launch_attempt *attempt)
     while (got < 0 && errno == EINTR);
     if (got <= 0)
         return got < 0 ? -errno : 0;
+    if (said == SPAWN_MAPS_WAIT)
+        return said;
     sender = sender_of(&msg);
     attempt->hello = true;
     if (sender > 0)
         attempt->child.main_pid = sender;
-    return 1;
+    return SPAWN_HELLO;
 }
 
 /* ---- attempts ---- */
@@ -253,6 +256,7 @@ int launch_attempt_start(struct launch_attempt **ret_attempt, struct launch_spaw
         return -1;
     attempt->told = order.told;
     order.report = childs;
+    order.far = attempt->report;
     if (spawner ? spawner_clone(spawner, &order, &cloned, err) < 0
                 : clone_here(&order, &cloned, err) < 0)
         return -1;
@@ -282,14 +286,48 @@ const struct launch_facts *launch_attempt_facts(const struct launch_attempt *att
     return &attempt->told->facts;
 }
 
+int launch_attempt_go(struct launch_attempt *attempt)
+{
+    const char done = SPAWN_MAPS_DONE;
+
+    return send(attempt->report, &done, sizeof done, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* The child waits for its maps: 1 when they are the caller's business, else as written. */
+static int map_ids(struct launch_attempt *attempt, struct coop_err *err)
+{
+    int r;
+
+    if (attempt->plan->flags & PLAN_HOLD_MAPS)
+        return 1;
+    r = id_maps_write(attempt->plan, attempt->child.pid, err);
+    if (r >= 0)
+        return launch_attempt_go(attempt) == -EPIPE ? 0 : r; /* its end will say why */
+    (void)shutdown(attempt->report, SHUT_RDWR);              /* then it ends by itself */
+    return -1;
+}
+
+static void take_told(struct launch_attempt *attempt)
+{
+    attempt->child.lost |= attempt->told->lost;
+    attempt->child.landlock_abi = attempt->told->landlock;
+}
+
 int launch_attempt_step(struct launch_attempt *attempt, struct launch_child *ret_child,
                         struct coop_err *err)
 {
     int r;
 
     while ((r = receive(attempt)) > 0) {
-        attempt->child.lost |= attempt->told->lost;
-        attempt->child.landlock_abi = attempt->told->landlock;
+        take_told(attempt);
+        if (r == SPAWN_MAPS_WAIT) {
+            r = map_ids(attempt, err);
+            if (r == 1)
+                *ret_child = attempt->child;
+            if (r != 0)
+                return r;
+            continue;
+        }
         if (!attempt->gated)
             continue;
         attempt->gated = false; /* the next answer is about exec */
@@ -298,8 +336,7 @@ int launch_attempt_step(struct launch_attempt *attempt, struct launch_child *ret
     }
     if (r == -EAGAIN)
         return 0;
-    attempt->child.lost |= attempt->told->lost;
-    attempt->child.landlock_abi = attempt->told->landlock;
+    take_told(attempt);
     if (attempt->told->failed || !attempt->hello)
         return explain(attempt, err);
     *ret_child = attempt->child;

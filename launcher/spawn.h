@@ -14,7 +14,13 @@ struct spawn_order {
     struct launch_report *told; /* mapped and shared where the child is cloned           */
     int told_fd;                /* the memory behind it, for the spawner; -1 without one */
     int report;                 /* the child's end of the channel                        */
+    int far; /* our own end, where the child has inherited it; else -1            */
 };
+
+/* What the child says over the channel, and hears. */
+#define SPAWN_HELLO     'h'
+#define SPAWN_MAPS_WAIT 'm' /* it waits for its ids to be mapped... */
+#define SPAWN_MAPS_DONE 'g' /* ...and this is what it waits for      */
 
 /* The step number of a failure that is older than the recipe: joining the cgroup. */
 #define SPAWN_STEP_BEFORE_RECIPE UINT16_MAX
@@ -22,6 +28,9 @@ struct spawn_order {
 /* The child's whole life before exec (steps_hello.c; the rules of recipe.h). 'join' is the cgroup
  * directory that the child must move itself into, because clone3 was refused, or -1. */
 _Noreturn void spawn_child_main(const struct spawn_order *order, int join);
+
+/* Says that it waits for its ids to be mapped, and waits. The parent's end is the end of it. */
+int spawn_await_maps(struct child *c);
 
 /* What was cloned. */
 struct spawn_result {

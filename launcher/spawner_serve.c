@@ -147,7 +147,8 @@ static void child_main(void *arg, int join)
     const struct spawn_order order = {.plan = job->plan,
                                       .io = &job->io,
                                       .told = job->told,
-                                      .report = job->fds[SPAWNER_REPORT]};
+                                      .report = job->fds[SPAWNER_REPORT],
+                                      .far = -1};
 
     spawn_child_main(&order, join);
 }

@@ -158,6 +158,7 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
     copy.bind = copy.bind_read_only = copy.temporary = (struct strlist){0};
     copy.filter = copy.filter_log = copy.address_families = (struct strlist){0};
     copy.bind_tcp = copy.connect_tcp = (struct strlist){0};
+    copy.uid_map = copy.gid_map = (struct strlist){0};
     copy.filter_profile = (struct launch_text){0};
     copy.filter_code_count = 0;
 
@@ -177,7 +178,9 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
              strlist_copy(&copy.filter_log, &from->filter_log) < 0 ||
              strlist_copy(&copy.address_families, &from->address_families) < 0 ||
              strlist_copy(&copy.bind_tcp, &from->bind_tcp) < 0 ||
-             strlist_copy(&copy.connect_tcp, &from->connect_tcp) < 0;
+             strlist_copy(&copy.connect_tcp, &from->connect_tcp) < 0 ||
+             strlist_copy(&copy.uid_map, &from->uid_map) < 0 ||
+             strlist_copy(&copy.gid_map, &from->gid_map) < 0;
     copy.argv0 = copy_text(from->argv0, &failed);
     copy.cwd = copy_text(from->cwd, &failed);
     copy.hostname = copy_text(from->hostname, &failed);
@@ -325,7 +328,13 @@ static int check_power(const struct launch_spec *spec, struct coop_err *err)
 
     if (spec->as_pid_1 && !spec->private_pids)
         return coop_fail(err, COOP_E_RANGE, "AsPid1=yes needs PrivatePIDs=yes");
-    if (other_ids && !spec->private_users)
+    if (spec->hold_maps && !spec->private_users)
+        return coop_fail(err, COOP_E_RANGE, "held maps of ids need PrivateUsers=yes");
+    if (spec->hold_maps && (spec->uid_map.count || spec->gid_map.count))
+        return coop_fail(err, COOP_E_RANGE,
+                         "UIDMap= and GIDMap= are ours to write, and held "
+                         "maps somebody else's: choose one");
+    if (other_ids && !spec->private_users && !spec->uid_map.count && !spec->gid_map.count)
         return coop_fail(err, COOP_E_RANGE, "other ids inside need PrivateUsers=yes");
     if (spec->cap_ambient && spec->securebits.value & SECBIT_NO_CAP_AMBIENT_RAISE)
         return coop_fail(err, COOP_E_RANGE,

@@ -98,7 +98,7 @@ static int await_reaper(struct child *c)
  * asked for them (SO_PASSCRED): no number of ours could tell that from inside a PID namespace. */
 int step_hello(struct child *c)
 {
-    const char hello = 'h';
+    const char hello = SPAWN_HELLO;
     int r = await_reaper(c);
 
     if (r >= 0)
@@ -108,6 +108,25 @@ int step_hello(struct child *c)
         (void)raw6(SYS_sendto, c->report, RAW_ARG(&hello), sizeof hello,
                    0x4000 /* MSG_NOSIGNAL */, 0, 0);
     return r;
+}
+
+int spawn_await_maps(struct child *c)
+{
+    const char waits = SPAWN_MAPS_WAIT;
+    char byte = 0;
+    long r = raw6(SYS_sendto, c->report, RAW_ARG(&waits), sizeof waits,
+                  0x4000 /* MSG_NOSIGNAL */, 0, 0);
+
+    while (r >= 0) {
+        r = raw3(SYS_read, c->report, &byte, 1);
+        if (r == 1 && byte == SPAWN_MAPS_DONE)
+            return 0;
+        if (r == 0) /* whoever was to map them is gone, or could not */
+            r = -EPIPE;
+        if (r == -EINTR)
+            r = 0;
+    }
+    return step_fail(c, r, "read", "waiting for the maps of ids");
 }
 
 int step_gate(struct child *c)
@@ -146,6 +165,10 @@ static void join_cgroup(const struct spawn_order *order, int dir)
 
 _Noreturn void spawn_child_main(const struct spawn_order *order, int join)
 {
+    if (order->far >= 0) /* or we would not notice when the parent is gone */
+        raw1(SYS_close, order->far);
+    if (order->far >= 0 && order->io->drop >= 0)
+        raw1(SYS_close, order->io->drop);
     if (join >= 0)
         join_cgroup(order, join);
     recipe_run(order->plan, order->io, order->told, order->report);

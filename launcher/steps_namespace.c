@@ -3,6 +3,7 @@
  */
 #include "launcher/kernel.h"
 #include "launcher/raw.h"
+#include "launcher/spawn.h"
 #include "launcher/steps.h"
 
 #include <errno.h>
@@ -47,8 +48,9 @@ static int write_map(struct child *c, const char *path, uint32_t inside, uint32_
     return step_write_file(c, path, line, n + 2);
 }
 
-/* Born with borrowed effective ids, we still have root's as real and saved ones. */
-static int shed_ids(struct child *c)
+/* Born with borrowed effective ids, we still have root's as real and saved ones; and an id that is
+ * in no map can own no file. */
+static int take_ids(struct child *c)
 {
     uint32_t uid = c->plan->map_inside_uid, gid = c->plan->map_inside_gid;
     long r = raw3(SYS_setresgid, gid, gid, gid);
@@ -58,24 +60,45 @@ static int shed_ids(struct child *c)
     return step_fail(c, raw3(SYS_setresuid, uid, uid, uid), "setresuid", NULL);
 }
 
+static bool is_mapped_by_others(const struct launch_plan *plan)
+{
+    return plan->uid_map.count > 0 || plan->gid_map.count > 0 || plan->flags & PLAN_HOLD_MAPS;
+}
+
+/* What is the own id alone, a process may map itself, and groups are denied for it. */
+static int map_ourselves(struct child *c)
+{
+    const struct launch_plan *plan = c->plan;
+    int r = 0;
+
+    if (plan->gid_map.count == 0) {
+        r = step_write_file(c, "/proc/self/setgroups", "deny", 4);
+        if (r >= 0)
+            r = write_map(c, "/proc/self/gid_map", plan->map_inside_gid, plan->map_outside_gid);
+    }
+    if (r >= 0 && plan->uid_map.count == 0)
+        r = write_map(c, "/proc/self/uid_map", plan->map_inside_uid, plan->map_outside_uid);
+    return r;
+}
+
 int step_user_maps(struct child *c)
 {
     const struct launch_plan *plan = c->plan;
     long dumpable = raw1(SYS_prctl, PR_GET_DUMPABLE);
-    int r;
+    int r = 0;
 
     if (!(plan->flags & PLAN_MAP_IDS))
         return 0;
-    /* The files of a process that is not dumpable belong to root, whoever runs it. */
+    /* The files of a process that is not dumpable belong to root, whoever runs it; and newuidmap
+     * looks whose they are. */
     if (dumpable != 1)
         raw2(SYS_prctl, PR_SET_DUMPABLE, 1);
-    r = step_write_file(c, "/proc/self/setgroups", "deny", 4);
-    if (r >= 0)
-        r = write_map(c, "/proc/self/gid_map", plan->map_inside_gid, plan->map_outside_gid);
-    if (r >= 0)
-        r = write_map(c, "/proc/self/uid_map", plan->map_inside_uid, plan->map_outside_uid);
-    if (r >= 0 && plan->flags & PLAN_BORROW_IDS)
-        r = shed_ids(c);
+    if (!(plan->flags & PLAN_HOLD_MAPS))
+        r = map_ourselves(c);
+    if (r >= 0 && is_mapped_by_others(plan))
+        r = spawn_await_maps(c);
+    if (r >= 0 && plan->flags & (PLAN_BORROW_IDS | PLAN_UNMAPPED))
+        r = take_ids(c);
     if (dumpable != 1)
         raw2(SYS_prctl, PR_SET_DUMPABLE, 0);
     return r;

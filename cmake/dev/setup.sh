@@ -14,10 +14,10 @@ packages_of() {
         build) echo "$build" ;;
         demo) echo "$build $demo" ;;
         lint) echo "$build $lint" ;;
-        test) echo "$build $house libcriterion-dev procps" ;;
-        full) echo "$build $house $demo $lint $vm $aarch64 valgrind gdb procps bubblewrap tini dumb-init" ;;
+        test) echo "$build $house libcriterion-dev procps uidmap" ;;
+        full) echo "$build $house $demo $lint $vm $aarch64 valgrind gdb procps bubblewrap uidmap tini dumb-init" ;;
         bench) echo "$build bubblewrap golang-go" ;;
-        vm) echo "$build $house libcriterion-dev procps $vm" ;;
+        vm) echo "$build $house libcriterion-dev procps uidmap $vm" ;;
         *) die "there is no package group '$1'" "build, demo, test, bench and vm exist" ;;
     esac
 }
