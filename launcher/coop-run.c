@@ -8,6 +8,7 @@
 #include "launcher/launch.h"
 #include "launcher/run_life.h"
 #include "launcher/run_options.h"
+#include "launcher/run_origins.h"
 #include "launcher/run_say.h"
 
 #include "base/scope.h"
@@ -43,6 +44,13 @@ static int print_about(const struct run_options *options)
         run_options_print_help(stdout);
     else
         printf("coop-run %s\n", COOP_VERSION);
+    return printed();
+}
+
+static int explain(const struct run_options *options, const struct launch_plan *plan)
+{
+    launch_explain(plan, stdout);
+    run_origins_print(options, stdout);
     return printed();
 }
 
@@ -103,7 +111,7 @@ int main(int argc, char **argv)
     if (run_compile(&options, &plan, &err) < 0)
         return run_failed(&options, &err);
     if (options.explain)
-        return launch_explain(plan, stdout), printed();
+        return explain(&options, plan);
     print_notes(&options);
     return run_command(&options, &plan);
 }

@@ -56,6 +56,7 @@
 #define LAUNCH_MAX_FDS     32          /* descriptors handed down besides 0, 1 and 2   */
 #define LAUNCH_MAX_LAYERS  64          /* directories that an overlay reads            */
 #define LAUNCH_MAX_LOCKS   16          /* files that are kept locked                   */
+#define LAUNCH_MAX_EXTENDS 16          /* profiles that extend one another             */
 
 /* ---- what can be protected ------------------------------------------------------------- */
 
@@ -193,6 +194,11 @@ struct launch_mounts {
     size_t count;
 };
 
+/* Appends a copy; frees all. */
+int launch_mounts_add(struct launch_mounts *mounts, const struct launch_mount *mount,
+                      struct coop_err *err);
+void launch_mounts_done(struct launch_mounts *mounts);
+
 enum launch_root { LAUNCH_ROOT_HOST, LAUNCH_ROOT_EMPTY };
 enum launch_system {
     LAUNCH_SYSTEM_NO,
@@ -215,6 +221,12 @@ enum launch_control_groups {
     LAUNCH_CONTROL_GROUPS_STRICT   /* the same, read-only                    */
 };
 enum launch_propagation { LAUNCH_SLAVE, LAUNCH_PRIVATE, LAUNCH_SHARED };
+
+enum launch_caller_directory {
+    LAUNCH_CALLER_HIDDEN,
+    LAUNCH_CALLER_READ_ONLY,
+    LAUNCH_CALLER_WRITABLE
+};
 
 enum launch_keyring { LAUNCH_KEYRING_INHERIT, LAUNCH_KEYRING_PRIVATE, LAUNCH_KEYRING_SHARED };
 
@@ -362,6 +374,9 @@ struct launch_spec {
     bool die_with_parent;   /* ends when the launching process ends (needs launch_io.liveness
                                when there is a reaper)                                       */
     bool scrub_environment; /* drop names that look like secrets; launch_scrubs() says which */
+    bool inherit_environment;       /* for launch_env_inherit()                          */
+    struct strlist set_environment; /* "NAME=value": put over what is inherited          */
+    int caller_directory;           /* enum launch_caller_directory; coop-run's business */
 
     uint64_t prefer; /* guards that may be refused by this machine, but see 'require' */
     struct launch_required require; /* guards that may not be, whoever prefers them */
@@ -375,9 +390,31 @@ void launch_spec_done(struct launch_spec *spec);
 int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *from,
                      struct coop_err *err);
 
-/* Puts a named profile's values in: "default" (a command in a closed box), "service"
- * (systemd-like hardening, host network), "none".  Apply it before single keys. */
+/*
+ * Puts a profile's values in.  Apply it before single keys.
+ *
+ * 'name' is a built-in one (launcher/profiles), the path of a file (it has a '/' or ends with
+ * ".ini"), or NAME for /etc/coop/profiles/NAME.ini; nobody shadows a built-in one.  A file has one
+ * section, [Sandbox] or [Sandbox NAME], with the keys of launch_settings, `Description=`, and
+ * `Extends=`: a profile that is applied first, by the same rules; a relative path there is seen
+ * from the file's own folder.  It must belong to root or the caller, and not everybody may be able
+ * to write to it.
+ *
+ * Errors name file and line of every profile on the way.  At most LAUNCH_MAX_EXTENDS of them.
+ */
 int launch_spec_profile(struct launch_spec *spec, const char *name, struct coop_err *err);
+
+struct launch_profile_how {
+    const char *folder; /* NAME.ini is looked for here first, or NULL                        */
+    /* Called for each value just before it is set, with where it stands; or NULL. */
+    void (*told)(void *arg, const char *key, const char *value, const char *file, int line);
+    void *arg;
+};
+int launch_spec_profile_how(struct launch_spec *spec, const char *name,
+                            const struct launch_profile_how *how, struct coop_err *err);
+
+/* Adds the names of all that can be found, with those in 'folder' unless it is NULL. */
+void launch_profile_names(const char *folder, struct strlist *names);
 
 /*
  * The rows of section [Sandbox], which are also coop-run's flags and keys that [Service]
@@ -408,7 +445,8 @@ int launch_spec_check(const struct launch_spec *spec, struct coop_err *err);
 /* "NAME=value" or "NAME": set, replace, remove one variable of spec->env. */
 int launch_env_set(struct launch_spec *spec, const char *name, const char *value);
 void launch_env_unset(struct launch_spec *spec, const char *name);
-/* Copies an environ in, without the names that scrub_environment forbids if it is set. */
+/* Copies an environ in, without the names that scrub_environment forbids if it is set, or nothing
+ * of it unless inherit_environment; then puts set_environment over it. */
 int launch_env_inherit(struct launch_spec *spec, char *const *environment);
 /* Whether a variable of this name is taken for a secret: see launcher/README.md for the rule.
  */

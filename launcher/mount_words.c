@@ -21,7 +21,7 @@ static const struct mount_word words[] = {
     {"mqueue",          1, LAUNCH_MOUNT_MQUEUE,  0,                                      "The sandbox's message queues at DST."},
     {"dir",             1, LAUNCH_MOUNT_DIR,     0,                                      "An empty directory at DST."},
     {"symlink",         2, LAUNCH_MOUNT_SYMLINK, 0,                                      "A symbolic link at DST that says SRC."},
-    /* for profiles; coop-run does not offer them */
+    /* for profiles and FileSystem=; no flags of their own */
     {"mirror",          1, LAUNCH_MOUNT_MIRROR,  LAUNCH_MOUNT_RO | LAUNCH_MOUNT_TRY,     NULL},
     {"copy",            1, LAUNCH_MOUNT_COPY,    LAUNCH_MOUNT_RO | LAUNCH_MOUNT_TRY,     NULL},
     {"ro-bind-same",    1, LAUNCH_MOUNT_BIND,    LAUNCH_MOUNT_RO | LAUNCH_MOUNT_TRY,     NULL},
@@ -40,6 +40,17 @@ const struct mount_word *mount_word_find(const char *word)
         if (strcmp(w->word, word) == 0)
             return w;
     return NULL;
+}
+
+int mount_parse_mode(const char *text, mode_t *ret_mode, struct coop_err *err)
+{
+    char *end;
+    unsigned long mode = strtoul(text, &end, 8);
+
+    if (*end || end == text || text[0] < '0' || text[0] > '7' || mode > 07777)
+        return coop_fail(err, COOP_E_SYNTAX, "'%s' is not an octal mode", text);
+    *ret_mode = (mode_t)mode;
+    return 0;
 }
 
 char *mount_path_plain(const char *path)
@@ -78,15 +89,15 @@ static bool has_source(const struct mount_word *word)
            word->kind == LAUNCH_MOUNT_COPY || word->kind == LAUNCH_MOUNT_BIND;
 }
 
-int mount_word_apply(struct launch_spec *spec, const struct mount_word *word, const char *a,
-                     const char *b, const mode_t *perms, const uint64_t *size,
-                     struct coop_err *err)
+int mount_word_add(struct launch_mounts *mounts, const struct mount_word *word, const char *a,
+                   const char *b, const mode_t *perms, const uint64_t *size,
+                   struct coop_err *err)
 {
     const char *src = has_source(word) ? a : NULL, *dst = b ? b : a;
     union {
         const char *from;
         char *to;
-    } source = {.from = src}, target = {.from = dst}; /* launch_spec_mount() copies */
+    } source = {.from = src}, target = {.from = dst}; /* launch_mounts_add() copies */
     struct launch_mount mount = {
         .kind = word->kind,
         .flags = word->flags,
@@ -101,5 +112,5 @@ int mount_word_apply(struct launch_spec *spec, const struct mount_word *word, co
     }
     if (size)
         mount.size = *size;
-    return launch_spec_mount(spec, &mount, err);
+    return launch_mounts_add(mounts, &mount, err);
 }

@@ -23,11 +23,14 @@ const struct mount_word *mount_word_find(const char *word);
 /* All of them, for help texts; ends with word == NULL. */
 const struct mount_word *mount_words(void);
 
-/* Appends the operation to the spec. 'b' is NULL for words with one argument. 'perms' and
+/* Appends the operation to the list. 'b' is NULL for words with one argument. 'perms' and
  * 'size' may be NULL. */
-int mount_word_apply(struct launch_spec *spec, const struct mount_word *word, const char *a,
-                     const char *b, const mode_t *perms, const uint64_t *size,
-                     struct coop_err *err);
+int mount_word_add(struct launch_mounts *mounts, const struct mount_word *word, const char *a,
+                   const char *b, const mode_t *perms, const uint64_t *size,
+                   struct coop_err *err);
+
+/* Octal permissions, at most 7777. */
+int mount_parse_mode(const char *text, mode_t *ret_mode, struct coop_err *err);
 
 /* "//a/./b/" -> "/a/b" into a malloc'ed string; NULL for a relative path, one with "..", or no
  * memory. */

@@ -143,12 +143,12 @@ static int start_in(struct run_options *o, const char *prefix, const char *dir,
 
 /* What is shown is the folder that we are in.  Its path was looked at a moment ago, and by now
  * something else may have that name: a link to a home, say. */
-static int show_read_only(struct run_options *o, char *cwd, struct coop_err *err)
+static int show(struct run_options *o, char *cwd, struct coop_err *err)
 {
     static char here[] = ".";
     const struct launch_mount mount = {
         .kind = LAUNCH_MOUNT_BIND,
-        .flags = LAUNCH_MOUNT_RO,
+        .flags = o->spec.caller_directory == LAUNCH_CALLER_WRITABLE ? 0 : LAUNCH_MOUNT_RO,
         .src = here,
         .dst = cwd,
         .guard = LAUNCH_GUARD_ROOT,
@@ -158,6 +158,10 @@ static int show_read_only(struct run_options *o, char *cwd, struct coop_err *err
         return start_in(o, "-", cwd, err);
     if (launch_spec_mount(&o->spec, &mount, err) < 0)
         return -1;
+    /* It may lie below a place where nothing that was written can be executed: here nothing is. */
+    if (mount.flags & LAUNCH_MOUNT_RO && o->spec.no_exec.count > 0 &&
+        strlist_add(&o->spec.exec, cwd) < 0)
+        return coop_fail_sys(err, ENOMEM, "the working directory");
     return start_in(o, "", cwd, err);
 }
 
@@ -173,10 +177,12 @@ int run_choose_cwd(struct run_options *options, struct coop_err *err)
     }
     if (options->own_files || options->spec.root == LAUNCH_ROOT_HOST)
         return start_in(options, "-", cwd, err);
+    if (options->spec.caller_directory == LAUNCH_CALLER_HIDDEN)
+        return 0;
     collect_homes(&homes);
     why = refused(cwd, &homes);
     if (!why)
-        return show_read_only(options, cwd, err);
+        return show(options, cwd, err);
     if (strcmp(cwd, "/") == 0)
         return 0;
     str_format(note, sizeof note,

@@ -2,6 +2,7 @@
  * run_file_flags.c - coop-run's file-system flags, but for those that mount_words.c has
  */
 #include "launcher/run_flags.h"
+#include "launcher/run_origins.h"
 
 #include "base/scope.h"
 #include "base/str.h"
@@ -17,16 +18,14 @@
 static void start_own_files(struct run_parser *p)
 {
     struct launch_spec *spec = &p->options->spec;
-    struct launch_spec old = {0};
 
     if (p->options->own_files)
         return;
     p->options->own_files = true;
-    old.mounts = spec->mounts; /* freed with the rest of an otherwise empty spec */
-    spec->mounts = (struct launch_mounts){0};
+    launch_mounts_done(&spec->mounts);
+    run_origins_drop(p->options, "FileSystem");
     spec->root = LAUNCH_ROOT_EMPTY;
     spec->root_read_only = false;
-    launch_spec_done(&old);
 }
 
 /* A source is taken relative to where we are; the program's paths are absolute. */
@@ -53,9 +52,10 @@ int run_mount_flag(struct run_parser *p, const struct mount_word *word)
             return coop_fail(p->err, COOP_E_RANGE, "'%s': path too long", first);
         first = src;
     }
-    r = mount_word_apply(&p->options->spec, word, first, word->arguments > 1 ? p->arg[1] : NULL,
-                         p->next.has_perms ? &p->next.perms : NULL,
-                         p->next.has_size ? &p->next.size : NULL, p->err);
+    r = mount_word_add(&p->options->spec.mounts, word, first,
+                       word->arguments > 1 ? p->arg[1] : NULL,
+                       p->next.has_perms ? &p->next.perms : NULL,
+                       p->next.has_size ? &p->next.size : NULL, p->err);
     run_pending_done(&p->next);
     return r;
 }
@@ -140,17 +140,6 @@ int run_flag_ro_bind_fd(struct run_parser *p)
     return bind_fd(p, LAUNCH_MOUNT_RO);
 }
 
-static int parse_mode(const char *text, mode_t *ret_mode, struct coop_err *err)
-{
-    char *end;
-    unsigned long mode = strtoul(text, &end, 8);
-
-    if (*end || end == text || text[0] < '0' || text[0] > '7' || mode > 07777)
-        return coop_fail(err, COOP_E_SYNTAX, "'%s' is not an octal mode", text);
-    *ret_mode = (mode_t)mode;
-    return 0;
-}
-
 int run_flag_chmod(struct run_parser *p)
 {
     struct launch_mount mount = {.kind = LAUNCH_MOUNT_CHMOD,
@@ -159,7 +148,7 @@ int run_flag_chmod(struct run_parser *p)
                                  .dst = p->arg[1]};
 
     start_own_files(p);
-    if (parse_mode(p->arg[0], &mount.perms, p->err) < 0)
+    if (mount_parse_mode(p->arg[0], &mount.perms, p->err) < 0)
         return -1;
     return launch_spec_mount(&p->options->spec, &mount, p->err);
 }
@@ -233,7 +222,7 @@ int run_flag_perms(struct run_parser *p)
     if (p->next.has_perms)
         return coop_fail(p->err, COOP_E_SYNTAX, "given twice for the same option");
     p->next.has_perms = true;
-    return parse_mode(p->arg[0], &p->next.perms, p->err);
+    return mount_parse_mode(p->arg[0], &p->next.perms, p->err);
 }
 
 int run_flag_size(struct run_parser *p)

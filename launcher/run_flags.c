@@ -354,8 +354,8 @@ const struct run_flag run_flags[] = {
     /* clang-format off */
     {"help",               0, WALK_OPTIONS, flag_help,               "",          "Print this and end."},
     {"version",            0, WALK_OPTIONS, flag_version,            "",          "Print the version and end."},
-    {"profile",            1, WALK_PROFILE, flag_profile,            "NAME",      "Start from this profile: default, service, none."},
-    {"explain",            0, WALK_OPTIONS, flag_explain,            "",          "Print what would be done, step by step, and do nothing."},
+    {"profile",            1, WALK_PROFILE, flag_profile,            "NAME",      "Start from this profile: one of ours (default, strict, service, build, judge, none), a file, or NAME.ini in ~/.config/coop/profiles or /etc/coop/profiles."},
+    {"explain",            0, WALK_PROFILE, flag_explain,            "",          "Print what would be done, step by step, and do nothing."},
     {"args",               1, WALK_OPTIONS, flag_args,               "FD",        "Read further options from FD, each ended by a NUL byte."},
     {"quiet",              0, WALK_PROFILE, flag_quiet,              "",          "Say nothing on standard error: the receipt tells it."},
     {"receipt",            1, WALK_PROFILE, flag_receipt,            "FILE",      "When it has ended, write what was in force and how it ended, as JSON."},

@@ -11,8 +11,10 @@
 #include "base/str.h"
 #include "launcher/run_cwd.h"
 #include "launcher/run_flags.h"
+#include "launcher/run_origins.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ARGS_MAX  (4u << 20) /* bytes that --args may bring */
@@ -75,10 +77,16 @@ static int handle(struct run_parser *p, enum run_walk walk, struct strlist *word
     int index = (int)at;
 
     p->arg = option->value ? &option->value : words->items + at + 1;
-    if (option->flag)
-        return option->flag->walk == walk ? option->flag->handle(p) : 0;
+    if (option->flag) {
+        if (option->flag->walk != walk)
+            return 0;
+        run_origin_of_flag(p->options, NULL, words->items + at, option->length);
+        return option->flag->handle(p);
+    }
     if (walk != WALK_OPTIONS)
         return 0;
+    run_origin_of_flag(p->options, option->row ? option->row->key : NULL, words->items + at,
+                       option->length);
     if (option->mount)
         return run_mount_flag(p, option->mount);
     return settings_flag(&launch_settings, &p->options->spec, (int)words->count, words->items,
@@ -297,6 +305,21 @@ static int take_command(struct run_options *o, size_t command, struct coop_err *
         err, "coop-run [OPTION...] [--] COMMAND [ARGUMENT...]; --help lists the options");
 }
 
+/* The user's own profiles lie where other programs keep their configuration. */
+static int apply_profile(struct run_options *o, struct coop_err *err)
+{
+    const char *config = secure_getenv("XDG_CONFIG_HOME"), *home = secure_getenv("HOME");
+    struct launch_profile_how how = {.told = run_origin_of_profile, .arg = o};
+    char folder[4096] = "";
+
+    if (config && config[0] == '/')
+        (void)str_format(folder, sizeof folder, "%s/coop/profiles", config);
+    else if (home && home[0] == '/')
+        (void)str_format(folder, sizeof folder, "%s/.config/coop/profiles", home);
+    how.folder = folder[0] ? folder : NULL;
+    return launch_spec_profile_how(&o->spec, o->profile, &how, err);
+}
+
 int run_options_parse(struct run_options *ret_options, int argc, char *const *argv,
                       char *const *environment, struct coop_err *err)
 {
@@ -312,8 +335,7 @@ int run_options_parse(struct run_options *ret_options, int argc, char *const *ar
                               .life_fd = -1};
     launch_spec_init(&o->spec);
     if (collect_words(o, argc, argv, err) < 0 ||
-        walk_words(o, WALK_PROFILE, &command, err) < 0 ||
-        launch_spec_profile(&o->spec, o->profile, err) < 0 ||
+        walk_words(o, WALK_PROFILE, &command, err) < 0 || apply_profile(o, err) < 0 ||
         walk_words(o, WALK_OPTIONS, &command, err) < 0)
         return -1;
     if (launch_env_inherit(&o->spec, environment) < 0)
@@ -331,6 +353,7 @@ void run_options_done(struct run_options *options)
     launch_spec_done(&options->spec);
     strlist_done(&options->words);
     strlist_done(&options->notes);
+    strlist_done(&options->origins);
 }
 
 void run_options_print_help(FILE *out)

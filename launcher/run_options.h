@@ -22,8 +22,9 @@ struct run_options {
     int userns_block_fd;         /* its ids have been mapped when this can be read           */
     int sync_fd;                 /* kept open while anything inside lives                    */
     int life_fd;                 /* everything inside ends when its other end is closed      */
-    struct strlist words; /* the command line, with --args put in; owns what spec borrows */
-    struct strlist notes; /* what the user should know, one line each                   */
+    struct strlist words;   /* the command line, with --args put in; owns what spec borrows */
+    struct strlist notes;   /* what the user should know, one line each                   */
+    struct strlist origins; /* with 'explain': see run_origins.h                        */
 };
 
 /* 0, or -1 with an error that names the flag. Done in both cases with run_options_done(). */

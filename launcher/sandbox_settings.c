@@ -25,13 +25,13 @@ static const char *const cgroup_names[] = {"no", "yes", "private", "strict", NUL
 static const char *const propagation_names[] = {"slave", "private", "shared", NULL};
 static const char *const home_names[] = {"no", "yes", "read-only", "tmpfs", NULL};
 
+static const char *const caller_names[] = {"hidden", "read-only", "writable", NULL};
 static const char *const keyring_names[] = {"inherit", "private", "shared", NULL};
 
 static const struct setting
-    rows
-        [] =
-            {
-                /* clang-format off */
+    rows[] =
+        {
+            /* clang-format off */
     /* namespaces */
     {"Sandbox", "PrivateUsers", BOOL(private_users),
      .help = "Own user namespace: ids of the host mean nothing inside, and no capability over the host can be had. An ordinary user always gets one with any other namespace."},
@@ -73,6 +73,10 @@ static const struct setting
      .help = "Start from the host's files, or from an empty root that only has what is put there."},
     {"Sandbox", "RootReadOnly", BOOL(root_read_only),
      .help = "Make an empty root read-only once it is furnished."},
+    {"Sandbox", "FileSystem", &kind_mounts, FIELD(mounts),
+     .help = "One more operation on the file system, in bubblewrap's words: 'ro-bind SRC DST', 'perms 1777 size 1G tmpfs DST', 'symlink TEXT DST' and so on; also 'mirror PATH' (as on the host: the same link, or read-only) and 'copy PATH' (a small file's contents). In order, later ones win."},
+    {"Sandbox", "CallerDirectory", &setting_enum, FIELD(caller_directory), .names = caller_names, .fallback = "read-only",
+     .help = "The directory that coop-run is called in, where the root is an empty one that a profile has furnished: hidden, read-only, or writable. Homes and directories of the system are never shown."},
     {"Sandbox", "RootDirectory", &setting_path, FIELD(root_directory), .metavar = "DIR",
      .help = "A directory of the host that becomes the root; it is the host's, and stays writable unless a key says otherwise."},
     {"Sandbox", "MountAPIVFS", &setting_bool, FIELD(mount_api_vfs), .fallback = "yes",
@@ -224,13 +228,17 @@ static const struct setting
      .help = "End with the process that launched it. A program without a reaper above it (AsPid1, or no PrivatePIDs) can undo that."},
     {"Sandbox", "ScrubEnvironment", BOOL(scrub_environment),
      .help = "Keep variables whose names look like secrets out of an inherited environment."},
+    {"Sandbox", "InheritEnvironment", &setting_bool, FIELD(inherit_environment), .fallback = "yes",
+     .help = "With no, nothing of coop-run's own environment gets inside."},
+    {"Sandbox", "SetEnvironment", &setting_env, FIELD(set_environment),
+     .help = "Variables that are set over those that coop-run inherits. Split like a shell does."},
 
     /* what may be missing */
     {"Sandbox", "Prefer", &kind_prefer, FIELD(prefer),
      .help = "Protections to go without, and say so, where this machine refuses them: names of keys like PrivateNetwork, or namespaces, files, privileges, calls, landlock, limits, all."},
     {"Sandbox", "Require", &kind_require, FIELD(require),
      .help = "Protections without which nothing is started, whatever Prefer says. That is the default; who names one singly also wants it to be asked for."},
-                /* clang-format on */
+            /* clang-format on */
 };
 
 const struct setting_table launch_settings = {rows, COOP_COUNT(rows)};

@@ -31,6 +31,7 @@ extern const struct setting_type kind_ports;  /* struct strlist of "80", "80-90"
 extern const struct setting_type kind_id_map; /* struct strlist of "auto", "0:100000:65536" */
 extern const struct setting_type kind_paths;  /* struct strlist of "[-]/path"              */
 extern const struct setting_type kind_binds;  /* struct strlist of "[-]SRC[:DST[:rbind]]"  */
+extern const struct setting_type kind_mounts; /* struct launch_mounts: "ro-bind /usr /usr"  */
 extern const struct setting_type kind_temporary; /* struct strlist of "/path[:options]"       */
 
 #endif

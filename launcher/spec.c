@@ -27,7 +27,7 @@ static void mount_done(struct launch_mount *mount)
     strlist_done(&mount->layers);
 }
 
-static void mounts_done(struct launch_mounts *mounts)
+void launch_mounts_done(struct launch_mounts *mounts)
 {
     for (size_t i = 0; i < mounts->count; i++)
         mount_done(&mounts->items[i]);
@@ -56,7 +56,6 @@ void launch_spec_done(struct launch_spec *spec)
     strlist_done(&spec->lock_files);
     free(spec->argv0);
     free(spec->cwd);
-    mounts_done(&spec->mounts);
     *spec = (struct launch_spec){0};
 }
 
@@ -69,10 +68,9 @@ static char *copy_text(const char *text, bool *failed)
     return copy;
 }
 
-int launch_spec_mount(struct launch_spec *spec, const struct launch_mount *mount,
+int launch_mounts_add(struct launch_mounts *mounts, const struct launch_mount *mount,
                       struct coop_err *err)
 {
-    struct launch_mounts *mounts = &spec->mounts;
     struct launch_mount copy = *mount, *grown;
     bool failed = false, link = mount->kind == LAUNCH_MOUNT_SYMLINK;
 
@@ -110,6 +108,12 @@ int launch_spec_mount(struct launch_spec *spec, const struct launch_mount *mount
     }
     mounts->items[mounts->count++] = copy;
     return 0;
+}
+
+int launch_spec_mount(struct launch_spec *spec, const struct launch_mount *mount,
+                      struct coop_err *err)
+{
+    return launch_mounts_add(&spec->mounts, mount, err);
 }
 
 int launch_spec_filter(struct launch_spec *spec, const void *code, size_t size,
@@ -157,7 +161,7 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
     copy.read_only = copy.read_write = copy.inaccessible = (struct strlist){0};
     copy.bind = copy.bind_read_only = copy.temporary = (struct strlist){0};
     copy.filter = copy.filter_log = copy.address_families = (struct strlist){0};
-    copy.bind_tcp = copy.connect_tcp = (struct strlist){0};
+    copy.bind_tcp = copy.connect_tcp = copy.set_environment = (struct strlist){0};
     copy.uid_map = copy.gid_map = (struct strlist){0};
     copy.filter_profile = (struct launch_text){0};
     copy.filter_code_count = 0;
@@ -180,7 +184,9 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
              strlist_copy(&copy.bind_tcp, &from->bind_tcp) < 0 ||
              strlist_copy(&copy.connect_tcp, &from->connect_tcp) < 0 ||
              strlist_copy(&copy.uid_map, &from->uid_map) < 0 ||
-             strlist_copy(&copy.gid_map, &from->gid_map) < 0;
+             strlist_copy(&copy.gid_map, &from->gid_map) < 0 ||
+             strlist_copy(&copy.set_environment, &from->set_environment) < 0 ||
+             kind_mounts.copy(&copy.mounts, &from->mounts) < 0;
     copy.argv0 = copy_text(from->argv0, &failed);
     copy.cwd = copy_text(from->cwd, &failed);
     copy.hostname = copy_text(from->hostname, &failed);
@@ -190,8 +196,6 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
     for (size_t i = 0; i < from->filter_code_count && !failed; i++)
         failed = launch_spec_filter(&copy, from->filter_codes[i].code,
                                     from->filter_codes[i].size, NULL) < 0;
-    for (size_t i = 0; i < from->mounts.count && !failed; i++)
-        failed = launch_spec_mount(&copy, &from->mounts.items[i], NULL) < 0;
     if (failed) {
         launch_spec_done(&copy);
         return coop_fail_sys(err, ENOMEM, "copying a sandbox");
@@ -446,7 +450,7 @@ void launch_env_unset(struct launch_spec *spec, const char *name)
 
 int launch_env_inherit(struct launch_spec *spec, char *const *environment)
 {
-    for (; environment && *environment; environment++) {
+    for (; spec->inherit_environment && environment && *environment; environment++) {
         size_t length = strcspn(*environment, "=");
 
         if (spec->scrub_environment && launch_scrubs(*environment, length))
@@ -454,5 +458,8 @@ int launch_env_inherit(struct launch_spec *spec, char *const *environment)
         if (strlist_add(&spec->env, *environment) < 0)
             return -ENOMEM;
     }
+    for (size_t i = 0; i < spec->set_environment.count; i++)
+        if (strlist_env_put(&spec->env, spec->set_environment.items[i]) < 0)
+            return -ENOMEM;
     return 0;
 }

@@ -20,7 +20,7 @@ foreach(page ${pages})
   foreach(name ${names})
     string(REPLACE "`" "" name "${name}")
     if(name MATCHES "^(build|etc)/" OR EXISTS ${ROOT}/${name} OR EXISTS ${folder}/${name}
-       OR EXISTS ${ROOT}/lib/${name} OR EXISTS ${ROOT}/lib/include/${name})
+       OR EXISTS ${ROOT}/lib/${name} OR EXISTS ${ROOT}/tests/scenario/${name} OR EXISTS ${ROOT}/lib/include/${name})
       continue()
     endif()
     file(RELATIVE_PATH where ${ROOT} ${page})

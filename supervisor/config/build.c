@@ -112,7 +112,6 @@ static void apply_profile(struct builder *b, struct launch_spec *to, const char 
         line = base ? base->line : own->line;
     }
     if (launch_spec_profile(to, name, &err) < 0) {
-        coop_hint(&err, "profiles are none, service, default, and every [Sandbox NAME]");
         tell(b, file, line, &err);
         return;
     }

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { MAX_OPTIONS = 16 };
+
 static const char *const mode_names[MODES] = {"default", "--ro-bind / /"};
 
 /* 1: refused, 0: does not apply, -1: got through. */
@@ -30,6 +32,25 @@ static int play(const struct arena *arena, const struct visit *visit)
     if (code != 0 && code != 77)
         printf("exit code %d\n", code);
     return !good || (code != 0 && code != 77) ? -1 : code == 0;
+}
+
+/* 'strict' lets nothing below /tmp be executed but what the profile itself shows there; with a
+ * file system of the caller's own making the attacker has to be named. */
+static void choose_options(const struct arena *arena, enum mode mode, char *const *given,
+                           const char **ret_options)
+{
+    size_t count = 0;
+    bool strict = false;
+
+    for (; *given && count + 3 < MAX_OPTIONS; given++) {
+        strict |= strcmp(*given, "--profile=strict") == 0;
+        ret_options[count++] = *given;
+    }
+    if (strict && mode == BOUND) {
+        ret_options[count++] = "--exec-paths";
+        ret_options[count++] = arena->work;
+    }
+    ret_options[count] = NULL;
 }
 
 int main(int argc, char **argv)
@@ -50,11 +71,13 @@ int main(int argc, char **argv)
 
         arena_open(&arena, user ? arena_user() : 0);
         for (int mode = 0; mode < MODES; mode++) {
-            struct visit visit = {.mode = (enum mode)mode,
-                                  .attack = argv[1],
-                                  .options = (const char *const *)(void *)(argv + 2)};
-            int result = play(&arena, &visit);
+            const char *options[MAX_OPTIONS];
+            struct visit visit = {
+                .mode = (enum mode)mode, .attack = argv[1], .options = options};
+            int result;
 
+            choose_options(&arena, visit.mode, argv + 2, options);
+            result = play(&arena, &visit);
             refused += result > 0;
             through += result < 0;
             visit.attack = "harmless";

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef IPPROTO_MPTCP
@@ -304,14 +305,56 @@ static void see_network(void)
     }
 }
 
+/* What execve() of 'path' says; where it works the program there ends at once. */
+static long run_it(const char *path)
+{
+    static char name[] = "written", *argv[] = {name, NULL};
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        execve(path, argv, argv + 1);
+        _exit(errno == EACCES ? 100 : 101);
+    }
+    waitpid(pid, &status, 0);
+    errno = WIFEXITED(status) && WEXITSTATUS(status) == 100 ? EACCES : EIO;
+    return WIFEXITED(status) && WEXITSTATUS(status) >= 100 ? -1 : 0;
+}
+
+/* A copy of ourselves, in every place that can be written, in memory, and as mapped pages. */
+static void run_written(void)
+{
+    static const char *const places[] = {"/tmp/written", "/dev/shm/written"};
+    static char bytes[8 << 20];
+    int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), tried = 0;
+    ssize_t size = read(self, bytes, sizeof bytes);
+
+    if (size < 64)
+        cannot("our own program cannot be read");
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        int fd = open(places[i], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+
+        if (fd < 0)
+            continue;
+        tried++;
+        door(write(fd, bytes, (size_t)size) != size, "%s takes nothing", places[i]);
+        close(fd);
+        shut(run_it(places[i]), places[i], EACCES, 0);
+        fd = open(places[i], O_RDONLY | O_CLOEXEC);
+        shut((long)mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0), "mapped", EPERM,
+             EACCES, 0);
+        close(fd);
+    }
+    filtered(syscall(SYS_memfd_create, "written", 0), "memfd_create");
+    close(self);
+    if (!tried)
+        cannot("nowhere to write");
+}
+
 const struct attack attacks_on_walls[] = {
-    {"reopen-stdin", reopen_stdin},
-    {"reach-abstract", reach_abstract},
-    {"tcp-ports", tcp_ports},
-    {"write-execute", write_execute},
-    {"odd-sockets", odd_sockets},
-    {"set-id-files", set_id_files},
-    {"real-time", real_time},
-    {"see-network", see_network},
-    {NULL, NULL},
+    {"reopen-stdin", reopen_stdin}, {"reach-abstract", reach_abstract},
+    {"tcp-ports", tcp_ports},       {"write-execute", write_execute},
+    {"odd-sockets", odd_sockets},   {"set-id-files", set_id_files},
+    {"real-time", real_time},       {"see-network", see_network},
+    {"run-written", run_written},   {NULL, NULL},
 };

@@ -1,5 +1,5 @@
 #!/bin/sh
-# coverage.sh ROOT MAP - does the map of cases hold?
+# coverage.sh ROOT MAP - does the map of cases hold, and the tables of promises in launcher/README.md?
 # A test is named as a Criterion case (chan.close_wakes_all; CORO_TEST and its like too), as a scenario below tests/scenario
 # (10-life/stop_timeout.scn), as a name of CTest's (attack.read-shadow), or as a word in a plain program below tests (stress/storm.c#lost_wakeup).
 set -eu
@@ -21,3 +21,5 @@ cut -f 3 "$map" | tr ',' '\n' | grep '#' | sort -u | while IFS='#' read -r file 
     fi
 done >>"$names" || true
 awk -F '\t' -f "$here/coverage.awk" "$names" "$map"
+# The promises of the profiles, each with its tests in the last column.
+[ ! -f ../launcher/README.md ] || awk -f "$here/promises.awk" "$names" ../launcher/README.md
