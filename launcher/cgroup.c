@@ -53,39 +53,62 @@ static void leave_cradle(struct launch_cgroups *groups)
     groups->parent = fd_take(&above);
 }
 
-int launch_cgroups_open(struct launch_cgroups *ret_groups, struct coop_err *err)
+int launch_cgroups_find(struct launch_cgroups *ret_groups, struct coop_err *err)
 {
     struct launch_cgroups groups = {.parent = -1, .own = -1, .cradle = -1};
-    int r;
 
     if (cgroup_find(&groups.parent, groups.where, sizeof groups.where, &groups.delegated, err) <
         0)
         return -1;
     leave_cradle(&groups);
     (void)snprintf(groups.name, sizeof groups.name, "coop-%d", (int)getpid());
-    r = sys_mkdirat(groups.parent, groups.name, 0755);
+    *ret_groups = groups;
+    return 0;
+}
+
+static void let_go(struct launch_cgroups *groups)
+{
+    fd_closep(&groups->own);
+    fd_closep(&groups->parent);
+    fd_closep(&groups->cradle);
+    groups->own = groups->parent = groups->cradle = -1;
+}
+
+int launch_cgroups_take_over(struct launch_cgroups *groups)
+{
+    groups->own =
+        sys_openat(groups->parent, groups->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    return groups->own < 0 ? groups->own : 0;
+}
+
+int launch_cgroups_make(struct launch_cgroups *groups, struct coop_err *err)
+{
+    int r = sys_mkdirat(groups->parent, groups->name, 0755);
+
     if (r >= 0 || r == -EEXIST) /* the leftover of a dead coopd with our PID: taken over */
-        r = groups.own =
-            sys_openat(groups.parent, groups.name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    if (r >= 0 && flock(groups.own, LOCK_EX | LOCK_NB) < 0)
+        r = launch_cgroups_take_over(groups);
+    if (r >= 0 && flock(groups->own, LOCK_EX | LOCK_NB) < 0)
         r = -errno;
-    if (r >= 0) {
-        *ret_groups = groups;
+    if (r >= 0)
         return 0;
-    }
-    fd_closep(&groups.own);
-    fd_closep(&groups.parent);
-    fd_closep(&groups.cradle);
-    return coop_fail_sys(err, r, "make cgroup '%s/%s'", groups.where, groups.name);
+    let_go(groups);
+    return coop_fail_sys(err, r, "make cgroup '%s/%s'", groups->where, groups->name);
+}
+
+int launch_cgroups_open(struct launch_cgroups *ret_groups, struct coop_err *err)
+{
+    struct launch_cgroups groups;
+
+    if (launch_cgroups_find(&groups, err) < 0 || launch_cgroups_make(&groups, err) < 0)
+        return -1;
+    *ret_groups = groups;
+    return 0;
 }
 
 void launch_cgroups_close(struct launch_cgroups *groups)
 {
     (void)sys_unlinkat(groups->parent, groups->name, AT_REMOVEDIR);
-    fd_closep(&groups->own);
-    fd_closep(&groups->parent);
-    fd_closep(&groups->cradle);
-    groups->own = groups->parent = groups->cradle = -1;
+    let_go(groups);
 }
 
 /* ---- names ---- */

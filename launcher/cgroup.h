@@ -57,6 +57,7 @@ struct launch_cgroups {
     int own;         /* directory coop-<pid>, locked while we live   */
     char name[32];   /* "coop-<pid>"                                 */
     bool aside;      /* we live in coop-<pid>/%self: group.h          */
+    pid_t beside;    /* one of ours that moves with us then, or 0     */
     bool delegated;  /* 'parent' is a container's root, or Delegate=yes */
     int cradle;      /* %self of a dead coopd, in which we were started; -1: we were not */
     char where[512]; /* full path of 'parent', for messages          */
@@ -65,6 +66,14 @@ struct launch_cgroups {
 /* Finds a v2 hierarchy (through /proc/self/mountinfo, wherever it is mounted) in which
  * processes may be moved below our own group, and makes coop-<pid> there. */
 int launch_cgroups_open(struct launch_cgroups *ret_groups, struct coop_err *err);
+
+/* Its two halves: looking, which leaves nothing behind, and making. */
+int launch_cgroups_find(struct launch_cgroups *ret_groups, struct coop_err *err);
+int launch_cgroups_make(struct launch_cgroups *groups, struct coop_err *err);
+
+/* For whoever cleans up after the process that has found and perhaps made it: -ENOENT when it has
+ * not. */
+int launch_cgroups_take_over(struct launch_cgroups *groups);
 
 /* Removes coop-<pid> if it is empty, and lets go of it. */
 void launch_cgroups_close(struct launch_cgroups *groups);

@@ -2,7 +2,8 @@
  * run_group.c - the cgroup of a run: made before it, read and removed after it (see run.h)
  *
  * A cgroup outlives all that was in it, and we may be killed at any moment.  So a process of its
- * own, the keeper, waits for our end and removes it then; when we end in peace we do it ourselves.
+ * own, the keeper, waits for our end and removes then what it finds; when we end in peace we do it
+ * ourselves.  It is there before the group, and ends after it: there is no moment between.
  */
 #include "launcher/run.h"
 
@@ -12,10 +13,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#define LEAF       "run"
 #define EMPTY_MSEC 5000 /* for the killed to be gone: they only have to be scheduled */
 
 /* ---- removing ---- */
@@ -50,7 +53,11 @@ static void start_keeper(struct run *run)
         (void)close(fd);
     while (poll(&life, 1, -1) < 0 && errno == EINTR)
         continue;
-    remove_group(run);
+    if (launch_cgroups_take_over(&run->groups) == 0) {
+        group_see_aside(&run->groups);
+        (void)snprintf(run->leaf, sizeof run->leaf, "%s/" LEAF, run->groups.name);
+        remove_group(run);
+    }
     _exit(0);
 }
 
@@ -68,16 +75,23 @@ static void stop_keeper(struct run *run)
 
 static int make_group(struct run *run, const struct launch_bounds *bounds, struct coop_err *err)
 {
-    if (launch_cgroups_open(&run->groups, err) < 0)
+    if (launch_cgroups_find(&run->groups, err) < 0)
         return -1;
-    if (launch_cgroup_make(&run->groups, "run", run->leaf, err) == 0) {
-        if (!bounds_need_group(bounds) ||
-            group_limit(&run->groups, run->leaf, bounds, err) == 0)
-            return 0;
-        (void)launch_cgroup_remove(&run->groups, run->leaf);
+    start_keeper(run);
+    if (run->keeper < 0)
+        return coop_fail_sys(err, errno, "a process to remove the cgroup");
+    run->groups.beside = run->keeper;
+    if (launch_cgroups_make(&run->groups, err) == 0) {
+        if (launch_cgroup_make(&run->groups, LEAF, run->leaf, err) == 0) {
+            if (!bounds_need_group(bounds) ||
+                group_limit(&run->groups, run->leaf, bounds, err) == 0)
+                return 0;
+            (void)launch_cgroup_remove(&run->groups, run->leaf);
+        }
+        group_step_back(&run->groups);
+        launch_cgroups_close(&run->groups);
     }
-    group_step_back(&run->groups);
-    launch_cgroups_close(&run->groups);
+    stop_keeper(run);
     return -1;
 }
 
@@ -91,7 +105,6 @@ int run_group_open(struct run *run, struct coop_err *err)
         return 0;
     if (make_group(run, bounds, &why) == 0) {
         run->has_group = true;
-        start_keeper(run);
         return 0;
     }
     if (!bounds_need_group(bounds))
@@ -127,9 +140,9 @@ void run_group_close(struct run *run)
 {
     if (!run->has_group)
         return;
-    stop_keeper(run);
     (void)group_read(&run->groups, run->leaf, &run->used);
     remove_group(run);
+    stop_keeper(run);
     run->has_group = false;
     run->was_in_group = true;
 }

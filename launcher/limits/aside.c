@@ -72,11 +72,21 @@ static int each_process(int dir, int (*fn)(pid_t pid, void *arg), void *arg)
     return r;
 }
 
+struct leaving {
+    const struct launch_cgroups *groups;
+    bool all; /* those above us, too */
+    int to;   /* directory           */
+};
+
+static bool is_one_of_us(const struct leaving *leaving, pid_t pid)
+{
+    return pid == getpid() || pid == leaving->groups->beside ||
+           (leaving->all && is_above_us(pid));
+}
+
 static int may_leave(pid_t pid, void *arg)
 {
-    const bool *all = arg;
-
-    return pid == getpid() || (*all && is_above_us(pid)) ? 0 : -EBUSY;
+    return is_one_of_us(arg, pid) ? 0 : -EBUSY;
 }
 
 static int move_to(int dir, pid_t pid)
@@ -89,17 +99,20 @@ static int move_to(int dir, pid_t pid)
 
 static int take_along(pid_t pid, void *arg)
 {
-    const int *dir = arg;
+    const struct leaving *leaving = arg;
+    int r = is_one_of_us(leaving, pid) ? move_to(leaving->to, pid) : 0;
 
-    return pid == getpid() || is_above_us(pid) ? move_to(*dir, pid) : 0;
+    return r == -ESRCH ? 0 : r; /* it has ended */
 }
 
 int group_step_aside(struct launch_cgroups *groups, bool with_those_above)
 {
-    bool all = with_those_above && (groups->delegated || groups->cradle >= 0);
+    struct leaving leaving = {.groups = groups,
+                              .all = with_those_above &&
+                                     (groups->delegated || groups->cradle >= 0)};
     int from = groups->cradle >= 0 ? groups->cradle : groups->parent;
     SCOPED_FD self = -1;
-    int r = groups->cradle >= 0 ? 0 : each_process(from, may_leave, &all);
+    int r = groups->cradle >= 0 ? 0 : each_process(from, may_leave, &leaving);
 
     if (r < 0)
         return r;
@@ -109,8 +122,8 @@ int group_step_aside(struct launch_cgroups *groups, bool with_those_above)
     self = sys_openat(groups->own, LAUNCH_CGROUP_SELF, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (self < 0)
         return self;
-    r = all ? each_process(from, take_along, &self)
-            : group_file_write(self, "cgroup.procs", "0");
+    leaving.to = self;
+    r = each_process(from, take_along, &leaving);
     groups->aside = r >= 0;
     if (r < 0)
         (void)sys_unlinkat(groups->own, LAUNCH_CGROUP_SELF, AT_REMOVEDIR);
@@ -161,6 +174,14 @@ static bool bring_back(struct launch_cgroups *groups)
         sys_openat(groups->own, LAUNCH_CGROUP_SELF, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 
     return self >= 0 && each_process(self, bring, &groups->parent) == 0;
+}
+
+void group_see_aside(struct launch_cgroups *groups)
+{
+    SCOPED_FD self =
+        sys_openat(groups->own, LAUNCH_CGROUP_SELF, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+    groups->aside = self >= 0;
 }
 
 void group_step_back(struct launch_cgroups *groups)

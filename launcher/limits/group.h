@@ -20,7 +20,7 @@
  * into <our group>/coop-<pid>/%self: the leaf dance.  Others who are in it stay where they are,
  * and then it is refused.  group_step_back() undoes it, if nobody else depends on it by then.
  * A launcher dances when a bound asks for it; a supervisor before it has children, which would be
- * in the way later (aside.c).
+ * in the way later (aside.c).  A process of ours beside us (groups.beside) goes with us both times.
  *
  * A group that runs out of memory is killed as a whole (memory.oom.group).
  *
@@ -54,6 +54,8 @@ bool group_can_step_aside(const struct launch_cgroups *groups);
 int group_step_aside(struct launch_cgroups *groups, bool with_those_above);
 /* Before launch_cgroups_close(): out of %self, which goes away then. */
 void group_step_back(struct launch_cgroups *groups);
+/* Whoever has taken over (launch_cgroups_take_over()) sees whether there is a way back to go. */
+void group_see_aside(struct launch_cgroups *groups);
 
 struct group_usage {
     coop_nsec user, system;

@@ -92,4 +92,9 @@ launcher=$!
 wait_for 'its group is there' test -d $groups/coop-$launcher/run
 kill -9 $launcher
 wait_for 'its group goes away without it' test ! -e $groups/coop-$launcher
+# Killed while it sets up.
+check "killed at 20 points of its setup it leaves nothing" \
+  /payload/attack_setup /payload/coop-run 20 >/tmp/out 2>&1
+cat /tmp/out
+
 report
