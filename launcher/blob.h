@@ -14,15 +14,13 @@ struct blob {
     struct buf bytes; /* begins with room for struct launch_plan */
 };
 
-#define BLOB_ALIGN 8
-
-/* Appends, aligned to BLOB_ALIGN. The offset; meaningless after an error. */
+/* Appends, aligned to PLAN_ALIGN. The offset; meaningless after an error. */
 static inline plan_off blob_add(struct blob *b, const void *bytes, size_t size)
 {
-    static const char zeroes[BLOB_ALIGN];
+    static const char zeroes[PLAN_ALIGN];
     size_t at;
 
-    buf_add(&b->bytes, zeroes, (BLOB_ALIGN - b->bytes.len % BLOB_ALIGN) % BLOB_ALIGN);
+    buf_add(&b->bytes, zeroes, (PLAN_ALIGN - b->bytes.len % PLAN_ALIGN) % PLAN_ALIGN);
     at = b->bytes.len;
     if (size > 0)
         buf_add(&b->bytes, bytes, size);

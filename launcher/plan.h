@@ -19,6 +19,7 @@
 
 #define PLAN_MAGIC   UINT32_C(0x506c616e) /* "Plan" */
 #define PLAN_VERSION 3
+#define PLAN_ALIGN   8 /* of all that is no text */
 
 typedef uint32_t plan_off; /* from the start of the block; 0: nothing */
 

@@ -19,7 +19,7 @@ static bool vec_ok(const struct launch_plan *plan, struct plan_vec vec, size_t i
 
     return vec.count == 0 && more == 0
                ? vec.at <= plan->size
-               : vec.at >= sizeof *plan && vec.at % 4 == 0 && end <= plan->size;
+               : vec.at >= sizeof *plan && vec.at % PLAN_ALIGN == 0 && end <= plan->size;
 }
 
 static bool text_ok(const struct launch_plan *plan, plan_off off)

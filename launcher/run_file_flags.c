@@ -67,7 +67,7 @@ int run_mount_flag(struct run_parser *p, const struct mount_word *word)
 static int data_file(struct run_parser *p, enum launch_mount_kind kind, uint32_t flags,
                      mode_t perms)
 {
-    struct buf data = {0};
+    struct buf data;
     struct launch_mount mount = {.kind = kind,
                                  .flags = flags | LAUNCH_MOUNT_PERMS,
                                  .guard = LAUNCH_GUARD_ROOT,

@@ -32,9 +32,9 @@ int run_read_fd(const char *text, size_t ceiling, struct buf *out, struct coop_e
 {
     long long fd;
 
+    buf_init(out, ceiling);
     if (str_to_int(text, 0, INT32_MAX, &fd) < 0)
         return coop_fail(err, COOP_E_RANGE, "'%s' is not a descriptor", text);
-    buf_init(out, ceiling);
     for (;;) {
         ssize_t n;
 
@@ -184,7 +184,7 @@ static int flag_cap_drop(struct run_parser *p)
 
 static int read_filter(struct run_parser *p)
 {
-    struct buf bytes = {0};
+    struct buf bytes;
     int r =
         run_read_fd(p->arg[0], BPF_MAXINSNS * sizeof(struct sock_filter) + 1, &bytes, p->err);
 

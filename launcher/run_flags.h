@@ -50,7 +50,8 @@ run_flag_fn run_flag_perms, run_flag_size, run_flag_chmod, run_flag_file, run_fl
 /* A flag that is one of mount_words.h. */
 int run_mount_flag(struct run_parser *p, const struct mount_word *word);
 
-/* All that the descriptor named by 'text' holds. 'out' is done by the caller in any case. */
+/* All that the descriptor named by 'text' holds. 'out' is made here, and done by the
+ * caller in any case. */
 int run_read_fd(const char *text, size_t ceiling, struct buf *out, struct coop_err *err);
 
 #endif

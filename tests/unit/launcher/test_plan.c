@@ -398,6 +398,7 @@ Test(plan, damaged_blocks_are_not_plans)
     DAMAGE(version, PLAN_VERSION + 1);
     DAMAGE(size, (uint32_t)size + 1);
     DAMAGE(ops.count, UINT32_MAX);
+    DAMAGE(ops.at, plan->ops.at + 4);
     DAMAGE(filters.at, (uint32_t)size);
     DAMAGE(argv.count, plan->argv.count + 1);
     DAMAGE(cwd, (uint32_t)size);
