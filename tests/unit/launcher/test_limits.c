@@ -187,11 +187,14 @@ Test(limits, what_was_there_before_is_not_charged)
     remove_folder();
 }
 
-/* The last look comes after the end. */
+/* The last look comes after the end; one before it may be quick enough to end it. */
 Test(limits, who_fills_it_and_ends_at_once_is_told)
 {
+    int code;
+
     make_folder();
-    cr_assert_eq(FILLED("--disk-max=2M", "head -c 9000000 /dev/zero >x"), 0, "%s", output);
+    code = FILLED("--disk-max=2M", "head -c 9000000 /dev/zero >x");
+    cr_assert(code == 0 || code == 137, "%d: %s", code, output);
     RECEIVED("\"result\": \"disk\"");
     remove_folder();
 }
