@@ -78,11 +78,17 @@ static bool mounts_equal(const struct launch_mounts *a, const struct launch_moun
     return true;
 }
 
+/* What was read when a file's name was given belongs to the row, but not to its text. */
+static bool texts_equal(const struct launch_spec *a, const struct launch_spec *b)
+{
+    return str_equal(a->filter_profile.text, b->filter_profile.text);
+}
+
 static bool launches_equal(const struct launch_spec *a, const struct launch_spec *b)
 {
     return rows_equal(&launch_settings, a, b, true) && a->uid == b->uid && a->gid == b->gid &&
            strlist_equal(&a->groups, &b->groups) && a->prefer == b->prefer &&
-           a->root == b->root && mounts_equal(&a->mounts, &b->mounts);
+           a->root == b->root && mounts_equal(&a->mounts, &b->mounts) && texts_equal(a, b);
 }
 
 bool svc_spec_equal(const struct svc_spec *a, const struct svc_spec *b)

@@ -16,7 +16,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LATE_MSEC 500 /* the corpus asks for 100, on a machine that does nothing else */
+#define WALL_MSEC 300
+#define LATE_MSEC                                                                              \
+    100 /* after the limit; of TRIES one must be, where others want the processor too */
+#define LATE_MOST 500 /* ... and none may be later than this */
+#define TRIES     5
 #define FLOOD     "1048576"
 #define RSS_MOST  16384 /* KiB of a launcher through which a flood goes */
 
@@ -72,6 +76,26 @@ static long long number_of(const char *key)
 
 /* ---- time ---- */
 
+/* Is it ended after WALL_MSEC, and soon? */
+static bool ends_in_time(const struct arena *arena, const char *const *bounds,
+                         const char *const *command)
+{
+    for (int try = 0; try < TRIES; try++) {
+        long long usec;
+
+        CHECK(run_bounded(arena, bounds, command) == 128 + SIGKILL);
+        CHECK(says("\"result\": \"wall-time\""));
+        usec = number_of(WALL);
+        CHECK(usec >= WALL_MSEC * 1000);
+        CHECK(usec < (WALL_MSEC + LATE_MOST) * 1000);
+        CHECK(arena_empties(arena, 5));
+        if (usec < (WALL_MSEC + LATE_MSEC) * 1000)
+            return true;
+    }
+    printf("never within %d ms\n", LATE_MSEC);
+    return false;
+}
+
 static bool wall_time(const struct arena *arena)
 {
     static const char *const bounds[] = {"--wall-time=300ms", NULL};
@@ -85,11 +109,7 @@ static bool wall_time(const struct arena *arena)
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
         const char *const command[] = {"/bin/sh", "-c", scripts[i], NULL};
 
-        CHECK(run_bounded(arena, bounds, command) == 128 + SIGKILL);
-        CHECK(says("\"result\": \"wall-time\""));
-        CHECK(number_of(WALL) >= 300 * 1000);
-        CHECK(number_of(WALL) < (300 + LATE_MSEC) * 1000);
-        CHECK(arena_empties(arena, 5));
+        CHECK(ends_in_time(arena, bounds, command));
     }
     return true;
 }
@@ -124,14 +144,9 @@ static bool clock_shifted(const struct arena *arena)
             "/usr/bin/unshare", "-UrT",   "--monotonic", shifts[i], "--boottime",
             shifts[i],          "--fork", "sleep",       "1000",    NULL};
 
-        CHECK(run_bounded(arena, bounds, command) == 128 + SIGKILL);
-        CHECK(says("\"result\": \"wall-time\""));
-        CHECK(number_of(WALL) < (300 + LATE_MSEC) * 1000);
+        CHECK(ends_in_time(arena, bounds, command));
     }
-    CHECK(run_bounded(arena, ours, sleeper) == 128 + SIGKILL);
-    CHECK(says("\"result\": \"wall-time\""));
-    CHECK(number_of(WALL) < (300 + LATE_MSEC) * 1000);
-    return true;
+    return ends_in_time(arena, ours, sleeper);
 }
 
 /* ---- memory and tasks, here without controllers: tests/vm has them ---- */
