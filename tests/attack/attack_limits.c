@@ -204,7 +204,7 @@ static bool disk_fill(const struct arena *arena)
         "i=0; while [ $i -lt 250 ]; do mkdir d; cd d; i=$((i + 1)); done; exec sleep 1000",
         "dd if=/dev/zero of=/tmp/x bs=64k count=50; dd if=/dev/zero of=/dev/shm/x bs=64k count=50; "
         "exec sleep 1000",
-        "dd if=/dev/zero of=/tmp/x bs=64k count=800 || exit 3",
+        "dd if=/dev/zero of=/tmp/x bs=64k count=800; sleep 0.3; exit 3",
     };
 
     snprintf(bind, sizeof bind, "--bind-paths=%s", arena->work);

@@ -214,7 +214,9 @@ Test(limits, files_have_a_ceiling_too)
 
 Test(limits, a_full_file_system_of_its_own_is_told)
 {
-    cr_assert_eq(BOUNDED("--disk-max=2M", "sh", "-c", "head -c 9000000 /dev/zero >/tmp/x"), 1);
+    cr_assert_eq(BOUNDED("--disk-max=2M", "sh", "-c",
+                         "head -c 9000000 /dev/zero >/tmp/x; sleep 0.3; exit 1"),
+                 1);
     RECEIVED("\"result\": \"disk\", \"killed\": false");
 }
 
