@@ -60,8 +60,7 @@ bool bounds_tasks_reached(const struct bounds *bounds)
 
 bool bounds_disk_reached(const struct bounds *bounds)
 {
-    return bounds->disk && (bounds->disk_peak >= bounds->limit.disk_max ||
-                            bounds->disk_files_peak >= bounds->limit.disk_files_max);
+    return bounds->disk && bounds->disk->full;
 }
 
 void bounds_use_disk(struct bounds *bounds, struct disk_usage *disk, coop_nsec now)

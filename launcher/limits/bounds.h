@@ -68,7 +68,7 @@ enum launch_result bounds_look(struct bounds *bounds, coop_nsec now);
 /* TasksMax is kept by looking, and as many were seen: who then ends badly has most likely ended of
  * a fork that was refused. */
 bool bounds_tasks_reached(const struct bounds *bounds);
-bool bounds_disk_reached(const struct bounds *bounds); /* the same */
+bool bounds_disk_reached(const struct bounds *bounds); /* the same: a file system is full */
 
 /* A last look at a tree that is stopped or about to end, for the receipt. */
 void bounds_account(struct bounds *bounds);

@@ -30,6 +30,7 @@
 
 struct sum {
     int64_t bytes, files, hidden;
+    bool full;
 };
 
 /* ---- walking ---- */
@@ -124,7 +125,8 @@ static struct sum ask(int fd)
     if (fstatfs(fd, &fs) < 0)
         return (struct sum){0};
     return (struct sum){.bytes = (int64_t)(fs.f_blocks - fs.f_bfree) * (int64_t)fs.f_bsize,
-                        .files = (int64_t)(fs.f_files - fs.f_ffree)};
+                        .files = (int64_t)(fs.f_files - fs.f_ffree),
+                        .full = fs.f_bfree == 0 || fs.f_ffree == 0};
 }
 
 static struct sum measure(const struct disk_area *area)
@@ -362,6 +364,7 @@ void disk_usage_look(struct disk_usage *disk, const struct tree_usage *tree)
         all.bytes += now.bytes - area->bytes;
         all.files += now.files - area->files;
         all.hidden += now.hidden > area->hidden;
+        disk->full = disk->full || now.full;
     }
     disk->bytes = all.bytes;
     disk->files = all.files;

@@ -48,6 +48,7 @@ struct disk_usage {
     uint64_t memory_dev;  /* private: of memory without a name */
     int64_t bytes, files; /* grown by, as of the last look */
     bool hidden;
+    bool full; /* a fresh file system was, at some look */
 };
 
 /* Fails when an area is a whole host (no root of its own), which nobody can walk. */
