@@ -13,6 +13,16 @@
  *   unless there is much of it, waits for its maker, or till that one makes more or looks at the
  *   clock (every 32 picks); when it computes on instead, the monitor wakes somebody and ends the
  *   gaps.
+ *
+ * WHICH SLEEPER
+ *   The kernel wakes a thread on the CPU where it fell asleep.  If somebody runs there it stands in
+ *   line, even when the waker's own CPU falls idle a moment later: who ran not long ago is not
+ *   pulled to another CPU.  A worker that gives its processor away is about to leave its CPU, so a
+ *   sleeper of that CPU goes on with the processor.  But when another processor is on the same CPU,
+ *   or a second one is woken, it is a sleeper from where none is: else two that once meet on a CPU
+ *   stay there.  If all sleepers are of CPUs that others have, a new worker is the better one for a
+ *   processor that is given away.  There are soon enough of them for that to be rare; and none is
+ *   made for it when more sleep than are kept.
  */
 #include "rt/ready.h"
 
@@ -81,6 +91,7 @@ struct coro *coop__global_share(struct proc *p, int most)
 
 void coop__idle_proc_put(struct proc *p)
 {
+    atomic_store_explicit(&p->cpu, 0, memory_order_relaxed);
     if (p->id >= coop__rt.procs_count) {
         atomic_store(&p->status, PROC_OFF);
         return;
@@ -109,6 +120,7 @@ void coop__proc_acquire(struct worker *w, struct proc *p)
     w->proc = p;
     w->left = NULL;
     atomic_store_explicit(&p->tid, w->tid, memory_order_relaxed);
+    atomic_store_explicit(&p->cpu, UINT64_C(1) << coop__this_cpu(), memory_order_relaxed);
     p->clock = sys_now(); /* it may have slept for hours, and 'waiting since' is told by it */
     w->called_at = w->spinning ? p->clock : 0;
     atomic_store(&p->status, PROC_RUNNING);
@@ -116,25 +128,52 @@ void coop__proc_acquire(struct worker *w, struct proc *p)
 
 /* ---- making work ---- */
 
+/* Where other processors are: a bit for each CPU. */
+static uint64_t taken_cpus(const struct proc *p)
+{
+    uint64_t taken = 0;
+
+    for (int i = 0; i < coop__rt.procs_made; i++)
+        if (&coop__rt.procs[i] != p)
+            taken |= atomic_load_explicit(&coop__rt.procs[i].cpu, memory_order_relaxed);
+    return taken;
+}
+
+/* A sleeper for 'p', or a new worker ('*ret_made'). */
+static struct worker *find_worker(struct proc *p, bool spinning, bool *ret_made)
+{
+    unsigned cpu = coop__this_cpu();
+    struct worker *w = coop__idle_worker_get(cpu, taken_cpus(p));
+    int asleep = coop__rt.idle_workers_count;
+
+    if (w || asleep == 0)
+        return w;
+    *ret_made = !spinning && asleep < IDLE_WORKERS_KEPT && coop__worker_new(p, false);
+    return *ret_made ? NULL : coop__idle_worker_get(cpu, 0);
+}
+
 /* Hands 'p' (NULL: any idle one) to a sleeping worker, the poller's, or a new one. */
 static void start_worker(struct proc *p, bool spinning)
 {
-    struct worker *w;
-    bool taken = false;
+    struct worker *w = NULL;
+    bool made = false;
 
     coop__lock(&coop__rt.lock);
     if (!p)
         p = coop__idle_proc_get();
-    if (p && (w = coop__idle_worker_get())) {
+    if (p)
+        w = find_worker(p, spinning, &made);
+    if (w) {
         w->spinning = spinning;
         w->handed = p;
+        atomic_store_explicit(&p->cpu, UINT64_C(1) << w->cpu, memory_order_relaxed);
         coop__unlock(&coop__rt.lock);
         RT_DELAY();
         __atomic_store_n(&w->wake, 1, __ATOMIC_SEQ_CST);
         coop__futex_wake(&w->wake);
         return;
     }
-    if (p && (w = coop__rt.poller) && !coop__rt.poller_handed) {
+    if (p && !made && (w = coop__rt.poller) && !coop__rt.poller_handed) {
         w->spinning = spinning;
         w->handed = p;
         coop__rt.poller_handed = true;
@@ -143,11 +182,11 @@ static void start_worker(struct proc *p, bool spinning)
         coop__poll_kick();
         return;
     }
-    if (p && !(taken = coop__worker_new(p, spinning))) {
+    if (p && !made && !(made = coop__worker_new(p, spinning))) {
         coop__idle_proc_put(p); /* the next worker that comes back takes it up */
         atomic_store_explicit(&coop__rt.crowded, true, memory_order_relaxed);
     }
-    if (!taken && spinning)
+    if (!made && spinning)
         atomic_fetch_sub(&coop__rt.spinning, 1);
     coop__unlock(&coop__rt.lock);
 }
@@ -340,7 +379,7 @@ void coop__wake_everybody(void)
     coop__lock(&coop__rt.lock);
     atomic_store(&coop__rt.over, true);
     atomic_fetch_add(&coop__rt.unusual, 1);
-    while ((w = coop__idle_worker_get())) {
+    while ((w = coop__idle_worker_get(0, 0))) {
         w->handed = NULL;
         __atomic_store_n(&w->wake, 1, __ATOMIC_SEQ_CST);
         coop__futex_wake(&w->wake);

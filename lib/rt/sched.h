@@ -32,6 +32,7 @@ enum {
     STACKS_PER_PROC = 128, /* free stacks a processor keeps               */
     WORKERS_MAX = 10000,
     IDLE_WORKERS_KEPT = 16, /* more than these retire when idle for long */
+    IDLE_LISTS = 64,        /* of idle workers, by the CPU they slept on */
 };
 
 #define MONITOR_DELAY (10 * COOP_NSEC_PER_MSEC) /* how long a busy processor goes unwatched */
@@ -167,6 +168,7 @@ struct proc {
     _Atomic(int) outside;           /* coop__outside_add() by its worker */
     uint64_t last_id;               /* given out; see new_id() */
     _Atomic(int) tid;               /* of the thread that has it */
+    _Atomic(uint64_t) cpu;          /* the bit of where that is as far as known; 0: idle */
     /* picks at which these are due */
     unsigned global_at, clock_at, poll_at;
     /* timers (timer.c) */
@@ -204,7 +206,8 @@ struct worker {
     };
     bool spinning;
     bool blocked;        /* inside a bracket */
-    bool idle;           /* in the list of idle ones, under the lock */
+    bool idle;           /* in a list of idle ones, under the lock */
+    unsigned cpu;        /* that of its list                       */
     struct coro *pinned; /* runs here and nowhere else, and nobody else does (pin.c) */
     struct coro *passed; /* picked, but not to be run by us now                      */
     bool spoiled;        /* the one that was pinned has ended: nobody runs here      */
@@ -244,7 +247,8 @@ struct runtime {
     struct proc *idle_procs;
     _Atomic(int) idle_procs_count, spinning;
     _Atomic(coop_nsec) wake_gap, last_wake; /* ready.c, "worth it" */
-    struct worker *idle_workers, *all_workers;
+    struct worker *idle_workers[IDLE_LISTS], *all_workers;
+    uint64_t idle_lists;    /* a bit for each that is not empty */
     struct worker *retired; /* the last that did: the next one joins its thread */
     _Atomic(int) workers_count, idle_workers_count, blocked;
     int apart;                       /* workers that are pinned or spoiled */
@@ -363,9 +367,12 @@ void coop__signal_stack_end(void);
 bool coop__worker_new(struct proc *p, bool spinning);
 /* A thread of ours with all signals blocked: 0 or -errno. */
 int coop__thread_new(pthread_t *ret_thread, void *(*fn)(void *), void *arg);
-/* The idle ones, newest first; under the lock. */
+/* The CPU of the caller, modulo IDLE_LISTS. */
+unsigned coop__this_cpu(void);
+/* The idle ones, under the lock. Get: of those that did not fall asleep on a CPU of 'taken' (a bit
+ * for each) the newest of 'cpu', or else of one after it; NULL: there is none. */
 void coop__idle_worker_put(struct worker *w);
-struct worker *coop__idle_worker_get(void); /* or NULL */
+struct worker *coop__idle_worker_get(unsigned cpu, uint64_t taken);
 /* Takes an idle worker that nobody has called out of use: 1, its thread must end; 0, it was
  * called; -EAGAIN, not now. */
 int coop__worker_retire(struct worker *w);

@@ -17,6 +17,7 @@
 #include "rt/trace.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,13 +125,24 @@ static void worker_unalloc(struct worker *w)
 
 /* ---- idle ones, under the lock ---- */
 
+unsigned coop__this_cpu(void)
+{
+    int cpu = sched_getcpu();
+
+    return cpu < 0 ? 0 : (unsigned)cpu % IDLE_LISTS;
+}
+
 void coop__idle_worker_put(struct worker *w)
 {
+    unsigned at = coop__this_cpu();
+
     w->prev = NULL;
-    w->next = coop__rt.idle_workers;
+    w->next = coop__rt.idle_workers[at];
     if (w->next)
         w->next->prev = w;
-    coop__rt.idle_workers = w;
+    coop__rt.idle_workers[at] = w;
+    coop__rt.idle_lists |= UINT64_C(1) << at;
+    w->cpu = at;
     w->idle = true;
     if (unlikely(atomic_load_explicit(&coop__rt.crowded, memory_order_relaxed)))
         atomic_store_explicit(&coop__rt.crowded, false, memory_order_relaxed);
@@ -142,19 +154,25 @@ static void idle_worker_remove(struct worker *w)
     if (w->prev)
         w->prev->next = w->next;
     else
-        coop__rt.idle_workers = w->next;
+        coop__rt.idle_workers[w->cpu] = w->next;
     if (w->next)
         w->next->prev = w->prev;
+    if (!coop__rt.idle_workers[w->cpu])
+        coop__rt.idle_lists &= ~(UINT64_C(1) << w->cpu);
     w->idle = false;
     atomic_fetch_sub(&coop__rt.idle_workers_count, 1);
 }
 
-struct worker *coop__idle_worker_get(void)
+struct worker *coop__idle_worker_get(unsigned cpu, uint64_t taken)
 {
-    struct worker *w = coop__rt.idle_workers;
+    uint64_t lists = coop__rt.idle_lists & ~taken, from_cpu;
+    struct worker *w;
 
-    if (w)
-        idle_worker_remove(w);
+    if (!lists)
+        return NULL;
+    from_cpu = lists >> cpu << cpu;
+    w = coop__rt.idle_workers[__builtin_ctzll(from_cpu ? from_cpu : lists)];
+    idle_worker_remove(w);
     return w;
 }
 

@@ -3,6 +3,8 @@
 
 #include "rt/ready.h"
 
+#include <sched.h>
+
 #define USEC COOP_NSEC_PER_USEC
 
 enum { FEW = 3, CROWD = 100, TRIES = 10 };
@@ -85,4 +87,55 @@ CORO_TEST(wake, work_behind_one_that_computes_on_is_not_left_there)
         coop__pause();
     CHECK(coop_scope_wait(&scope) == 0);
     return 0;
+}
+
+/* ---- which sleeper ---- */
+
+/* Two CPUs that we may run on; false: there is one only. */
+static bool two_cpus(int ret_cpus[2])
+{
+    cpu_set_t may;
+    int n = 0;
+
+    cr_assert_eq(sched_getaffinity(0, sizeof may, &may), 0);
+    for (int i = 0; i < IDLE_LISTS && n < 2; i++)
+        if (CPU_ISSET((size_t)i, &may))
+            ret_cpus[n++] = i;
+    return n == 2;
+}
+
+static void fall_asleep_on(int cpu, struct worker *w)
+{
+    cpu_set_t only;
+
+    CPU_ZERO(&only);
+    CPU_SET((size_t)cpu, &only);
+    cr_assert_eq(sched_setaffinity(0, sizeof only, &only), 0);
+    coop__idle_worker_put(w);
+}
+
+Test(wake, a_sleeper_of_the_same_cpu_is_woken_but_of_none_that_is_taken)
+{
+    static struct worker here, newer, there;
+    int cpus[2];
+    uint64_t bits[2];
+
+    if (!two_cpus(cpus))
+        return; /* with one there is no choice */
+    for (int i = 0; i < 2; i++)
+        bits[i] = UINT64_C(1) << cpus[i];
+    for (int turn = 0; turn < 2; turn++) {
+        unsigned cpu = (unsigned)cpus[turn];
+
+        fall_asleep_on(cpus[turn], &here);
+        fall_asleep_on(cpus[turn], &newer);
+        fall_asleep_on(cpus[!turn], &there);
+        cr_assert_eq(coop__idle_worker_get(cpu, bits[!turn]), &newer);
+        cr_assert_eq(coop__idle_worker_get(cpu, bits[turn]), &there);
+        cr_assert_null(coop__idle_worker_get(cpu, bits[turn])); /* there is one, but taken */
+        fall_asleep_on(cpus[!turn], &there);
+        cr_assert_eq(coop__idle_worker_get(cpu, 0), &here);
+        cr_assert_eq(coop__idle_worker_get(cpu, 0), &there); /* better than none */
+        cr_assert_null(coop__idle_worker_get(cpu, 0));
+    }
 }
