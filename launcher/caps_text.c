@@ -78,3 +78,19 @@ int caps_render(struct buf *out, uint64_t set)
     }
     return out->error;
 }
+
+uint64_t caps_effective(void)
+{
+    cap_t own = cap_get_proc();
+    uint64_t set = 0;
+
+    for (int cap = 0; own && cap < 64; cap++) {
+        cap_flag_value_t value = CAP_CLEAR;
+
+        if (cap_get_flag(own, cap, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET)
+            set |= UINT64_C(1) << cap;
+    }
+    if (own)
+        cap_free(own);
+    return set;
+}

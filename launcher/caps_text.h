@@ -16,7 +16,8 @@
 int caps_parse(const char *text, uint64_t *ret_set, struct coop_err *err);
 int caps_render(struct buf *out, uint64_t set);
 
-/* All that this kernel has. */
+/* All that this kernel has, and those that we have in force. */
 uint64_t caps_known(void);
+uint64_t caps_effective(void);
 
 #endif

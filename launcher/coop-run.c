@@ -26,7 +26,7 @@ extern char **environ;
 static void print_notes(const struct run_options *options)
 {
     for (size_t i = 0; i < options->notes.count; i++)
-        run_say("coop-run: note: %s\n", options->notes.items[i]);
+        run_say("note: %s\n", options->notes.items[i]);
 }
 
 /* Text that did not reach its reader is a failure. */
@@ -34,7 +34,7 @@ static int printed(void)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
-    run_say("coop-run: writing to standard output failed\n");
+    run_say("writing to standard output failed\n");
     return RUN_EXIT_LAUNCHER;
 }
 
@@ -42,6 +42,8 @@ static int print_about(const struct run_options *options)
 {
     if (options->help)
         run_options_print_help(stdout);
+    else if (options->compat)
+        printf("bubblewrap %s\n", RUN_COMPAT_VERSION);
     else
         printf("coop-run %s\n", COOP_VERSION);
     return printed();
@@ -69,10 +71,14 @@ static int secure_ourselves(struct coop_err *err)
             return coop_fail_sys(err, errno, "open '/dev/null'");
     } while (fd <= STDERR_FILENO);
     close(fd);
-    /* Groups of the caller would survive in a user namespace, where nobody can drop them. */
+    return 0;
+}
+
+/* They would survive in a user namespace, where nobody can drop them. */
+static void drop_groups(void)
+{
     if (geteuid() == 0)
         (void)syscall(SYS_setgroups, 0, NULL);
-    return 0;
 }
 
 /* The command can read its PID 1's command line, which is a copy of ours: what stands there (a
@@ -103,6 +109,10 @@ int main(int argc, char **argv)
     parsed = run_options_parse(&options, argc, argv, environ, &err);
     if (options.quiet)
         run_be_quiet();
+    if (options.compat)
+        run_speak_as_bwrap(options.level_prefix);
+    else
+        drop_groups();
     if (parsed < 0)
         return run_failed(&options, &err);
     hide_arguments(argc, argv);

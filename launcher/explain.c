@@ -238,6 +238,12 @@ static void explain_identity(const struct launch_plan *p, FILE *out)
     fprintf(out, "%s\n", p->groups.count ? "" : " none");
 }
 
+static void explain_fds(const struct launch_plan *p, FILE *out)
+{
+    if (p->flags & PLAN_KEEP_FDS)
+        fprintf(out, "    all that the caller has open gets in\n");
+}
+
 static void explain_cwd(const struct launch_plan *p, FILE *out)
 {
     fprintf(out, "    %s%s\n", plan_str(p, p->cwd),
@@ -334,6 +340,7 @@ static const struct explained {
     {"lock-files",   0, offsetof(struct launch_plan, lock_files.count), explain_locks},
     {"split",        PLAN_REAPER,         0, NULL},
     {"session",      PLAN_SESSION,        0, NULL},
+    {"close-fds",    0, 0, explain_fds},
     {"umask",        PLAN_SET_UMASK,      0, explain_umask},
     {"nice",         PLAN_SET_NICE,       0, explain_nice},
     {"rlimits",      0, offsetof(struct launch_plan, limits.count), explain_limits},

@@ -342,6 +342,8 @@ static void compile_life(const struct launch_spec *spec, struct launch_plan *pla
     if (has(plan, LAUNCH_GUARD_UTS))
         plan->hostname = blob_text(b, spec->hostname);
     plan->network = blob_text(b, spec->network);
+    if (spec->inherit_descriptors)
+        plan->flags |= PLAN_KEEP_FDS;
     if (spec->tell)
         plan->flags |= PLAN_TELL;
     if (spec->new_session)

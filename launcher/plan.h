@@ -151,6 +151,7 @@ struct plan_filter {
 #define PLAN_SECUREBITS     0x20000000u
 #define PLAN_KEYRING        0x10000000u /* a session keyring of its own              */
 #define PLAN_LANDLOCK       0x80000000u /* any of land_*                             */
+#define PLAN_KEEP_FDS       0x2000000u  /* what the caller has open gets in           */
 #define PLAN_STAGE          0x400000u   /* some operation needs a place not seen (stage.h) */
 #define PLAN_SUBREAPER                                                                         \
     0x80000u /* with PLAN_REAPER and no PID namespace: INIT_TREE, and

@@ -47,13 +47,15 @@ int run_mount_flag(struct run_parser *p, const struct mount_word *word)
     int r;
 
     start_own_files(p);
+    if (word->arguments == 1)
+        first = run_place(p, p->arg[0]);
     if (word->kind == LAUNCH_MOUNT_BIND) {
         if (absolute(first, src, sizeof src, p->err) < 0)
             return coop_fail(p->err, COOP_E_RANGE, "'%s': path too long", first);
         first = src;
     }
     r = mount_word_add(&p->options->spec.mounts, word, first,
-                       word->arguments > 1 ? p->arg[1] : NULL,
+                       word->arguments > 1 ? run_place(p, p->arg[1]) : NULL,
                        p->next.has_perms ? &p->next.perms : NULL,
                        p->next.has_size ? &p->next.size : NULL, p->err);
     run_pending_done(&p->next);
@@ -71,7 +73,7 @@ static int data_file(struct run_parser *p, enum launch_mount_kind kind, uint32_t
     struct launch_mount mount = {.kind = kind,
                                  .flags = flags | LAUNCH_MOUNT_PERMS,
                                  .guard = LAUNCH_GUARD_ROOT,
-                                 .dst = p->arg[1],
+                                 .dst = run_place(p, p->arg[1]),
                                  .perms = p->next.has_perms ? p->next.perms : perms};
     int r;
 
@@ -110,7 +112,7 @@ static int bind_fd(struct run_parser *p, uint32_t flags)
                                  .flags = flags | LAUNCH_MOUNT_SAME,
                                  .guard = LAUNCH_GUARD_ROOT,
                                  .src = src,
-                                 .dst = p->arg[1]};
+                                 .dst = run_place(p, p->arg[1])};
     struct stat st;
     long long fd;
     ssize_t length;
@@ -119,6 +121,7 @@ static int bind_fd(struct run_parser *p, uint32_t flags)
         return coop_fail(p->err, COOP_E_RANGE, "'%s' is not a descriptor", p->arg[0]);
     if (fstat((int)fd, &st) < 0)
         return coop_fail_sys(p->err, errno, "descriptor %lld", fd);
+    run_use_up((int)fd);
     str_format(link, sizeof link, "/proc/self/fd/%lld", fd);
     length = readlink(link, src, sizeof src - 1);
     if (length < 0)
@@ -145,7 +148,7 @@ int run_flag_chmod(struct run_parser *p)
     struct launch_mount mount = {.kind = LAUNCH_MOUNT_CHMOD,
                                  .flags = LAUNCH_MOUNT_PERMS,
                                  .guard = LAUNCH_GUARD_ROOT,
-                                 .dst = p->arg[1]};
+                                 .dst = run_place(p, p->arg[1])};
 
     start_own_files(p);
     if (mount_parse_mode(p->arg[0], &mount.perms, p->err) < 0)
@@ -155,7 +158,7 @@ int run_flag_chmod(struct run_parser *p)
 
 int run_flag_lock_file(struct run_parser *p)
 {
-    if (strlist_add(&p->options->spec.lock_files, p->arg[0]) < 0)
+    if (strlist_add(&p->options->spec.lock_files, run_place(p, p->arg[0])) < 0)
         return coop_fail_sys(p->err, ENOMEM, "'%s'", p->arg[0]);
     return 0;
 }
@@ -202,17 +205,17 @@ int run_flag_overlay(struct run_parser *p)
     if (absolute(p->arg[0], src, sizeof src, p->err) < 0 ||
         absolute(p->arg[1], work, sizeof work, p->err) < 0)
         return coop_fail(p->err, COOP_E_RANGE, "path too long");
-    return overlay(p, 0, src, work, p->arg[2]);
+    return overlay(p, 0, src, work, run_place(p, p->arg[2]));
 }
 
 int run_flag_tmp_overlay(struct run_parser *p)
 {
-    return overlay(p, 0, NULL, NULL, p->arg[0]);
+    return overlay(p, 0, NULL, NULL, run_place(p, p->arg[0]));
 }
 
 int run_flag_ro_overlay(struct run_parser *p)
 {
-    return overlay(p, LAUNCH_MOUNT_RO, NULL, NULL, p->arg[0]);
+    return overlay(p, LAUNCH_MOUNT_RO, NULL, NULL, run_place(p, p->arg[0]));
 }
 
 /* ---- what is said before an operation ---- */

@@ -28,6 +28,12 @@ static int parse_id(struct run_parser *p, uint32_t *field)
     return 0;
 }
 
+void run_use_up(int fd)
+{
+    if (fd > STDERR_FILENO)
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 int run_read_fd(const char *text, size_t ceiling, struct buf *out, struct coop_err *err)
 {
     long long fd;
@@ -35,6 +41,7 @@ int run_read_fd(const char *text, size_t ceiling, struct buf *out, struct coop_e
     buf_init(out, ceiling);
     if (str_to_int(text, 0, INT32_MAX, &fd) < 0)
         return coop_fail(err, COOP_E_RANGE, "'%s' is not a descriptor", text);
+    run_use_up((int)fd);
     for (;;) {
         ssize_t n;
 
@@ -285,6 +292,7 @@ static int parse_fd(struct run_parser *p, int *field)
     if (fcntl((int)fd, F_GETFD) < 0)
         return coop_fail_sys(p->err, errno, "descriptor %lld", fd);
     *field = (int)fd;
+    run_use_up((int)fd);
     return 0;
 }
 
@@ -355,6 +363,7 @@ const struct run_flag run_flags[] = {
     {"help",               0, WALK_OPTIONS, flag_help,               "",          "Print this and end."},
     {"version",            0, WALK_OPTIONS, flag_version,            "",          "Print the version and end."},
     {"profile",            1, WALK_PROFILE, flag_profile,            "NAME",      "Start from this profile: one of ours (default, strict, service, build, judge, none), a file, or NAME.ini in ~/.config/coop/profiles or /etc/coop/profiles."},
+    {"compat",             1, WALK_PROFILE, run_flag_compat,         "bwrap",     "Start from bubblewrap's defaults instead of ours, and end as it does: so also when called bwrap."},
     {"explain",            0, WALK_PROFILE, flag_explain,            "",          "Print what would be done, step by step, and do nothing."},
     {"args",               1, WALK_OPTIONS, flag_args,               "FD",        "Read further options from FD, each ended by a NUL byte."},
     {"quiet",              0, WALK_PROFILE, flag_quiet,              "",          "Say nothing on standard error: the receipt tells it."},
@@ -385,6 +394,7 @@ const struct run_flag run_flags[] = {
     {"unshare-cgroup-try", 0, WALK_OPTIONS, flag_unshare_cgroup_try, "",          "The same, where it can be had."},
     {"share-net",          0, WALK_OPTIONS, flag_share_net,          "",          "The host's network after all."},
     {"disable-userns",     0, WALK_OPTIONS, flag_disable_userns,     "",          "Refuse further namespaces inside."},
+    {"assert-userns-disabled", 0, WALK_OPTIONS, run_flag_assert_userns_disabled, "", "Fail unless further user namespaces are refused inside."},
     {"cap-add",            1, WALK_OPTIONS, flag_cap_add,            "CAP",       "Let the program have a capability (inside)."},
     {"cap-drop",           1, WALK_OPTIONS, flag_cap_drop,           "CAP",       "Take a capability away; ALL for all."},
     {"seccomp",            1, WALK_OPTIONS, flag_seccomp,            "FD",        "Judge system calls also by the compiled filter (classic BPF) that FD holds."},
@@ -401,6 +411,9 @@ const struct run_flag run_flags[] = {
     {"overlay",            3, WALK_OPTIONS, run_flag_overlay,        "SRC WORK DST", "The directories before it and SRC as one at DST. Writes go to SRC; WORK is an empty directory of the same file system."},
     {"tmp-overlay",        1, WALK_OPTIONS, run_flag_tmp_overlay,    "DST",       "The same, and writes end with the sandbox."},
     {"ro-overlay",         1, WALK_OPTIONS, run_flag_ro_overlay,     "DST",       "The same, read-only; of two directories or more."},
+    {"level-prefix",       0, WALK_OPTIONS, run_flag_level_prefix,   "",          "With --compat=bwrap: put <3> before messages, as a journal wants it."},
+    {"exec-label",         1, WALK_OPTIONS, run_flag_exec_label,     "LABEL",     "Refused: coop has no SELinux labels."},
+    {"file-label",         1, WALK_OPTIONS, run_flag_file_label,     "LABEL",     "Refused: coop has no SELinux labels."},
     {"lock-file",          1, WALK_OPTIONS, run_flag_lock_file,      "DST",       "Keep the file at DST locked for reading while the sandbox lives."},
     {0},
     /* clang-format on */

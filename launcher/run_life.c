@@ -308,8 +308,8 @@ static void print_lost(struct run *run)
     if (run->replaced || run->lost_disk)
         run->child.lost |= LAUNCH_BIT(LAUNCH_GUARD_LIMITS);
 
-    if (run->child.lost)
-        run_say("coop-run: note: not in force here: %s\n",
+    if (run->child.lost && !run->options->compat) /* bubblewrap says nothing of its -try */
+        run_say("note: not in force here: %s\n",
                 launch_guards_text(run->child.lost, names, sizeof names));
 }
 
@@ -546,9 +546,10 @@ static void flush_output(struct run *run)
 
 int run_report(const struct coop_err *err)
 {
-    run_say("coop-run: %s\n", err->text);
-    if (err->hint[0])
-        run_say("hint: %s\n", err->hint);
+    run_say("%s\n", err->text);
+    run_hint(err->hint);
+    if (run_speaks_as_bwrap())
+        return RUN_EXIT_BWRAP;
     /* COOP_E_CHILD with an errno is what exec itself said. */
     if (err->code != COOP_E_CHILD || err->sys == 0)
         return RUN_EXIT_LAUNCHER;
@@ -580,7 +581,7 @@ static void print_end(const struct run *run)
     enum launch_result result = run_result(run);
 
     if (keys[result] && (run->killed || result == LAUNCH_RESULT_MEMORY))
-        run_say("coop-run: ended, because %s= is used up\n", keys[result]);
+        run_say("ended, because %s= is used up\n", keys[result]);
 }
 
 /* ---- the public calls ---- */

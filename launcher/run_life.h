@@ -8,6 +8,7 @@
  * coop-run
  */
 
+#define RUN_EXIT_BWRAP          1 /* with --compat=bwrap, whatever failed */
 #define RUN_EXIT_LAUNCHER       125
 #define RUN_EXIT_NOT_EXECUTABLE 126
 #define RUN_EXIT_NOT_FOUND      127

@@ -317,7 +317,11 @@ static int apply_profile(struct run_options *o, struct coop_err *err)
     else if (home && home[0] == '/')
         (void)str_format(folder, sizeof folder, "%s/.config/coop/profiles", home);
     how.folder = folder[0] ? folder : NULL;
-    return launch_spec_profile_how(&o->spec, o->profile, &how, err);
+    if (launch_spec_profile_how(&o->spec, o->profile, &how, err) < 0)
+        return -1;
+    if (o->compat)
+        run_compat_begin(o);
+    return 0;
 }
 
 int run_options_parse(struct run_options *ret_options, int argc, char *const *argv,
@@ -334,9 +338,12 @@ int run_options_parse(struct run_options *ret_options, int argc, char *const *ar
                               .sync_fd = -1,
                               .life_fd = -1};
     launch_spec_init(&o->spec);
+    run_compat_by_name(o, argc > 0 ? argv[0] : "");
     if (collect_words(o, argc, argv, err) < 0 ||
         walk_words(o, WALK_PROFILE, &command, err) < 0 || apply_profile(o, err) < 0 ||
         walk_words(o, WALK_OPTIONS, &command, err) < 0)
+        return -1;
+    if (run_compat_check(o, err) < 0)
         return -1;
     if (launch_env_inherit(&o->spec, environment) < 0)
         return coop_fail_sys(err, ENOMEM, "the environment");

@@ -15,6 +15,8 @@ struct run_options {
     const char *profile;
     bool own_files; /* a file-system flag was given: the root is the user's making */
     bool sets_filter, adds_filters; /* --seccomp, --add-seccomp-fd */
+    bool compat; /* --compat=bwrap, or called so: bubblewrap's defaults instead of ours */
+    bool level_prefix, assert_no_userns;
     bool explain, help, version, quiet;
     const char *receipt;         /* where it goes, or NULL                                   */
     int info_fd, json_status_fd; /* -1: none; so for the next                                */
@@ -26,6 +28,9 @@ struct run_options {
     struct strlist notes;   /* what the user should know, one line each                   */
     struct strlist origins; /* with 'explain': see run_origins.h                        */
 };
+
+/* What `bwrap --version` says with --compat: whose options are understood. */
+#define RUN_COMPAT_VERSION "0.11.0"
 
 /* 0, or -1 with an error that names the flag. Done in both cases with run_options_done(). */
 int run_options_parse(struct run_options *ret_options, int argc, char *const *argv,

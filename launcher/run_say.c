@@ -4,14 +4,25 @@
 #include "launcher/run_say.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 
-static bool quiet;
+static bool quiet, as_bwrap;
+static const char *name = "coop-run: ";
 
 void run_be_quiet(void)
 {
     quiet = true;
+}
+
+void run_speak_as_bwrap(bool with_level)
+{
+    as_bwrap = true;
+    name = with_level ? "<3>bwrap: " : "bwrap: ";
+}
+
+bool run_speaks_as_bwrap(void)
+{
+    return as_bwrap;
 }
 
 void run_say(const char *fmt, ...)
@@ -20,7 +31,14 @@ void run_say(const char *fmt, ...)
 
     if (quiet)
         return;
+    (void)fputs(name, stderr);
     va_start(args, fmt);
     (void)vfprintf(stderr, fmt, args);
     va_end(args);
+}
+
+void run_hint(const char *hint)
+{
+    if (!quiet && hint[0])
+        fprintf(stderr, "hint: %s\n", hint);
 }

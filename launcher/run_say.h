@@ -1,6 +1,8 @@
 #ifndef LAUNCHER_RUN_SAY_H
 #define LAUNCHER_RUN_SAY_H
 
+#include <stdbool.h>
+
 #include "coop/err.h"
 
 /*
@@ -8,6 +10,14 @@
  * coop-run
  */
 void run_be_quiet(void);
+
+/* From now on messages are those of bubblewrap: its name, and before it the level, as a journal
+ * wants it, if that is asked for. */
+void run_speak_as_bwrap(bool with_level);
+bool run_speaks_as_bwrap(void);
+
+/* One line, after our name. */
 void run_say(const char *fmt, ...) COOP_FMT(1, 2);
+void run_hint(const char *hint);
 
 #endif

@@ -230,6 +230,8 @@ static const struct setting
      .help = "Keep variables whose names look like secrets out of an inherited environment."},
     {"Sandbox", "InheritEnvironment", &setting_bool, FIELD(inherit_environment), .fallback = "yes",
      .help = "With no, nothing of coop-run's own environment gets inside."},
+    {"Sandbox", "InheritDescriptors", BOOL(inherit_descriptors),
+     .help = "All descriptors that coop-run was started with get in, under their numbers. Through a directory among them the program walks out."},
     {"Sandbox", "SetEnvironment", &setting_env, FIELD(set_environment),
      .help = "Variables that are set over those that coop-run inherits. Split like a shell does."},
 

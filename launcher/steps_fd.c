@@ -106,6 +106,8 @@ int step_close_fds(struct child *c)
     int *kept[] = {&c->report, &c->io.gate, &c->io.liveness, &c->reaper};
     int base = first_free(c), after = base + (int)COOP_COUNT(kept), place = base, r = 0;
 
+    if (c->plan->flags & PLAN_KEEP_FDS)
+        return 0; /* all of ours are close-on-exec */
     for (size_t i = 0; i < COOP_COUNT(kept) && r >= 0; i++)
         r = lift(c, kept[i], after);
     if (r < 0)

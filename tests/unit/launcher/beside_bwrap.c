@@ -1,6 +1,10 @@
 /*
  * beside_bwrap.c - the same words to bubblewrap and to coop-run, and the same view inside
  *
+ *     beside_bwrap COOP-RUN            the rows below
+ *     beside_bwrap COOP-RUN compat     ours called bwrap; and whole command lines of bubblewrap's
+ *                                      users, ours with --compat=bwrap
+ *
  * Each row is a command line and a script.  Both programs run it, as root and as an ordinary user,
  * with fresh descriptors 8 (a directory) and 9 (a file that says "data"); what the script sees, and
  * whether the launch is refused, must be the same.  What differs by intention is not here but in
@@ -19,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SOMEBODY = 61500, WORDS = 64, SEEN = 8192 };
+enum { SOMEBODY = 61500, WORDS = 128, SEEN = 8192 };
 
 /* What is at and below /t: listing, contents, mounts with their options. */
 #define LOOK                                                                                   \
@@ -83,6 +87,84 @@ static const struct row {
     {"--ro-bind @ /t --bind @/d /t/d", LOOK ": > /t/d/new; echo $?; rm -f /t/d/new"},
 };
 
+/* Whole command lines, nothing put in front; they say everything themselves. */
+#define USR                                                                                    \
+    "--ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64"
+#define WHO                                                                                    \
+    "id -u; id -g; grep -E '^(Cap(Prm|Eff)|NoNewPrivs|Seccomp:)' /proc/self/status; pwd;"      \
+    " umask; ls /; "
+static const struct row lines[] = {
+    /* a plain use, as its manual has it */
+    {USR " --proc /proc --dev /dev --unshare-pid --new-session",
+     WHO "ls /dev; ls -d /proc/[0-9]*"},
+    {"--ro-bind / / --dev /dev --proc /proc", WHO},
+    {"--dev-bind / /", WHO "echo x > /dev/null; echo $?"},
+    {"--bind / / --unshare-all --die-with-parent", WHO "ls /proc/self/fd | wc -l"},
+    {USR " --unshare-user --uid 0 --gid 0 --proc /proc", WHO},
+    {USR " --unshare-all --share-net --proc /proc --hostname box", WHO "uname -n"},
+    {USR " --cap-drop ALL --proc /proc", WHO},
+    {USR " --unshare-user --cap-add CAP_NET_ADMIN --uid 0 --proc /proc", WHO},
+    {USR " --unshare-user --disable-userns --proc /proc", "unshare -U true; echo $?"},
+    {USR " --unshare-user --disable-userns --assert-userns-disabled --proc /proc", "echo in"},
+    {USR " --unshare-user --assert-userns-disabled --proc /proc", "echo in"},
+    {USR " --unshare-user --proc /proc", "unshare -U true; echo $?"},
+    {USR " --clearenv --setenv A b --setenv C d --unsetenv A",
+     "/usr/bin/env | sort | grep -v ^_"},
+    {USR " --setenv LANG C", "/usr/bin/env | sort | grep -v -e ^_ -e ^OLDPWD"},
+    {USR " --chdir /usr/bin", "pwd; echo $PWD"},
+    {USR " --dir /tmp --dir /var --symlink ../tmp var/tmp --proc /proc", WHO "ls -l /var"},
+    {USR " --as-pid-1 --unshare-pid --proc /proc", "echo $$; exit 7"},
+    {USR " --unshare-pid --proc /proc", "kill -9 $$"},
+    {USR " --unshare-pid --proc /proc", "kill -TERM $$"},
+    {USR, "exit 125"},
+    {"--ro-bind /no/such /usr", "true"},
+    {"--no-such-option x", "true"},
+    {USR " --exec-label", "true"},
+    /* descriptors: what is open gets in, and what was used up does not */
+    {USR " --proc /proc",
+     "cat <&9; for f in 3 4 5 6 7 8 9; do [ ! -e /proc/self/fd/$f ] || echo $f; done"},
+    {USR " --proc /proc --ro-bind-data 9 /data",
+     "cat /data; [ -e /proc/self/fd/9 ] || echo closed"},
+    /* flatpak: an application's instance */
+    {"--ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64"
+     " --proc /proc --tmpfs /tmp --dir /app --bind @ /app/data --ro-bind-data 9 /.flatpak-info"
+     " --dev /dev --unshare-user-try --unshare-pid --unshare-ipc --unshare-cgroup-try"
+     " --dir /run/user/1 --setenv XDG_RUNTIME_DIR /run/user/1 --symlink /usr/share/zoneinfo/UTC"
+     " /etc/localtime --perms 0700 --dir /run/secret --remount-ro /app --chdir /app/data"
+     " --setenv container flatpak --die-with-parent",
+     WHO
+     "cat /.flatpak-info; echo $container; ls -ldn /run/secret /app | cut -c1-10; : > new; echo $?;"
+     " : > /app/no; echo $?"},
+    /* glycin: a loader for images, everything unshared, a seccomp filter beside */
+    {"--unshare-all --die-with-parent --chdir / --ro-bind /usr /usr --dev /dev"
+     " --ro-bind-try /etc/ld.so.cache /etc/ld.so.cache --ro-bind-try /nix/store /nix/store"
+     " --tmpfs /tmp-home --tmpfs /tmp-run --clearenv --setenv HOME /tmp-home"
+     " --setenv XDG_RUNTIME_DIR /tmp-run --symlink /usr/lib /lib --symlink /usr/lib64 /lib64"
+     " --symlink /usr/bin /bin --proc /proc",
+     WHO "/usr/bin/env | sort | grep -v ^_; cat /proc/net/dev | wc -l"},
+    /* pressure-vessel: a runtime over the host, with its shared places */
+    {"--ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64"
+     " --tmpfs /run/host --ro-bind / /run/host/root --ro-bind /etc/passwd /etc/passwd"
+     " --ro-bind /etc/group /etc/group --dev-bind /dev /dev --ro-bind /sys /sys --proc /proc"
+     " --bind @ /shared --tmpfs /var --dir /var/tmp --symlink /run /var/run"
+     " --setenv STEAM_RUNTIME 1 --chdir /shared --file 9 /run/host/container-manager --dir /tmp",
+     WHO "cat /run/host/container-manager; echo $STEAM_RUNTIME; ls /run/host; cat f"},
+    /* a build of nix's kind: a store, a build folder, nobody's ids */
+    {"--unshare-all --uid 1000 --gid 100 --hostname localhost --ro-bind /usr /usr"
+     " --symlink usr/lib /lib"
+     " --symlink usr/lib64 /lib64 --symlink usr/bin /bin --dir /nix/store --bind @ /build"
+     " --proc /proc"
+     " --dev /dev --perms 1777 --tmpfs /tmp --chdir /build --clearenv --setenv NIX_STORE /nix/store"
+     " --setenv TMPDIR /build --cap-drop ALL",
+     WHO "uname -n; : > new; ls; rm new; ls -ld /tmp | cut -c1-10"},
+    /* Debian's tools: a chroot of one's own, thumbnails of documents */
+    {"--ro-bind /usr /usr --ro-bind /etc/ld.so.cache /etc/ld.so.cache --symlink /usr/bin /bin"
+     " --symlink /usr/lib64 /lib64 --symlink /usr/lib /lib --proc /proc --dev /dev --chdir /"
+     " --setenv GIO_USE_VFS local --unshare-all --die-with-parent --bind @ /tmp --ro-bind @/f"
+     " /input.pdf",
+     WHO "cat /input.pdf; : > /tmp/new; echo $?; rm /tmp/new"},
+};
+
 static char place[32];
 
 static void must(long result, const char *what)
@@ -126,7 +208,8 @@ static void remove_place(void)
 }
 
 /* The row's words behind those that make a system; 'text' keeps them. */
-static void collect_words(const struct row *row, char *text, size_t size, const char **argv)
+static void collect_words(const struct row *row, bool whole, const char **argv, char *text,
+                          size_t size)
 {
     static const char *const system[] = {
         "--unshare-all", "--ro-bind", "/usr",    "/usr",      "--symlink", "usr/bin",
@@ -134,7 +217,9 @@ static void collect_words(const struct row *row, char *text, size_t size, const 
         "/lib64",        "--proc",    "/proc",   "--clearenv"};
     size_t n = 1, used = 0;
 
-    for (size_t i = 0; i < sizeof system / sizeof *system; i++)
+    while (argv[n])
+        n++;
+    for (size_t i = 0; !whole && i < sizeof system / sizeof *system; i++)
         argv[n++] = system[i];
     for (const char *at = row->words; *at; at++)
         used += (size_t)snprintf(text + used, size - used, *at == '@' ? "%s" : "%.1s",
@@ -168,11 +253,18 @@ static void become(uid_t uid)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
-/* What was seen, and "refused" when the launch was. */
-static void run(const char *program, const struct row *row, uid_t uid, char *ret_seen)
+struct how {
+    const char *program, *name,
+        *first; /* the name it is called by, and the first word or NULL */
+    bool whole; /* the row is a whole command line: its status counts   */
+};
+
+/* What was seen, and "refused" when the launch was; of a whole command line, its exit code. */
+static void run(const struct how *how, const struct row *row, uid_t uid, char *ret_seen)
 {
-    const char *argv[WORDS] = {program};
-    char text[1024];
+    const char *program = how->program;
+    const char *argv[WORDS] = {how->name, how->first};
+    char text[2048];
     int ends[2], fd = open(program, O_PATH | O_CLOEXEC), status = 0;
     size_t used = 0;
     ssize_t n;
@@ -181,7 +273,7 @@ static void run(const char *program, const struct row *row, uid_t uid, char *ret
     must(fd, program);
     make_place();
     must(pipe2(ends, O_CLOEXEC), "pipe2");
-    collect_words(row, text, sizeof text, argv);
+    collect_words(row, how->whole, argv, text, sizeof text);
     fd = fcntl(fd, F_DUPFD_CLOEXEC, 20);
     pid = fork();
     must(pid, "fork");
@@ -199,30 +291,47 @@ static void run(const char *program, const struct row *row, uid_t uid, char *ret
     close(ends[0]);
     must(waitpid(pid, &status, 0), "waitpid");
     remove_place();
-    snprintf(ret_seen + used, 64, "%s\n", used == 0 && status != 0 ? "refused" : "ran");
+    if (how->whole)
+        snprintf(ret_seen + used, 64, "exit %d\n",
+                 WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status));
+    else
+        snprintf(ret_seen + used, 64, "%s\n", used == 0 && status != 0 ? "refused" : "ran");
+}
+
+static int compare(const struct row *row, struct how ours)
+{
+    static const char bwrap[] = "/usr/bin/bwrap";
+    static char theirs[SEEN], seen[SEEN];
+    struct how other = {bwrap, bwrap, NULL, ours.whole};
+    int different = 0;
+
+    for (uid_t uid = 0; uid <= SOMEBODY; uid += SOMEBODY) {
+        run(&other, row, uid, theirs);
+        run(&ours, row, uid, seen);
+        if (strcmp(theirs, seen) == 0)
+            continue;
+        printf("as %u, called %s: %s\n--- bwrap\n%s--- coop-run\n%s\n", uid, ours.name,
+               row->words, theirs, seen);
+        different++;
+    }
+    return different;
 }
 
 int main(int argc, char **argv)
 {
-    static const char bwrap[] = "/usr/bin/bwrap";
-    static char theirs[SEEN], ours[SEEN];
+    bool compat = argc == 3;
     int different = 0;
 
-    if (argc != 2)
+    if (argc < 2)
         return 2;
-    if (geteuid() != 0 || access(bwrap, X_OK) < 0) {
+    if (geteuid() != 0 || access("/usr/bin/bwrap", X_OK) < 0) {
         puts(geteuid() ? "SKIP: needs root" : "SKIP: bubblewrap is not installed");
         return 77;
     }
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        for (uid_t uid = 0; uid <= SOMEBODY; uid += SOMEBODY) {
-            run(bwrap, &rows[i], uid, theirs);
-            run(argv[1], &rows[i], uid, ours);
-            if (strcmp(theirs, ours) == 0)
-                continue;
-            printf("as %u: %s\n--- bwrap\n%s--- coop-run\n%s\n", uid, rows[i].words, theirs,
-                   ours);
-            different++;
-        }
+        different +=
+            compare(&rows[i], (struct how){argv[1], compat ? "bwrap" : argv[1], NULL, false});
+    for (size_t i = 0; compat && i < sizeof lines / sizeof *lines; i++)
+        different += compare(&lines[i], (struct how){argv[1], argv[1], "--compat=bwrap", true});
     return different ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -323,3 +323,13 @@ Test(options, manual_page_has_every_flag_with_the_tables_words)
     free(page);
     free(items);
 }
+
+Test(options, compat_starts_from_bubblewraps_defaults)
+{
+    PARSE("--compat=bwrap", "--ro-bind", "/usr", "/usr", "--dir", "tmp", "true");
+    cr_assert(options.compat && options.own_files && options.spec.inherit_descriptors);
+    cr_assert(options.spec.no_new_privs && !options.spec.scrub_environment);
+    cr_assert(!options.spec.private_pids && !options.spec.restrict_namespaces);
+    cr_assert_eq(options.spec.filter.count, 0u);
+    cr_assert_str_eq(options.spec.mounts.items[1].dst, "/tmp");
+}
