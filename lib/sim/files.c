@@ -64,6 +64,9 @@ void fake_file_unref(struct file *file)
         file->node->locked_by = NULL;
     if (file->node)
         fake_node_unref(file->node);
+    if (file->timer)
+        fake_timer_done(file);
+    free(file->told);
     free(file);
 }
 
@@ -112,6 +115,8 @@ static unsigned poll_streams(const struct file *file)
         else if (file->out->bytes.len + 4096 <= file->out->room)
             mask |= EPOLLOUT | EPOLLWRNORM;
     }
+    if (!file->out && file->type == SOCK_DGRAM)
+        mask |= EPOLLOUT | EPOLLWRNORM;
     if (file->in && file->out && file->in != file->out && file->in->writers == 0 &&
         file->out->readers == 0)
         mask |= EPOLLHUP;
@@ -126,6 +131,7 @@ unsigned fake_poll(struct file *file)
     case FILE_LISTENER: return file->waiting_count ? EPOLLIN : 0;
     case FILE_NODE: return EPOLLIN | EPOLLOUT;
     case FILE_EPOLL: return 0;
+    case FILE_TIMER: return file->count ? EPOLLIN : 0;
     case FILE_EVENT: return (file->count ? EPOLLIN : 0) | EPOLLOUT;
     case FILE_SIGNAL: return fake_pending_signals() & file->signals ? EPOLLIN : 0;
     case FILE_PIDFD: return fake_pidfd_ready(file) ? EPOLLIN : 0;
@@ -180,6 +186,7 @@ static ssize_t file_get(struct file *file, void *ret_buf, size_t size)
     case FILE_PIPE:
     case FILE_SOCKET: return file->in ? fake_stream_get(file->in, ret_buf, size) : -EBADF;
     case FILE_NODE: return fake_node_get(file, ret_buf, size);
+    case FILE_TIMER:
     case FILE_EVENT: return event_get(file, ret_buf, size);
     case FILE_SIGNAL: return signal_get(file, ret_buf, size);
     case FILE_LISTENER:
@@ -214,6 +221,7 @@ static ssize_t put_once(struct file *file, const void *bytes, size_t size)
     case FILE_LISTENER:
     case FILE_EPOLL:
     case FILE_SIGNAL:
+    case FILE_TIMER:
     case FILE_PIDFD: break;
     }
     return -EINVAL;
@@ -405,8 +413,8 @@ void fake_files_reset(void)
 
 void fake_files_show(void)
 {
-    static const char *const kinds[] = {"pipe",  "socket",  "listener", "file",
-                                        "epoll", "eventfd", "signalfd", "pidfd"};
+    static const char *const kinds[] = {"pipe",    "socket",   "listener", "file",   "epoll",
+                                        "eventfd", "signalfd", "pidfd",    "timerfd"};
 
     for (int fd = COOP_SIM_FD_FIRST; fd < COOP_SIM_FD_MAX; fd++)
         if (fds[fd])

@@ -23,9 +23,10 @@
 
 #define FAKE_PARCEL_MAX 16
 
-/* Descriptors that travel with bytes of a socket. */
+/* What travels with bytes of a socket: descriptors, and who sent them. */
 struct parcel {
     struct list link;
+    pid_t pid;   /* 0: us */
     uint64_t at; /* comes with this byte, or packet, of the stream */
     struct file *files[FAKE_PARCEL_MAX];
     size_t count;
@@ -66,7 +67,8 @@ enum file_kind {
     FILE_EPOLL,
     FILE_EVENT,
     FILE_SIGNAL,
-    FILE_PIDFD
+    FILE_PIDFD,
+    FILE_TIMER
 };
 
 #define SHUT_READS  1u
@@ -79,7 +81,9 @@ struct file {
     unsigned shut; /* SHUT_READS, SHUT_WRITES: ends it has given up already */
     struct node *node;
     size_t at;               /* FILE_NODE: where reading goes on */
-    uint64_t count;          /* FILE_EVENT; FILE_PIDFD: the birth it means */
+    char *told;              /* FILE_NODE: of a directory, the last name it has told */
+    uint64_t count;          /* FILE_EVENT, FILE_TIMER; FILE_PIDFD: the birth it means */
+    struct timer *timer;     /* FILE_TIMER */
     uint64_t signals;        /* FILE_SIGNAL: mask */
     pid_t pid;               /* FILE_PIDFD */
     unsigned events;         /* edges, for epoll */
@@ -98,6 +102,13 @@ struct watch {
     struct epoll_event event;
     unsigned seen;
     bool fresh, off; /* off: a one-shot that has fired */
+};
+
+struct timer {
+    struct list link;
+    struct file *file;
+    uint64_t arming; /* 0: it is off */
+    coop_nsec due, interval;
 };
 
 #define FAKE_SELF      100 /* our own number */
@@ -173,17 +184,36 @@ void fake_parcel_drop(struct parcel *parcel);
 
 /* ---- nodes.c ---- */
 
+extern struct list fake_nodes;
 struct node *fake_node_find(const char *path);
 struct node *fake_node_make_socket(const char *path);
 void fake_node_unlink(struct node *node);
 void fake_node_unref(struct node *node);
+void fake_nodes_reset(void);
+
+/* ---- bytes.c ---- */
+
 ssize_t fake_node_get(struct file *file, void *ret_buf, size_t size);
 ssize_t fake_node_put(struct file *file, const void *bytes, size_t size);
-void fake_nodes_reset(void);
+void fake_disk_reset(void);
+
+/* ---- timers.c ---- */
+
+void fake_timer_done(struct file *file);
 
 /* ---- sockets.c ---- */
 
 void fake_socket_close(struct file *file);
+
+/* The name as our file system knows it: what is abstract outside begins with an @ here. */
+const char *fake_socket_name(const struct sockaddr *addr, socklen_t len);
+
+/* ---- datagrams.c ---- */
+
+void fake_datagrams_open(struct file *file);
+int fake_datagrams_connect(struct file *file, const char *name);
+ssize_t fake_datagram_send(const char *name, const struct iovec *bytes, bool may_block,
+                           struct stream **ret_to);
 
 /* ---- wait.c ---- */
 
@@ -239,7 +269,8 @@ void fake_world_reset(void);
     Y(socketpair) Y(socket) Y(bind)                                                            \
     Y(listen) Y(getsockopt) Y(setsockopt) Y(accept4) Y(connect) Y(shutdown) Y(sendmsg)         \
     Y(recvmsg) Y(epoll_create1) Y(epoll_ctl) Y(epoll_pwait2) Y(eventfd) Y(signalfd) Y(waitid)  \
-    Y(wait4) Y(kill) Y(pidfd_open) Y(pidfd_send_signal) Y(getrlimit) Y(setrlimit) Y(spawn)
+    Y(wait4) Y(kill) Y(pidfd_open) Y(pidfd_send_signal) Y(getrlimit) Y(setrlimit) Y(spawn)   \
+    Y(ftruncate) Y(getdents64) Y(ppoll) Y(timerfd_create) Y(timerfd_settime)
 /* clang-format on */
 
 #define X(type, name, params, args) type fake_sys_##name params;

@@ -1,5 +1,5 @@
 /*
- * nodes.c - the fake kernel's file system (see coop/sim.h)
+ * nodes.c - the names in the fake kernel's file system (see coop/sim.h)
  *
  * One flat list of absolute names.  Directories exist when they were made, or when something lies
  * below them: a test need not build /run first.
@@ -17,8 +17,7 @@
 
 #define PATH_ROOM 512
 
-static struct list nodes = LIST_INIT(nodes);
-static size_t disk_limit = SIZE_MAX;
+struct list fake_nodes = LIST_INIT(fake_nodes);
 static uint64_t numbers;
 
 /* ---- helpers ---- */
@@ -39,7 +38,7 @@ static int full_path(int dir, const char *path, char ret_path[PATH_ROOM])
 
 static struct node *find(const char *path)
 {
-    list_for_each (it, &nodes) {
+    list_for_each (it, &fake_nodes) {
         struct node *node = list_entry(it, struct node, link);
 
         if (strcmp(node->path, path) == 0)
@@ -53,7 +52,7 @@ static bool is_implied_dir(const char *path)
 {
     size_t len = strlen(path);
 
-    list_for_each (it, &nodes) {
+    list_for_each (it, &fake_nodes) {
         const char *name = list_entry(it, struct node, link)->path;
 
         if (strncmp(name, path, len) == 0 && name[len] == '/')
@@ -77,17 +76,8 @@ static struct node *make(const char *path, enum node_kind kind, mode_t mode)
         node->fifo = fake_stream_new(false);
         node->fifo->refs++;
     }
-    list_push_back(&nodes, &node->link);
+    list_push_back(&fake_nodes, &node->link);
     return node;
-}
-
-static size_t disk_used(void)
-{
-    size_t used = 0;
-
-    list_for_each (it, &nodes)
-        used += list_entry(it, struct node, link)->bytes.len;
-    return used;
 }
 
 void fake_node_unlink(struct node *node)
@@ -167,42 +157,11 @@ void fake_node_unref(struct node *node)
     free(node);
 }
 
-ssize_t fake_node_get(struct file *file, void *ret_buf, size_t size)
-{
-    const struct buf *bytes = &file->node->bytes;
-
-    if (file->node->kind != NODE_FILE)
-        return -EISDIR;
-    if (file->at >= bytes->len)
-        return 0;
-    if (size > bytes->len - file->at)
-        size = bytes->len - file->at;
-    memcpy(ret_buf, bytes->data + file->at, size);
-    file->at += size;
-    return (ssize_t)size;
-}
-
-/* Always at the end: the supervisor's files are logs and journals. */
-ssize_t fake_node_put(struct file *file, const void *bytes, size_t size)
-{
-    size_t used;
-
-    if ((file->flags & O_ACCMODE) == O_RDONLY)
-        return -EBADF;
-    used = disk_used();
-    if (used >= disk_limit && size > 0)
-        return -ENOSPC;
-    if (size > disk_limit - used) /* a full disk takes what goes in */
-        size = disk_limit - used;
-    buf_add(&file->node->bytes, bytes, size);
-    return file->node->bytes.error ? file->node->bytes.error : (ssize_t)size;
-}
-
 void fake_nodes_reset(void)
 {
-    list_for_each_safe (it, &nodes)
+    list_for_each_safe (it, &fake_nodes)
         fake_node_unlink(list_entry(it, struct node, link));
-    disk_limit = SIZE_MAX;
+    fake_disk_reset();
 }
 
 /* ---- the calls ---- */
@@ -274,54 +233,6 @@ int fake_sys_renameat(int odir, const char *opath, int ndir, const char *npath)
     if (!node->path)
         abort();
     return 0;
-}
-
-int fake_sys_fdatasync(int fd)
-{
-    return fake_file(fd) ? 0 : -EBADF;
-}
-
-ssize_t fake_sys_pread(int fd, void *ret_buf, size_t size, off_t at)
-{
-    struct file *file = fake_file(fd), copy;
-
-    if (!file)
-        return -EBADF;
-    if (file->kind != FILE_NODE)
-        return -ESPIPE;
-    copy = *file;
-    copy.at = (size_t)at;
-    return fake_node_get(&copy, ret_buf, size);
-}
-
-int fake_sys_fsync(int fd)
-{
-    return fake_sys_fdatasync(fd);
-}
-
-/* Zeros fill what lies between, as outside. */
-ssize_t fake_sys_pwrite(int fd, const void *buf, size_t size, off_t at)
-{
-    struct file *file = fake_file(fd);
-    size_t end = (size_t)at + size;
-    struct buf *bytes;
-
-    if (!file)
-        return -EBADF;
-    if (file->kind != FILE_NODE || !file->node)
-        return -ESPIPE;
-    if ((file->flags & O_ACCMODE) == O_RDONLY)
-        return -EBADF;
-    bytes = &file->node->bytes;
-    if (end > bytes->len && disk_used() + (end - bytes->len) > disk_limit)
-        return -ENOSPC;
-    while (bytes->len < end && buf_add_char(bytes, '\0') == 0)
-        continue;
-    if (bytes->error)
-        return bytes->error;
-    if (size)
-        memcpy(bytes->data + at, buf, size);
-    return (ssize_t)size;
 }
 
 int fake_sys_fstat(int fd, struct stat *ret_stat)
@@ -422,11 +333,6 @@ int fake_sys_fcntl_lock(int fd, int cmd, struct flock *lock)
 }
 
 /* ---- the public calls ---- */
-
-void coop_sim_disk_limit(size_t bytes)
-{
-    disk_limit = bytes;
-}
 
 const char *coop_sim_file_text(const char *path)
 {

@@ -80,6 +80,12 @@ static void take_step(void *arg)
             return;
         }
         break;
+    case COOP_SIM_SEND:
+        if (coop_sim_send_as(r.pid, r.at->to, r.at->text) == -EAGAIN) {
+            plan_step(&r, TRY_AGAIN);
+            return;
+        }
+        break;
     case COOP_SIM_CLOSE: coop_sim_close_as(r.pid, r.at->number); break;
     case COOP_SIM_FORK: fork_here(proc, r.pid, r.at->child); break;
     case COOP_SIM_EXEC: proc->on_signal = NULL; break;

@@ -1,8 +1,8 @@
 /*
  * sockets.c - the fake kernel's unix sockets (see coop/sim.h)
  *
- * A connected socket is two streams, one each way.  Datagram, stream and seqpacket differ only in
- * whether lengths are kept.
+ * A connected socket is two streams, one each way.  Those of a pair differ only in whether lengths
+ * are kept; datagram sockets with names have one stream each (datagrams.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,8 +34,7 @@ static void connect_pair(struct file *a, struct file *b)
     fake_file_join(b, there, back);
 }
 
-/* The name as our file system knows it: what is abstract outside begins with an @ here. */
-static const char *unix_path(const struct sockaddr *addr, socklen_t len)
+const char *fake_socket_name(const struct sockaddr *addr, socklen_t len)
 {
     static char name[sizeof(struct sockaddr_un) + 1];
     size_t size = len - offsetof(struct sockaddr_un, sun_path);
@@ -120,13 +119,15 @@ int fake_sys_socket(int domain, int type, int protocol)
     file = fake_file_new(FILE_SOCKET, file_flags(type));
     file->packets = keeps_packets(type);
     file->type = type & 0xf;
+    if (file->type == SOCK_DGRAM)
+        fake_datagrams_open(file);
     return fake_fd_new(file);
 }
 
 int fake_sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
     struct file *file = fake_file(fd);
-    const char *path = unix_path(addr, len);
+    const char *path = fake_socket_name(addr, len);
 
     if (!file)
         return -EBADF;
@@ -136,6 +137,8 @@ int fake_sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
         return -EADDRINUSE;
     file->node = fake_node_make_socket(path);
     file->node->refs++;
+    if (file->type == SOCK_DGRAM)
+        file->node->listener = file;
     return 0;
 }
 
@@ -249,17 +252,21 @@ int fake_sys_accept4(int fd, struct sockaddr *ret_addr, socklen_t *ret_len, int 
 int fake_sys_connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
     struct file *file = fake_file(fd), *peer;
-    const char *path = unix_path(addr, len);
+    const char *path = fake_socket_name(addr, len);
     struct node *node = path ? fake_node_find(path) : NULL;
 
     if (!file)
         return -EBADF;
+    if (file->type == SOCK_DGRAM)
+        return fake_datagrams_connect(file, path);
     if (file->in)
         return -EISCONN;
     if (!node)
         return -ENOENT;
     if (!node->listener)
         return -ECONNREFUSED;
+    if (node->listener->type != file->type)
+        return -EPROTOTYPE;
     if (node->listener->waiting_count == COOP_COUNT(node->listener->waiting))
         return -EAGAIN;
     peer = fake_file_new(FILE_SOCKET, O_RDWR);
@@ -281,7 +288,7 @@ static int pack(const struct msghdr *msg, struct parcel **ret_parcel)
     if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
         return 0;
     parcel = fake_grow(NULL, sizeof *parcel);
-    parcel->count = 0;
+    *parcel = (struct parcel){.count = 0};
     for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
         int fd;
         struct file *file;
@@ -305,19 +312,23 @@ ssize_t fake_sys_sendmsg(int fd, const struct msghdr *msg, int flags)
     struct iovec whole = {.iov_len = copy_in(msg, &all)};
     struct file *file = fake_file(fd);
     struct parcel *parcel;
+    struct stream *to = file ? file->out : NULL;
     ssize_t r = pack(msg, &parcel);
 
     whole.iov_base = all.data;
-    if (r == 0)
+    if (r == 0 && file && file->type == SOCK_DGRAM && msg->msg_name)
+        r = fake_datagram_send(fake_socket_name(msg->msg_name, msg->msg_namelen), &whole,
+                               !(file->flags & O_NONBLOCK) && !(flags & MSG_DONTWAIT), &to);
+    else if (r == 0)
         r = fake_put(fd, &whole, 1, !(flags & MSG_DONTWAIT));
     buf_done(&all);
-    if (parcel && r > 0) {
-        parcel->at = file->out->sent - (file->packets ? 1 : (uint64_t)r);
-        list_push_back(&file->out->parcels, &parcel->link);
+    if (parcel && to && r > 0) {
+        parcel->at = to->sent - (to->packets ? 1 : (uint64_t)r);
+        list_push_back(&to->parcels, &parcel->link);
     } else {
         fake_parcel_drop(parcel);
     }
-    return r;
+    return r == -EPIPE && file && file->type == SOCK_DGRAM ? -ECONNREFUSED : r;
 }
 
 /* ---- what comes back beside the bytes ---- */
@@ -358,7 +369,7 @@ static void unpack(struct parcel *parcel, struct msghdr *ret_msg, size_t *used)
 ssize_t fake_sys_recvmsg(int fd, struct msghdr *ret_msg, int flags)
 {
     static char bytes[FAKE_PIPE_ROOM];
-    const struct ucred sender = {.pid = coop_sim_self()};
+    struct ucred sender = {.pid = coop_sim_self()};
     struct file *file = fake_file(fd);
     struct parcel *parcel;
     size_t room = 0, used = 0;
@@ -375,6 +386,8 @@ ssize_t fake_sys_recvmsg(int fd, struct msghdr *ret_msg, int flags)
     copy_out(bytes, (size_t)got, ret_msg);
     parcel = fake_parcel_take(&cut);
     ret_msg->msg_flags = got > 0 && cut ? MSG_TRUNC : 0;
+    if (parcel && parcel->pid)
+        sender.pid = parcel->pid;
     if (got > 0 && file->tells_sender &&
         (to = add_control(ret_msg, &used, SCM_CREDENTIALS, sizeof sender)))
         memcpy(to, &sender, sizeof sender);

@@ -214,6 +214,50 @@ int fake_sys_epoll_pwait2(int ep, struct epoll_event *ret_events, int max,
     return count;
 }
 
+struct polled {
+    struct pollfd *fds;
+    nfds_t count;
+    int ready;
+};
+
+static bool some_are_ready(void *arg)
+{
+    struct polled *p = arg;
+
+    p->ready = 0;
+    for (nfds_t i = 0; i < p->count; i++) {
+        struct pollfd *fd = &p->fds[i];
+        struct file *file = fake_file(fd->fd);
+        unsigned mask = file ? fake_poll(file) : POLLNVAL;
+
+        mask &= (unsigned short)fd->events | POLLERR | POLLHUP | POLLNVAL;
+        fd->revents = (short)mask;
+        if (fd->fd < 0)
+            fd->revents = 0;
+        p->ready += fd->revents != 0;
+    }
+    return p->ready > 0;
+}
+
+int fake_sys_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+                   const sigset_t *mask)
+{
+    struct polled p = {.fds = fds, .count = count};
+    coop_nsec until = deadline_of(timeout);
+
+    (void)mask;
+    if (until == COOP_FOREVER) {
+        if (!fake_block(some_are_ready, &p))
+            fake_give_up("poll() waits for ever");
+        return p.ready;
+    }
+    while (!some_are_ready(&p) && fake_step(until))
+        continue;
+    if (p.ready == 0)
+        coop_sim_advance(until - coop_sim_now());
+    return p.ready;
+}
+
 int fake_sys_eventfd(unsigned initial, int flags)
 {
     struct file *file = fake_file_new(FILE_EVENT, flags | O_RDWR);

@@ -108,6 +108,7 @@ enum coop_sim_act_kind {
     COOP_SIM_WRITE, /* all of it, waiting for room; SIGPIPE where nobody reads */
     COOP_SIM_CLOSE,
     COOP_SIM_FORK, /* a child of it, with copies of its descriptors, that has its own rows */
+    COOP_SIM_SEND, /* 'text' as a datagram to the socket 'to'; lost where nobody receives */
     COOP_SIM_EXEC, /* its signal handlers are gone, what it ignores stays ignored */
     COOP_SIM_IGNORE
 };
@@ -115,7 +116,7 @@ struct coop_sim_act {
     enum coop_sim_act_kind kind;
     int number; /* exit code, signal, or descriptor as it was given */
     coop_nsec delay;
-    const char *text;
+    const char *text, *to;
     const struct coop_sim_act *child;
 };
 void coop_sim_script(pid_t pid, const struct coop_sim_act *acts);
@@ -150,6 +151,10 @@ void coop_sim_give_fd(pid_t pid, int fd);
 
 /* It writes there, under the number it was given. The count, or -errno. */
 ssize_t coop_sim_write_as(pid_t pid, int fd, const char *text);
+
+/* It sends a datagram to the socket of this name ('@' for the first byte of an abstract one), as
+ * sd_notify(3) does; the receiver is told its pid (SO_PASSCRED).  The count, or -errno. */
+ssize_t coop_sim_send_as(pid_t pid, const char *name, const char *text);
 
 /* It closes its copy. */
 void coop_sim_close_as(pid_t pid, int fd);
