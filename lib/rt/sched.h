@@ -80,34 +80,40 @@ struct coro_share {
     _Atomic(coop_nsec) asleep_since; /* 0: it does not wait; negative: till then  */
 };
 
-/* A coroutine. It lives at the top end of its own stack's slot. */
+/* A coroutine. It lives at the top end of its own stack's slot, which after a long wait is in no
+ * cache: what its waits and switches look at lies in the first two lines, what its birth and end
+ * need beside that in the third. */
 struct coro {
     void *sp;          /* where to go on; valid while it does not run */
     struct coro *next; /* in a queue                                  */
     int (*fn)(void *);
     void *arg;
-    const void *born_at; /* the line after the coop_go(); an actor's: its handler */
-    _Atomic(uint32_t) wait;
-    _Atomic(bool) left; /* nobody is on its stack: it may be jumped to */
-    bool fresh;         /* has not run yet (switch.h)                       */
-    int wake_result;    /* what the wait returns, written by the claimer     */
     struct waiter *woken_by;
+    _Atomic(uint32_t) wait;
+    int wake_result;     /* what the wait returns, written by the claimer     */
     _Atomic(int) cancel; /* 0, or why it is cancelled (a negative errno)      */
+    _Atomic(int) state;  /* CORO_...; for dumps                              */
+    unsigned flags;
+    _Atomic(bool) left;  /* nobody is on its stack: it may be jumped to      */
+    bool fresh;          /* has not run yet (switch.h)                       */
+    uint8_t stack_class; /* its size, for stack.c                            */
+    bool canary;         /* at the low end of its stack, instead of a guard  */
+    struct coop_timer_node timer;
     int shield_on;
+    int pins; /* coop_pin() less coop_unpin()                                 */
     coop_nsec shield_deadline;
     _Atomic(struct coop_scope *) scope; /* member of; read by who cancels the outermost ones */
     struct coop_scope *inner;           /* innermost it has open */
     struct coro *scope_next, *scope_prev;
-    struct coop_timer_node timer;
     void *local;
     struct coop_actor *actor; /* whose handler it runs; NULL when that is gone   */
-    unsigned flags;
-    int pins;           /* coop_pin() less coop_unpin()                   */
-    struct worker *pin; /* the thread it is tied to, or NULL              */
+    struct worker *pin;       /* the thread it is tied to, or NULL               */
+    const void *born_at;      /* the line after the coop_go(); an actor's: its handler */
     /* for dumps: written by its worker, read by anybody */
     _Atomic(uint64_t) id;
     _Atomic(const char *) name;
-    _Atomic(int) state, reason;
+    _Atomic(int) reason;
+    int8_t priority; /* coop_attr's                                     */
     _Atomic(const void *) object;
     _Atomic(coop_nsec) since, deadline;
     /* its slot */
@@ -115,9 +121,6 @@ struct coro {
     size_t stack_size;
     void *fake_stack, *tsan_fiber; /* the sanitizers' views of it (switch.h) */
     unsigned valgrind_id;
-    uint8_t stack_class; /* its size, for stack.c                           */
-    bool canary;         /* at the low end of its stack, instead of a guard */
-    int8_t priority;     /* coop_attr's                                     */
     struct coro_share share;
 #ifdef COOP_DEBUG
     struct held_lock held[HELD_MAX];
@@ -125,6 +128,9 @@ struct coro {
     const char *site; /* of the call that is about to take a lock */
 #endif
 };
+
+_Static_assert(offsetof(struct coro, timer) == 64 && offsetof(struct coro, scope) == 128,
+               "whole lines");
 
 /* One entry in a queue of waiters; on the waiting coroutine's stack. */
 struct waiter {
