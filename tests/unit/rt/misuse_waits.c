@@ -151,6 +151,44 @@ static int timer_outside(void)
     return 0;
 }
 
+enum { TIMERS_MOST = 2 * 1024 * 1024 }; /* on one processor, and there is only one */
+
+static int set_timers(void *arg)
+{
+    int count = *(int *)arg;
+    struct coop_timer *timers = calloc((size_t)count, sizeof *timers);
+    coop_nsec in_an_hour = coop_after(coop_now(), 3600 * COOP_NSEC_PER_SEC);
+
+    CHECK(timers);
+    coop_actor_init(&actor, "clock", ignore, NULL);
+    for (int i = 0; i < count; i++) {
+        coop_timer_init(&timers[i], &actor, 1);
+        CHECK(!coop_timer_set(&timers[i], coop_after(in_an_hour, i)));
+    }
+    for (int i = 0; i < count; i++)
+        CHECK(coop_timer_stop(&timers[i]));
+    coop_actor_done(&actor);
+    free(timers);
+    return 0;
+}
+
+static int with_timers(int count)
+{
+    struct coop_options o = {.name = "main", .procs = 1};
+
+    return coop_main(&o, set_timers, &count);
+}
+
+static int all_timers(void)
+{
+    return with_timers(TIMERS_MOST);
+}
+
+static int too_many_timers(void)
+{
+    return with_timers(TIMERS_MOST + 1);
+}
+
 static int odd_watches(__attribute__((unused)) void *arg)
 {
     struct coop_fdwatch watch = {0};
@@ -452,6 +490,9 @@ static const struct misuse rows[] = {
     ABORTS("a handler stays in a bracket", handler_stays_in_bracket,
            "coop: an actor's handler ended inside a blocking bracket "
            "(coroutine 2 'careless')"),
+    RETURNS("as many timers as a processor has room for", all_timers),
+    ABORTS("one more", too_many_timers,
+           "coop: more than two million timers on one processor (coroutine 1 'main')"),
     ABORTS("a timer without a runtime", timer_outside,
            "coop: a timer was set while no runtime runs (coroutine 0 '')"),
     RETURNS("watches of nothing, started twice, never started", wrong_watches),

@@ -128,9 +128,11 @@ static unsigned long control_word(void)
     unsigned long word;
 #if defined(__x86_64__)
     unsigned mxcsr;
+    unsigned short x87;
 
     __asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
-    word = mxcsr & 0xffc0; /* without the flags of what has happened */
+    __asm__ volatile("fnstcw %0" : "=m"(x87));
+    word = (mxcsr & 0xffc0) | (unsigned long)x87 << 32; /* without the flags of what happened */
 #else
     __asm__ volatile("mrs %0, fpcr" : "=r"(word));
 #endif
@@ -141,15 +143,17 @@ static void set_control_word(unsigned long word)
 {
 #if defined(__x86_64__)
     unsigned mxcsr = (unsigned)word;
+    unsigned short x87 = (unsigned short)(word >> 32);
 
     __asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
+    __asm__ volatile("fldcw %0" : : "m"(x87));
 #else
     __asm__ volatile("msr fpcr, %0" : : "r"(word));
 #endif
 }
 
 #if defined(__x86_64__)
-#define ROUND_UP 0x4000UL
+#define ROUND_UP (0x4000UL | 0x800UL << 32) /* mxcsr, and the x87 word */
 #else
 #define ROUND_UP 0x400000UL
 #endif
