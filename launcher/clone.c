@@ -117,6 +117,7 @@ static pid_t by_clone3(const struct clone_order *order, void *stack, int *pidfd)
     memset(&args, 0, sizeof args);
     args.flags = order->namespaces | (uint64_t)CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
     args.pidfd = (uintptr_t)pidfd;
+    args.flags |= order->share_files ? CLONE_FILES : 0;
     if (order->for_parent)
         args.flags |= CLONE_PARENT; /* and no exit signal: the child inherits ours */
     else
@@ -143,6 +144,7 @@ static pid_t by_clone(const struct clone_order *order, void *stack, int *pidfd)
     uint64_t flags = order->namespaces | CLONE_PIDFD;
     long pid;
 
+    flags |= order->share_files ? CLONE_FILES : 0;
     flags |= order->for_parent ? CLONE_PARENT : (uint64_t)SIGCHLD;
     if (stack)
         pid = clone(enter, (char *)stack + GUARD + CLONE_STACK,

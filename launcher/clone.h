@@ -36,7 +36,8 @@ struct clone_order {
     uint64_t namespaces; /* CLONE_NEW* */
     bool share_memory;
     bool for_parent;
-    int cgroup; /* directory of the v2 group to be born in, or -1 */
+    bool share_files; /* CLONE_FILES: one table of descriptors */
+    int cgroup;       /* directory of the v2 group to be born in, or -1 */
 
     /* What the child does. 'join_cgroup' is order.cgroup when it must join by itself, or -1. */
     void (*run)(void *arg, int join_cgroup);

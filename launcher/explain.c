@@ -338,6 +338,7 @@ static const struct explained {
     {"mounts",       0, offsetof(struct launch_plan, ops.count), explain_mounts},
     {"pivot-root",   PLAN_NEW_ROOT,       0, NULL},
     {"lock-files",   0, offsetof(struct launch_plan, lock_files.count), explain_locks},
+    {"second-users", 0, offsetof(struct launch_plan, second_users), NULL},
     {"split",        PLAN_REAPER,         0, NULL},
     {"session",      PLAN_SESSION,        0, NULL},
     {"close-fds",    0, 0, explain_fds},
@@ -355,6 +356,7 @@ static const struct explained {
     {"personality",  PLAN_PERSONALITY,    0, NULL},
     {"no-wx",        PLAN_NO_WX,          0, NULL},
     {"landlock",     PLAN_LANDLOCK,       0, explain_landlock},
+    {"assert-alone", PLAN_ASSERT_NESTING, 0, NULL},
     {"seccomp",      0, offsetof(struct launch_plan, filters.count), explain_filter},
     {"exec",         0, 0, explain_exec},
     /* clang-format on */
@@ -389,11 +391,15 @@ static void explain_birth(const struct launch_plan *plan, FILE *out)
                  {CLONE_NEWNET, "net"},      {CLONE_NEWIPC, "ipc"}, {CLONE_NEWUTS, "uts"},
                  {CLONE_NEWCGROUP, "cgroup"}};
 
+    const struct plan_join *joins = plan_at(plan, plan->joins.at);
+
     fprintf(out, "clone: the child is born in new namespaces:");
     for (size_t i = 0; i < COOP_COUNT(names); i++)
         if (plan->clone_flags & names[i].flag)
             fprintf(out, " %s", names[i].name);
     fprintf(out, "%s\n", plan->clone_flags ? "" : " none");
+    for (uint32_t i = 0; i < plan->joins.count; i++)
+        fprintf(out, "    in the namespace of %s\n", plan_str(plan, joins[i].path));
     if (plan->network)
         fprintf(out, "    in the network of %s\n", plan_str(plan, plan->network));
 }
@@ -552,6 +558,10 @@ static void hint_for(const struct launch_report *report, const struct launch_pla
         coop_hint(err, "user namespaces are restricted here: look at "
                        "kernel.apparmor_restrict_unprivileged_userns, "
                        "kernel.unprivileged_userns_clone and user.max_user_namespaces");
+    else if (strcmp(step, "second-users") == 0)
+        coop_hint(err, "it must lie below the user namespace that the sandbox is in");
+    else if (strcmp(step, "assert-alone") == 0)
+        coop_hint(err, "--disable-userns makes it impossible inside a new user namespace");
     else if (strcmp(step, "time") == 0 && report->sys == ERANGE)
         coop_hint(err, "a clock cannot be shifted below zero, nor by more than 146 years");
     else if (mounts && (report->sys == EROFS || report->sys == ENOENT))

@@ -305,9 +305,16 @@ struct launch_spec {
     coop_nsec time_monotonic, time_boottime; /* how far those clocks are shifted; imply
                                                 private_time */
     char *hostname;                          /* needs protect_hostname */
-    char *network;            /* file of the network namespace to join, instead of a new one */
-    bool loopback;            /* with private_network: bring lo up */
-    bool as_pid_1;            /* with private_pids: the program itself is PID 1, no reaper */
+    char *network; /* file of the network namespace to join, instead of a new one */
+    /* files of further namespaces to join: instead of new ones, but that a new PID namespace is
+     * made below the joined one, and a new mount namespace as its copy */
+    char *users, *pids, *mounts_of, *ipc, *uts, *cgroup, *time;
+    char *
+        second_users; /* a user namespace to enter at the end of the setup. No row: --userns2 */
+    bool
+        assert_no_nesting; /* fail when further user namespaces can be made. No row either    */
+    bool loopback;         /* with private_network: bring lo up */
+    bool as_pid_1;         /* with private_pids: the program itself is PID 1, no reaper */
     bool restrict_namespaces; /* RestrictNamespaces: no further ones from inside */
     bool subreaper; /* without private_pids: a subreaper (init.h, INIT_TREE) stays above
                        the program; its end means that the whole tree is gone.  No row:

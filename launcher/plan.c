@@ -65,12 +65,13 @@ static uint64_t wanted_guards(const struct launch_spec *spec)
         {LAUNCH_GUARD_PIDS, spec->private_pids},
         {LAUNCH_GUARD_MOUNTS, wants_mounts(spec)},
         {LAUNCH_GUARD_NETWORK, spec->private_network && !spec->network},
-        {LAUNCH_GUARD_IPC, spec->private_ipc},
-        {LAUNCH_GUARD_UTS, spec->protect_hostname},
+        {LAUNCH_GUARD_IPC, spec->private_ipc && !spec->ipc},
+        {LAUNCH_GUARD_UTS, spec->protect_hostname && !spec->uts},
         {LAUNCH_GUARD_CGROUP,
-         spec->private_cgroup || spec->protect_cgroups >= LAUNCH_CONTROL_GROUPS_PRIVATE},
-        {LAUNCH_GUARD_TIME,
-         spec->private_time || spec->time_monotonic != 0 || spec->time_boottime != 0},
+         !spec->cgroup &&
+             (spec->private_cgroup || spec->protect_cgroups >= LAUNCH_CONTROL_GROUPS_PRIVATE)},
+        {LAUNCH_GUARD_TIME, !spec->time && (spec->private_time || spec->time_monotonic != 0 ||
+                                            spec->time_boottime != 0)},
         {LAUNCH_GUARD_ROOT, spec->root == LAUNCH_ROOT_EMPTY || spec->root_directory},
         {LAUNCH_GUARD_SYSTEM, spec->protect_system != LAUNCH_SYSTEM_NO},
         {LAUNCH_GUARD_HOME, spec->protect_home != LAUNCH_HOME_NO},
@@ -166,7 +167,7 @@ static void compile_namespaces(const struct launch_spec *spec, const struct laun
     plan->time_boottime = spec->time_boottime;
 
     /* An ordinary user gets namespaces only inside one of its own user namespaces. */
-    if ((plan->clone_flags || plan->own_time) && !host->privileged)
+    if ((plan->clone_flags || plan->own_time) && !host->privileged && !spec->users)
         plan->clone_flags |= CLONE_NEWUSER;
     if (plan->clone_flags & CLONE_NEWUSER)
         plan->flags |= PLAN_MAP_IDS;
@@ -329,6 +330,31 @@ static int compile_power(const struct launch_spec *spec, const struct launch_hos
     return 0;
 }
 
+/* The network alone is entered without a go-between (borrow.h). */
+static void compile_joins(const struct launch_spec *spec, struct launch_plan *plan,
+                          struct blob *b)
+{
+    const struct {
+        const char *path;
+        uint32_t flag;
+    } all[] = {{spec->users, CLONE_NEWUSER},  {spec->pids, CLONE_NEWPID},
+               {spec->ipc, CLONE_NEWIPC},     {spec->uts, CLONE_NEWUTS},
+               {spec->time, CLONE_NEWTIME},   {spec->cgroup, CLONE_NEWCGROUP},
+               {spec->network, CLONE_NEWNET}, {spec->mounts_of, CLONE_NEWNS}};
+    struct plan_join joins[PLAN_JOINS_MAX] = {0};
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < COOP_COUNT(all); i++)
+        if (all[i].path)
+            joins[count++] = (struct plan_join){blob_text(b, all[i].path), all[i].flag};
+    plan->second_users = blob_text(b, spec->second_users);
+    if (count == 1 && spec->network) {
+        plan->network = joins[0].path;
+        return;
+    }
+    plan->joins = (struct plan_vec){blob_add(b, joins, count * sizeof joins[0]), count};
+}
+
 static void compile_life(const struct launch_spec *spec, struct launch_plan *plan,
                          struct blob *b)
 {
@@ -341,7 +367,9 @@ static void compile_life(const struct launch_spec *spec, struct launch_plan *pla
     plan->cwd = blob_text(b, cwd ? cwd : "/");
     if (has(plan, LAUNCH_GUARD_UTS))
         plan->hostname = blob_text(b, spec->hostname);
-    plan->network = blob_text(b, spec->network);
+    compile_joins(spec, plan, b);
+    if (spec->assert_no_nesting)
+        plan->flags |= PLAN_ASSERT_NESTING;
     if (spec->inherit_descriptors)
         plan->flags |= PLAN_KEEP_FDS;
     if (spec->tell)
@@ -450,9 +478,11 @@ const struct launch_bounds *launch_plan_bounds(const struct launch_plan *plan)
 
 bool launch_plan_is_light(const struct launch_plan *plan)
 {
-    return !plan->own_time && /* only who has its memory for itself may change its clocks */
-           !(plan->flags & (PLAN_NO_WX /* is the memory's */ | PLAN_REAPER | PLAN_SET_IDS |
-                            PLAN_SET_GROUPS | PLAN_BORROW_IDS | PLAN_HOLD_MAPS)) &&
+    return plan->joins.count == 0 && !plan->second_users &&
+           !plan->own_time && /* only who has its memory for itself may change its clocks */
+           !(plan->flags &
+             (PLAN_NO_WX /* is the memory's */ | PLAN_REAPER | PLAN_SET_IDS | PLAN_SET_GROUPS |
+              PLAN_BORROW_IDS | PLAN_HOLD_MAPS | PLAN_ASSERT_NESTING)) &&
            plan->uid_map.count == 0 && plan->gid_map.count == 0;
 }
 

@@ -109,6 +109,13 @@ struct plan_id_map {
     uint32_t inside, outside, count;
 };
 
+/* A namespace to be born in: 'flag' is its CLONE_NEW*. */
+struct plan_join {
+    plan_off path;
+    uint32_t flag;
+};
+#define PLAN_JOINS_MAX 8
+
 struct plan_limit {
     uint32_t which; /* RLIMIT_*                      */
     plan_off name;  /* "LimitNOFILE", for messages   */
@@ -146,6 +153,7 @@ struct plan_filter {
 #define PLAN_TELL           0x200000u   /* struct launch_facts goes to the parent     */
 #define PLAN_HOLD_MAPS      0x800000u   /* somebody else maps the ids: wait for that      */
 #define PLAN_UNMAPPED       0x1000000u  /* our own id is in no map: become map_inside_*  */
+#define PLAN_ASSERT_NESTING 0x4000000u  /* further user namespaces must be refused       */
 #define PLAN_NO_WX          0x40000000u /* nothing writable becomes executable       */
 #define PLAN_PERSONALITY    0x08000000u
 #define PLAN_SECUREBITS     0x20000000u
@@ -179,6 +187,8 @@ struct launch_plan {
     struct plan_vec exec_paths;        /* plan_off: tried in order                    */
     plan_off program;                  /* argv[0] as the user wrote it, for messages          */
     plan_off cwd, hostname;
+    struct plan_vec joins; /* struct plan_join */
+    plan_off second_users; /* file of the user namespace for step "second-users", or 0      */
     plan_off network; /* file of the network namespace to be born in; 0: ours or a new one */
 
     uint64_t root_size;         /* ceiling of an empty root's tmpfs, bytes */

@@ -114,6 +114,16 @@ static bool rules_ok(const struct launch_plan *plan)
     return true;
 }
 
+static bool joins_ok(const struct launch_plan *plan)
+{
+    const struct plan_join *joins = plan_at(plan, plan->joins.at);
+
+    for (uint32_t i = 0; i < plan->joins.count; i++)
+        if (!joins[i].path || !text_ok(plan, joins[i].path))
+            return false;
+    return true;
+}
+
 static bool limits_ok(const struct launch_plan *plan)
 {
     const struct plan_limit *limits = plan_at(plan, plan->limits.at);
@@ -144,6 +154,7 @@ static bool slots_ok(const struct launch_plan *plan, struct plan_vec slots)
         size_t item;
     } rest[] = {
         {plan->groups, sizeof(uint32_t)},
+        {plan->joins, sizeof(struct plan_join)},
         {plan->uid_map, sizeof(struct plan_id_map)},
         {plan->gid_map, sizeof(struct plan_id_map)},
         {plan->argv_off, sizeof(plan_off)},
@@ -175,6 +186,8 @@ int plan_verify(const void *block, size_t size)
         plan->size != size || ((const char *)block)[size - 1] != '\0')
         return -EINVAL;
     ok = vec_ok(plan, plan->groups, sizeof(uint32_t), 0) &&
+         vec_ok(plan, plan->joins, sizeof(struct plan_join), 0) &&
+         plan->joins.count <= PLAN_JOINS_MAX &&
          vec_ok(plan, plan->uid_map, sizeof(struct plan_id_map), 0) &&
          vec_ok(plan, plan->gid_map, sizeof(struct plan_id_map), 0) &&
          vec_ok(plan, plan->argv_off, sizeof(plan_off), 0) &&
@@ -198,7 +211,8 @@ int plan_verify(const void *block, size_t size)
          text_ok(plan, plan->network) && texts_ok(plan, plan->argv_off) &&
          texts_ok(plan, plan->env_off) && texts_ok(plan, plan->exec_paths) &&
          texts_ok(plan, plan->lock_files) && ops_ok(plan) && limits_ok(plan) &&
-         filters_ok(plan) && rules_ok(plan);
+         filters_ok(plan) && rules_ok(plan) && joins_ok(plan) &&
+         text_ok(plan, plan->second_users);
     return ok ? 0 : -EINVAL;
 }
 

@@ -63,6 +63,7 @@ static const struct step {
     {"mounts",       step_mounts,       NO_GUARD,       "sources are opened in the old root"},
     {"pivot-root",   step_pivot_root,   G(ROOT),        "after the last mount: the old root is gone then"},
     {"lock-files",   step_lock_files,   NO_GUARD,       "in the new root; PID 1 holds the locks, so it must not have split off yet"},
+    {"second-users", step_second_users, NO_GUARD,       "after all that takes power over the first user namespace"},
     {"split",        step_split,        NO_GUARD,       "PID 1 needs the finished view; what follows is for the program only"},
     {"session",      step_session,      NO_GUARD,       "a terminal we still hold could type into our caller"},
     {"stdio",        step_stdio,        NO_GUARD,       "moves log pipes to 0, 1, 2 before the sweep"},
@@ -81,6 +82,7 @@ static const struct step {
     {"personality",  step_personality,  NO_GUARD,       "the filter refuses it"},
     {"no-wx",        step_no_wx,        G(WRITE_EXECUTE), "nothing of ours is mapped any more"},
     {"landlock",     step_landlock,     NO_GUARD,       "after the last file that we open by name; the kernel wants no-new-privs first"},
+    {"assert-alone", step_assert_alone, NO_GUARD,       "in the last user namespace, and before a filter that would answer for the kernel"},
     {"signals",      step_signals,      NO_GUARD,       "default actions, empty mask: exec passes on what is ignored or blocked"},
     {"hello",        step_hello,        NO_GUARD,       "set up: the parent learns the program's PID"},
     {"gate",         step_gate,         NO_GUARD,       "the last place to wait: nothing is left to do but filter and exec"},
@@ -162,6 +164,7 @@ _Noreturn void recipe_run(const struct launch_plan *plan, const struct launch_io
                       .told = told,
                       .report = report_fd,
                       .reaper = -1,
+                      .second_users = -1,
                       .root = -1,
                       .held = -1,
                       .stage = -1};

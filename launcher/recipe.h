@@ -31,6 +31,8 @@ struct launch_report {
     char call[28];     /* "move_mount"; ""       */
     char path[216];    /* what it was about; ""  */
     struct launch_facts facts; /* with PLAN_TELL */
+    int32_t born, born_pidfd;  /* join.c: the child, or -errno */
+    int32_t below;             /* and who bore it in a joined PID namespace, or 0 */
 };
 
 /* ---- the child ------------------------------------------------------------------------- */
@@ -43,6 +45,7 @@ struct child {
     struct launch_report *told; /* shared with the parent                         */
     int report;                 /* our end of the report channel, close-on-exec   */
     int reaper;                 /* ends when PID 1 has given up its power; -1: no reaper */
+    int second_users;           /* the user namespace for step second-users, or -1 */
     int root;                   /* the new root while it is being built, or -1    */
     long early[PLAN_EARLY_MAX]; /* trees taken before the first mount, or -errno */
     long held;                  /* the mount that PLAN_MNT_HELD targets are in, or negative */

@@ -7,11 +7,9 @@
  */
 #include "launcher/run_flags.h"
 
-#include "base/scope.h"
 #include "base/str.h"
 #include "launcher/caps_text.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -57,30 +55,6 @@ int run_flag_level_prefix(struct run_parser *p)
 {
     p->options->level_prefix = true;
     return 0;
-}
-
-int run_flag_assert_userns_disabled(struct run_parser *p)
-{
-    p->options->assert_no_userns = true;
-    return 0;
-}
-
-/* Nobody could have one here: the kernel of this machine says so. */
-static bool none_on_this_machine(void)
-{
-    SCOPED_FD fd = open("/proc/sys/user/max_user_namespaces", O_RDONLY | O_CLOEXEC);
-    char text[8] = "";
-
-    return fd >= 0 && read(fd, text, sizeof text - 1) > 0 && strcmp(text, "0\n") == 0;
-}
-
-int run_compat_check(const struct run_options *o, struct coop_err *err)
-{
-    if (!o->assert_no_userns || o->spec.restrict_namespaces || none_on_this_machine())
-        return 0;
-    coop_fail(err, COOP_E_DENIED,
-              "--assert-userns-disabled: nothing refuses user namespaces inside");
-    return coop_hint(err, "--disable-userns does");
 }
 
 static int refuse_label(struct run_parser *p)

@@ -82,6 +82,7 @@ static int flag_unshare_user_try(struct run_parser *p)
 
 static int flag_unshare_pid(struct run_parser *p)
 {
+    p->options->own_pids = true;
     return want(p, &p->options->spec.private_pids, LAUNCH_GUARD_PIDS, false);
 }
 
@@ -114,7 +115,8 @@ static int flag_unshare_all(struct run_parser *p)
 {
     struct launch_spec *spec = &p->options->spec;
 
-    spec->private_users = spec->private_pids = spec->private_network = true;
+    spec->private_pids = spec->private_network = p->options->own_pids = true;
+    spec->private_users = !spec->users;
     spec->private_ipc = spec->protect_hostname = spec->private_cgroup = true;
     spec->prefer |= LAUNCH_BIT(LAUNCH_GUARD_USERS) | LAUNCH_BIT(LAUNCH_GUARD_CGROUP);
     return 0;
@@ -335,6 +337,43 @@ static int flag_quiet(struct run_parser *p)
     return 0;
 }
 
+/* Named by descriptor, as in bubblewrap. */
+static int join_fd(struct run_parser *p, char **slot)
+{
+    char path[48];
+    int fd;
+
+    if (parse_fd(p, &fd) < 0)
+        return -1;
+    str_format(path, sizeof path, "/proc/self/fd/%d", fd);
+    return keep_text(p, slot, path);
+}
+
+/* Instead of the profile's own one, not of one that is asked for. */
+static int flag_userns(struct run_parser *p)
+{
+    p->options->spec.private_users = false;
+    return join_fd(p, &p->options->spec.users);
+}
+
+static int flag_userns2(struct run_parser *p)
+{
+    return join_fd(p, &p->options->spec.second_users);
+}
+
+/* With --unshare-pid a new one below it, whichever of the two comes first. */
+static int flag_pidns(struct run_parser *p)
+{
+    p->options->spec.private_pids = p->options->own_pids;
+    return join_fd(p, &p->options->spec.pids);
+}
+
+static int flag_assert_userns_disabled(struct run_parser *p)
+{
+    p->options->spec.assert_no_nesting = true;
+    return 0;
+}
+
 static int flag_explain(struct run_parser *p)
 {
     p->options->explain = true;
@@ -394,7 +433,10 @@ const struct run_flag run_flags[] = {
     {"unshare-cgroup-try", 0, WALK_OPTIONS, flag_unshare_cgroup_try, "",          "The same, where it can be had."},
     {"share-net",          0, WALK_OPTIONS, flag_share_net,          "",          "The host's network after all."},
     {"disable-userns",     0, WALK_OPTIONS, flag_disable_userns,     "",          "Refuse further namespaces inside."},
-    {"assert-userns-disabled", 0, WALK_OPTIONS, run_flag_assert_userns_disabled, "", "Fail unless further user namespaces are refused inside."},
+    {"assert-userns-disabled", 0, WALK_OPTIONS, flag_assert_userns_disabled, "", "Start nothing where the kernel would let the program make user namespaces, whatever the filter says."},
+    {"userns",             1, WALK_OPTIONS, flag_userns,             "FD",        "Be in the user namespace that FD is open on."},
+    {"userns2",            1, WALK_OPTIONS, flag_userns2,            "FD",        "Enter this user namespace when all is set up."},
+    {"pidns",              1, WALK_OPTIONS, flag_pidns,              "FD",        "Be in the PID namespace that FD is open on; with --unshare-pid in a new one below it."},
     {"cap-add",            1, WALK_OPTIONS, flag_cap_add,            "CAP",       "Let the program have a capability (inside)."},
     {"cap-drop",           1, WALK_OPTIONS, flag_cap_drop,           "CAP",       "Take a capability away; ALL for all."},
     {"seccomp",            1, WALK_OPTIONS, flag_seccomp,            "FD",        "Judge system calls also by the compiled filter (classic BPF) that FD holds."},

@@ -49,14 +49,11 @@ run_flag_fn run_flag_perms, run_flag_size, run_flag_chmod, run_flag_file, run_fl
     run_flag_overlay, run_flag_tmp_overlay, run_flag_ro_overlay, run_flag_lock_file;
 
 /* Those of run_compat.c. */
-run_flag_fn run_flag_compat, run_flag_level_prefix, run_flag_assert_userns_disabled,
-    run_flag_exec_label, run_flag_file_label;
+run_flag_fn run_flag_compat, run_flag_level_prefix, run_flag_exec_label, run_flag_file_label;
 
-/* --compat=bwrap, or called by that name; its defaults that no profile can say; what can be judged
- * only when everything was said. */
+/* --compat=bwrap, or called by that name; its defaults that no profile can say. */
 void run_compat_by_name(struct run_options *options, const char *argv0);
 void run_compat_begin(struct run_options *options);
-int run_compat_check(const struct run_options *options, struct coop_err *err);
 /* Where in the sandbox: bubblewrap takes a path without a '/' in front, too. Lives until the next
  * call. */
 char *run_place(struct run_parser *p, char *dst);

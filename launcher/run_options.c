@@ -343,8 +343,6 @@ int run_options_parse(struct run_options *ret_options, int argc, char *const *ar
         walk_words(o, WALK_PROFILE, &command, err) < 0 || apply_profile(o, err) < 0 ||
         walk_words(o, WALK_OPTIONS, &command, err) < 0)
         return -1;
-    if (run_compat_check(o, err) < 0)
-        return -1;
     if (launch_env_inherit(&o->spec, environment) < 0)
         return coop_fail_sys(err, ENOMEM, "the environment");
     if (walk_words(o, WALK_ENVIRONMENT, &command, err) < 0 || check_maps(o, err) < 0 ||

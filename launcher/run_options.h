@@ -14,9 +14,10 @@ struct run_options {
     struct launch_spec spec; /* profile, flags, command, environment: ready to compile  */
     const char *profile;
     bool own_files; /* a file-system flag was given: the root is the user's making */
+    bool own_pids;  /* --unshare-pid, --unshare-all */
     bool sets_filter, adds_filters; /* --seccomp, --add-seccomp-fd */
     bool compat; /* --compat=bwrap, or called so: bubblewrap's defaults instead of ours */
-    bool level_prefix, assert_no_userns;
+    bool level_prefix;
     bool explain, help, version, quiet;
     const char *receipt;         /* where it goes, or NULL                                   */
     int info_fd, json_status_fd; /* -1: none; so for the next                                */

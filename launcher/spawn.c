@@ -22,6 +22,7 @@
 #include "launcher/borrow.h"
 #include "launcher/clone.h"
 #include "launcher/identity/id_map.h"
+#include "launcher/join.h"
 #include "launcher/recipe.h"
 #include "launcher/spawn.h"
 
@@ -62,9 +63,11 @@ static int clone_here(struct spawn_order *order, struct spawn_result *ret_result
     };
     struct borrowed own;
     int pidfd = -1;
-    pid_t pid = borrow_ids(order->plan, &own);
+    pid_t pid;
 
-    if (pid >= 0) {
+    if (order->plan->joins.count > 0) {
+        pid = join_clone(order->plan, &clone_order, order->told, &pidfd);
+    } else if ((pid = borrow_ids(order->plan, &own)) >= 0) {
         pid = clone_child(&clone_order, &pidfd);
         return_ids(&own);
     }
@@ -112,6 +115,19 @@ int spawn_explain_clone(int sys, const struct launch_plan *plan, const struct la
     (void)coop_fail_sys(err, sys, "step 'clone': clone");
     if (hint)
         (void)coop_hint(err, "%s", hint);
+    return -1;
+}
+
+/* A namespace that cannot be entered. */
+static int explain_join(const struct launch_report *told, struct coop_err *err)
+{
+    (void)coop_fail_sys(err, told->sys, "step 'join': %s '%s'", told->call, told->path);
+    if (told->sys == EPERM)
+        return coop_hint(err, "it takes root, or power over the user namespace that it belongs "
+                              "to: join that one as well (UserNamespacePath=, --userns)");
+    if (told->sys == EINVAL)
+        return coop_hint(err, "it must be a namespace of the named kind, and user and PID "
+                              "namespaces must lie below our own");
     return -1;
 }
 
@@ -259,7 +275,9 @@ int launch_attempt_start(struct launch_attempt **ret_attempt, struct launch_spaw
     order.far = attempt->report;
     if (spawner ? spawner_clone(spawner, &order, &cloned, err) < 0
                 : clone_here(&order, &cloned, err) < 0)
-        return -1;
+        return order.told->failed && order.told->step == SPAWN_STEP_JOIN
+                   ? explain_join(order.told, err)
+                   : -1;
 
     attempt->plan = plan;
     attempt->child = (struct launch_child){.pid = cloned.pid,

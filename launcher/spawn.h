@@ -24,6 +24,8 @@ struct spawn_order {
 
 /* The step number of a failure that is older than the recipe: joining the cgroup. */
 #define SPAWN_STEP_BEFORE_RECIPE UINT16_MAX
+/* The same for entering a namespace (join.h). */
+#define SPAWN_STEP_JOIN (UINT16_MAX - 1)
 
 /* The child's whole life before exec (steps_hello.c; the rules of recipe.h). 'join' is the cgroup
  * directory that the child must move itself into, because clone3 was refused, or -1. */

@@ -11,6 +11,7 @@
 #include "launcher/borrow.h"
 #include "launcher/clone.h"
 #include "launcher/init.h"
+#include "launcher/join.h"
 #include "launcher/recipe.h"
 #include "launcher/spawn.h"
 #include "launcher/spawner.h"
@@ -167,6 +168,8 @@ static pid_t serve(struct job *job, int *ret_pidfd)
         return r;
     order.namespaces = job->plan->clone_flags;
     order.cgroup = job->io.cgroup;
+    if (job->plan->joins.count > 0)
+        return join_clone(job->plan, &order, job->told, ret_pidfd);
     r = borrow_ids(job->plan, &own);
     if (r < 0)
         return r;

@@ -55,6 +55,7 @@ void launch_spec_done(struct launch_spec *spec)
     launch_spec_drop_filters(spec);
     strlist_done(&spec->lock_files);
     free(spec->argv0);
+    free(spec->second_users);
     free(spec->cwd);
     *spec = (struct launch_spec){0};
 }
@@ -147,10 +148,23 @@ void launch_spec_drop_filters(struct launch_spec *spec)
         free(spec->filter_codes[--spec->filter_code_count].code);
 }
 
+static const size_t namespace_paths[] = {
+    offsetof(struct launch_spec, users), offsetof(struct launch_spec, pids),
+    offsetof(struct launch_spec, ipc),   offsetof(struct launch_spec, mounts_of),
+    offsetof(struct launch_spec, uts),   offsetof(struct launch_spec, cgroup),
+    offsetof(struct launch_spec, time),  offsetof(struct launch_spec, second_users),
+};
+
+static char **path_of(struct launch_spec *spec, size_t index)
+{
+    return (char **)(void *)((char *)spec + namespace_paths[index]);
+}
+
 int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *from,
                      struct coop_err *err)
 {
     struct launch_spec copy = *from; /* the plain fields */
+    struct launch_spec from_paths = *from;
     bool failed = false;
 
     /* Everything owned starts empty, so that a half-made copy can be freed. */
@@ -163,6 +177,8 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
     copy.filter = copy.filter_log = copy.address_families = (struct strlist){0};
     copy.bind_tcp = copy.connect_tcp = copy.set_environment = (struct strlist){0};
     copy.uid_map = copy.gid_map = (struct strlist){0};
+    for (size_t i = 0; i < COOP_COUNT(namespace_paths); i++)
+        *path_of(&copy, i) = NULL;
     copy.filter_profile = (struct launch_text){0};
     copy.filter_code_count = 0;
 
@@ -191,6 +207,8 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
     copy.cwd = copy_text(from->cwd, &failed);
     copy.hostname = copy_text(from->hostname, &failed);
     copy.network = copy_text(from->network, &failed);
+    for (size_t i = 0; i < COOP_COUNT(namespace_paths); i++)
+        *path_of(&copy, i) = copy_text(*path_of(&from_paths, i), &failed);
     copy.root_directory = copy_text(from->root_directory, &failed);
     failed = failed || kind_profile.copy(&copy.filter_profile, &from->filter_profile) < 0;
     for (size_t i = 0; i < from->filter_code_count && !failed; i++)
@@ -332,13 +350,19 @@ static int check_power(const struct launch_spec *spec, struct coop_err *err)
 
     if (spec->as_pid_1 && !spec->private_pids)
         return coop_fail(err, COOP_E_RANGE, "AsPid1=yes needs PrivatePIDs=yes");
+    if (spec->users && (spec->private_users || spec->uid_map.count || spec->gid_map.count))
+        return coop_fail(err, COOP_E_RANGE,
+                         "UserNamespacePath=%s and a new user namespace: "
+                         "choose one (--private-users=no)",
+                         spec->users);
     if (spec->hold_maps && !spec->private_users)
         return coop_fail(err, COOP_E_RANGE, "held maps of ids need PrivateUsers=yes");
     if (spec->hold_maps && (spec->uid_map.count || spec->gid_map.count))
         return coop_fail(err, COOP_E_RANGE,
                          "UIDMap= and GIDMap= are ours to write, and held "
                          "maps somebody else's: choose one");
-    if (other_ids && !spec->private_users && !spec->uid_map.count && !spec->gid_map.count)
+    if (other_ids && !spec->private_users && !spec->users && !spec->uid_map.count &&
+        !spec->gid_map.count)
         return coop_fail(err, COOP_E_RANGE, "other ids inside need PrivateUsers=yes");
     if (spec->cap_ambient && spec->securebits.value & SECBIT_NO_CAP_AMBIENT_RAISE)
         return coop_fail(err, COOP_E_RANGE,

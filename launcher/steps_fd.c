@@ -48,14 +48,28 @@ static int refuse_directory(struct child *c, int fd)
     return r < 0 ? step_fail(c, r, "fstat", "a descriptor to hand down") : 0;
 }
 
+/* Its path means something else once the root is another. */
+static int open_second_users(struct child *c, int floor)
+{
+    const char *path = plan_str(c->plan, c->plan->second_users);
+    long fd;
+
+    if (!path)
+        return 0;
+    fd = raw4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+    c->second_users = (int)fd;
+    return fd < 0 ? step_fail(c, fd, "openat", path) : lift(c, &c->second_users, floor);
+}
+
 int step_keep_fds(struct child *c)
 {
     int floor = first_free(c),
         *special[] = {&c->report, &c->io.gate, &c->io.exit_note, &c->io.liveness, &c->io.sync};
-    int r = 0;
+    int r;
 
     if (c->io.fd_count > LAUNCH_MAX_FDS)
         return step_fail(c, -EMFILE, "too many descriptors to hand down", NULL);
+    r = open_second_users(c, floor);
     for (unsigned i = 0; i < sizeof special / sizeof special[0] && r >= 0; i++)
         r = lift(c, special[i], floor);
     for (unsigned i = 0; i < c->io.fd_count && r >= 0; i++) {

@@ -87,8 +87,8 @@ int step_user_maps(struct child *c)
     long dumpable = raw1(SYS_prctl, PR_GET_DUMPABLE);
     int r = 0;
 
-    if (!(plan->flags & PLAN_MAP_IDS))
-        return 0;
+    if (!(plan->flags & PLAN_MAP_IDS)) /* one that was joined has its maps */
+        return plan->flags & PLAN_UNMAPPED ? take_ids(c) : 0;
     /* The files of a process that is not dumpable belong to root, whoever runs it; and newuidmap
      * looks whose they are. */
     if (dumpable != 1)
@@ -142,4 +142,26 @@ int step_hostname(struct child *c)
     if (!name)
         return 0;
     return step_fail(c, raw2(SYS_sethostname, name, raw_strlen(name)), "sethostname", name);
+}
+
+int step_second_users(struct child *c)
+{
+    const char *path = plan_str(c->plan, c->plan->second_users);
+    long r;
+
+    if (!path)
+        return 0;
+    r = raw2(SYS_setns, c->second_users, CLONE_NEWUSER);
+    raw1(SYS_close, c->second_users);
+    return step_fail(c, r, "setns", path);
+}
+
+/* Nothing is lost by trying: what succeeds is the end of it. */
+int step_assert_alone(struct child *c)
+{
+    if (!(c->plan->flags & PLAN_ASSERT_NESTING))
+        return 0;
+    if (raw1(SYS_unshare, CLONE_NEWUSER) < 0)
+        return 0;
+    return step_fail(c, -EEXIST, "unshare", "a further user namespace");
 }

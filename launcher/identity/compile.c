@@ -167,6 +167,14 @@ int plan_compile_identity(const struct launch_spec *spec, const struct launch_ho
         buf_add(&b->bytes, &id, sizeof id);
         plan->groups.count++;
     }
+    if (spec->users) {
+        /* Its ids, and ours in it, are as whoever made it has mapped them. */
+        plan->map_inside_uid = spec->inside_uid == LAUNCH_NO_ID ? uid : spec->inside_uid;
+        plan->map_inside_gid = spec->inside_gid == LAUNCH_NO_ID ? gid : spec->inside_gid;
+        if (spec->inside_uid != LAUNCH_NO_ID || spec->inside_gid != LAUNCH_NO_ID)
+            plan->flags |= PLAN_UNMAPPED;
+        return 0;
+    }
     if (!(plan->flags & PLAN_MAP_IDS)) {
         plan->flags |= becomes ? PLAN_SET_IDS | PLAN_SET_GROUPS : 0;
         return 0;

@@ -1,0 +1,219 @@
+/*
+ * join.c - children that are born in namespaces of others (contract in join.h)
+ *
+ * THE NOUNS
+ *   the go-between   a fork of ours that enters the namespaces, clones the child as its own sibling
+ *                    (CLONE_PARENT), and ends.  It shares our table of descriptors, so the pidfd
+ *                    it gets is one of ours.
+ *
+ * Why not ourselves: nobody comes back out of a user or a PID namespace, and a launcher needs its
+ * power again, for a cgroup, for a receipt, for the next launch.  Why not the child: only who is
+ * in a user namespace may be born in new ones below it, and in a PID namespace one must be born.
+ */
+#include "launcher/join.h"
+
+#include "launcher/borrow.h"
+#include "launcher/kernel.h"
+#include "launcher/raw.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/wait.h>
+
+struct between {
+    const struct clone_order *order;
+    const struct launch_plan *plan;
+    struct launch_report *told;
+};
+
+static int refused(struct launch_report *told, long r, const char *call, const char *path)
+{
+    told->step = SPAWN_STEP_JOIN;
+    told->sys = (int)-r;
+    raw_copy_text(told->call, sizeof told->call, call);
+    raw_copy_text(told->path, sizeof told->path, path);
+    told->failed = 1;
+    return (int)r;
+}
+
+static int enter(const struct between *b, const struct plan_join *join, int fd)
+{
+    long r = raw2(SYS_setns, fd, join->flag);
+
+    return r < 0 ? refused(b->told, r, "setns", plan_str(b->plan, join->path)) : 0;
+}
+
+/* All are opened first: behind another mount table their paths mean something else. */
+static int open_all(const struct between *b, int fds[PLAN_JOINS_MAX], uint32_t *ret_count)
+{
+    const struct plan_join *joins = plan_at(b->plan, b->plan->joins.at);
+
+    for (*ret_count = 0; *ret_count < b->plan->joins.count; ++*ret_count) {
+        const char *path = plan_str(b->plan, joins[*ret_count].path);
+        long fd =
+            raw4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+
+        if (fd < 0)
+            return refused(b->told, fd, "open", path);
+        fds[*ret_count] = (int)fd;
+    }
+    return 0;
+}
+
+/* A namespace that belongs to our user namespace must be entered before that one is left, one that
+ * belongs to the joined user namespace after that: what is refused before is tried again. */
+static int enter_all(const struct between *b, const int fds[PLAN_JOINS_MAX])
+{
+    const struct plan_join *joins = plan_at(b->plan, b->plan->joins.at);
+    bool done[PLAN_JOINS_MAX] = {false};
+    int r = 0;
+
+    for (uint32_t i = 0; i < b->plan->joins.count; i++)
+        if (joins[i].flag != CLONE_NEWUSER)
+            done[i] = raw2(SYS_setns, fds[i], joins[i].flag) >= 0;
+    for (uint32_t i = 0; i < b->plan->joins.count && r >= 0; i++)
+        if (joins[i].flag == CLONE_NEWUSER)
+            r = enter(b, &joins[i], fds[i]);
+    for (uint32_t i = 0; i < b->plan->joins.count && r >= 0; i++)
+        if (joins[i].flag != CLONE_NEWUSER && !done[i])
+            r = enter(b, &joins[i], fds[i]);
+    return r;
+}
+
+/* Born where we have gone. */
+static void bear(const struct between *b)
+{
+    struct clone_order order = *b->order;
+    struct borrowed own;
+    int pidfd = -1;
+    int r = borrow_ids(b->plan, &own);
+
+    order.for_parent = true;
+    if (r >= 0)
+        r = clone_child(&order, &pidfd);
+    b->told->born = r;
+    b->told->born_pidfd = pidfd;
+}
+
+static void await_end(int pidfd)
+{
+    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+
+    while (raw5(SYS_ppoll, &ended, 1, 0, 0, 0) == -EINTR)
+        continue;
+    raw1(SYS_close, pidfd);
+}
+
+_Noreturn static void leave(void)
+{
+    for (;;)
+        raw1(SYS_exit_group, 0);
+}
+
+static void below_main(void *arg, int join_cgroup)
+{
+    (void)join_cgroup;
+    bear(arg);
+    leave();
+}
+
+/* Only who is in a PID namespace may make one below it, and only who is born there is in it. */
+static void bear_below(const struct between *b)
+{
+    const struct clone_order order = {.for_parent = true,
+                                      .share_files = true,
+                                      .cgroup = -1,
+                                      .run = below_main,
+                                      .arg = (void *)(uintptr_t)b};
+    int pidfd = -1;
+    pid_t pid = clone_child(&order, &pidfd);
+
+    b->told->below = pid;
+    if (pid < 0)
+        b->told->born = pid;
+    else
+        await_end(pidfd);
+}
+
+static bool joins_pids(const struct launch_plan *plan)
+{
+    const struct plan_join *joins = plan_at(plan, plan->joins.at);
+
+    for (uint32_t i = 0; i < plan->joins.count; i++)
+        if (joins[i].flag == CLONE_NEWPID)
+            return true;
+    return false;
+}
+
+static void between_main(void *arg, int join_cgroup)
+{
+    const struct between *b = arg;
+    int fds[PLAN_JOINS_MAX];
+    uint32_t open = 0;
+    int r = open_all(b, fds, &open);
+
+    (void)join_cgroup;
+    if (r >= 0)
+        r = enter_all(b, fds);
+    while (open > 0)
+        raw1(SYS_close, fds[--open]); /* the table is not ours alone */
+    if (r < 0)
+        b->told->born = r;
+    else if (b->plan->clone_flags & CLONE_NEWPID && joins_pids(b->plan))
+        bear_below(b);
+    else
+        bear(b);
+    leave();
+}
+
+/* The PID behind a pidfd as this process sees it: "Pid:" of its fdinfo. -ESRCH without one. */
+static pid_t pid_of(int pidfd)
+{
+    char path[48] = "/proc/self/fdinfo/";
+    char text[512] = ""; /* the analyzer cannot see raw3() fill it */
+    const char *at = NULL;
+    long fd, got;
+    pid_t pid = 0;
+
+    raw_number(path + raw_strlen(path), pidfd);
+    fd = raw4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    got = fd < 0 ? fd : raw3(SYS_read, fd, text, sizeof text - 1);
+    if (fd >= 0)
+        raw1(SYS_close, fd);
+    for (long i = 0; i + 5 < got && !at; i++)
+        if (text[i] == 'P' && text[i + 1] == 'i' && text[i + 2] == 'd' && text[i + 3] == ':')
+            at = &text[i + 4];
+    for (; at && at < text + got && *at != '\n'; at++)
+        if (*at >= '0' && *at <= '9')
+            pid = pid * 10 + (*at - '0');
+    return pid > 0 ? pid : -ESRCH;
+}
+
+pid_t join_clone(const struct launch_plan *plan, const struct clone_order *order,
+                 struct launch_report *told, int *ret_pidfd)
+{
+    struct between between = {.order = order, .plan = plan, .told = told};
+    const struct clone_order go_between = {.for_parent = order->for_parent,
+                                           .share_files = true,
+                                           .cgroup = -1,
+                                           .run = between_main,
+                                           .arg = &between};
+    int pidfd = -1;
+    pid_t pid;
+
+    told->born = -ECHILD; /* what stays when somebody kills it */
+    told->born_pidfd = -1;
+    pid = clone_child(&go_between, &pidfd);
+    if (pid < 0)
+        return pid;
+    await_end(pidfd);
+    if (!order->for_parent) { /* else they are our parent's children, like all that we clone */
+        raw4(SYS_wait4, pid, 0, __WALL, 0);
+        if (told->below > 0)
+            raw4(SYS_wait4, told->below, 0, __WALL, 0);
+    }
+    *ret_pidfd = told->born_pidfd;
+    if (told->born > 0 && told->below > 0)
+        return pid_of(told->born_pidfd); /* it was counted inside */
+    return told->born;
+}

@@ -1,0 +1,330 @@
+/* coop-run in namespaces that there are: by path, by bubblewrap's descriptors, with and without
+ * root; and user namespaces that nothing can be made in. */
+#include "unit/launcher/run_coop.h"
+
+#include <sched.h>
+#include <sys/syscall.h>
+
+TestSuite(join);
+
+/* ---- somebody who has namespaces ---- */
+
+#define KINDS (CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWNS)
+
+struct host {
+    pid_t pid, first; /* it, and PID 1 of the PID namespace below it */
+    int end;          /* closed, both end                           */
+};
+
+static void put(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 || write(fd, text, strlen(text)) < 0)
+        _exit(97);
+    close(fd);
+}
+
+static int below_fd = -1; /* the user namespace that the next host is made in, or -1 */
+
+_Noreturn static void be_host(uid_t uid, int flags, int ready, int life)
+{
+    char line[32], byte;
+    pid_t first;
+
+    if (uid && (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 ||
+                setresuid(uid, uid, uid) < 0))
+        _exit(98);
+    if (below_fd >= 0 && setns(below_fd, CLONE_NEWUSER) < 0)
+        _exit(93);
+    prctl(PR_SET_DUMPABLE, 1);
+    if (unshare(flags | CLONE_NEWPID) < 0)
+        _exit(96);
+    if (flags & CLONE_NEWUSER) {
+        snprintf(line, sizeof line, "0 %u 1", below_fd >= 0 ? 0 : uid);
+        put("/proc/self/setgroups", "deny");
+        put("/proc/self/gid_map", line);
+        put("/proc/self/uid_map", line);
+    }
+    if (flags & CLONE_NEWUTS && sethostname("hosted", 6) < 0)
+        _exit(95);
+    first = fork();
+    if (first == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)!read(life, &byte, 1);
+        _exit(0);
+    }
+    if (write(ready, &first, sizeof first) != sizeof first)
+        _exit(94);
+    (void)!read(life, &byte, 1);
+    _exit(0);
+}
+
+static struct host open_host(uid_t uid, int flags)
+{
+    struct host host = {0};
+    int ready[2], life[2];
+
+    cr_assert_eq(pipe2(ready, O_CLOEXEC), 0);
+    cr_assert_eq(pipe2(life, O_CLOEXEC), 0);
+    host.pid = fork();
+    if (host.pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(life[1]);
+        be_host(uid, flags, ready[1], life[0]);
+    }
+    close(ready[1]);
+    close(life[0]);
+    host.end = life[1];
+    if (read(ready[0], &host.first, sizeof host.first) != sizeof host.first)
+        cr_skip_test("namespaces are refused here");
+    close(ready[0]);
+    return host;
+}
+
+static void close_host(struct host *host)
+{
+    kill(host->pid, SIGKILL); /* others have inherited its pipe's end */
+    close(host->end);
+    waitpid(host->pid, NULL, 0);
+}
+
+/* "--ipc-namespace-path=/proc/PID/ns/ipc" */
+static char *option(const char *kind, pid_t pid, const char *name)
+{
+    static char texts[10][80];
+    static unsigned next;
+    char *text = texts[next++ % 10];
+
+    snprintf(text, sizeof texts[0], "--%s-namespace-path=/proc/%d/ns/%s", kind, (int)pid, name);
+    return text;
+}
+
+static void says_same(pid_t pid, const char *name)
+{
+    char path[64], wanted[64] = "";
+
+    snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, name);
+    cr_assert(readlink(path, wanted, sizeof wanted - 1) > 0);
+    SAYS(wanted);
+}
+
+static uid_t me(void)
+{
+    return geteuid() == 0 ? SOMEBODY : geteuid();
+}
+
+static void as_owner(void)
+{
+    if (geteuid() == 0)
+        as_user();
+}
+
+#define LINKS                                                                                  \
+    "readlink /proc/self/ns/ipc /proc/self/ns/uts /proc/self/ns/net /proc/self/ns/user"
+
+/* ---- joining ---- */
+
+Test(join, root_joins_each_kind_by_its_path)
+{
+    struct host host;
+
+    if (geteuid() != 0)
+        cr_skip_test("needs root");
+    host = open_host(0, KINDS);
+    cr_assert_eq(RUN(option("ipc", host.pid, "ipc"), option("uts", host.pid, "uts"),
+                     option("cgroup", host.pid, "cgroup"), option("network", host.pid, "net"),
+                     "--profile=none", "sh", "-c",
+                     LINKS "; readlink /proc/self/ns/cgroup; hostname"),
+                 0, "%s", output);
+    says_same(host.pid, "ipc");
+    says_same(host.pid, "uts");
+    says_same(host.pid, "net");
+    says_same(host.pid, "cgroup");
+    SAYS("hosted\n");
+    cr_assert_eq(RUN(option("ipc", host.pid, "ipc"), "--explain", "true"), 0);
+    SAYS("in the namespace of /proc/");
+    /* Behind the walls of the default profile just the same; only its PIDs hide /proc's. */
+    cr_assert_eq(RUN(option("ipc", host.pid, "ipc"), "readlink", "/proc/self/ns/ipc"), 0, "%s",
+                 output);
+    says_same(host.pid, "ipc");
+    cr_assert_eq(RUN(option("ipc", host.pid, "ipc"), "--receipt=/dev/stderr", "true"), 0);
+    SAYS("\"own\": false}, \"mnt\"");
+    close_host(&host);
+}
+
+Test(join, files_of_another_mount_namespace_are_seen_or_copied)
+{
+    struct host host;
+
+    if (geteuid() != 0)
+        cr_skip_test("needs root");
+    host = open_host(0, KINDS);
+    cr_assert_eq(RUN(option("mount", host.pid, "mnt"), "--profile=none", "readlink",
+                     "/proc/self/ns/mnt"),
+                 0, "%s", output);
+    says_same(host.pid, "mnt");
+    cr_assert_eq(RUN(option("mount", host.pid, "mnt"), "sh", "-c",
+                     "test -e /usr/bin/env && ! test -e /root && echo own"),
+                 0, "%s", output);
+    SAYS("own");
+    close_host(&host);
+}
+
+Test(join, an_ordinary_user_joins_what_belongs_to_its_user_namespace)
+{
+    struct host host = open_host(me(), CLONE_NEWUSER | KINDS);
+
+    cr_assert_eq(BENT(as_owner, option("user", host.pid, "user"),
+                      option("ipc", host.pid, "ipc"), option("uts", host.pid, "uts"),
+                      option("network", host.pid, "net"), "--private-users=no", "sh", "-c",
+                      LINKS "; id -u; hostname"),
+                 0, "%s", output);
+    says_same(host.pid, "user");
+    says_same(host.pid, "ipc");
+    says_same(host.pid, "net");
+    SAYS("\n0\nhosted\n");
+    /* Without its owner it is refused, and that is said. */
+    cr_assert_eq(BENT(as_owner, option("network", host.pid, "net"),
+                      option("ipc", host.pid, "ipc"), "true"),
+                 125);
+    SAYS("step 'join': setns '/proc/");
+    SAYS("hint: it takes root, or power over the user namespace");
+    cr_assert_eq(RUN("--ipc-namespace-path=/etc/passwd", "true"), 125);
+    SAYS("it must be a namespace of the named kind");
+    cr_assert_eq(RUN("--ipc-namespace-path=/no/such", "true"), 125);
+    SAYS("step 'join': open '/no/such': No such file");
+    cr_assert_eq(RUN(option("user", host.pid, "user"), "true"), 125);
+    SAYS("choose one (--private-users=no)");
+    close_host(&host);
+}
+
+Test(join, pids_are_those_of_the_joined_namespace_or_of_one_below)
+{
+    struct host host;
+    char path[64];
+
+    if (geteuid() != 0)
+        cr_skip_test("needs root");
+    host = open_host(0, 0);
+    snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)host.first);
+    cr_assert_eq(RUN("--pid-namespace-path", path, "--private-pids=no", "sh", "-c",
+                     "readlink /proc/self/ns/pid; echo pid $$; exit 7"),
+                 7, "%s", output);
+    says_same(host.first, "pid");
+    SILENT_ON("pid 1\n");
+    cr_assert_eq(RUN("--pid-namespace-path", path, "sh", "-c", "echo pid $$; exit 8"), 8, "%s",
+                 output);
+    SAYS("pid 2\n");
+    close_host(&host);
+}
+
+/* ---- bubblewrap's words ---- */
+
+enum { FIRST_FD = 50, SECOND_FD = 51 };
+static int first_fd = -1, second_fd = -1;
+
+static void hand_down(void)
+{
+    if (first_fd >= 0)
+        dup2(first_fd, FIRST_FD);
+    if (second_fd >= 0)
+        dup2(second_fd, SECOND_FD);
+    as_owner();
+}
+
+static int open_namespace(pid_t pid, const char *name)
+{
+    char path[64];
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    return fd;
+}
+
+Test(join, user_namespaces_are_joined_by_descriptor)
+{
+    struct host outer = open_host(me(), CLONE_NEWUSER | CLONE_NEWIPC);
+
+    first_fd = open_namespace(outer.pid, "user");
+    cr_assert_eq(
+        BENT(hand_down, "--userns", "50", "sh", "-c", LINKS "; id -u; cat /proc/self/uid_map"),
+        0, "%s", output);
+    says_same(outer.pid, "user");
+    SAYS("\n0\n");
+    cr_assert_eq(BENT(hand_down, "--userns", "50", "--unshare-user", "true"), 125);
+    SAYS("choose one");
+    cr_assert_eq(BENT(hand_down, "--userns", "50", "--unshare-all", "true"), 0, "%s", output);
+    cr_assert_eq(BENT(hand_down, "--userns", "99", "true"), 125);
+    SAYS("descriptor 99: Bad file descriptor");
+    close_host(&outer);
+}
+
+Test(join, the_second_user_namespace_is_entered_when_all_is_set_up)
+{
+    struct host outer = open_host(me(), CLONE_NEWUSER);
+    struct host second, beside = open_host(me(), CLONE_NEWUSER);
+
+    first_fd = below_fd = open_namespace(outer.pid, "user");
+    second = open_host(me(), CLONE_NEWUSER);
+    second_fd = open_namespace(second.pid, "user");
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(BENT(hand_down, "--profile=none", "--userns", "50", "--private-mounts",
+                          "--private-tmp", "--userns2", "51",
+                          i ? "--private-pids" : "--new-session", "sh", "-c",
+                          LINKS "; id -u; ls /tmp | wc -l"),
+                     0, "%s", output);
+        says_same(second.pid, "user");
+        SAYS("\n0\n0\n");
+    }
+    close(second_fd);
+    second_fd = open_namespace(beside.pid, "user");
+    cr_assert_eq(BENT(hand_down, "--userns", "50", "--userns2", "51", "true"), 125);
+    SAYS("hint: it must lie below the user namespace");
+    close_host(&outer);
+    close_host(&second);
+    close_host(&beside);
+}
+
+Test(join, a_pid_namespace_is_joined_by_descriptor_and_nested_when_asked)
+{
+    struct host host = open_host(me(), CLONE_NEWUSER);
+
+    first_fd = open_namespace(host.pid, "user");
+    second_fd = open_namespace(host.first, "pid");
+    cr_assert_eq(
+        BENT(hand_down, "--userns", "50", "--pidns", "51", "readlink", "/proc/self/ns/pid"), 0,
+        "%s", output);
+    says_same(host.first, "pid");
+    cr_assert_eq(BENT(hand_down, "--userns", "50", "--unshare-pid", "--pidns", "51", "sh", "-c",
+                      "echo pid $$"),
+                 0, "%s", output);
+    cr_assert_str_eq(output, "pid 2\n");
+    close_host(&host);
+}
+
+/* ---- no further user namespaces ---- */
+
+Test(join, further_user_namespaces_are_asserted_not_to_be_had)
+{
+    cr_assert_eq(BENT(as_owner, "--assert-userns-disabled", "true"), 0, "%s", output);
+    cr_assert_eq(BENT(as_owner, "--as-pid-1", "--assert-userns-disabled", "true"), 0, "%s",
+                 output);
+    cr_assert_eq(BENT(as_owner, "--restrict-namespaces=no", "--assert-userns-disabled", "true"),
+                 125);
+    SAYS("step 'assert-alone': unshare a further user namespace");
+    SAYS("hint: --disable-userns");
+    cr_assert_eq(BENT(as_owner, "--profile=none", "--unshare-user", "--disable-userns",
+                      "--assert-userns-disabled", "true"),
+                 0, "%s", output);
+    cr_assert_eq(BENT(as_owner, "--profile=none", "--assert-userns-disabled", "true"), 125);
+}
+
+Test(join, further_namespaces_are_made_only_where_that_was_asked_for)
+{
+    cr_assert_neq(BENT(as_owner, "unshare", "-U", "true"), 0);
+    cr_assert_eq(BENT(as_owner, "--restrict-namespaces=no", "unshare", "-U", "true"), 0, "%s",
+                 output);
+}
