@@ -10,12 +10,13 @@ packages_of() {
     local demo="nginx redis-server curl" house="g++ binutils" lint="libcriterion-dev clang clang-format clang-tidy"
     local vm="qemu-system-x86 cpio busybox-static"
     local aarch64="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user gdb-multiarch"
+    local work="make python3 nodejs git sqlite3 imagemagick bsdutils"
     case $1 in
         build) echo "$build" ;;
         demo) echo "$build $demo" ;;
         lint) echo "$build $lint" ;;
         test) echo "$build $house libcriterion-dev procps uidmap" ;;
-        full) echo "$build $house $demo $lint $vm $aarch64 valgrind gdb procps bubblewrap uidmap tini dumb-init" ;;
+        full) echo "$build $house $demo $lint $vm $aarch64 valgrind gdb procps bubblewrap uidmap tini dumb-init $work" ;;
         bench) echo "$build bubblewrap golang-go" ;;
         vm) echo "$build $house libcriterion-dev procps uidmap $vm" ;;
         *) die "there is no package group '$1'" "build, demo, test, bench and vm exist" ;;
