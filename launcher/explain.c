@@ -10,6 +10,7 @@
 #include "launcher/filter/tell.h"
 #include "launcher/kernel.h"
 #include "launcher/landlock.h"
+#include "launcher/limits/group.h"
 #include "text/units.h"
 
 #include <errno.h>
@@ -446,6 +447,14 @@ static void explain_bounds(const struct launch_bounds *bounds, FILE *out)
         fprintf(out, "%s %s %s", head, all[i].key, all[i].render(all[i].value, text));
         head = ",";
     }
+    for (const struct group_io_row *row = group_io_rows; row->key; row++)
+        for (int i = 0; i < LAUNCH_IO_DEVICES && group_io_list(row, bounds)->at[i].most; i++) {
+            const struct launch_disk *io = &group_io_list(row, bounds)->at[i];
+
+            fprintf(out, "%s %s %u:%u %" PRId64, head, row->key, io->major, io->minor,
+                    io->most);
+            head = ",";
+        }
     if (head[0] == ',')
         fprintf(out, "\n");
 }

@@ -240,6 +240,16 @@ struct launch_limit {
  * child cannot keep them, because it is what they are about.  LAUNCH_UNBOUND: none.
  */
 #define LAUNCH_UNBOUND INT64_MAX
+
+/* How fast a disk may be read or written; what is not used has 'most' 0, and comes last. */
+#define LAUNCH_IO_DEVICES 4
+struct launch_io_list {
+    struct launch_disk {
+        uint32_t major, minor;
+        int64_t most; /* bytes or operations a second; LAUNCH_UNBOUND: as many as one likes */
+    } at[LAUNCH_IO_DEVICES];
+};
+
 struct launch_bounds {
     coop_nsec wall_time;              /* since exec                                           */
     coop_nsec cpu_time;               /* user and system, everything below taken together     */
@@ -252,6 +262,7 @@ struct launch_bounds {
     int64_t tasks_max;             /* processes and threads                              */
     int64_t cpu_quota;             /* of one processor, in thousandths                   */
     int64_t cpu_weight, io_weight; /* 1 to 10000; everybody else has 100                 */
+    struct launch_io_list read_bytes, write_bytes, read_ops, write_ops;
 };
 
 /* A number that may be left alone. */

@@ -79,6 +79,10 @@ static void add_limits(struct receipt *receipt, const struct run *run)
     for (const struct group_row *row = group_rows; row->key; row++)
         add_limit(receipt, row->key, group_row_value(row, bounds), row->unit,
                   kept_by(run, row));
+    for (const struct group_io_row *row = group_io_rows; row->key; row++)
+        for (int i = 0; i < LAUNCH_IO_DEVICES && group_io_list(row, bounds)->at[i].most; i++)
+            add_limit(receipt, row->key, group_io_list(row, bounds)->at[i].most, row->unit,
+                      run->was_in_group ? "cgroup" : NULL);
     for (uint32_t i = 0; i < run->plan->limits.count; i++) {
         bool kept = !lost || !(run->facts.lost_rlimits >> limits[i].which & 1);
 

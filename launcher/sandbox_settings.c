@@ -234,6 +234,14 @@ static const struct setting
      .help = "Share of the processors where they are short, beside 100 of everybody else."},
     {"Sandbox", "IOWeight", &kind_weight, FIELD(bounds.io_weight), .min = 1, .max = 10000,
      .help = "Share of input and output where it is short, beside 100 of everybody else."},
+    {"Sandbox", "IOReadBandwidthMax", &kind_io, FIELD(bounds.read_bytes),
+     .help = "PATH SIZE: bytes a second that everything inside reads at most from the disk that PATH is, or lies on."},
+    {"Sandbox", "IOWriteBandwidthMax", &kind_io, FIELD(bounds.write_bytes),
+     .help = "The same for writing."},
+    {"Sandbox", "IOReadIOPSMax", &kind_io, FIELD(bounds.read_ops),
+     .help = "The same for reads, however large."},
+    {"Sandbox", "IOWriteIOPSMax", &kind_io, FIELD(bounds.write_ops),
+     .help = "The same for writes."},
 
     /* terminal, life, environment */
     {"Sandbox", "NewSession", BOOL(new_session),

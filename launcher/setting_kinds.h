@@ -14,6 +14,7 @@ extern const struct setting_type kind_limit;   /* struct launch_limit; max != 0:
 extern const struct setting_type kind_percent; /* int64_t, thousandths: "20%", "infinity"  */
 extern const struct setting_type kind_weight;  /* int64_t; min..max, 0: unset              */
 extern const struct setting_type kind_offset;  /* coop_nsec; a duration, '-' in front: back */
+extern const struct setting_type kind_io;      /* struct launch_io_list: "PATH SIZE"        */
 extern const struct setting_type kind_degree;  /* int; enum words with "no" and "yes"  */
 extern const struct setting_type
     kind_caps_keep;                         /* uint64_t of what is dropped: "CAP_X", "~CAP_X" */

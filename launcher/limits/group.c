@@ -31,6 +31,20 @@ const struct group_row group_rows[] = {
     /* clang-format on */
 };
 
+const struct group_io_row group_io_rows[] = {
+    {"IOReadBandwidthMax", "rbps", "bytes-per-second", FIELD(read_bytes)},
+    {"IOWriteBandwidthMax", "wbps", "bytes-per-second", FIELD(write_bytes)},
+    {"IOReadIOPSMax", "riops", "count-per-second", FIELD(read_ops)},
+    {"IOWriteIOPSMax", "wiops", "count-per-second", FIELD(write_ops)},
+    {0},
+};
+
+const struct launch_io_list *group_io_list(const struct group_io_row *row,
+                                           const struct launch_bounds *bounds)
+{
+    return (const struct launch_io_list *)(const void *)((const char *)bounds + row->field);
+}
+
 int64_t group_row_value(const struct group_row *row, const struct launch_bounds *bounds)
 {
     bool is_weight = strcmp(row->unit, "weight") == 0;
@@ -44,6 +58,9 @@ bool bounds_need_group(const struct launch_bounds *bounds)
 {
     for (const struct group_row *row = group_rows; row->key; row++)
         if (group_row_value(row, bounds) != LAUNCH_UNBOUND)
+            return true;
+    for (const struct group_io_row *row = group_io_rows; row->key; row++)
+        if (group_io_list(row, bounds)->at[0].most != 0)
             return true;
     return false;
 }
@@ -139,6 +156,43 @@ static int write_row(int leaf, const struct group_row *row, int64_t value)
     return group_file_write(leaf, row->file, text);
 }
 
+/* One line of io.max for each disk. */
+static int limit_disks(struct launch_cgroups *groups, int leaf, const struct group_io_row *row,
+                       const struct launch_bounds *bounds, struct coop_err *err)
+{
+    const struct launch_io_list *list = group_io_list(row, bounds);
+
+    for (int i = 0; i < LAUNCH_IO_DEVICES && list->at[i].most != 0; i++) {
+        const struct launch_disk *io = &list->at[i];
+        char text[80];
+        int r;
+
+        if (io->most == LAUNCH_UNBOUND)
+            (void)str_format(text, sizeof text, "%u:%u %s=max", io->major, io->minor,
+                             row->word);
+        else
+            (void)str_format(text, sizeof text, "%u:%u %s=%" PRId64, io->major, io->minor,
+                             row->word, io->most);
+        r = group_file_write(leaf, "io.max", text);
+        if (r < 0)
+            return coop_fail_sys(err, r, "%s= cannot be kept: disk %u:%u in cgroup '%s'",
+                                 row->key, io->major, io->minor, groups->where);
+    }
+    return 0;
+}
+
+static int hand_down_io(struct launch_cgroups *groups, const struct launch_bounds *bounds,
+                        struct coop_err *err)
+{
+    for (const struct group_io_row *row = group_io_rows; row->key; row++) {
+        const struct group_row io = {.key = row->key, .controller = "io"};
+
+        if (group_io_list(row, bounds)->at[0].most != 0 && hand_down(groups, &io, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int group_limit(struct launch_cgroups *groups, const char *path,
                 const struct launch_bounds *bounds, struct coop_err *err)
 {
@@ -148,9 +202,14 @@ int group_limit(struct launch_cgroups *groups, const char *path,
     for (const struct group_row *row = group_rows; row->key; row++)
         if (group_row_value(row, bounds) != LAUNCH_UNBOUND && hand_down(groups, row, err) < 0)
             return -1;
+    if (hand_down_io(groups, bounds, err) < 0)
+        return -1;
     leaf = launch_cgroup_enter(groups, path);
     if (leaf < 0)
         return coop_fail_sys(err, leaf, "cgroup '%s/%s'", groups->where, path);
+    for (const struct group_io_row *row = group_io_rows; row->key; row++)
+        if (limit_disks(groups, leaf, row, bounds, err) < 0)
+            return -1;
     for (const struct group_row *row = group_rows; row->key; row++) {
         int64_t value = group_row_value(row, bounds);
 

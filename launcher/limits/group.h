@@ -40,6 +40,18 @@ extern const struct group_row group_rows[]; /* ends with key == NULL */
 
 int64_t group_row_value(const struct group_row *row, const struct launch_bounds *bounds);
 
+/* One row per bound of disks, in io.max. */
+struct group_io_row {
+    const char *key;  /* "IOReadBandwidthMax" */
+    const char *word; /* "rbps"               */
+    const char *unit;
+    size_t field; /* in struct launch_bounds, a struct launch_io_list */
+};
+extern const struct group_io_row group_io_rows[]; /* ends with key == NULL */
+
+const struct launch_io_list *group_io_list(const struct group_io_row *row,
+                                           const struct launch_bounds *bounds);
+
 /* Whether any of them is asked for. */
 bool bounds_need_group(const struct launch_bounds *bounds);
 
