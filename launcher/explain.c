@@ -553,14 +553,10 @@ const char *recipe_limit_hint(int sys)
     }
 }
 
-static void hint_for(const struct launch_report *report, const struct launch_plan *plan,
-                     struct coop_err *err)
+/* What goes wrong before there is a view of its own. */
+static bool hint_for_birth(const struct launch_report *report, const char *step,
+                           struct coop_err *err)
 {
-    const char *step = recipe_step_name(report->step);
-    bool exec = strcmp(step, "exec") == 0, mounts = strcmp(step, "mounts") == 0;
-
-    if (report->sys == EMFILE) /* has its hint, whatever the step */
-        return;
     if (strcmp(report->call, "clone") == 0 && recipe_limit_hint(report->sys))
         coop_hint(err, "%s", recipe_limit_hint(report->sys));
     else if (strcmp(step, "user-maps") == 0)
@@ -573,7 +569,22 @@ static void hint_for(const struct launch_report *report, const struct launch_pla
         coop_hint(err, "--disable-userns makes it impossible inside a new user namespace");
     else if (strcmp(step, "time") == 0 && report->sys == ERANGE)
         coop_hint(err, "a clock cannot be shifted below zero, nor by more than 146 years");
-    else if (mounts && (report->sys == EROFS || report->sys == ENOENT))
+    else
+        return false;
+    return true;
+}
+
+static void hint_for(const struct launch_report *report, const struct launch_plan *plan,
+                     struct coop_err *err)
+{
+    const char *step = recipe_step_name(report->step);
+    bool exec = strcmp(step, "exec") == 0, mounts = strcmp(step, "mounts") == 0;
+
+    if (report->sys == EMFILE) /* has its hint, whatever the step */
+        return;
+    if (hint_for_birth(report, step, err))
+        return;
+    if (mounts && (report->sys == EROFS || report->sys == ENOENT))
         hint_for_mounts(report, err);
     else if (mounts && strcmp(report->call, "fsmount") == 0)
         coop_hint(err,
