@@ -395,6 +395,7 @@ struct launch_spec {
     bool inherit_environment;       /* for launch_env_inherit()                          */
     struct strlist set_environment; /* "NAME=value": put over what is inherited          */
     bool inherit_descriptors;       /* all that are open and not close-on-exec           */
+    struct strlist frozen;          /* FrozenPaths: coop-run's business                  */
     int caller_directory;           /* enum launch_caller_directory; coop-run's business */
 
     uint64_t prefer; /* guards that may be refused by this machine, but see 'require' */

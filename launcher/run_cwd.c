@@ -158,6 +158,8 @@ static int show(struct run_options *o, char *cwd, struct coop_err *err)
         return start_in(o, "-", cwd, err);
     if (launch_spec_mount(&o->spec, &mount, err) < 0)
         return -1;
+    if (!(mount.flags & LAUNCH_MOUNT_RO) && run_frozen_show(&o->frozen, &o->spec, cwd, err) < 0)
+        return -1;
     /* It may lie below a place where nothing that was written can be executed: here nothing is. */
     if (mount.flags & LAUNCH_MOUNT_RO && o->spec.no_exec.count > 0 &&
         strlist_add(&o->spec.exec, cwd) < 0)

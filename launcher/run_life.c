@@ -455,7 +455,7 @@ static void take_signals(struct run *run)
 
 /* ---- watching ---- */
 
-#define FIXED_FDS 2 /* signals, --life-fd */
+#define FIXED_FDS 3 /* signals, --life-fd, FrozenPaths= */
 
 static coop_nsec next_moment(const struct run *run)
 {
@@ -477,22 +477,33 @@ static void enforce(struct run *run)
         kill_tree(run);
 }
 
+/* Without a grace: nobody is there to care any more; or a name is there as long as its maker. */
+static void kill_for_others(struct run *run, struct pollfd *life, const struct pollfd *frozen)
+{
+    if (life->revents && !run->ended) {
+        life->fd = -1;
+        kill_tree(run);
+    }
+    if (frozen->revents && !run->ended && run_frozen_touched(&run->options->frozen))
+        kill_tree(run);
+}
+
 static void watch(struct run *run)
 {
     int life = run->options->life_fd;
 
     while (!run->ended) {
         struct pollfd fds[FIXED_FDS + RUN_OUTPUT_STREAMS] = {
-            {.fd = run->signals, .events = POLLIN}, {.fd = life}};
+            {.fd = run->signals, .events = POLLIN},
+            {.fd = life},
+            {.fd = run->options->frozen.news, .events = POLLIN}};
         unsigned count = run->has_output ? run_output_poll(&run->output, fds + FIXED_FDS) : 0;
 
         if (wait_for(fds, FIXED_FDS + count, next_moment(run)) > 0) {
             if (fds[0].revents)
                 take_signals(run);
-            if (fds[1].revents && !run->ended) {
-                life = -1;
-                kill_tree(run);
-            }
+            kill_for_others(run, &fds[1], &fds[2]);
+            life = fds[1].fd;
             if (run->has_output)
                 run_output_ready(&run->output, fds + FIXED_FDS, count);
         }
@@ -524,7 +535,7 @@ static void flush_output(struct run *run)
 
     for (;;) {
         struct pollfd fds[FIXED_FDS + RUN_OUTPUT_STREAMS] = {
-            {.fd = run->signals, .events = POLLIN}, {.fd = run->options->life_fd}};
+            {.fd = run->signals, .events = POLLIN}, {.fd = run->options->life_fd}, {.fd = -1}};
         unsigned count;
 
         run_output_finish(&run->output);
@@ -580,6 +591,9 @@ static void print_end(const struct run *run)
     };
     enum launch_result result = run_result(run);
 
+    if (run->options->frozen.touched)
+        run_say("ended, because '%s' was made, which FrozenPaths= keeps away\n",
+                run->options->frozen.touched);
     if (keys[result] && (run->killed || result == LAUNCH_RESULT_MEMORY))
         run_say("ended, because %s= is used up\n", keys[result]);
 }
@@ -634,7 +648,7 @@ int run_command(struct run_options *options, struct launch_plan **plan)
 
     if (hold_signals(&run, &err) < 0 || open_all(&run, &err) < 0)
         return receipt_is_open(&run.receipt) ? run_failed(options, &err) : run_report(&err);
-    if (run_group_open(&run, &err) < 0 ||
+    if (run_frozen_watch(&options->frozen, &err) < 0 || run_group_open(&run, &err) < 0 ||
         (run_group_replace(&run) && compile_again(&run, plan, &err) < 0))
         return run_failed(options, &err);
     if (start_somehow(&run, plan, &err) < 0)
@@ -647,6 +661,8 @@ int run_command(struct run_options *options, struct launch_plan **plan)
     print_lost(&run);
     watch(&run);
     end_rest(&run);
+    if (run_frozen_restore(&options->frozen))
+        run.broken = LAUNCH_RESULT_POLICY;
     if (run.broken == LAUNCH_RESULT_EXIT && bounds_disk_over(&run.bounds))
         run.broken = LAUNCH_RESULT_DISK;
     run_group_close(&run);

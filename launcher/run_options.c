@@ -331,6 +331,7 @@ int run_options_parse(struct run_options *ret_options, int argc, char *const *ar
     size_t command = 0;
 
     *o = (struct run_options){.profile = "default",
+                              .frozen = {.news = -1},
                               .info_fd = -1,
                               .json_status_fd = -1,
                               .block_fd = -1,
@@ -356,6 +357,7 @@ int run_options_parse(struct run_options *ret_options, int argc, char *const *ar
 void run_options_done(struct run_options *options)
 {
     launch_spec_done(&options->spec);
+    run_frozen_done(&options->frozen);
     strlist_done(&options->words);
     strlist_done(&options->notes);
     strlist_done(&options->origins);

@@ -2,6 +2,7 @@
 #define LAUNCHER_RUN_OPTIONS_H
 
 #include "launcher/launch.h"
+#include "launcher/run_frozen.h"
 
 /*
  * run_options.h - coop-run's command line; private to coop-run
@@ -25,9 +26,10 @@ struct run_options {
     int userns_block_fd;         /* its ids have been mapped when this can be read           */
     int sync_fd;                 /* kept open while anything inside lives                    */
     int life_fd;                 /* everything inside ends when its other end is closed      */
-    struct strlist words;   /* the command line, with --args put in; owns what spec borrows */
-    struct strlist notes;   /* what the user should know, one line each                   */
-    struct strlist origins; /* with 'explain': see run_origins.h                        */
+    struct strlist words;     /* the command line, with --args put in; owns what spec borrows */
+    struct run_frozen frozen; /* FrozenPaths= */
+    struct strlist notes;     /* what the user should know, one line each                   */
+    struct strlist origins;   /* with 'explain': see run_origins.h                        */
 };
 
 /* What `bwrap --version` says with --compat: whose options are understood. */

@@ -175,7 +175,7 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
     copy.read_only = copy.read_write = copy.inaccessible = (struct strlist){0};
     copy.bind = copy.bind_read_only = copy.temporary = (struct strlist){0};
     copy.filter = copy.filter_log = copy.address_families = (struct strlist){0};
-    copy.bind_tcp = copy.connect_tcp = copy.set_environment = (struct strlist){0};
+    copy.bind_tcp = copy.connect_tcp = copy.set_environment = copy.frozen = (struct strlist){0};
     copy.uid_map = copy.gid_map = (struct strlist){0};
     for (size_t i = 0; i < COOP_COUNT(namespace_paths); i++)
         *path_of(&copy, i) = NULL;
@@ -202,6 +202,7 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
              strlist_copy(&copy.uid_map, &from->uid_map) < 0 ||
              strlist_copy(&copy.gid_map, &from->gid_map) < 0 ||
              strlist_copy(&copy.set_environment, &from->set_environment) < 0 ||
+             strlist_copy(&copy.frozen, &from->frozen) < 0 ||
              kind_mounts.copy(&copy.mounts, &from->mounts) < 0;
     copy.argv0 = copy_text(from->argv0, &failed);
     copy.cwd = copy_text(from->cwd, &failed);
