@@ -92,9 +92,14 @@ launcher=$!
 wait_for 'its group is there' test -d $groups/coop-$launcher/run
 kill -9 $launcher
 wait_for 'its group goes away without it' test ! -e $groups/coop-$launcher
-# Killed while it sets up.
+# Killed while it sets up: in the root of all groups, and alone in one that it has to leave for the
+# controllers to be handed down.
 check "killed at 20 points of its setup it leaves nothing" \
   /payload/attack_setup /payload/coop-run 20 >/tmp/out 2>&1
+cat /tmp/out
+mkdir $groups/alone
+check "nor where it steps aside" \
+  /payload/attack_setup /payload/coop-run 6 2 $groups/alone >/tmp/out 2>&1
 cat /tmp/out
 
 report
