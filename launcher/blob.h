@@ -52,6 +52,10 @@ static inline const char *blob_str(const struct blob *b, plan_off off)
 int plan_compile_files(const struct launch_spec *spec, struct launch_plan *plan, struct blob *b,
                        struct coop_err *err);
 
+/* plan_empty.c: a copy of the spec with what EmptyNetworkPath= brings along. */
+int plan_spec_empty(const struct launch_spec *spec, struct launch_spec *ret_spec,
+                    struct coop_err *err);
+
 /* identity/compile.c: who the program is, outside and inside, after the namespaces are known. */
 int plan_compile_identity(const struct launch_spec *spec, const struct launch_host *host,
                           struct launch_plan *plan, struct blob *b, struct coop_err *err);

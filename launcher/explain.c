@@ -333,6 +333,7 @@ static const struct explained {
     {"no-nesting",   PLAN_NO_NESTING,     0, NULL},
     {"time",         0, offsetof(struct launch_plan, own_time), explain_time},
     {"loopback",     PLAN_LOOPBACK,       0, NULL},
+    {"empty-network", 0, offsetof(struct launch_plan, empty_network), NULL},
     {"hostname",     0, offsetof(struct launch_plan, hostname), explain_hostname},
     {"private-view", PLAN_PRIVATE_VIEW,   0, explain_propagation},
     {"new-root",     PLAN_NEW_ROOT,       0, explain_root},
@@ -563,6 +564,9 @@ static bool hint_for_birth(const struct launch_report *report, const char *step,
         coop_hint(err, "user namespaces are restricted here: look at "
                        "kernel.apparmor_restrict_unprivileged_userns, "
                        "kernel.unprivileged_userns_clone and user.max_user_namespaces");
+    else if (strcmp(step, "empty-network") == 0 && report->sys == EBUSY)
+        coop_hint(err,
+                  "what many sandboxes share must lead nowhere: ip netns add makes such one");
     else if (strcmp(step, "second-users") == 0)
         coop_hint(err, "it must lie below the user namespace that the sandbox is in");
     else if (strcmp(step, "assert-alone") == 0)

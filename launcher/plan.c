@@ -368,6 +368,7 @@ static void compile_life(const struct launch_spec *spec, struct launch_plan *pla
     if (has(plan, LAUNCH_GUARD_UTS))
         plan->hostname = blob_text(b, spec->hostname);
     compile_joins(spec, plan, b);
+    plan->empty_network = spec->empty_network != NULL;
     if (spec->assert_no_nesting)
         plan->flags |= PLAN_ASSERT_NESTING;
     if (spec->inherit_descriptors)
@@ -433,7 +434,7 @@ static int compile_into(const struct launch_spec *spec, const struct launch_host
 
 /* ---- the public calls ---- */
 
-int launch_compile(const struct launch_spec *spec, const struct launch_host *host,
+static int compile(const struct launch_spec *spec, const struct launch_host *host,
                    struct launch_plan **ret_plan, struct coop_err *err)
 {
     struct launch_plan head = {0};
@@ -452,6 +453,21 @@ int launch_compile(const struct launch_spec *spec, const struct launch_host *hos
     if (r >= 0)
         r = finish(&b, &head, ret_plan, err);
     buf_done(&b.bytes);
+    return r;
+}
+
+int launch_compile(const struct launch_spec *spec, const struct launch_host *host,
+                   struct launch_plan **ret_plan, struct coop_err *err)
+{
+    struct launch_spec with;
+    int r;
+
+    if (!spec->empty_network)
+        return compile(spec, host, ret_plan, err);
+    if (plan_spec_empty(spec, &with, err) < 0)
+        return -1;
+    r = compile(&with, host, ret_plan, err);
+    launch_spec_done(&with);
     return r;
 }
 

@@ -187,8 +187,9 @@ struct launch_plan {
     struct plan_vec exec_paths;        /* plan_off: tried in order                    */
     plan_off program;                  /* argv[0] as the user wrote it, for messages          */
     plan_off cwd, hostname;
-    struct plan_vec joins; /* struct plan_join */
-    plan_off second_users; /* file of the user namespace for step "second-users", or 0      */
+    struct plan_vec joins;  /* struct plan_join */
+    uint32_t empty_network; /* the joined network must have nothing up: step "empty-network" */
+    plan_off second_users;  /* file of the user namespace for step "second-users", or 0      */
     plan_off network; /* file of the network namespace to be born in; 0: ours or a new one */
 
     uint64_t root_size;         /* ceiling of an empty root's tmpfs, bytes */

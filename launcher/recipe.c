@@ -57,6 +57,7 @@ static const struct step {
     {"no-nesting",   step_no_nesting,   G(NESTING),     "needs CAP_SYS_RESOURCE in here, and a /proc that is not covered yet"},
     {"time",         step_time,         G(TIME),        "needs CAP_SYS_TIME in here, and the caller's /proc"},
     {"loopback",     step_loopback,     G(NETWORK),     "needs CAP_NET_ADMIN over the new network"},
+    {"empty-network", step_empty_network, NO_GUARD,     "the last look at a network that others are in; needs the caller's /proc"},
     {"hostname",     step_hostname,     G(UTS),         "needs CAP_SYS_ADMIN over the new UTS namespace"},
     {"private-view", step_private_view, G(MOUNTS),      "before the first mount: none may travel back to the host"},
     {"new-root",     step_new_root,     G(ROOT),        "targets are resolved inside it from here on"},

@@ -341,7 +341,7 @@ static int flag_quiet(struct run_parser *p)
 static int join_fd(struct run_parser *p, char **slot)
 {
     char path[48];
-    int fd;
+    int fd = -1;
 
     if (parse_fd(p, &fd) < 0)
         return -1;

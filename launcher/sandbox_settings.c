@@ -49,6 +49,8 @@ static const struct setting
      .help = "With PrivateNetwork: bring the loopback interface up."},
     {"Sandbox", "NetworkNamespacePath", &setting_path, FIELD(network), .metavar = "FILE",
      .help = "The network namespace to be in, whatever PrivateNetwork says: a file like /run/netns/NAME, /proc/PID/ns/net, or /proc/self/fd/NUMBER. Needs root, or UserNamespacePath."},
+    {"Sandbox", "EmptyNetworkPath", &setting_path, FIELD(empty_network), .metavar = "FILE",
+     .help = "A network namespace with no interface up (ip netns add NAME makes one: /run/netns/NAME) that many sandboxes share, which is faster than a new one each. Sockets are unix ones only, and abstract names end at the sandbox, or nothing is started. Needs PrivateUsers."},
     {"Sandbox", "UserNamespacePath", &setting_path, FIELD(users), .metavar = "FILE",
      .help = "The user namespace to be in instead of a new one, as NetworkNamespacePath: one that the caller has power over. Others that belong to it can be joined with it, also without root."},
     {"Sandbox", "PIDNamespacePath", &setting_path, FIELD(pids), .metavar = "FILE",

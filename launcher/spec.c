@@ -149,10 +149,11 @@ void launch_spec_drop_filters(struct launch_spec *spec)
 }
 
 static const size_t namespace_paths[] = {
-    offsetof(struct launch_spec, users), offsetof(struct launch_spec, pids),
-    offsetof(struct launch_spec, ipc),   offsetof(struct launch_spec, mounts_of),
-    offsetof(struct launch_spec, uts),   offsetof(struct launch_spec, cgroup),
-    offsetof(struct launch_spec, time),  offsetof(struct launch_spec, second_users),
+    offsetof(struct launch_spec, users),         offsetof(struct launch_spec, pids),
+    offsetof(struct launch_spec, ipc),           offsetof(struct launch_spec, mounts_of),
+    offsetof(struct launch_spec, uts),           offsetof(struct launch_spec, cgroup),
+    offsetof(struct launch_spec, time),          offsetof(struct launch_spec, second_users),
+    offsetof(struct launch_spec, empty_network),
 };
 
 static char **path_of(struct launch_spec *spec, size_t index)

@@ -15,7 +15,7 @@ step_fn step_guard_parent, step_session, step_pdeathsig, step_signals, step_cwd,
 step_fn step_keep_fds, step_stdio, step_close_fds;
 /* steps_namespace.c */
 step_fn step_user_maps, step_no_nesting, step_loopback, step_hostname, step_second_users,
-    step_assert_alone;
+    step_assert_alone, step_empty_network;
 /* steps_time.c */
 step_fn step_time;
 /* steps_mount.c */

@@ -328,3 +328,44 @@ Test(join, further_namespaces_are_made_only_where_that_was_asked_for)
     cr_assert_eq(BENT(as_owner, "--restrict-namespaces=no", "unshare", "-U", "true"), 0, "%s",
                  output);
 }
+
+/* ---- one empty network for many ---- */
+
+Test(join, an_empty_network_is_shared_and_leads_nowhere)
+{
+    static const char tries[] =
+        "import socket, ctypes\n"
+        "for f in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET):\n"
+        "    try: socket.socket(f, socket.SOCK_DGRAM); print('made', f)\n"
+        "    except OSError: pass\n"
+        "a = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
+        "try: a.sendto(b'x', '\\0coop-test-outside'); print('sent')\n"
+        "except PermissionError: print('refused')\n"
+        "except OSError as e: print(e)\n"
+        "b, c = socket.socketpair(); b.send(b'pair'); print(c.recv(9).decode())\n";
+    struct host host;
+    char path[64];
+
+    if (geteuid() != 0)
+        cr_skip_test("needs root");
+    host = open_host(0, CLONE_NEWNET);
+    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)host.pid);
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(RUN("--empty-network-path", path, "readlink", "/proc/self/ns/net"), 0,
+                     "%s", output);
+        says_same(host.pid, "net");
+    }
+    cr_assert_eq(RUN("--empty-network-path", path, "python3", "-c", tries), 0, "%s", output);
+    SILENT_ON("made");
+    SILENT_ON("sent");
+    SAYS("pair");
+    cr_assert_eq(RUN("--empty-network-path", path, "--explain", "true"), 0);
+    SAYS("empty-network: ");
+    SAYS("abstract sockets");
+    cr_assert_eq(RUN("--empty-network-path=/proc/self/ns/net", "true"), 125);
+    SAYS("step 'empty-network': ioctl an interface that is up");
+    SAYS("hint: what many sandboxes share must lead nowhere");
+    cr_assert_eq(RUN("--empty-network-path", path, "--private-users=no", "true"), 125);
+    SAYS("needs PrivateUsers=yes");
+    close_host(&host);
+}
