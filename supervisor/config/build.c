@@ -300,6 +300,18 @@ static void check_type(struct builder *b)
         spec->notify_access = NOTIFY_MAIN;
 }
 
+/* It would not be kept: it is about the directory that coop-run is called in. */
+static void check_frozen(struct builder *b)
+{
+    struct coop_err err = {0};
+
+    if (b->spec->launch.frozen.count == 0)
+        return;
+    coop_fail(&err, COOP_E_MISSING, "FrozenPaths= is coop-run's: coopd does not keep it");
+    coop_hint(&err, "ReadOnlyPaths= keeps what is there; FrozenPaths= alone takes it out");
+    complain_at(b, "Sandbox", &err);
+}
+
 static int not_ours(const struct builder *b, const char *key, const char *value,
                     struct coop_err *err)
 {
@@ -483,6 +495,7 @@ struct svc_spec *build_service(const struct raw_config *all, const struct raw_se
         apply_keys(&b);
         if (b.errors == 0) {
             check_type(&b);
+            check_frozen(&b);
             resolve_identity(&b);
             resolve_directory(&b);
             check_launch(&b);

@@ -172,6 +172,8 @@ Test(config, mistakes_are_told_with_file_line_and_the_nearest_key)
     refuses("a.ini", "[Service web]\nExecStart=/bin/a\nUser=no-such-user-here\n",
             "a.ini:3: user 'no-such-user-here' does not exist");
     refuses("a.ini", "[Service web]\nExecStart=/bin/a\nSandbox=nothere\n", "a.ini:3: ");
+    refuses("a.ini", "[Service web]\nExecStart=/bin/a\nSandbox=agent\n",
+            "a.ini:3: FrozenPaths= is coop-run's");
     refuses("a.ini", "[Sandbox a]\nExtends=b\n[Sandbox b]\nExtends=a\n", "circle");
     refuses("a.ini", "[Service web@]\nExecStart=/bin/a\n", "is a template");
     refuses("a.ini", "[Service we b]\nExecStart=/bin/a\n", "is not a name");
