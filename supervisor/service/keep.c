@@ -76,6 +76,8 @@ static void used_up(struct svc *svc, enum launch_result result)
     if (svc->holder.empty || svc->ending.broken != LAUNCH_RESULT_EXIT)
         return;
     svc->ending.broken = result;
+    if (svc->main_told) /* it ended well; what it left behind did not */
+        str_copy(svc->view.result, sizeof svc->view.result, launch_result_name(result));
     coop_timer_stop(&svc->keep->timer);
     str_format(detail, sizeof detail, "%s=", key_of(result));
     log_warn("service", "%s: ended, because %s is used up", svc->view.name, detail);
