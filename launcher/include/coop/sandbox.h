@@ -69,8 +69,9 @@ extern "C" {
 
 struct coop_sandbox;
 
-/* A box with the settings of a profile: "default" (one command in a closed box), "service",
- * "none"; NULL is "default".  Free it with coop_sandbox_free(). */
+/* A box with the settings of a profile, by the name or file that coop-run's --profile takes:
+ * "default" (one command in a closed box), "strict", "./mine.ini"; NULL is "default".  Free it with
+ * coop_sandbox_free(). */
 int coop_sandbox_new(struct coop_sandbox **ret_box, const char *profile, struct coop_err *err);
 
 /* Sets one key of [Sandbox]: ("PrivateNetwork", "no").  Of a single value the last one counts; a
