@@ -51,9 +51,13 @@
  *           with COOP_DEBUG (for your tests), and marked [debug].
  *           In a child forked from a running program nothing here works but exec and _exit:
  *           what would wait returns -EPERM or aborts, coop_main() too is -EPERM.
+ * Memory    64 KiB of address space for each coroutine's stack, of which one page is there while it
+ *           waits.  What the runtime made is given back when coop_main() returns; what the
+ *           program made (channels, pools) is the program's.
  * Limits    Linux 6.1 or later, x86-64 and aarch64.  Nothing is preempted: a coroutine that
  *           computes for long keeps its processor (the others go on).  The headers are C17 without
  *           extensions, and C++17 (in which COOP_RECV() and its like are an extension).
+ * Source    Go's scheduler: workers, processors, coroutines, and stealing between them.
  */
 
 #include "coop/actor.h"
