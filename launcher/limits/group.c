@@ -258,10 +258,3 @@ int group_read(const struct launch_cgroups *groups, const char *path,
     *ret_usage = usage;
     return 0;
 }
-
-int group_freeze(const struct launch_cgroups *groups, const char *path, bool stop)
-{
-    SCOPED_FD leaf = launch_cgroup_enter(groups, path);
-
-    return leaf < 0 ? leaf : group_file_write(leaf, "cgroup.freeze", stop ? "1" : "0");
-}

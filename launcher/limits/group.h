@@ -78,7 +78,4 @@ struct group_usage {
 int group_read(const struct launch_cgroups *groups, const char *path,
                struct group_usage *ret_usage);
 
-/* Stops all in it, or lets them go on; what is stopped uses nothing. */
-int group_freeze(const struct launch_cgroups *groups, const char *path, bool stop);
-
 #endif
