@@ -291,6 +291,13 @@ static void explain_landlock(const struct launch_plan *p, FILE *out)
                 p->land_scoped & LAND_SIGNAL ? " signals" : "");
 }
 
+static void explain_terminal(const struct launch_plan *p, FILE *out)
+{
+    fprintf(out, "    a pty of the sandbox's own; %s\n",
+            p->flags & PLAN_REAPER ? "PID 1 leads its session, the program its first group"
+                                   : "the program leads its session");
+}
+
 static void explain_filter(const struct launch_plan *p, FILE *out)
 {
     const struct plan_filter *filters = plan_at(p, p->filters.at);
@@ -341,6 +348,7 @@ static const struct explained {
     {"pivot-root",   PLAN_NEW_ROOT,       0, NULL},
     {"lock-files",   0, offsetof(struct launch_plan, lock_files.count), explain_locks},
     {"second-users", 0, offsetof(struct launch_plan, second_users), NULL},
+    {"terminal",     0, offsetof(struct launch_plan, terminal), explain_terminal},
     {"split",        PLAN_REAPER,         0, NULL},
     {"session",      PLAN_SESSION,        0, NULL},
     {"close-fds",    0, 0, explain_fds},

@@ -130,7 +130,9 @@ static int rewritten(const struct init_reaper *reaper, int sig)
 
 static void relay(struct init_reaper *reaper, int sig, siginfo_t *info)
 {
-    pid_t to = reaper->flags & (INIT_GROUP | INIT_SESSION) ? -reaper->main : reaper->main;
+    bool all = reaper->flags & (INIT_GROUP | INIT_SESSION) ||
+               (reaper->flags & INIT_REPORT && sig == SIGCONT); /* they have stopped as one */
+    pid_t to = all ? -reaper->main : reaper->main;
     int other = rewritten(reaper, sig);
 
     if (other != 0 && (sig == SIGTERM || sig == SIGINT || sig == SIGQUIT))
@@ -165,7 +167,7 @@ static void stop_with_main(const struct init_reaper *reaper)
 
 /* ---- the dead ---- */
 
-static void write_note(int fd, int status, const struct rusage *usage)
+static void write_note(int fd, uint32_t magic, int status, const struct rusage *usage)
 {
     struct launch_exit_note note;
     ssize_t wrote;
@@ -173,7 +175,7 @@ static void write_note(int fd, int status, const struct rusage *usage)
     if (fd < 0)
         return;
     memset(&note, 0, sizeof note);
-    note.magic = LAUNCH_EXIT_MAGIC;
+    note.magic = magic;
     note.status = status;
     note.usage = *usage;
     do
@@ -190,7 +192,8 @@ struct passed {
 
 static struct passed reap_dead(const struct init_reaper *reaper, int *status_of_main)
 {
-    int options = WNOHANG | __WALL | (reaper->flags & INIT_JOBS ? WUNTRACED : 0);
+    int options =
+        WNOHANG | __WALL | (reaper->flags & (INIT_JOBS | INIT_REPORT) ? WUNTRACED : 0);
     struct passed passed = {0};
 
     for (;;) {
@@ -206,13 +209,15 @@ static struct passed reap_dead(const struct init_reaper *reaper, int *status_of_
         }
         if (WIFSTOPPED(status)) {
             passed.stopped = passed.stopped || pid == reaper->main;
+            if (pid == reaper->main && reaper->flags & INIT_REPORT)
+                write_note(reaper->note_fd, LAUNCH_STOP_MAGIC, status, &usage);
             continue;
         }
         tell(reaper, pid == reaper->main ? INIT_ENDED : INIT_REAPED, pid, status);
         if (pid == reaper->main) {
             passed.main = true;
             *status_of_main = status;
-            write_note(reaper->note_fd, status, &usage);
+            write_note(reaper->note_fd, LAUNCH_EXIT_MAGIC, status, &usage);
         }
     }
 }
@@ -284,7 +289,7 @@ static bool take_dead(struct init_reaper *reaper, struct watch *watch)
     watch->main_lives = watch->main_lives && !passed.main;
     if (passed.main)
         end_session(reaper);
-    if (passed.stopped && watch->main_lives)
+    if (passed.stopped && watch->main_lives && reaper->flags & INIT_JOBS)
         stop_with_main(reaper);
     return passed.empty || !(watch->main_lives || reaper->flags & INIT_TREE);
 }

@@ -63,6 +63,9 @@
 #define INIT_SESSION 4u
 #define INIT_JOBS    8u /* stop when main stops; never for a main that may be hostile */
 
+#define INIT_REPORT                                                                            \
+    16u /* a main that has stopped is noted, too: LAUNCH_STOP_MAGIC (launch.h) */
+
 #define INIT_END_TREE 0x434f4f50 /* "COOP", the value that goes with SIGRTMAX */
 
 /* What a reaper may tell: the two numbers that go with it. */

@@ -83,6 +83,7 @@
     X(KERNEL, "ProtectKernelTunables", FILES)                                                  \
     X(PROC, "ProtectProc", FILES)                                                              \
     X(CONTROL_GROUPS, "ProtectControlGroups", FILES)                                           \
+    X(TERMINAL, "Terminal", FILES)                                                             \
     X(PATHS, "ReadOnlyPaths", FILES)                                                           \
     X(NO_NEW_PRIVS, "NoNewPrivileges", PRIVILEGES)                                             \
     X(CAPS, "CapabilityBoundingSet", PRIVILEGES)                                               \
@@ -220,6 +221,10 @@ enum launch_control_groups {
     LAUNCH_CONTROL_GROUPS_PRIVATE, /* PrivateCgroup, and its own tree there  */
     LAUNCH_CONTROL_GROUPS_STRICT   /* the same, read-only                    */
 };
+/* INHERIT: what the caller's descriptors are.  OWN: a pty, whose other end the launcher has to
+ * serve (launch_child.terminal).  AUTO: OWN where coop-run is at a keyboard, else INHERIT; compiled
+ * as INHERIT. */
+enum launch_terminal { LAUNCH_TERMINAL_INHERIT, LAUNCH_TERMINAL_OWN, LAUNCH_TERMINAL_AUTO };
 enum launch_propagation { LAUNCH_SLAVE, LAUNCH_PRIVATE, LAUNCH_SHARED };
 
 enum launch_caller_directory {
@@ -389,6 +394,7 @@ struct launch_spec {
     struct launch_number umask, nice, oom_score;
 
     /* terminal and life */
+    int terminal;           /* enum launch_terminal */
     bool new_session;       /* setsid */
     bool die_with_parent;   /* ends when the launching process ends (needs launch_io.liveness
                                when there is a reaper)                                       */
@@ -532,6 +538,7 @@ struct launch_io {
     int drop; /* the child closes it first, so that its reader sees an end when we close it  */
     int fds[LAUNCH_MAX_FDS]; /* become 3, 4, ...                                              */
     unsigned fd_count;
+    unsigned terminal; /* with LAUNCH_TERMINAL_OWN: a bit for each of 0, 1, 2 that is the pty */
 };
 
 /* clang-format off */
@@ -591,6 +598,7 @@ const char *launch_result_name(enum launch_result result);
 struct launch_child {
     pid_t pid;      /* our child: the reaper, or the program itself                    */
     pid_t main_pid; /* the program, as seen from here; equal to pid without a reaper    */
+    int terminal;   /* the launcher's end of the program's pty, or -1; the caller closes it */
     int pidfd;      /* of 'pid', or -1 where the kernel has none; the caller closes it  */
     unsigned landlock_abi; /* of the domain it runs in; 0: none (known after hello)  */
     uint64_t lost;         /* guards that are not in force: preferred, refused                */
@@ -602,6 +610,8 @@ struct launch_exit_note {
     int32_t status; /* as wait4() gave it for the program */
     struct rusage usage;
 };
+/* And one of these whenever a program with a terminal of its own has stopped. */
+#define LAUNCH_STOP_MAGIC UINT32_C(0x53544f50) /* "STOP" */
 #define LAUNCH_EXIT_MAGIC UINT32_C(0x434f4f50) /* "COOP" */
 
 /*

@@ -88,6 +88,7 @@ static uint64_t wanted_guards(const struct launch_spec *spec)
         {LAUNCH_GUARD_NESTING, spec->restrict_namespaces},
         {LAUNCH_GUARD_WRITE_EXECUTE, spec->deny_write_execute},
         {LAUNCH_GUARD_SECUREBITS, spec->securebits.set},
+        {LAUNCH_GUARD_TERMINAL, spec->terminal == LAUNCH_TERMINAL_OWN},
         {LAUNCH_GUARD_KEYRING, spec->keyring != LAUNCH_KEYRING_INHERIT},
         {LAUNCH_GUARD_LANDLOCK, spec->landlock},
         {LAUNCH_GUARD_TRUNCATE, spec->landlock},
@@ -377,6 +378,8 @@ static void compile_life(const struct launch_spec *spec, struct launch_plan *pla
         plan->flags |= PLAN_TELL;
     if (spec->new_session)
         plan->flags |= PLAN_SESSION;
+    if (has(plan, LAUNCH_GUARD_TERMINAL))
+        plan->terminal = 1;
     if (spec->die_with_parent)
         plan->flags |= PLAN_PDEATHSIG;
 }

@@ -213,6 +213,7 @@ struct launch_plan {
     uint32_t keyring;    /* PLAN_KEYRING: enum launch_keyring    */
     int32_t nice, oom_score;
     uint32_t propagation; /* enum launch_propagation */
+    uint32_t terminal;    /* 1: a pty of its own     */
 };
 
 /* ---- reading a plan -------------------------------------------------------------------- */

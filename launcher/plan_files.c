@@ -174,6 +174,10 @@ static void add_dev(struct files *f, enum launch_guard guard, const char *at)
         str_format(path, sizeof path, "%s/%s", at, links[i][0]);
         files_add(f, PLAN_OP_SYMLINK, guard, links[i][1], path);
     }
+    if (f->spec->terminal == LAUNCH_TERMINAL_OWN) { /* it is the first there */
+        str_format(path, sizeof path, "%s/console", at);
+        files_add(f, PLAN_OP_SYMLINK, guard, "pts/0", path);
+    }
     str_format(path, sizeof path, "%s/shm", at);
     files_add(f, PLAN_OP_DIR, guard, NULL, path)->perms = 01777;
     str_format(path, sizeof path, "%s/pts", at);

@@ -65,6 +65,7 @@ static const struct step {
     {"pivot-root",   step_pivot_root,   G(ROOT),        "after the last mount: the old root is gone then"},
     {"lock-files",   step_lock_files,   NO_GUARD,       "in the new root; PID 1 holds the locks, so it must not have split off yet"},
     {"second-users", step_second_users, NO_GUARD,       "after all that takes power over the first user namespace"},
+    {"terminal",     step_terminal,     G(TERMINAL),    "its place is the new /dev; PID 1 leads its session, so it must not have split off yet"},
     {"split",        step_split,        NO_GUARD,       "PID 1 needs the finished view; what follows is for the program only"},
     {"session",      step_session,      NO_GUARD,       "a terminal we still hold could type into our caller"},
     {"stdio",        step_stdio,        NO_GUARD,       "moves log pipes to 0, 1, 2 before the sweep"},
@@ -166,6 +167,7 @@ _Noreturn void recipe_run(const struct launch_plan *plan, const struct launch_io
                       .report = report_fd,
                       .reaper = -1,
                       .second_users = -1,
+                      .terminal = -1,
                       .root = -1,
                       .held = -1,
                       .stage = -1};

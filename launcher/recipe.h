@@ -54,6 +54,7 @@ struct child {
     unsigned stage_count;       /* names given in it       */
     long layers[LAUNCH_MAX_LAYERS]; /* directories for the next overlay, the lowest first */
     unsigned layer_count;
+    int terminal;                /* the program's end of a pty of its own, or -1 */
     int locks[LAUNCH_MAX_LOCKS]; /* files that are locked as long as these are open */
     unsigned lock_count;
     uint64_t own_dev[OWN_MAX]; /* file systems that this launch has made  */
@@ -98,8 +99,9 @@ bool recipe_may_lose(struct child *c, uint32_t guard);
 
 /* steps_split.c: forks; returns in the program's process, PID 1 stays and reaps */
 step_fn step_split;
-step_fn step_tell;  /* steps_hello.c: which namespaces it is in */
-step_fn step_hello; /* steps_hello.c: what power is left, and a byte to the parent */
-step_fn step_gate;  /* steps_hello.c: waits for one byte on io.gate; end of file is -EPIPE  */
+step_fn step_terminal; /* steps_terminal.c: a pty, whose other end goes to the parent */
+step_fn step_tell;     /* steps_hello.c: which namespaces it is in */
+step_fn step_hello;    /* steps_hello.c: what power is left, and a byte to the parent */
+step_fn step_gate; /* steps_hello.c: waits for one byte on io.gate; end of file is -EPIPE  */
 
 #endif

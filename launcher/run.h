@@ -9,6 +9,7 @@
 #include "launcher/receipt.h"
 #include "launcher/run_options.h"
 #include "launcher/run_output.h"
+#include "launcher/run_terminal.h"
 
 /*
  * run.h - what the files of one run share (run_life.c, run_group.c, run_receipt.c); private to
@@ -25,6 +26,8 @@ struct run {
     struct receipt_file receipt;
     struct run_output output;
     bool has_output;
+    struct run_terminal terminal;
+    bool has_terminal;
 
     struct launch_cgroups groups; /* with a leaf, in which everything inside lives */
     char leaf[LAUNCH_CGROUP_PATH];
@@ -44,10 +47,28 @@ struct run {
 
     bool ended;
     int status;
+    bool noted; /* the reaper has written down how the command ended: */
+    int noted_status;
     struct rusage usage;
 };
 
+/* ---- run_life.c ---- */
+
 coop_nsec run_clock(clockid_t clock);
+/* ppoll(2) up to a moment of CLOCK_MONOTONIC. */
+int run_wait_for(struct pollfd *fds, unsigned count, coop_nsec deadline);
+bool run_has_own_pids(const struct launch_plan *plan);
+void run_reap_child(pid_t pid);
+bool run_asks_to_end(int signo);
+/* SIGTERM has been sent, or is sent: StopGrace= begins. */
+void run_let_end(struct run *run);
+
+/* ---- run_signals.c ---- */
+
+/* Takes all that are pending: to the command, or for us. */
+void run_take_signals(struct run *run);
+/* Takes what the reaper has written: that the command has stopped, how it has ended. */
+void run_take_notes(struct run *run);
 
 /* ---- run_group.c: the cgroup of a run ---- */
 

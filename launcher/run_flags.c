@@ -374,6 +374,12 @@ static int flag_assert_userns_disabled(struct run_parser *p)
     return 0;
 }
 
+static int flag_pty(struct run_parser *p)
+{
+    p->options->spec.terminal = LAUNCH_TERMINAL_OWN;
+    return 0;
+}
+
 static int flag_explain(struct run_parser *p)
 {
     p->options->explain = true;
@@ -413,6 +419,7 @@ const struct run_flag run_flags[] = {
     {"userns-block-fd",    1, WALK_OPTIONS, flag_userns_block_fd,    "FD",        "Map no ids: whoever reads --info-fd does, and then writes a byte to FD."},
     {"sync-fd",            1, WALK_OPTIONS, flag_sync_fd,            "FD",        "Keep FD open as long as the sandbox lives."},
     {"life-fd",            1, WALK_OPTIONS, flag_life_fd,            "FD",        "End everything inside when the other end of FD (a pipe or socket) is closed."},
+    {"pty",                0, WALK_OPTIONS, flag_pty,                "",          "The same as --terminal=own: a pty of its own."},
     {"argv0",              1, WALK_OPTIONS, flag_argv0,              "TEXT",      "What the program sees as its own name."},
     {"chdir",              1, WALK_OPTIONS, flag_chdir,              "DIR",       "Start in this directory of the sandbox."},
     {"setenv",             2, WALK_ENVIRONMENT, flag_setenv,         "VAR VALUE", "Set an environment variable."},

@@ -27,6 +27,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -46,7 +47,7 @@ static coop_nsec now(void)
     return run_clock(CLOCK_MONOTONIC);
 }
 
-static int wait_for(struct pollfd *fds, unsigned count, coop_nsec deadline)
+int run_wait_for(struct pollfd *fds, unsigned count, coop_nsec deadline)
 {
     coop_nsec rest = deadline - now();
     struct timespec time = {.tv_sec = (time_t)(rest / COOP_NSEC_PER_SEC),
@@ -59,7 +60,7 @@ static int wait_for(struct pollfd *fds, unsigned count, coop_nsec deadline)
 
 /* ---- what the launch needs ---- */
 
-static bool has_own_pids(const struct launch_plan *plan)
+bool run_has_own_pids(const struct launch_plan *plan)
 {
     return plan->clone_flags & CLONE_NEWPID;
 }
@@ -112,23 +113,26 @@ static int open_all(struct run *run, struct coop_err *err)
         return coop_fail_sys(err, errno, "pipe");
     run->has_output = ceiling != LAUNCH_UNBOUND;
     /* Whatever leaves the child's tree without a PID namespace comes to us. */
-    if (!has_own_pids(run->plan) && has_tree_bounds(launch_plan_bounds(run->plan)) &&
+    if (!run_has_own_pids(run->plan) && has_tree_bounds(launch_plan_bounds(run->plan)) &&
         prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return coop_fail_sys(err, errno, "prctl");
     if (open_disk(run, err) < 0)
+        return -1;
+    run->has_terminal = run->plan->terminal;
+    if (run->has_terminal && run_terminal_open(&run->terminal, err) < 0)
         return -1;
     return run->has_output ? run_output_open(&run->output, ceiling, err) : 0;
 }
 
 /* ---- starting ---- */
 
-static void reap_child(pid_t pid)
+void run_reap_child(pid_t pid)
 {
     while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
         continue;
 }
 
-static bool asks_to_end(int signo)
+bool run_asks_to_end(int signo)
 {
     return signo == SIGTERM || signo == SIGINT || signo == SIGHUP || signo == SIGQUIT;
 }
@@ -144,13 +148,13 @@ static int await_go(const struct run *run, const struct launch_attempt *attempt,
                            {.fd = run->options->life_fd}};
 
     for (;;) {
-        if (wait_for(fds, 4, COOP_FOREVER) < 0)
+        if (run_wait_for(fds, 4, COOP_FOREVER) < 0)
             continue;
         if (fds[3].revents)
             return coop_fail(err, COOP_E_CHILD,
                              "--life-fd was closed before --block-fd said go");
         if (fds[2].revents && read(run->signals, &info, sizeof info) == (ssize_t)sizeof info &&
-            asks_to_end((int)info.ssi_signo))
+            run_asks_to_end((int)info.ssi_signo))
             return coop_fail(err, COOP_E_CHILD, "ended by signal %u before %s said go",
                              info.ssi_signo, option);
         if (fds[1].revents) /* it was killed: the next step says so */
@@ -243,13 +247,15 @@ static int start(struct run *run, struct coop_err *err)
     io.cgroup = cgroup;
     for (int i = 0; i < RUN_OUTPUT_STREAMS && run->has_output; i++)
         io.stdio[1 + i] = run->output.childs[i];
+    if (run->has_terminal)
+        io.terminal = run_terminal_mask();
     if (launch_attempt_start(&attempt, NULL, run->plan, &io, err) < 0)
         return -1;
     if (listen_to(run, attempt, err) < 0) {
         pid_t pid = launch_attempt_pid(attempt);
 
         kill(pid, SIGKILL);
-        reap_child(pid);
+        run_reap_child(pid);
         return -1;
     }
     return 0;
@@ -337,7 +343,7 @@ static void kill_tree(struct run *run)
             &run->bounds); /* who is killed is not waited for, and shows nowhere else */
     run->killed = true;
     run->kill_at = COOP_FOREVER;
-    if (has_own_pids(run->plan)) {
+    if (run_has_own_pids(run->plan)) {
         kill(run->child.pid, SIGKILL);
         return;
     }
@@ -346,7 +352,7 @@ static void kill_tree(struct run *run)
 }
 
 /* SIGTERM has been sent, or is sent by 'signo'. */
-static void let_end(struct run *run)
+void run_let_end(struct run *run)
 {
     coop_nsec grace = launch_plan_bounds(run->plan)->stop_grace;
 
@@ -368,100 +374,24 @@ static void end(struct run *run, enum launch_result why)
     }
     kill(run->child.pid, SIGTERM);
     kill(run->child.pid, SIGCONT); /* a stopped program cannot end by itself */
-    let_end(run);
-}
-
-/* ---- signals ---- */
-
-/* What the terminal sends, it sends to all of the foreground group: the command has it already. */
-static bool is_from_terminal(const struct signalfd_siginfo *info)
-{
-    return info->ssi_code == SI_KERNEL;
-}
-
-/* While we are stopped with our group a process outside of it keeps the clock. */
-static pid_t start_guard(const struct run *run)
-{
-    pid_t guard = run->bounds.deadline == COOP_FOREVER ? -1 : fork();
-
-    if (guard != 0)
-        return guard;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    setpgid(0, 0);
-    while (now() < run->bounds.deadline)
-        (void)wait_for(NULL, 0, run->bounds.deadline);
-    if (has_own_pids(run->plan))
-        kill(run->child.pid, SIGKILL);
-    else
-        (void)launch_tree_kill(run->child.pid);
-    _exit(0);
-}
-
-static void stop_with_the_command(const struct run *run)
-{
-    pid_t guard = start_guard(run);
-
-    raise(SIGSTOP);
-    if (guard <= 0)
-        return;
-    kill(guard, SIGKILL);
-    reap_child(guard);
-}
-
-static void pass_on(struct run *run, const struct signalfd_siginfo *info)
-{
-    int signo = (int)info->ssi_signo;
-    bool stops = signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
-
-    if (signo == SIGPIPE && info->ssi_pid == (uint32_t)getpid())
-        return; /* a reader of ours is gone */
-    if (!run->options->spec.new_session && is_from_terminal(info)) {
-        if (stops)
-            stop_with_the_command(run); /* the shell waits for us to stop with the command */
-    } else {
-        kill(run->child.pid, signo);
-    }
-    if (asks_to_end(signo))
-        let_end(run);
-}
-
-/* Reaps what is dead: the child, and without a PID namespace what came to us from below. */
-static void reap(struct run *run)
-{
-    struct rusage usage;
-    int status;
-    pid_t pid;
-
-    while ((pid = wait4(-1, &status, WNOHANG | __WALL, &usage)) > 0) {
-        if (pid != run->child.pid)
-            continue;
-        run->ended = true;
-        run->status = status;
-        run->usage = usage;
-    }
-}
-
-static void take_signals(struct run *run)
-{
-    struct signalfd_siginfo info;
-
-    while (read(run->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGCHLD)
-            reap(run);
-        else if (!run->ended)
-            pass_on(run, &info);
-    }
+    run_let_end(run);
 }
 
 /* ---- watching ---- */
 
-#define FIXED_FDS 3 /* signals, --life-fd, FrozenPaths= */
+#define FIXED_FDS 4 /* signals, --life-fd, the reaper's notes, FrozenPaths= */
+#define MOST_FDS  (FIXED_FDS + RUN_OUTPUT_STREAMS + RUN_TERMINAL_FDS)
+/* Nothing tells a process that it is in the foreground of its terminal again. */
+#define LOOK_AGAIN (200 * COOP_NSEC_PER_MSEC)
 
 static coop_nsec next_moment(const struct run *run)
 {
     coop_nsec next = bounds_next(&run->bounds);
 
-    return run->kill_at < next ? run->kill_at : next;
+    next = run->kill_at < next ? run->kill_at : next;
+    if (run->has_terminal && run_terminal_waits(&run->terminal) && now() + LOOK_AGAIN < next)
+        next = now() + LOOK_AGAIN;
+    return next;
 }
 
 static void enforce(struct run *run)
@@ -488,24 +418,54 @@ static void kill_for_others(struct run *run, struct pollfd *life, const struct p
         kill_tree(run);
 }
 
+/* All that may wake us. */
+struct watched {
+    struct pollfd fds[MOST_FDS];
+    unsigned output, terminal; /* how many of each, behind the fixed ones */
+};
+
+static void look_at(struct run *run, int life, struct watched *ret_watched)
+{
+    struct watched *w = ret_watched;
+
+    *w = (struct watched){.fds = {{.fd = run->signals, .events = POLLIN},
+                                  {.fd = life},
+                                  {.fd = run->note[0], .events = POLLIN},
+                                  {.fd = run->options->frozen.news, .events = POLLIN}}};
+    if (run->has_output)
+        w->output = run_output_poll(&run->output, w->fds + FIXED_FDS);
+    if (run->has_terminal)
+        w->terminal = run_terminal_poll(&run->terminal, w->fds + FIXED_FDS + w->output);
+}
+
+static void take_news(struct run *run, const struct watched *w)
+{
+    if (w->fds[0].revents)
+        run_take_signals(run);
+    if (w->output > 0)
+        run_output_ready(&run->output, w->fds + FIXED_FDS, w->output);
+    if (w->terminal > 0)
+        run_terminal_ready(&run->terminal, w->fds + FIXED_FDS + w->output, w->terminal);
+    if (w->fds[2].revents)
+        run_take_notes(run);
+}
+
 static void watch(struct run *run)
 {
     int life = run->options->life_fd;
 
     while (!run->ended) {
-        struct pollfd fds[FIXED_FDS + RUN_OUTPUT_STREAMS] = {
-            {.fd = run->signals, .events = POLLIN},
-            {.fd = life},
-            {.fd = run->options->frozen.news, .events = POLLIN}};
-        unsigned count = run->has_output ? run_output_poll(&run->output, fds + FIXED_FDS) : 0;
+        struct watched w;
+        bool news;
 
-        if (wait_for(fds, FIXED_FDS + count, next_moment(run)) > 0) {
-            if (fds[0].revents)
-                take_signals(run);
-            kill_for_others(run, &fds[1], &fds[2]);
-            life = fds[1].fd;
-            if (run->has_output)
-                run_output_ready(&run->output, fds + FIXED_FDS, count);
+        look_at(run, life, &w);
+        news = run_wait_for(w.fds, FIXED_FDS + w.output + w.terminal, next_moment(run)) > 0;
+        if (news) {
+            take_news(run, &w);
+            kill_for_others(run, &w.fds[1], &w.fds[3]);
+            life = w.fds[1].fd;
+        } else if (run->has_terminal && run_terminal_waits(&run->terminal)) {
+            run_terminal_enter(&run->terminal);
         }
         if (!run->ended)
             enforce(run);
@@ -515,14 +475,14 @@ static void watch(struct run *run)
 /* Nobody lives on: without a PID namespace whoever is left has become our child. */
 static void end_rest(struct run *run)
 {
-    if (has_own_pids(run->plan) || !has_tree_bounds(launch_plan_bounds(run->plan)))
+    if (run_has_own_pids(run->plan) || !has_tree_bounds(launch_plan_bounds(run->plan)))
         return;
     while (waitpid(-1, NULL, WNOHANG | __WALL) >= 0) {
         struct pollfd fds = {.fd = run->signals, .events = POLLIN};
 
         kill_one_by_one(run);
-        (void)wait_for(&fds, 1, now() + KILL_AGAIN);
-        take_signals(run);
+        (void)run_wait_for(&fds, 1, now() + KILL_AGAIN);
+        run_take_signals(run);
     }
 }
 
@@ -535,22 +495,46 @@ static void flush_output(struct run *run)
 
     for (;;) {
         struct pollfd fds[FIXED_FDS + RUN_OUTPUT_STREAMS] = {
-            {.fd = run->signals, .events = POLLIN}, {.fd = run->options->life_fd}, {.fd = -1}};
+            {.fd = run->signals, .events = POLLIN},
+            {.fd = run->options->life_fd},
+            {.fd = -1},
+            {.fd = -1}};
         unsigned count;
 
         run_output_finish(&run->output);
         if (!run_output_holds(&run->output))
             break;
         count = run_output_poll(&run->output, fds + FIXED_FDS);
-        if (wait_for(fds, FIXED_FDS + count, deadline) == 0 || fds[1].revents)
+        if (run_wait_for(fds, FIXED_FDS + count, deadline) == 0 || fds[1].revents)
             break;
         if (fds[0].revents && read(run->signals, &info, sizeof info) == (ssize_t)sizeof info &&
-            asks_to_end((int)info.ssi_signo))
+            run_asks_to_end((int)info.ssi_signo))
             break;
         run_output_ready(&run->output, fds + FIXED_FDS, count);
     }
     if (run->output.over && run->broken == LAUNCH_RESULT_EXIT)
         run->broken = LAUNCH_RESULT_OUTPUT;
+}
+
+/* The same for what is left in the pty. */
+static void flush_terminal(struct run *run)
+{
+    coop_nsec deadline = run->broken == LAUNCH_RESULT_EXIT ? COOP_FOREVER : now() + FLUSH_MOST;
+    struct signalfd_siginfo info;
+
+    while (run_terminal_finish(&run->terminal)) {
+        struct pollfd fds[1 + RUN_TERMINAL_FDS] = {{.fd = run->signals, .events = POLLIN}};
+        unsigned count = run_terminal_poll(&run->terminal, fds + 1);
+
+        fds[2].fd = -1; /* only out of what is held */
+        if (run_wait_for(fds, 1 + count, deadline) == 0)
+            break;
+        if (fds[0].revents && read(run->signals, &info, sizeof info) == (ssize_t)sizeof info &&
+            run_asks_to_end((int)info.ssi_signo))
+            break;
+        run_terminal_ready(&run->terminal, fds + 1, count);
+    }
+    run_terminal_leave(&run->terminal);
 }
 
 /* ---- telling ---- */
@@ -567,14 +551,11 @@ int run_report(const struct coop_err *err)
     return err->sys == ENOENT ? RUN_EXIT_NOT_FOUND : RUN_EXIT_NOT_EXECUTABLE;
 }
 
-/* The reaper cannot die of the command's signal, so it writes down how the command ended. */
 static void read_note(struct run *run)
 {
-    struct launch_exit_note note;
-
-    if (read(run->note[0], &note, sizeof note) == (ssize_t)sizeof note &&
-        note.magic == LAUNCH_EXIT_MAGIC)
-        run->status = note.status;
+    run_take_notes(run);
+    if (run->noted)
+        run->status = run->noted_status;
 }
 
 static int exit_code(int status)
@@ -614,11 +595,38 @@ static void begin_bounds(struct run *run)
     bounds_use_disk(&run->bounds, &run->disk, run->began);
 }
 
+/* The sandbox has a /dev in which a pty can be made. */
+static bool has_devices(const struct launch_spec *spec)
+{
+    bool has =
+        spec->private_devices || (spec->root == LAUNCH_ROOT_HOST && !spec->root_directory);
+
+    for (size_t i = 0; i < spec->mounts.count && !has; i++)
+        has = spec->mounts.items[i].kind == LAUNCH_MOUNT_DEV;
+    return has;
+}
+
+/* A terminal of its own where we are at a keyboard and it can be had. */
+static void choose_terminal(struct launch_spec *spec)
+{
+    bool own = run_terminal_at_keyboard() && has_devices(spec) &&
+               spec->bounds.output == LAUNCH_UNBOUND;
+
+    if (spec->terminal != LAUNCH_TERMINAL_AUTO)
+        return;
+    spec->terminal = own ? LAUNCH_TERMINAL_OWN : LAUNCH_TERMINAL_INHERIT;
+    if (own)
+        spec->prefer |= LAUNCH_BIT(LAUNCH_GUARD_TERMINAL);
+}
+
 int run_compile(struct run_options *options, struct launch_plan **ret_plan,
                 struct coop_err *err)
 {
     struct launch_spec *spec = &options->spec;
 
+    choose_terminal(spec);
+    if (spec->terminal == LAUNCH_TERMINAL_OWN && spec->bounds.output != LAUNCH_UNBOUND)
+        return coop_fail(err, COOP_E_RANGE, "Terminal=own and OutputMax= do not go together");
     if (!spec->private_pids && has_tree_bounds(&spec->bounds))
         spec->subreaper = true; /* or an orphan would leave the tree that is bounded */
     return launch_compile(spec, NULL, ret_plan, err);
@@ -631,6 +639,8 @@ static void run_done(struct run *run)
     disk_usage_done(&run->disk);
     if (run->has_output)
         run_output_done(&run->output);
+    if (run->has_terminal)
+        run_terminal_done(&run->terminal);
     receipt_close(&run->receipt);
 }
 
@@ -639,7 +649,7 @@ int run_command(struct run_options *options, struct launch_plan **plan)
     SCOPED(struct run, run_done)
     run = {.options = options,
            .plan = *plan,
-           .child = {.pidfd = -1},
+           .child = {.pidfd = -1, .terminal = -1},
            .gate = {-1, -1},
            .receipt = {.dir = -1, .fd = -1},
            .kill_at = COOP_FOREVER};
@@ -657,6 +667,8 @@ int run_command(struct run_options *options, struct launch_plan **plan)
     run.began_real = run_clock(CLOCK_REALTIME);
     if (run.has_output)
         run_output_started(&run.output);
+    if (run.has_terminal)
+        run_terminal_start(&run.terminal, run.child.terminal);
     begin_bounds(&run);
     print_lost(&run);
     watch(&run);
@@ -669,6 +681,8 @@ int run_command(struct run_options *options, struct launch_plan **plan)
     read_note(&run);
     if (run.has_output)
         flush_output(&run);
+    if (run.has_terminal)
+        flush_terminal(&run);
     print_end(&run);
     code = exit_code(run.status);
     run_status_ended(options->json_status_fd, code);

@@ -26,6 +26,7 @@ static const char *const propagation_names[] = {"slave", "private", "shared", NU
 static const char *const home_names[] = {"no", "yes", "read-only", "tmpfs", NULL};
 
 static const char *const caller_names[] = {"hidden", "read-only", "writable", NULL};
+static const char *const terminal_names[] = {"inherit", "own", "auto", NULL};
 static const char *const keyring_names[] = {"inherit", "private", "shared", NULL};
 
 static const struct setting
@@ -248,6 +249,8 @@ static const struct setting
      .help = "The same for writes."},
 
     /* terminal, life, environment */
+    {"Sandbox", "Terminal", &setting_enum, FIELD(terminal), .names = terminal_names, .fallback = "inherit",
+     .help = "The terminal: that of the caller (inherit), a pty of its own through which coop-run passes what is typed and shown (own), or own where coop-run is run at a keyboard (auto)."},
     {"Sandbox", "NewSession", BOOL(new_session),
      .help = "Own session, without the caller's terminal."},
     {"Sandbox", "DieWithParent", BOOL(die_with_parent),

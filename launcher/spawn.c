@@ -151,49 +151,53 @@ static int explain(const struct launch_attempt *attempt, struct coop_err *err)
 
 /* ---- listening ---- */
 
-union credentials {
+union ancillary {
     struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(struct ucred))];
+    char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
 };
 
-static pid_t sender_of(struct msghdr *msg)
+/* Who has sent it, and a descriptor that came along; what is not there is left alone. */
+static void read_ancillary(struct msghdr *msg, pid_t *ret_sender, int *ret_fd)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
         struct ucred who;
 
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS)
+        if (c->cmsg_level != SOL_SOCKET)
             continue;
-        memcpy(&who, CMSG_DATA(c), sizeof who);
-        return who.pid;
+        if (c->cmsg_type == SCM_CREDENTIALS) {
+            memcpy(&who, CMSG_DATA(c), sizeof who);
+            *ret_sender = who.pid;
+        }
+        if (c->cmsg_type == SCM_RIGHTS && *ret_fd < 0)
+            memcpy(ret_fd, CMSG_DATA(c), sizeof *ret_fd);
     }
-    return 0;
 }
 
 /* One message. What it says, 0: end of file, or -errno (-EAGAIN: nothing yet). */
 static int receive(struct launch_attempt *attempt)
 {
     char said = SPAWN_HELLO;
-    union credentials control;
+    union ancillary control;
     struct iovec iov = {.iov_base = &said, .iov_len = sizeof said};
     struct msghdr msg = {.msg_iov = &iov,
                          .msg_iovlen = 1,
                          .msg_control = &control,
                          .msg_controllen = sizeof control};
     ssize_t got;
-    pid_t sender;
+    pid_t sender = 0;
 
     do
         got = recvmsg(attempt->report, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     while (got < 0 && errno == EINTR);
     if (got <= 0)
         return got < 0 ? -errno : 0;
-    if (said == SPAWN_MAPS_WAIT)
+    read_ancillary(&msg, &sender, &attempt->child.terminal);
+    if (said != SPAWN_HELLO)
         return said;
-    sender = sender_of(&msg);
     attempt->hello = true;
     if (sender > 0)
         attempt->child.main_pid = sender;
-    return SPAWN_HELLO;
+    return said;
 }
 
 /* ---- attempts ---- */
@@ -206,6 +210,7 @@ void launch_attempt_free(struct launch_attempt *attempt)
         (void)munmap(attempt->told, sizeof *attempt->told);
     fd_closep(&attempt->report);
     fd_closep(&attempt->child.pidfd);
+    fd_closep(&attempt->child.terminal);
     free(attempt);
 }
 
@@ -266,7 +271,7 @@ int launch_attempt_start(struct launch_attempt **ret_attempt, struct launch_spaw
 
     if (!attempt)
         return coop_fail_sys(err, ENOMEM, "launching");
-    attempt->report = attempt->child.pidfd = -1;
+    attempt->report = attempt->child.pidfd = attempt->child.terminal = -1;
     if (open_report(&attempt->report, &childs, err) < 0 ||
         open_told(spawner != NULL, &order, &told, err) < 0 || !order.told)
         return -1;
@@ -283,6 +288,7 @@ int launch_attempt_start(struct launch_attempt **ret_attempt, struct launch_spaw
     attempt->child = (struct launch_child){.pid = cloned.pid,
                                            .main_pid = cloned.pid,
                                            .pidfd = cloned.pidfd,
+                                           .terminal = -1,
                                            .lost = launch_plan_lost(plan)};
     attempt->gated = io->gate >= 0;
     *ret_attempt = ptr_take(&attempt);
@@ -346,7 +352,7 @@ int launch_attempt_step(struct launch_attempt *attempt, struct launch_child *ret
                 return r;
             continue;
         }
-        if (!attempt->gated)
+        if (!attempt->gated || r == SPAWN_TERMINAL)
             continue;
         attempt->gated = false; /* the next answer is about exec */
         *ret_child = attempt->child;
@@ -358,7 +364,7 @@ int launch_attempt_step(struct launch_attempt *attempt, struct launch_child *ret
     if (attempt->told->failed || !attempt->hello)
         return explain(attempt, err);
     *ret_child = attempt->child;
-    attempt->child.pidfd = -1; /* it is the caller's now */
+    attempt->child.pidfd = attempt->child.terminal = -1; /* they are the caller's now */
     return 1;
 }
 

@@ -19,6 +19,7 @@ struct spawn_order {
 
 /* What the child says over the channel, and hears. */
 #define SPAWN_HELLO     'h'
+#define SPAWN_TERMINAL  't' /* with the launcher's end of its pty */
 #define SPAWN_MAPS_WAIT 'm' /* it waits for its ids to be mapped... */
 #define SPAWN_MAPS_DONE 'g' /* ...and this is what it waits for      */
 

@@ -20,6 +20,9 @@ step_fn step_user_maps, step_no_nesting, step_loopback, step_hostname, step_seco
 step_fn step_time;
 /* steps_mount.c */
 step_fn step_private_view, step_new_root, step_mounts, step_pivot_root;
+/* steps_terminal.c: 0 or -errno, like steps */
+step_fn terminal_lead; /* a new session, with the terminal if there is one         */
+step_fn terminal_join; /* a group of its own in that session, and in the foreground */
 /* steps_lock.c */
 step_fn step_lock_files;
 /* steps_limits.c */

@@ -50,9 +50,9 @@ int step_pdeathsig(struct child *c)
 
 int step_session(struct child *c)
 {
-    if (!(c->plan->flags & PLAN_SESSION))
-        return 0;
-    return step_fail(c, raw0(SYS_setsid), "setsid", NULL);
+    if (c->terminal >= 0 && c->plan->flags & PLAN_REAPER)
+        return terminal_join(c);
+    return c->terminal >= 0 || c->plan->flags & PLAN_SESSION ? terminal_lead(c) : 0;
 }
 
 int step_signals(struct child *c)

@@ -59,7 +59,8 @@ _Noreturn static void reap_for(struct child *c, pid_t main_pid, int ready)
         .main = main_pid,
         .note_fd = c->io.exit_note,
         .life_fd = c->io.liveness,
-        .flags = c->plan->flags & PLAN_SUBREAPER ? INIT_TREE : 0,
+        .flags = (c->plan->flags & PLAN_SUBREAPER ? INIT_TREE : 0) |
+                 (c->terminal >= 0 ? INIT_REPORT : 0),
     };
     /* The log stays open here, too: what the tree wrote last is not lost with its writers. */
     int keep[REAPER_FDS + LAUNCH_MAX_LOCKS] = {c->io.stdio[1], c->io.stdio[2], reaper.note_fd,
@@ -89,9 +90,12 @@ int step_split(struct child *c)
     init_default_signals();
     /* Out of our launcher's terminal and group, too, or we would pass on what is not meant for us;
      * the program makes a session of its own at "session". */
-    c->call = "setsid";
-    if (c->plan->flags & PLAN_SESSION && setsid() < 0)
-        return -errno;
+    if (c->terminal >= 0 || c->plan->flags & PLAN_SESSION) {
+        int r = terminal_lead(c);
+
+        if (r < 0)
+            return r;
+    }
     pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
     if (pid > 0)
         reap_for(c, (pid_t)pid, ready[1]);

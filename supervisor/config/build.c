@@ -448,6 +448,17 @@ static void check_output(struct builder *b)
     complain_at(b, "OutputMax", &err);
 }
 
+/* A service has nobody at its keyboard. */
+static void check_terminal(struct builder *b)
+{
+    struct coop_err err = {0};
+
+    if (b->spec->launch.terminal != LAUNCH_TERMINAL_OWN)
+        return;
+    coop_fail(&err, COOP_E_RANGE, "service '%s': Terminal=own is for coop-run", b->spec->name);
+    complain_at(b, "Terminal", &err);
+}
+
 /* ---- the public calls ---- */
 
 static int begin(struct builder *b)
@@ -500,6 +511,7 @@ struct svc_spec *build_service(const struct raw_config *all, const struct raw_se
             resolve_directory(&b);
             check_launch(&b);
             check_output(&b);
+            check_terminal(&b);
             check_disk(&b);
         }
     }

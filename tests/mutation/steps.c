@@ -216,6 +216,25 @@ static void nothing_starts_when_the_parent_is_gone(void)
     close(alive[0]);
 }
 
+/* A pty in the place of 0 and 2, and the other end of it for the launcher. */
+static void the_terminal_is_its_own(void)
+{
+    struct launch l;
+    char text[64] = "";
+
+    begin(&l, "[ -t 0 ] && [ ! -t 1 ] && [ -t 2 ] && : > /dev/tty && echo pty");
+    set(&l, "Terminal", "own");
+    set(&l, "PrivateDevices", "yes");
+    set(&l, "PrivatePIDs", "yes");
+    l.io.terminal = 5;
+    check(go(&l), "terminal: launched", l.err.text);
+    check(l.child.terminal >= 0, "terminal: the launcher has its end", "none");
+    read_out(&l, text, sizeof text);
+    check(strcmp(text, "pty\n") == 0, "terminal: the program has its end", text);
+    fd_closep(&l.child.terminal);
+    end(&l);
+}
+
 static void wake_up(int signo)
 {
     (void)signo;
@@ -236,5 +255,6 @@ int main(void)
     the_identity_is_the_wanted_one();
     the_program_dies_with_its_parent();
     nothing_starts_when_the_parent_is_gone();
+    the_terminal_is_its_own();
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -49,17 +49,16 @@ static pid_t start_job(const char *const argv[], void (*bend)(void))
 }
 
 /* One change of the job. False: it has ended. */
-static bool tell(int events, pid_t job)
+static bool tell(int events, pid_t job, bool *stopped)
 {
     int status;
 
-    if (waitpid(job, &status, WUNTRACED | WCONTINUED | WNOHANG) <= 0)
+    if (waitpid(job, &status, WUNTRACED | WNOHANG) <= 0)
         return true;
     if (WIFSTOPPED(status)) {
+        *stopped = true;
         tcsetpgrp(0, getpgrp());
         dprintf(events, "stopped\n");
-    } else if (WIFCONTINUED(status)) {
-        dprintf(events, "continued\n");
     } else if (WIFEXITED(status)) {
         dprintf(events, "exit %d\n", WEXITSTATUS(status));
     } else {
@@ -79,6 +78,7 @@ static _Noreturn void be_shell(int orders, int events, const char *const argv[],
     const struct sigaction wake = {.sa_handler = nothing};
     struct pollfd wait = {.fd = orders, .events = POLLIN};
     sigset_t child, none;
+    bool stopped = false;
     char order;
     pid_t job;
 
@@ -93,14 +93,17 @@ static _Noreturn void be_shell(int orders, int events, const char *const argv[],
     job = start_job(argv, bend);
     sigprocmask(SIG_BLOCK, &child, NULL);
     dprintf(events, "%d\n", (int)job);
-    while (tell(events, job)) {
+    while (tell(events, job, &stopped)) {
         if (ppoll(&wait, 1, NULL, &none) != 1)
             continue;
         if (read(orders, &order, 1) != 1)
             break;
         if (order == PTY_FOREGROUND)
             tcsetpgrp(0, job);
-        kill(-job, SIGCONT);
+        if (stopped) /* who runs is not told, as in the shells */
+            kill(-job, SIGCONT);
+        stopped = false;
+        dprintf(events, "continued\n"); /* by wait it could be lost behind the next stop */
     }
     if (read(orders, &order, 1) < 0) /* keeps the session until the test lets go */
         _exit(1);
