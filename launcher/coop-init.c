@@ -61,10 +61,8 @@ static void tell(enum init_event event, int what, int value)
 
 /* ---- the child ---- */
 
-static void take_place(enum init_place place)
+static void take_place(enum init_place place, bool front)
 {
-    bool front = tcgetpgrp(STDIN_FILENO) == getpgrp();
-
     if (place == INIT_OWN_GROUP) {
         (void)setpgid(0, 0);
         if (front)
@@ -76,12 +74,12 @@ static void take_place(enum init_place place)
     }
 }
 
-_Noreturn static void become_command(const struct life *life)
+_Noreturn static void become_command(const struct life *life, bool front)
 {
     char **command = life->options->command;
     int sys;
 
-    take_place(life->options->place);
+    take_place(life->options->place, front);
     if (life->options->parent_death_signal > 0)
         (void)prctl(PR_SET_PDEATHSIG, life->options->parent_death_signal);
     init_unblock_signals(life->old_mask);
@@ -158,10 +156,11 @@ static void prepare(struct life *life, pid_t parent)
 static pid_t start(const struct life *life)
 {
     struct init_number pid;
+    bool front = tcgetpgrp(STDIN_FILENO) == getpgrp(); /* of us: the child may have left it */
     pid_t child = fork();
 
     if (child == 0)
-        become_command(life);
+        become_command(life, front);
     if (child < 0)
         return child;
     if (life->options->place == INIT_OWN_GROUP)
