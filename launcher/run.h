@@ -12,7 +12,7 @@
 #include "launcher/run_terminal.h"
 
 /*
- * run.h - what the files of one run share (run_life.c, run_group.c, run_receipt.c); private to
+ * run.h - what the files of one run share (run_life.c, run_start.c, run_watch.c, ...); private to
  * coop-run
  */
 
@@ -55,13 +55,32 @@ struct run {
 /* ---- run_life.c ---- */
 
 coop_nsec run_clock(clockid_t clock);
+coop_nsec run_now(void); /* CLOCK_MONOTONIC */
 /* ppoll(2) up to a moment of CLOCK_MONOTONIC. */
 int run_wait_for(struct pollfd *fds, unsigned count, coop_nsec deadline);
 bool run_has_own_pids(const struct launch_plan *plan);
+/* Somebody outside keeps a bound of the whole tree, so no one may leave it. */
+bool run_has_tree_bounds(const struct launch_bounds *bounds);
+
+/* ---- run_start.c ---- */
+
+/* Until the command runs.  Where a preferred protection is refused, '*plan' is replaced by one
+ * without it, and run->plan with it. */
+int run_start(struct run *run, struct launch_plan **plan, struct coop_err *err);
 void run_reap_child(pid_t pid);
 bool run_asks_to_end(int signo);
+
+/* ---- run_watch.c ---- */
+
+/* Until the child has ended. */
+void run_watch(struct run *run);
 /* SIGTERM has been sent, or is sent: StopGrace= begins. */
 void run_let_end(struct run *run);
+/* Nobody lives on: without a PID namespace whoever is left has become our child. */
+void run_end_rest(struct run *run);
+/* What the command has written and nobody has taken yet, from its pipes and its pty. */
+void run_flush_output(struct run *run);
+void run_flush_terminal(struct run *run);
 
 /* ---- run_signals.c ---- */
 

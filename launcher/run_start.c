@@ -1,0 +1,185 @@
+/*
+ * run_start.c - a command is started: set up, held at its gates, told about (see run.h)
+ */
+#include "launcher/run.h"
+
+#include "base/scope.h"
+#include "launcher/plan.h"
+#include "launcher/run_status.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+void run_reap_child(pid_t pid)
+{
+    while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+        continue;
+}
+
+bool run_asks_to_end(int signo)
+{
+    return signo == SIGTERM || signo == SIGINT || signo == SIGHUP || signo == SIGQUIT;
+}
+
+/* Until 'fd' says go: it can be read, or has ended.  1, or 0 when the child has ended before. */
+static int await_go(const struct run *run, const struct launch_attempt *attempt, int fd,
+                    const char *option, struct coop_err *err)
+{
+    struct signalfd_siginfo info;
+    struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
+                           {.fd = launch_attempt_fd(attempt), .events = POLLIN},
+                           {.fd = run->signals, .events = POLLIN},
+                           {.fd = run->options->life_fd}};
+
+    for (;;) {
+        if (run_wait_for(fds, 4, COOP_FOREVER) < 0)
+            continue;
+        if (fds[3].revents)
+            return coop_fail(err, COOP_E_CHILD,
+                             "--life-fd was closed before --block-fd said go");
+        if (fds[2].revents && read(run->signals, &info, sizeof info) == (ssize_t)sizeof info &&
+            run_asks_to_end((int)info.ssi_signo))
+            return coop_fail(err, COOP_E_CHILD, "ended by signal %u before %s said go",
+                             info.ssi_signo, option);
+        if (fds[1].revents) /* it was killed: the next step says so */
+            return 0;
+        if (fds[0].revents)
+            return 1;
+    }
+}
+
+/* The set-up child waits at its gate. */
+static int open_gate(const struct run *run, const struct launch_attempt *attempt,
+                     struct coop_err *err)
+{
+    int r = await_go(run, attempt, run->options->block_fd, "--block-fd", err);
+
+    if (r > 0 && write(run->gate[1], "", 1) != 1)
+        return coop_fail_sys(err, errno, "opening the gate");
+    return r;
+}
+
+/* The child waits for its ids to be mapped by whoever holds the other end of --userns-block-fd. */
+static int await_maps(struct run *run, struct launch_attempt *attempt, struct coop_err *err)
+{
+    int fd = run->options->userns_block_fd, r;
+    char byte;
+
+    r = await_go(run, attempt, fd, "--userns-block-fd", err);
+    if (r <= 0)
+        return r;
+    (void)!read(fd, &byte, 1); /* its end is as good */
+    r = launch_attempt_go(attempt);
+    return r < 0 && r != -EPIPE ? coop_fail_sys(err, r, "telling that the ids are mapped") : 0;
+}
+
+static void tell_started(const struct run *run)
+{
+    const struct run_options *o = run->options;
+
+    if (o->info_fd >= 0 || o->json_status_fd >= 0)
+        run_status_started(o->info_fd, o->json_status_fd, &run->child, run->plan->clone_flags,
+                           &run->facts);
+}
+
+static void attempt_freep(struct launch_attempt **attempt)
+{
+    launch_attempt_free(*attempt);
+}
+
+static int listen_to(struct run *run, struct launch_attempt *attempt, struct coop_err *err)
+{
+    bool gated = run->gate[0] >= 0, held = run->options->userns_block_fd >= 0;
+    bool told = false;
+    int r;
+
+    for (;;) {
+        struct pollfd news = {.fd = launch_attempt_fd(attempt), .events = POLLIN};
+
+        r = launch_attempt_step(attempt, &run->child, err);
+        run->facts = *launch_attempt_facts(attempt);
+        if (r < 0)
+            return -1;
+        if (r == 0) {
+            (void)poll(&news, 1, -1);
+            continue;
+        }
+        if (!told)
+            tell_started(run);
+        told = true;
+        if (!held && !gated)
+            return 0;
+        if ((held ? await_maps(run, attempt, err) : open_gate(run, attempt, err)) < 0)
+            return -1;
+        if (!held)
+            gated = false;
+        held = false;
+    }
+}
+
+static int start(struct run *run, struct coop_err *err)
+{
+    SCOPED(struct launch_attempt *, attempt_freep) attempt = NULL;
+    struct launch_io io = LAUNCH_IO_INHERIT;
+    SCOPED_FD cgroup = run->has_group ? launch_cgroup_enter(&run->groups, run->leaf) : -1;
+
+    io.exit_note = run->note[1];
+    io.liveness = run->alive[0];
+    io.gate = run->gate[0];
+    io.sync = run->options->sync_fd;
+    io.drop = run->options->info_fd > STDERR_FILENO ? run->options->info_fd : -1;
+    io.cgroup = cgroup;
+    for (int i = 0; i < RUN_OUTPUT_STREAMS && run->has_output; i++)
+        io.stdio[1 + i] = run->output.childs[i];
+    if (run->has_terminal)
+        io.terminal = run_terminal_mask();
+    if (launch_attempt_start(&attempt, NULL, run->plan, &io, err) < 0)
+        return -1;
+    if (listen_to(run, attempt, err) < 0) {
+        pid_t pid = launch_attempt_pid(attempt);
+
+        kill(pid, SIGKILL);
+        run_reap_child(pid);
+        return -1;
+    }
+    return 0;
+}
+
+/* Asking the machine what it grants takes longer than a launch.  So we ask only after one has
+ * failed, and only when something was merely preferred: then we may do without it. */
+static int compile_for_this_machine(const struct run_options *options,
+                                    struct launch_plan **plan)
+{
+    struct launch_plan *less = NULL;
+    struct launch_host host;
+
+    if (!options->spec.prefer || launch_host_probe(&host, NULL) < 0 ||
+        launch_compile(&options->spec, &host, &less, NULL) < 0)
+        return -1;
+    if (launch_plan_lost(less) == 0) {
+        launch_plan_free(less);
+        return -1;
+    }
+    launch_plan_free(*plan);
+    *plan = less;
+    return 0;
+}
+
+int run_start(struct run *run, struct launch_plan **plan, struct coop_err *err)
+{
+    struct coop_err again = {0};
+
+    if (start(run, err) == 0)
+        return 0;
+    if (run->child.pid > 0 || compile_for_this_machine(run->options, plan) < 0)
+        return -1;
+    run->plan = *plan;
+    if (start(run, &again) == 0)
+        return 0;
+    *err = again;
+    return -1;
+}
