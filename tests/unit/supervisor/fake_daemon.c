@@ -293,11 +293,12 @@ int fake_end(struct fake *fake)
     int fd = open(fake->fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC), status = 0;
     bool asked = fd >= 0 && write(fd, "\nshutdown\n", 10) == 10;
 
-    if (!asked)
+    if (fake->pid > 0 && !asked)
         kill(fake->pid, SIGKILL);
     if (fd >= 0)
         close(fd);
-    waitpid(fake->pid, &status, 0);
+    if (fake->pid > 0)
+        waitpid(fake->pid, &status, 0);
     remove_dir(fake->dir);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

@@ -30,7 +30,8 @@ enum { FAKE_MANY = 1 }; /* 10 000 more services, s0 to s9999 */
 /* Returns when the socket is there. 0, or -1 when it could not be started. */
 int fake_start(struct fake *ret_fake, int flags);
 
-/* Asks it to end by the FIFO, waits, removes its directory.  Its exit code, 128 + signal. */
+/* Asks it to end by the FIFO, waits, removes its directory.  Its exit code, 128 + signal.  Who has
+ * waited for it already sets its pid to 0. */
 int fake_end(struct fake *fake);
 
 /* How often 'line' was asked so far; waits (bounded) until it was asked 'least' times. */
