@@ -356,7 +356,11 @@ static int found_leaf(struct visitor *visitor, int above, const char *name)
     struct leftover *left = (struct leftover *)(void *)visitor;
     char path[LAUNCH_CGROUP_PATH];
 
-    (void)above;
+    /* No service: who lives there goes on living. */
+    if (strcmp(name, LAUNCH_CGROUP_SELF) == 0) {
+        (void)sys_unlinkat(above, name, AT_REMOVEDIR);
+        return 0;
+    }
     if (snprintf(path, sizeof path, "%s/%s", left->tree, name) >= (int)sizeof path)
         return 0;
     left->leaves++;
