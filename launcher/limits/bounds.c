@@ -83,7 +83,8 @@ void bounds_account(struct bounds *bounds)
         raise_to(&bounds->cpu, usage.user + usage.system);
         raise_to(&bounds->memory_peak, usage.memory_peak);
         raise_to(&bounds->tasks_peak, usage.tasks_peak);
-        return;
+        if (!bounds->poll_memory && !bounds->poll_tasks)
+            return;
     }
     if (tree_usage_look(&bounds->tree) < 0)
         return;

@@ -49,6 +49,7 @@ struct launch {
     int note_end; /* where a subreaper's note comes out */
     enum svc_held_by held_by;
     bool lost_bounds; /* preferred, and not kept as they should be */
+    bool polls;       /* memory and tasks among them */
     struct bounds *bounds;
 };
 
@@ -184,7 +185,8 @@ static int keep_bounds(struct launch *l, struct coop_err *err)
 {
     int r = bounding_apply(l->machine, &l->spec, l->cgroup, err);
 
-    l->lost_bounds = l->lost_bounds || r > 0;
+    l->polls = r > 0;
+    l->lost_bounds = l->lost_bounds || l->polls;
     return r < 0 ? -1 : 0;
 }
 
@@ -199,7 +201,7 @@ static int open_io(struct launch *l, struct coop_err *err)
         return -1;
     if (keep_bounds(l, err) < 0)
         return -1;
-    return bounding_open(&l->spec, l->lost_bounds, &l->bounds, err);
+    return bounding_open(&l->spec, l->polls, &l->bounds, err);
 }
 
 /* ---- the clone ---- */
