@@ -118,8 +118,9 @@ void svc_keep_judge(struct svc *svc)
 {
     struct ending *ending = &svc->ending;
     const struct launch_spec *spec = &svc->spec->launch;
-    struct run_end end = {.out_of_memory = ending->out_of_memory,
-                          .out_of_tasks = ending->out_of_tasks,
+    bool asked = svc->stop_asked; /* then a refusal some time ago is not why it ended */
+    struct run_end end = {.out_of_memory = ending->out_of_memory && !asked,
+                          .out_of_tasks = ending->out_of_tasks && !asked,
                           .signal = ending->kind == EXIT_SIGNAL ? ending->value : 0,
                           .code = ending->kind == EXIT_CODE ? ending->value : 0};
 
@@ -145,12 +146,10 @@ void svc_keep_end(struct svc *svc)
     output_bound(svc->output, LAUNCH_UNBOUND, NULL);
 }
 
-void svc_keep_free(struct svc *svc)
+void svc_keep_done(struct svc *svc)
 {
     if (!svc->keep)
         return;
     coop_timer_stop(&svc->keep->timer);
     coop_timer_done(&svc->keep->timer);
-    free(svc->keep);
-    svc->keep = NULL;
 }

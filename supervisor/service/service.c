@@ -153,11 +153,13 @@ static bool may_start_again(const struct svc *svc)
 }
 
 /* "cpu-time", "timeout": what of ours led to the end, "" for nothing. */
-static const char *why_ended(const struct ending *ending)
+static const char *why_ended(const struct svc *svc)
 {
+    const struct ending *ending = &svc->ending;
+
     if (ending->broken != LAUNCH_RESULT_EXIT)
         return launch_result_name(ending->broken);
-    if (ending->out_of_memory)
+    if (policy_class((enum svc_type)svc->spec->type, ending) == ENDING_BOUND)
         return launch_result_name(LAUNCH_RESULT_MEMORY);
     return ending->timed_out ? "timeout" : "";
 }
@@ -174,8 +176,7 @@ enum svc_event svc_verdict(struct svc *svc, char *detail, size_t size)
                            &svc->ending);
     if (!svc->ending.unborn) {
         policy_ending_text(&svc->ending, text, sizeof text);
-        str_format(detail, size, "%s%s%s", why_ended(&svc->ending),
-                   why_ended(&svc->ending)[0] ? ", " : "", text);
+        str_format(detail, size, "%s%s%s", why_ended(svc), why_ended(svc)[0] ? ", " : "", text);
     }
     if (event == EV_DIED && !may_start_again(svc)) {
         str_copy(text, sizeof text, detail);
@@ -460,8 +461,9 @@ static void free_svc(struct svc *svc)
         world->spawn->ops->clear(world->spawn, svc->spec, &svc->holder);
     }
     coop_timer_done(&svc->timer);
-    svc_keep_free(svc);
+    svc_keep_done(svc);
     coop_actor_done(&svc->actor);
+    free(svc->keep); /* MSG_OVER may have been in the mailbox until now */
     board_give(world->board, svc->slot);
     window_done(&svc->window);
     svc_spec_unref(svc->spec);

@@ -166,7 +166,7 @@ void svc_keep_look(struct svc *svc);                      /* MSG_BOUND          
 void svc_keep_over(struct svc *svc);                      /* MSG_OVER                 */
 void svc_keep_judge(struct svc *svc); /* main has ended: the word for it, into the view */
 void svc_keep_end(struct svc *svc);   /* the life is over                             */
-void svc_keep_free(struct svc *svc);
+void svc_keep_done(struct svc *svc);  /* then the actor is done, then 'keep' is freed */
 
 /* launch.c: the event that follows, SVC_EVENT_COUNT for none; 'ret_detail' says why */
 enum svc_event svc_launch(struct svc *svc, char *ret_detail, size_t size);
