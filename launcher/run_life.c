@@ -106,7 +106,6 @@ static int open_all(struct run *run, struct coop_err *err)
         return coop_fail_sys(err, errno, "pipe");
     if (run->options->block_fd >= 0 && pipe2(run->gate, O_CLOEXEC) < 0)
         return coop_fail_sys(err, errno, "pipe");
-    run->has_output = ceiling != LAUNCH_UNBOUND;
     /* Whatever leaves the child's tree without a PID namespace comes to us. */
     if (!run_has_own_pids(run->plan) && run_has_tree_bounds(launch_plan_bounds(run->plan)) &&
         prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
@@ -116,6 +115,7 @@ static int open_all(struct run *run, struct coop_err *err)
     run->has_terminal = run->plan->terminal;
     if (run->has_terminal && run_terminal_open(&run->terminal, err) < 0)
         return -1;
+    run->has_output = ceiling != LAUNCH_UNBOUND;
     return run->has_output ? run_output_open(&run->output, ceiling, err) : 0;
 }
 

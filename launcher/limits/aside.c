@@ -80,7 +80,7 @@ struct leaving {
 
 static bool is_one_of_us(const struct leaving *leaving, pid_t pid)
 {
-    return pid == getpid() || pid == leaving->groups->beside ||
+    return pid == getpid() || (pid > 0 && pid == leaving->groups->beside) ||
            (leaving->all && is_above_us(pid));
 }
 
@@ -164,8 +164,9 @@ static bool is_empty_but(int dir, const char *own)
 static int bring(pid_t pid, void *arg)
 {
     const int *dir = arg;
+    int r = move_to(*dir, pid);
 
-    return move_to(*dir, pid);
+    return r == -ESRCH ? 0 : r; /* it has ended */
 }
 
 static bool bring_back(struct launch_cgroups *groups)
