@@ -6,9 +6,12 @@
  *     socket      /run/coop/control.sock   $XDG_RUNTIME_DIR/coop/control.sock
  *     state       /var/lib/coop            $XDG_STATE_HOME/coop   (~/.local/state/coop)
  *     logs        /var/log/coop            $XDG_STATE_HOME/coop/log
+ *
+ * Without HOME the home of the user database counts; without that one too, nothing is guessed.
  */
 #include "options.h"
 
+#include <pwd.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +22,8 @@
 #include "base/str.h"
 #include "control/places.h"
 #include "text/setting.h"
+
+enum { RECORD_MAX = 4096 }; /* of the user database */
 
 #define FIELD(name) .field = offsetof(struct options, name)
 
@@ -43,19 +48,59 @@ static const struct setting_table table = {rows, COOP_COUNT(rows)};
 
 /* ---- defaults ---- */
 
-/* $variable/tail, else $HOME/home/tail. */
-static char *xdg(const char *variable, const char *home, const char *tail)
+/* Where nobody else may write: what lies there is run. Yours to free; NULL: there is none. */
+static char *home_of_user(void)
 {
+    const char *home = getenv("HOME");
+    struct passwd entry, *found = NULL;
+    char record[RECORD_MAX];
+
+    if (home && home[0] == '/')
+        return strdup(home);
+    if (getpwuid_r(geteuid(), &entry, record, sizeof record, &found) != 0 || !found ||
+        found->pw_dir[0] != '/')
+        return NULL;
+    return strdup(found->pw_dir);
+}
+
+/* $variable/tail, else $HOME/home/tail. */
+static char *xdg(const char *variable, const char *home, const char *tail, struct coop_err *err)
+{
+    SCOPED_FREE char *own = NULL;
     const char *base = getenv(variable);
-    const char *own = getenv("HOME");
     char *path = NULL;
     int n;
 
-    if (base && base[0] == '/')
+    if (base && base[0] == '/') {
         n = asprintf(&path, "%s/%s", base, tail);
-    else
-        n = asprintf(&path, "%s/%s/%s", own && own[0] ? own : "/tmp", home, tail);
-    return n < 0 ? NULL : path;
+    } else {
+        own = home_of_user();
+        if (!own) {
+            coop_fail(err, COOP_E_MISSING,
+                      "HOME is not set: give --config, --state-dir and --log-dir");
+            return NULL;
+        }
+        n = asprintf(&path, "%s/%s/%s", own, home, tail);
+    }
+    if (n < 0) {
+        coop_fail(err, COOP_E_LIMIT, "no memory for the options");
+        return NULL;
+    }
+    return path;
+}
+
+/* The fixed place of root, else that of the user; NULL with an error. */
+static char *place(const char *of_root, const char *variable, const char *home,
+                   const char *tail, struct coop_err *err)
+{
+    char *path = NULL;
+
+    if (geteuid() != 0)
+        return xdg(variable, home, tail, err);
+    path = strdup(of_root);
+    if (!path)
+        coop_fail(err, COOP_E_LIMIT, "no memory for the options");
+    return path;
 }
 
 static char *default_socket(void)
@@ -69,24 +114,27 @@ static char *default_socket(void)
 
 static int fill(struct options *options, struct coop_err *err)
 {
-    bool root = geteuid() == 0;
+    static const char state_home[] = ".local/state";
 
     if (!options->socket)
         options->socket = default_socket();
+    if (!options->socket)
+        return coop_fail(err, COOP_E_LIMIT, "no memory for the options");
     if (!options->state_dir)
-        options->state_dir =
-            root ? strdup("/var/lib/coop") : xdg("XDG_STATE_HOME", ".local/state", "coop");
-    if (!options->log_dir)
+        options->state_dir = place("/var/lib/coop", "XDG_STATE_HOME", state_home, "coop", err);
+    if (!options->log_dir && options->state_dir)
         options->log_dir =
-            root ? strdup("/var/log/coop") : xdg("XDG_STATE_HOME", ".local/state", "coop/log");
+            place("/var/log/coop", "XDG_STATE_HOME", state_home, "coop/log", err);
+    if (!options->state_dir || !options->log_dir)
+        return -1;
     if (options->config.count == 0) {
-        char *path = root ? strdup("/etc/coop") : xdg("XDG_CONFIG_HOME", ".config", "coop");
+        char *path = place("/etc/coop", "XDG_CONFIG_HOME", ".config", "coop", err);
 
-        if (!path || strlist_take(&options->config, path) < 0)
+        if (!path)
+            return -1;
+        if (strlist_take(&options->config, path) < 0)
             return coop_fail(err, COOP_E_LIMIT, "no memory for the options");
     }
-    if (!options->socket || !options->state_dir || !options->log_dir)
-        return coop_fail(err, COOP_E_LIMIT, "no memory for the options");
     return 0;
 }
 
