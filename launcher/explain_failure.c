@@ -6,6 +6,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 /* An empty root in which nobody has put any programs: the usual surprise of a first --bind. */
@@ -46,6 +47,33 @@ static void hint_for_exec(const struct launch_report *report, const struct launc
                        "for this machine");
     else
         coop_hint(err, "it must be a program that this user may execute");
+}
+
+/* A joined PID namespace, seen from a new user namespace that has no power over it. */
+static bool has_foreign_pids(const struct launch_plan *plan)
+{
+    const struct plan_join *joins = plan_at(plan, plan->joins.at);
+
+    for (uint32_t i = 0; i < plan->joins.count; i++)
+        if (joins[i].flag == CLONE_NEWPID)
+            return plan->clone_flags & CLONE_NEWUSER;
+    return false;
+}
+
+static bool hint_for_proc(const struct launch_report *report, const struct launch_plan *plan,
+                          struct coop_err *err)
+{
+    if (report->sys == EPERM && strcmp(report->call, "fsconfig") == 0 && has_foreign_pids(plan))
+        coop_hint(err, "the /proc of a joined PID namespace takes power over it: join its user "
+                       "namespace, too (UserNamespacePath=), or make none "
+                       "(PrivateUsers=no)");
+    else if (strcmp(report->call, "fsmount") == 0)
+        coop_hint(err,
+                  "parts of the host's /proc are covered, probably by a container: then the "
+                  "kernel refuses a fresh one");
+    else
+        return false;
+    return true;
 }
 
 static void hint_for_mounts(const struct launch_report *report, struct coop_err *err)
@@ -112,10 +140,8 @@ static void hint_for(const struct launch_report *report, const struct launch_pla
         return;
     if (mounts && (report->sys == EROFS || report->sys == ENOENT))
         hint_for_mounts(report, err);
-    else if (mounts && strcmp(report->call, "fsmount") == 0)
-        coop_hint(err,
-                  "parts of the host's /proc are covered, probably by a container: then the "
-                  "kernel refuses a fresh one");
+    else if (mounts && hint_for_proc(report, plan, err))
+        return;
     else if (exec && (report->sys == ENOENT || report->sys == ENOEXEC))
         hint_for_exec(report, plan, err);
     else if (strcmp(step, "cwd") == 0 && report->sys == ENOENT)

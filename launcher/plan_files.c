@@ -118,6 +118,12 @@ static void add_proc_covers(struct files *f, const char *at, uint16_t flags)
     }
 }
 
+/* Of ours, or joined: its /proc shows no process of the host's. */
+static bool has_own_pids(const struct files *f)
+{
+    return f->spec->pids || f->plan->clone_flags & CLONE_NEWPID;
+}
+
 static bool wants_own_proc(const struct launch_spec *spec)
 {
     return spec->protect_proc != LAUNCH_PROC_DEFAULT || spec->proc_subset != LAUNCH_PROC_ALL;
@@ -141,8 +147,8 @@ static void add_proc(struct files *f, enum launch_guard guard, const char *at)
 {
     struct plan_op *op;
 
-    /* Mounting one needs a PID namespace of ours; without it the host's is what there is. */
-    if (f->plan->clone_flags & CLONE_NEWPID || wants_own_proc(f->spec))
+    /* Without a PID namespace the host's is what there is. */
+    if (has_own_pids(f) || wants_own_proc(f->spec))
         op = add_fresh_proc(f, guard, at);
     else
         op = files_add(f, PLAN_OP_BIND, guard, "/proc", at);
@@ -296,7 +302,7 @@ static void furnish_bound_root(struct files *f, const struct launch_mount *root)
 {
     uint32_t first = f->count;
 
-    if (!mentions(f->spec, "/proc") && f->plan->clone_flags & CLONE_NEWPID)
+    if (!mentions(f->spec, "/proc") && has_own_pids(f))
         add_proc(f, LAUNCH_GUARD_ROOT, "/proc");
     if (!mentions(f->spec, "/dev") && !(root->flags & LAUNCH_MOUNT_DEVICES))
         add_dev(f, LAUNCH_GUARD_ROOT, "/dev");

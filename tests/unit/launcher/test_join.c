@@ -208,14 +208,53 @@ Test(join, pids_are_those_of_the_joined_namespace_or_of_one_below)
         cr_skip_test("needs root");
     host = open_host(0, 0);
     snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)host.first);
-    cr_assert_eq(RUN("--pid-namespace-path", path, "--private-pids=no", "sh", "-c",
-                     "readlink /proc/self/ns/pid; echo pid $$; exit 7"),
+    cr_assert_eq(RUN("--pid-namespace-path", path, "--private-pids=no", "--private-users=no",
+                     "sh", "-c", "readlink /proc/self/ns/pid; echo pid $$; exit 7"),
                  7, "%s", output);
     says_same(host.first, "pid");
     SILENT_ON("pid 1\n");
     cr_assert_eq(RUN("--pid-namespace-path", path, "sh", "-c", "echo pid $$; exit 8"), 8, "%s",
                  output);
     SAYS("pid 2\n");
+    close_host(&host);
+}
+
+Test(join, a_joined_pid_namespace_has_its_own_proc)
+{
+    static const char look[] = "echo $$; exec readlink /proc/self";
+    struct host host = open_host(me(), CLONE_NEWUSER);
+    char path[64];
+    int pid, seen;
+
+    snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)host.first);
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(BENT(as_owner, "--private-users=no", option("user", host.pid, "user"),
+                          "--pid-namespace-path", path,
+                          i ? "--private-pids=yes" : "--private-pids=no", "sh", "-c", look),
+                     0, "%s", output);
+        cr_assert_eq(sscanf(output, "%d %d", &pid, &seen), 2, "%s", output);
+        cr_assert_eq(pid, seen, "a /proc of others: %s", output);
+    }
+    cr_assert_eq(BENT(as_owner, "--private-users=no", option("user", host.pid, "user"),
+                      "--pid-namespace-path", path, "--private-pids=no", "--protect-home=no",
+                      "--bind", "/", "/", "sh", "-c", look),
+                 0, "%s", output);
+    cr_assert_eq(sscanf(output, "%d %d", &pid, &seen), 2, "%s", output);
+    cr_assert_eq(pid, seen, "a /proc of others: %s", output);
+    close_host(&host);
+}
+
+Test(join, the_proc_of_joined_pids_takes_power_over_them)
+{
+    struct host host;
+    char path[64];
+
+    if (geteuid() != 0)
+        cr_skip_test("needs root");
+    host = open_host(0, 0);
+    snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)host.first);
+    cr_assert_eq(RUN("--pid-namespace-path", path, "--private-pids=no", "true"), 125);
+    SAYS("hint: the /proc of a joined PID namespace takes power over it");
     close_host(&host);
 }
 
