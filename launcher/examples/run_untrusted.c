@@ -9,13 +9,15 @@
  */
 #include <coop/sandbox.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 
 struct entry {
     const char *const *argv;
     struct coop_sandbox *box;
-    char verdict[200];
+    char verdict[512];
+    bool failed; /* ours is the fault, not the program's */
 };
 
 static void *judge(void *arg)
@@ -27,11 +29,13 @@ static void *judge(void *arg)
     struct coop_err err = {0};
 
     if (coop_sandbox_start(entry->box, &program, &run, &err) < 0 ||
-        coop_sandbox_wait(run, COOP_FOREVER, &receipt, &err) < 0)
-        snprintf(entry->verdict, sizeof entry->verdict, "not run (%s)", coop_strerror(err.sys));
-    else
+        coop_sandbox_wait(run, COOP_FOREVER, &receipt, &err) < 0) {
+        snprintf(entry->verdict, sizeof entry->verdict, "not run (%s)", err.text);
+        entry->failed = err.code != COOP_E_CHILD || err.sys != ENOENT;
+    } else {
         snprintf(entry->verdict, sizeof entry->verdict, "%s, code %d%s", receipt.result,
                  receipt.exit_code, receipt.killed ? ", killed" : "");
+    }
     coop_sandbox_end(run);
     return NULL;
 }
@@ -47,6 +51,7 @@ int main(void)
     struct entry entries[4];
     pthread_t threads[4];
     struct coop_err err = {0};
+    int code = 0;
 
     if (coop_sandbox_new(&box, "default", &err) < 0 ||
         coop_sandbox_set(box, "WallTime", "1s", &err) < 0 ||
@@ -62,7 +67,9 @@ int main(void)
     for (int i = 0; i < 4; i++) {
         pthread_join(threads[i], NULL);
         printf("%s: %s\n", programs[i][0], entries[i].verdict);
+        if (entries[i].failed)
+            code = 1;
     }
     coop_sandbox_free(box);
-    return 0;
+    return code;
 }

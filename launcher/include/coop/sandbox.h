@@ -23,6 +23,7 @@
  *
  *     if (coop_sandbox_new(&box, "default", &err) < 0 ||
  *         coop_sandbox_set(box, "MemoryMax", "256M", &err) < 0 ||
+ *         coop_sandbox_set(box, "Prefer", "limits", &err) < 0 ||
  *         coop_sandbox_set(box, "WallTime", "5s", &err) < 0 ||
  *         coop_sandbox_start(box, &program, &run, &err) < 0 ||
  *         coop_sandbox_wait(run, COOP_FOREVER, &receipt, &err) < 0)
@@ -31,6 +32,8 @@
  *         printf("%s, code %d\n", receipt.result, receipt.exit_code);
  *     coop_sandbox_end(run);
  *     coop_sandbox_free(box);
+ *
+ * (With Prefer=limits a limit is kept as well as this machine can, without control groups, too.)
  *
  * How       Your process makes one child: coop-run, which is small, has one thread and cannot be
  *           looked into.  It makes the sandbox by the same recipe as ever, keeps the bounds from
@@ -52,7 +55,8 @@
  * Limits    The program gets descriptors 0, 1 and 2 and no others.  100 000 settings, arguments and
  *           variables together, 4 MiB of text.  A receipt has at most 64 KiB.
  *           coop-run is the one that COOP_RUN names, else the one beside your program or in
- *           ../bin from there, else that of the folder the library was built for, else that in
+ *           ../bin from there, else that of the folder the library was built for (bin below
+ *           CMAKE_INSTALL_PREFIX; `cmake --install --prefix` does not change it), else that in
  *           PATH; set-id programs look at neither variable.  It must be of the library's version.
  *
  * Link with $(pkg-config --libs libcoop-sandbox).
