@@ -31,7 +31,8 @@
  *
  * CLOSING
  *   Numbers are reused at once.  An event carries the generation that its number had when it was
- *   registered, and is dropped when that is over.
+ *   registered, and is dropped when that is over.  Who registers a descriptor that is being closed
+ *   waits until it is, and is told so: epoll forgets a closed one silently.
  *
  * WHO POLLS
  *   One worker without work sleeps here (sched.c), with the earliest timer as its timeout; busy
@@ -137,10 +138,12 @@ int coop__desc_open(int fd, unsigned events, struct desc **ret_desc)
     events |= COOP_IN;
     known = __atomic_load_n(&d->registered, __ATOMIC_ACQUIRE);
     if (!listens(d, events)) {
+        coop__lock(&d->joining);
         coop__lock(&d->lock);
         if (!listens(d, events))
             r = listen_for(d, events);
         coop__unlock(&d->lock);
+        coop__unlock(&d->joining);
     }
     if (r > 0 && !known)
         note_descriptor(fd);
@@ -441,8 +444,18 @@ void coop_fd_forget(int fd)
 
 int coop_fd_close(int fd)
 {
+    struct desc *d = coop__desc_at(fd);
+    int r;
+
+    if (!atomic_load(&coop__rt.running) || (!d && !(d = find_or_make(fd)))) {
+        coop_fd_forget(fd);
+        return sys_close(fd);
+    }
+    coop__lock(&d->joining);
     coop_fd_forget(fd);
-    return sys_close(fd);
+    r = sys_close(fd);
+    coop__unlock(&d->joining);
+    return r;
 }
 
 int coop_fd_nonblock(int fd)

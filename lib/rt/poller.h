@@ -28,6 +28,7 @@ void coop__poll_kick(void);
 /* What the runtime remembers of one descriptor. */
 struct desc {
     uint32_t lock;
+    uint32_t joining; /* lock, before the other: held to register it, and to close it */
     int fd;
     uint32_t generation; /* grows at each close: events of the past are told by it */
     bool registered;
