@@ -1,12 +1,15 @@
 /* What is written into a cgroup's files, and in which order: over folders that look like groups. */
+#include "launcher/limits/bounds.h"
 #include "launcher/limits/group.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LEAF "coop-1/run"
@@ -37,7 +40,7 @@ static const char *get(const char *file)
 static const char *const files[] = {
     "cgroup.controllers", "cgroup.subtree_control", "coop-1/cgroup.subtree_control",
     LEAF "/memory.max",   LEAF "/memory.oom.group", LEAF "/io.max",
-    LEAF "/io.weight",
+    LEAF "/io.weight",    LEAF "/cpu.stat",
 };
 
 static void make_groups(void)
@@ -150,4 +153,44 @@ Test(group, a_controller_that_was_not_handed_to_us_is_named)
     cr_expect(strstr(err.text, "IOWriteBandwidthMax= cannot be kept: controller 'io'"), "%s",
               err.text);
     cr_expect_str_eq(get(LEAF "/io.max"), "");
+}
+
+/* ---- a group without controllers: it counts CPU time and keeps nothing ---- */
+
+static enum launch_result look_at(pid_t pid)
+{
+    enum launch_result result;
+    struct bounds bounds;
+
+    put(LEAF "/cpu.stat", "usage_usec 2\nuser_usec 1\nsystem_usec 1\n");
+    bounds_begin(&bounds, &spec.bounds, pid, true, 0);
+    bounds_use_group(&bounds, &groups, LEAF);
+    bounds_poll_all(&bounds, 0);
+    result = bounds_look(&bounds, 1);
+    bounds_done(&bounds);
+    return result;
+}
+
+Test(group, memory_that_no_controller_keeps_is_looked_for)
+{
+    set("MemoryMax", "1T");
+    cr_expect_eq(look_at(getpid()), LAUNCH_RESULT_EXIT);
+    set("MemoryMax", "64K");
+    cr_expect_eq(look_at(getpid()), LAUNCH_RESULT_MEMORY);
+}
+
+Test(group, tasks_that_no_controller_keeps_are_looked_for)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    set("TasksMax", "1000");
+    cr_expect_eq(look_at(getpid()), LAUNCH_RESULT_EXIT);
+    set("TasksMax", "1");
+    cr_expect_eq(look_at(getpid()), LAUNCH_RESULT_TASKS);
+    kill(child, SIGKILL);
+    cr_assert_eq(waitpid(child, NULL, 0), child);
 }

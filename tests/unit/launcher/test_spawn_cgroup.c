@@ -213,3 +213,24 @@ Test(spawn_cgroup, what_a_dead_coopd_left_is_found_and_a_living_ones_is_not)
     cr_assert_eq(launch_cgroup_remove(&groups, path), 0);
     launch_cgroups_close(&groups);
 }
+
+/* A stand-in of folders: what is in them stays, so who lives in them would, too. */
+Test(spawn_cgroup, what_a_dead_coopd_lived_in_is_no_service_of_its)
+{
+    static const char *const folders[] = {"coop-1", "coop-1/" LAUNCH_CGROUP_SELF, "coop-1/web",
+                                          "coop-1/" LAUNCH_CGROUP_SELF "/full"};
+    struct launch_cgroups groups = {.parent = -1, .own = -1, .cradle = -1, .name = "coop-2"};
+    char top[] = "/tmp/coop-leftover-XXXXXX", found[256] = "";
+
+    cr_assert_not_null(mkdtemp(top));
+    groups.parent = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; i < 4; i++)
+        cr_assert_eq(mkdirat(groups.parent, folders[i], 0755), 0);
+    cr_expect_eq(launch_cgroups_leftover(&groups, remember, found), 1);
+    cr_expect_str_eq(found, "coop-1/web ");
+    cr_expect_eq(unlinkat(groups.parent, folders[3], AT_REMOVEDIR), 0, "it is left alone");
+    cr_expect_eq(unlinkat(groups.parent, folders[2], AT_REMOVEDIR), 0);
+    cr_expect_eq(launch_cgroups_leftover(&groups, remember, found), 0);
+    cr_expect_eq(rmdir(top), 0, "nobody was in them: they are gone");
+    close(groups.parent);
+}
