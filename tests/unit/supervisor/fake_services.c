@@ -21,6 +21,7 @@ struct life {
     char name[SVC_NAME_MAX + 1];
     unsigned births;
     pid_t pid;
+    int output; /* the number of its descriptor */
 };
 
 static struct {
@@ -30,6 +31,7 @@ static struct {
     struct svc_spec *specs[SERVICES_MAX];
     struct life lives[SERVICES_MAX];
     unsigned count, most_alive;
+    bool out_of_memory, out_of_tasks;
     void (*on_birth)(const char *service, pid_t pid);
     int (*body)(void *);
     void *arg;
@@ -73,6 +75,7 @@ static int launch(struct spawn *spawn, const struct spawn_order *order, struct h
     }
     life->births++;
     life->pid = pid;
+    life->output = order->stdio[1];
     if (twice)
         stage.most_alive = 2;
     else if (stage.most_alive == 0)
@@ -104,6 +107,8 @@ static void learn_end(struct spawn *spawn, const struct svc_spec *spec, struct h
     (void)spec;
     ret_ending->kind = end->code == CLD_EXITED ? EXIT_CODE : EXIT_SIGNAL;
     ret_ending->value = end->status;
+    ret_ending->out_of_memory = stage.out_of_memory;
+    ret_ending->out_of_tasks = stage.out_of_tasks;
 }
 
 static int send_signal(struct spawn *spawn, struct holder *holder, int signo)
@@ -224,6 +229,19 @@ void play_with_outputs(void)
 {
     stage.world.run_dir = "/run";
     stage.world.log_dir = "/log";
+}
+
+void play_print(const char *name, const char *text)
+{
+    const struct life *life = life_of(name);
+
+    coop_sim_write_as(life->pid, life->output, text);
+}
+
+void play_refused(bool out_of_memory, bool out_of_tasks)
+{
+    stage.out_of_memory = out_of_memory;
+    stage.out_of_tasks = out_of_tasks;
 }
 
 /* ---- acting ---- */

@@ -37,6 +37,12 @@ void play_on_birth(void (*fn)(const char *service, pid_t pid));
  * process says one word at its birth. */
 void play_with_outputs(void);
 
+/* The service's process says more. */
+void play_print(const char *name, const char *text);
+
+/* What its cgroup tells at each end from now on: it was refused memory, or a process. */
+void play_refused(bool out_of_memory, bool out_of_tasks);
+
 /* Posts a command; nobody waits for its reply. */
 void play_say(struct svc *svc, enum svc_command_kind kind);
 

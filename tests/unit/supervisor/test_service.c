@@ -248,6 +248,73 @@ Test(service, a_bound_begins_anew_with_each_life)
     play(1, bounded_lives, NULL);
 }
 
+/* A fork that was refused an hour ago is not why it ends now. */
+static int refused_then_stopped(void *arg)
+{
+    struct svc *svc = play_add("web", "TasksMax=5", NULL);
+
+    (void)arg;
+    play_on_birth(NULL);
+    play_refused(false, true);
+    cr_expect_eq(play_ask(svc, CMD_START, PATIENCE), SVC_OK);
+    cr_expect_eq(play_ask(svc, CMD_STOP, PATIENCE), SVC_OK);
+    cr_expect_str_eq(play_view("web").result, "signal");
+    cr_expect_eq(play_ask(svc, CMD_START, PATIENCE), SVC_OK);
+    coop_sim_exit(play_pid("web"), 3);
+    cr_expect(play_until("web", ST_FAILED));
+    cr_expect_str_eq(play_view("web").result, "tasks");
+    return 0;
+}
+
+Test(service, a_stop_that_was_asked_for_is_no_bounds_doing)
+{
+    play(1, refused_then_stopped, NULL);
+}
+
+/* One of its processes was killed for memory; main went on and ended well, or did not. */
+static int refused_and_ended(void *arg)
+{
+    int code = *(int *)arg;
+    struct svc *svc = play_add("web", "MemoryMax=1M", NULL);
+
+    play_on_birth(NULL);
+    play_refused(true, false);
+    cr_expect_eq(play_ask(svc, CMD_START, PATIENCE), SVC_OK);
+    coop_sim_exit(play_pid("web"), code);
+    cr_expect(play_until("web", code == 0 ? ST_DONE : ST_FAILED));
+    cr_expect_str_eq(play_view("web").result, code == 0 ? "exit" : "memory");
+    cr_expect_eq(strstr(play_view("web").reason, "memory, ") == NULL, code == 0, "%s",
+                 play_view("web").reason);
+    return 0;
+}
+
+Test(service, an_end_is_called_the_same_in_words_and_as_a_result)
+{
+    play(1, refused_and_ended, &(int){0});
+    play(1, refused_and_ended, &(int){1});
+}
+
+/* Its last words pass the bound while it is let go: the news of that outlives nobody. */
+static int over_while_freed(void *arg)
+{
+    struct svc *svc = play_add("web", "OutputMax=8", NULL);
+
+    (void)arg;
+    play_on_birth(NULL);
+    play_with_outputs();
+    cr_expect_eq(play_ask(svc, CMD_START, PATIENCE), SVC_OK);
+    coop_sleep_until(coop_after(coop_now(), SEC));
+    cr_expect_eq(play_view("web").place, AT_UP, "what it said at its birth fits");
+    play_print("web", "more than its bound lets by");
+    return 0; /* the play discards it before anybody has read that */
+}
+
+Test(service, a_bound_that_passes_while_its_service_is_freed_touches_nothing)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++)
+        play(seed, over_while_freed, NULL);
+}
+
 static int unkillable(void *arg)
 {
     struct svc *svc = play_add("web", "TimeoutStopSec=1s", NULL);
