@@ -308,7 +308,8 @@ static void check_frozen(struct builder *b)
     if (b->spec->launch.frozen.count == 0)
         return;
     coop_fail(&err, COOP_E_MISSING, "FrozenPaths= is coop-run's: coopd does not keep it");
-    coop_hint(&err, "ReadOnlyPaths= keeps what is there; FrozenPaths= alone takes it out");
+    coop_hint(&err, "ReadOnlyPaths= keeps what is there; an empty line FrozenPaths= in the "
+                    "service takes it out");
     complain_at(b, "Sandbox", &err);
 }
 

@@ -370,7 +370,7 @@ static const struct setting rows[] = {
     {"Service", "StandardError", &setting_output, FIELD(err),
      .help = "The same for its errors; without it they go where StandardOutput goes."},
     {"Service", "Sandbox", &setting_string, FIELD(sandbox),
-     .help = "Profile of protections: the NAME of a [Sandbox NAME] section, one of ours (none, service, default, strict, build, judge, agent), the path of a file, or NAME for /etc/coop/profiles/NAME.ini. Written out, all of it is required; left out, a [Service NAME] has `service` with every protection preferred, and a .service file has none."},
+     .help = "Profile of protections: the NAME of a [Sandbox NAME] section, one of ours (none, service, default, strict, build, judge, bwrap), the path of a file, or NAME for /etc/coop/profiles/NAME.ini. Written out, all of it is required but what the profile itself prefers; left out, a [Service NAME] has `service` with every protection preferred, and a .service file has none."},
 
     {"Install", "WantedBy", &setting_words, FIELD(wanted_by.names),
      .help = "Services that want this one. In a .service file any name here (multi-user.target) makes it start with coopd."},

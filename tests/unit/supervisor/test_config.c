@@ -152,6 +152,28 @@ static void refuses(const char *name, const char *text, const char *sentence)
     config_free(config);
 }
 
+/* What coop.service(5) offers as ours must work in a service; agent cannot. */
+Test(config, profiles_that_the_manual_offers_to_services_are_accepted)
+{
+    static const char *const ours[] = {"none",  "service", "default", "strict",
+                                       "build", "judge",   "bwrap"};
+    struct config *config;
+    char text[128];
+
+    for (size_t i = 0; i < COOP_COUNT(ours); i++) {
+        str_format(text, sizeof text, "[Service web]\nExecStart=/bin/true\nSandbox=%s\n",
+                   ours[i]);
+        put("a.ini", text);
+        config = load();
+        cr_expect(config, "%s: %s", ours[i], told);
+        config_free(config);
+    }
+    put("a.ini", "[Service web]\nExecStart=/bin/true\nSandbox=agent\nFrozenPaths=\n");
+    config = load();
+    cr_expect(config, "%s", told);
+    config_free(config);
+}
+
 Test(config, mistakes_are_told_with_file_line_and_the_nearest_key)
 {
     refuses("a.ini", "[Service web]\nExecStart=/bin/true\nRestrat=always\n", "a.ini:3: ");
@@ -174,6 +196,7 @@ Test(config, mistakes_are_told_with_file_line_and_the_nearest_key)
     refuses("a.ini", "[Service web]\nExecStart=/bin/a\nSandbox=nothere\n", "a.ini:3: ");
     refuses("a.ini", "[Service web]\nExecStart=/bin/a\nSandbox=agent\n",
             "a.ini:3: FrozenPaths= is coop-run's");
+    cr_expect(strstr(told, "an empty line FrozenPaths= in the service"), "%s", told);
     refuses("a.ini", "[Sandbox a]\nExtends=b\n[Sandbox b]\nExtends=a\n", "circle");
     refuses("a.ini", "[Service web@]\nExecStart=/bin/a\n", "is a template");
     refuses("a.ini", "[Service we b]\nExecStart=/bin/a\n", "is not a name");
