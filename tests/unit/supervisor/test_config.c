@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/scope.h"
+#include "base/str.h"
 #include "service/command.h"
 
 static char dir[] = "/tmp/coop-config-XXXXXX";
@@ -19,6 +21,8 @@ static void tell(void *arg, const struct coop_err *err)
 {
     (void)arg;
     strncat(told, err->text, sizeof told - strlen(told) - 2);
+    strcat(told, "\n");
+    strncat(told, err->hint, sizeof told - strlen(told) - 2);
     strcat(told, "\n");
 }
 
