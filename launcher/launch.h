@@ -424,8 +424,8 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
  * ".ini"), or NAME for /etc/coop/profiles/NAME.ini; nobody shadows a built-in one.  A file has one
  * section, [Sandbox] or [Sandbox NAME], with the keys of launch_settings, `Description=`, and
  * `Extends=`: a profile that is applied first, by the same rules; a relative path there is seen
- * from the file's own folder.  It must belong to root or the caller, and not everybody may be able
- * to write to it.
+ * from the file's own folder.  Without it a file starts from `none`.  It must belong to root or
+ * the caller, and not everybody may be able to write to it.
  *
  * Errors name file and line of every profile on the way.  At most LAUNCH_MAX_EXTENDS of them.
  */
@@ -435,6 +435,8 @@ struct launch_profile_how {
     const char *folder; /* NAME.ini is looked for here first, or NULL                        */
     /* Called for each value just before it is set, with where it stands; or NULL. */
     void (*told)(void *arg, const char *key, const char *value, const char *file, int line);
+    /* Called for each file without `Extends=`: what it does not say is not protected; or NULL. */
+    void (*alone)(void *arg, const char *file);
     void *arg;
 };
 int launch_spec_profile_how(struct launch_spec *spec, const char *name,

@@ -262,6 +262,10 @@ static int apply_file(struct applying *a, const char *path, struct coop_err *err
         own.for_base = walk == 0;
         r = ini_read_text(path, buf_text(&text), text.len, on_key, &own, err);
     }
+    if (r >= 0 && !own.has_section)
+        r = coop_fail(err, COOP_E_SYNTAX, "profile '%s': it has no section [Sandbox]", path);
+    if (r >= 0 && !own.base_done && own.how->alone)
+        own.how->alone(own.how->arg, path);
     buf_done(&text);
     return r;
 }

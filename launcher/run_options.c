@@ -305,11 +305,23 @@ static int take_command(struct run_options *o, size_t command, struct coop_err *
         err, "coop-run [OPTION...] [--] COMMAND [ARGUMENT...]; --help lists the options");
 }
 
+static void note_alone(void *arg, const char *file)
+{
+    struct run_options *o = arg;
+    char note[512];
+
+    (void)str_format(note, sizeof note,
+                     "profile '%.400s' has no Extends=: what it does not name is not protected",
+                     file);
+    strlist_add(&o->notes, note);
+}
+
 /* The user's own profiles lie where other programs keep their configuration. */
 static int apply_profile(struct run_options *o, struct coop_err *err)
 {
     const char *config = secure_getenv("XDG_CONFIG_HOME"), *home = secure_getenv("HOME");
-    struct launch_profile_how how = {.told = run_origin_of_profile, .arg = o};
+    struct launch_profile_how how = {
+        .told = run_origin_of_profile, .alone = note_alone, .arg = o};
     char folder[4096] = "";
 
     if (config && config[0] == '/')

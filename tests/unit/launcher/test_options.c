@@ -85,6 +85,27 @@ Test(options, perms_without_a_flag_is_an_error)
     cr_assert(strstr(err.text, "--perms"));
 }
 
+Test(options, a_profile_file_without_a_base_is_noted)
+{
+    static const char *const texts[] = {"[Sandbox]\nUMask=0077\n",
+                                        "[Sandbox]\nExtends=default\n"};
+
+    for (size_t i = 0; i < 2; i++) {
+        char path[] = "/tmp/coop-options-XXXXXX.ini";
+        int fd = mkstemps(path, 4);
+
+        cr_assert_eq(write(fd, texts[i], strlen(texts[i])), (ssize_t)strlen(texts[i]));
+        close(fd);
+        PARSE("--profile", path, "--chdir=/", "true");
+        cr_assert_eq(unlink(path), 0);
+        cr_assert_eq(options.notes.count, 1 - i, "%s", texts[i]);
+        if (i == 0)
+            cr_assert(strstr(options.notes.items[0], "has no Extends="));
+        if (i == 0)
+            done();
+    }
+}
+
 Test(options, profile_is_the_ground_wherever_it_stands)
 {
     PARSE("--private-network=no", "--profile", "service", "--private-tmp=no", "true");

@@ -136,6 +136,40 @@ Test(profiles, mistakes_are_told_with_file_line_and_the_nearest_name)
     refuses("./nothere.ini", "profile './nothere.ini': open: No such file", "");
 }
 
+Test(profiles, a_file_without_a_section_is_no_profile)
+{
+    put("empty.ini", "");
+    refuses("./empty.ini", "profile './empty.ini': it has no section [Sandbox]", "");
+    put("a.ini", "# [Sandbox]\n\n");
+    refuses("a.ini", "profile 'a.ini': it has no section [Sandbox]", "");
+    put("b.ini", "[Sandbox]\nExtends=./empty.ini\n");
+    refuses("./b.ini", "it has no section [Sandbox]", "");
+    put("c.ini", "[Sandbox]\n"); /* one that says nothing, but says so */
+    takes("c.ini");
+}
+
+static void count_alone(void *arg, const char *file)
+{
+    cr_assert_str_eq(file, "./base.ini");
+    ++*(int *)arg;
+}
+
+Test(profiles, who_starts_from_nothing_is_told)
+{
+    int count = 0;
+    const struct launch_profile_how listen = {.alone = count_alone, .arg = &count};
+
+    put("base.ini", "[Sandbox]\nUMask=0027\n");
+    put("mine.ini", "[Sandbox]\nExtends=./base.ini\n");
+    put("good.ini", "[Sandbox]\nExtends=default\n");
+    cr_assert_eq(launch_spec_profile_how(&spec, "./mine.ini", &listen, &err), 0, "%s",
+                 err.text);
+    cr_assert_eq(launch_spec_profile_how(&spec, "./good.ini", &listen, &err), 0, "%s",
+                 err.text);
+    cr_assert_eq(launch_spec_profile_how(&spec, "none", &listen, &err), 0, "%s", err.text);
+    cr_assert_eq(count, 1);
+}
+
 Test(profiles, a_hostile_file_is_refused_at_once)
 {
     cr_assert_eq(mkfifo("fifo.ini", 0644), 0);
