@@ -171,16 +171,21 @@ static int exit_code(int status)
 static void print_end(const struct run *run)
 {
     static const char *const keys[LAUNCH_RESULT_COUNT] = {
-        [LAUNCH_RESULT_MEMORY] = "MemoryMax",   [LAUNCH_RESULT_CPU_TIME] = "CPUTime",
-        [LAUNCH_RESULT_WALL_TIME] = "WallTime", [LAUNCH_RESULT_OUTPUT] = "OutputMax",
-        [LAUNCH_RESULT_TASKS] = "TasksMax",     [LAUNCH_RESULT_DISK] = "DiskMax",
+        [LAUNCH_RESULT_MEMORY] = "MemoryMax",
+        [LAUNCH_RESULT_CPU_TIME] = "CPUTime",
+        [LAUNCH_RESULT_WALL_TIME] = "WallTime",
+        [LAUNCH_RESULT_OUTPUT] = "OutputMax",
+        [LAUNCH_RESULT_TASKS] = "TasksMax",
+        [LAUNCH_RESULT_DISK] = "DiskMax= or DiskFilesMax",
     };
     enum launch_result result = run_result(run);
+    /* Given a grace it may have ended by itself, and even well. */
+    bool begun = run->killed || run->kill_at != COOP_FOREVER;
 
     if (run->options->frozen.touched)
         run_say("ended, because '%s' was made, which FrozenPaths= keeps away\n",
                 run->options->frozen.touched);
-    if (keys[result] && (run->killed || result == LAUNCH_RESULT_MEMORY))
+    if (keys[result] && (begun || result == LAUNCH_RESULT_MEMORY))
         run_say("ended, because %s= is used up\n", keys[result]);
 }
 

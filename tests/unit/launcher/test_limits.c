@@ -168,7 +168,7 @@ Test(limits, what_grows_beyond_its_ceiling_is_ended)
     make_folder();
     cr_assert_eq(FILLED("--disk-max=2M", "head -c 9000000 /dev/zero >x; exec sleep 100"), 137,
                  "%s", output);
-    SAYS("ended, because DiskMax= is used up");
+    SAYS("ended, because DiskMax= or DiskFilesMax= is used up");
     RECEIVED("\"result\": \"disk\", \"killed\": true");
     RECEIVED("{\"name\": \"DiskMax\", \"asked\": 2097152, \"unit\": \"bytes\", \"kept_by\": "
              "\"polling\"}");
@@ -308,6 +308,7 @@ Test(limits, grace_lets_the_program_end_by_itself)
                          "trap 'echo bye; exit 4' TERM; while :; do sleep 0.05; done"),
                  4, "%s", output);
     SAYS("bye");
+    SAYS("ended, because WallTime= is used up");
     RECEIVED("\"result\": \"wall-time\", \"killed\": false");
 }
 
