@@ -106,6 +106,11 @@ cat >/var/respawn.sh <<'SH'
 while [ ! -e /tmp/root/enough ]; do
   coopd --config /var/etc --socket /tmp/root/control.sock --state-dir /tmp/root/state \
     --log-dir /tmp/root/log 2>>/tmp/coopd.log
+  if [ -e /tmp/root/wanted ]; then # somebody who lives where the dead coopd did
+    rm /tmp/root/wanted
+    sleep 1000 &
+    echo $! >/tmp/root/bystander
+  fi
 done
 SH
 coopd_pid() {
@@ -129,6 +134,17 @@ wait_for 'a hog of memory is ended again' has hog result memory
 wait_for 'the other is up again' has boxed state up
 check 'not below the dead one' grep -q "^0::/given/coop-$second/%self$" /proc/$second/cgroup
 check 'of the dead one nothing is left' test ! -e $groups/given/coop-$first
+touch /tmp/root/wanted
+kill -9 $second
+wait_for 'it is started a third time' is_another $second
+third=$(coopd_pid)
+wait_for 'the other is up a third time' has boxed state up
+check 'who is no service of the dead one lives on' \
+  grep -q "^0::/given/coop-$second/%self$" /proc/$(cat /tmp/root/bystander)/cgroup
+kill -9 $(cat /tmp/root/bystander) $third
+wait_for 'it is started a fourth time' is_another $third
+wait_for 'the other is up a fourth time' has boxed state up
+check 'when that has ended, nothing is left there' test ! -e $groups/given/coop-$second
 touch /tmp/root/enough
 coopctl --socket $socket shutdown
 wait $container
