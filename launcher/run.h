@@ -103,6 +103,8 @@ void run_group_close(struct run *run);
 /* ---- run_receipt.c ---- */
 
 enum launch_result run_result(const struct run *run);
+/* What keeps a bound that is a controller's business: a word for people, or NULL: nothing does. */
+const char *run_kept_by(const struct run *run, const struct group_row *row);
 void run_receipt_write(struct run *run, int exit_code);
 
 #endif

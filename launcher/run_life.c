@@ -13,6 +13,7 @@
 #include "launcher/run_life.h"
 
 #include "base/scope.h"
+#include "base/str.h"
 #include "launcher/plan.h"
 #include "launcher/run.h"
 #include "launcher/run_say.h"
@@ -130,16 +131,50 @@ static int compile_again(struct run *run, struct launch_plan **plan, struct coop
     return 0;
 }
 
+/* A list of names that grows; what finds no room is left out. */
+static void add_name(char *names, size_t size, const char *key, const char *by)
+{
+    size_t used = strlen(names);
+
+    (void)str_format(names + used, size - used, "%s%s%s%s%s", used ? ", " : "", key,
+                     by ? " (" : "", by ? by : "", by ? ")" : "");
+}
+
+/* Bounds that are a cgroup's business, or counted in files, where they cannot be had. */
+static void print_replaced(const struct run *run)
+{
+    const struct launch_bounds *bounds = launch_plan_bounds(run->plan);
+    char kept[512] = "", not_kept[512] = "";
+
+    for (const struct group_row *row = group_rows; row->key && run->replaced; row++) {
+        const char *by = run_kept_by(run, row);
+
+        if (group_row_value(row, bounds) != LAUNCH_UNBOUND)
+            add_name(by ? kept : not_kept, sizeof kept, row->key, by);
+    }
+    for (const struct group_io_row *row = group_io_rows; row->key && run->replaced; row++)
+        if (group_io_list(row, bounds)->at[0].most)
+            add_name(not_kept, sizeof not_kept, row->key, NULL);
+    if (run->lost_disk && bounds->disk_max != LAUNCH_UNBOUND)
+        add_name(not_kept, sizeof not_kept, "DiskMax", NULL);
+    if (run->lost_disk && bounds->disk_files_max != LAUNCH_UNBOUND)
+        add_name(not_kept, sizeof not_kept, "DiskFilesMax", NULL);
+    if (kept[0])
+        run_say("note: kept by what comes nearest: %s\n", kept);
+    if (not_kept[0])
+        run_say("note: not kept: %s\n", not_kept);
+}
+
 static void print_lost(struct run *run)
 {
     char names[1024];
 
-    if (run->replaced || run->lost_disk)
-        run->child.lost |= LAUNCH_BIT(LAUNCH_GUARD_LIMITS);
-
-    if (run->child.lost && !run->options->compat) /* bubblewrap says nothing of its -try */
+    if (run->options->compat) /* bubblewrap says nothing of its -try */
+        return;
+    if (run->child.lost)
         run_say("note: not in force here: %s\n",
                 launch_guards_text(run->child.lost, names, sizeof names));
+    print_replaced(run);
 }
 
 /* ---- telling ---- */
@@ -281,6 +316,8 @@ int run_command(struct run_options *options, struct launch_plan **plan)
         run_terminal_start(&run.terminal, run.child.terminal);
     begin_bounds(&run);
     print_lost(&run);
+    if (run.replaced || run.lost_disk)
+        run.child.lost |= LAUNCH_BIT(LAUNCH_GUARD_LIMITS);
     run_watch(&run);
     run_end_rest(&run);
     if (run_frozen_restore(&options->frozen))

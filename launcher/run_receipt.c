@@ -51,8 +51,7 @@ static int64_t usec(coop_nsec time)
     return time == LAUNCH_UNBOUND ? LAUNCH_UNBOUND : time / COOP_NSEC_PER_USEC;
 }
 
-/* What keeps a bound that is a controller's business. */
-static const char *kept_by(const struct run *run, const struct group_row *row)
+const char *run_kept_by(const struct run *run, const struct group_row *row)
 {
     if (run->was_in_group)
         return "cgroup";
@@ -78,7 +77,7 @@ static void add_limits(struct receipt *receipt, const struct run *run)
               run->has_disk ? "polling" : NULL);
     for (const struct group_row *row = group_rows; row->key; row++)
         add_limit(receipt, row->key, group_row_value(row, bounds), row->unit,
-                  kept_by(run, row));
+                  run_kept_by(run, row));
     for (const struct group_io_row *row = group_io_rows; row->key; row++)
         for (int i = 0; i < LAUNCH_IO_DEVICES && group_io_list(row, bounds)->at[i].most; i++)
             add_limit(receipt, row->key, group_io_list(row, bounds)->at[i].most, row->unit,
