@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 struct between {
@@ -117,6 +118,22 @@ static void below_main(void *arg, int join_cgroup)
     leave();
 }
 
+#define BELOW_MOST_SEC 5 /* to be born: a matter of microseconds */
+
+/* Who is in the namespace may stop it: nobody waits for that for ever. */
+static void await_below(int pidfd)
+{
+    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+    int64_t most[2] = {BELOW_MOST_SEC, 0}; /* counted down by the kernel */
+    long r;
+
+    while ((r = raw5(SYS_ppoll, &ended, 1, most, 0, 8)) == -EINTR)
+        continue;
+    if (r == 0)
+        raw4(SYS_pidfd_send_signal, pidfd, SIGKILL, 0, 0);
+    await_end(pidfd);
+}
+
 /* Only who is in a PID namespace may make one below it, and only who is born there is in it. */
 static void bear_below(const struct between *b)
 {
@@ -132,7 +149,7 @@ static void bear_below(const struct between *b)
     if (pid < 0)
         b->told->born = pid;
     else
-        await_end(pidfd);
+        await_below(pidfd);
 }
 
 static bool joins_pids(const struct launch_plan *plan)

@@ -537,6 +537,7 @@ struct launch_io {
     int gate;      /* the set-up child waits here for one byte before its filter and exec    */
     int cgroup;    /* directory of the cgroup to be born in (v2)                             */
     int sync;      /* PID 1 keeps it open as long as it lives (no reaper: nobody does) */
+    int far[2]; /* our ends of gate and liveness: or the child would hold them open itself    */
     int drop; /* the child closes it first, so that its reader sees an end when we close it  */
     int fds[LAUNCH_MAX_FDS]; /* become 3, 4, ...                                              */
     unsigned fd_count;
@@ -544,8 +545,8 @@ struct launch_io {
 };
 
 /* clang-format off */
-#define LAUNCH_IO_NULL    {.stdio = {-1, -1, -1}, .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1, .sync = -1, .drop = -1}
-#define LAUNCH_IO_INHERIT {.stdio = {0, 1, 2},    .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1, .sync = -1, .drop = -1}
+#define LAUNCH_IO_NULL    {.stdio = {-1, -1, -1}, .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1, .sync = -1, .far = {-1, -1}, .drop = -1}
+#define LAUNCH_IO_INHERIT {.stdio = {0, 1, 2},    .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1, .sync = -1, .far = {-1, -1}, .drop = -1}
 /* clang-format on */
 
 /* In the order in which bubblewrap tells them. */

@@ -5,6 +5,7 @@
  * for, but not with memory safety across two builds: magic and version stop another build's
  * plan, and the bounds stop a truncated one.
  */
+#include "launcher/identity/id_map.h"
 #include "launcher/kernel.h"
 #include "launcher/plan.h"
 
@@ -190,6 +191,7 @@ int plan_verify(const void *block, size_t size)
          plan->joins.count <= PLAN_JOINS_MAX &&
          vec_ok(plan, plan->uid_map, sizeof(struct plan_id_map), 0) &&
          vec_ok(plan, plan->gid_map, sizeof(struct plan_id_map), 0) &&
+         plan->uid_map.count <= ID_MAP_MAX && plan->gid_map.count <= ID_MAP_MAX &&
          vec_ok(plan, plan->argv_off, sizeof(plan_off), 0) &&
          vec_ok(plan, plan->env_off, sizeof(plan_off), 0) &&
          vec_ok(plan, plan->argv, sizeof(char *), 1) &&

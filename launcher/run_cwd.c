@@ -177,6 +177,19 @@ int run_choose_cwd(struct run_options *options, struct coop_err *err)
         strlist_add(&options->notes, "the working directory is gone; starting in '/'");
         return 0;
     }
+    if (options->spec.frozen.count > 0 && !options->spec.private_pids)
+        return coop_fail(err, COOP_E_RANGE,
+                         "FrozenPaths= needs PrivatePIDs=yes: what outlives the watch is not "
+                         "watched");
+    if (options->spec.frozen.count > 0 &&
+        (options->own_files || options->spec.root == LAUNCH_ROOT_HOST)) {
+        (void)coop_fail(
+            err, COOP_E_RANGE,
+            "FrozenPaths= is kept in the caller's directory as the profile shows it, "
+            "and the options put files of their own in its place");
+        return coop_hint(err, "BindPaths=, BindReadOnlyPaths= leave it; FrozenPaths= alone "
+                              "(--frozen-paths=) gives it up");
+    }
     if (options->own_files || options->spec.root == LAUNCH_ROOT_HOST)
         return start_in(options, "-", cwd, err);
     if (options->spec.caller_directory == LAUNCH_CALLER_HIDDEN)

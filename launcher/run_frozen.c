@@ -79,6 +79,24 @@ static int keep_away(struct run_frozen *f, const char *dir, const char *name,
 
 /* ---- one path ---- */
 
+static int freeze(struct run_frozen *f, struct launch_spec *spec, const char *cwd,
+                  const char *path, struct coop_err *err);
+
+/* What a link leads to is frozen as well, if it lies where the program may write. */
+static int freeze_target(struct run_frozen *f, struct launch_spec *spec, const char *cwd,
+                         const char *link, const char *rest, struct coop_err *err)
+{
+    SCOPED_FREE char *real = realpath(link, NULL);
+    size_t length = strcmp(cwd, "/") == 0 ? 0 : strlen(cwd);
+    char path[PATH_SIZE];
+
+    if (!real || strncmp(real, cwd, length) != 0 || real[length] != '/')
+        return 0;
+    if (str_format(path, sizeof path, "%s%s%s", real + length + 1, *rest ? "/" : "", rest) < 0)
+        return coop_fail(err, COOP_E_LIMIT, "FrozenPaths=%s: path too long", link);
+    return freeze(f, spec, cwd, path, err);
+}
+
 /* From the left: each directory on the way is pinned, up to what is no directory. */
 static int freeze(struct run_frozen *f, struct launch_spec *spec, const char *cwd,
                   const char *path, struct coop_err *err)
@@ -96,9 +114,13 @@ static int freeze(struct run_frozen *f, struct launch_spec *spec, const char *cw
             char name[256];
 
             (void)str_format(name, sizeof name, "%.*s", (int)length, from);
-            return keep_away(f, dir, name, err);
+            if (keep_away(f, dir, name, err) < 0)
+                return -1;
+            if (!strlist_has(&spec->frozen, path)) /* ".*": a link like others */
+                return 0;
+            return freeze_target(f, spec, cwd, at, rest, err);
         }
-        if (!*rest || !S_ISDIR(st.st_mode))
+        if (!*rest || !S_ISDIR(st.st_mode) || strlist_has(&spec->frozen, at))
             return bind_at(spec, cwd, at, LAUNCH_MOUNT_RO, err);
         if (bind_at(spec, cwd, at, 0, err) < 0)
             return -1;
@@ -192,8 +214,9 @@ static bool was_touched(struct run_frozen *f, const struct run_frozen_name *name
     ssize_t length;
     struct stat st;
 
+    /* Who takes our right to look away has something to hide. */
     if (!name->target)
-        return fstatat(dir->fd, name->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+        return fstatat(dir->fd, name->name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
     length = readlinkat(dir->fd, name->name, target, sizeof target - 1);
     return length < 0 || strlen(name->target) != (size_t)length ||
            memcmp(name->target, target, (size_t)length) != 0;
@@ -213,15 +236,32 @@ bool run_frozen_touched(struct run_frozen *f)
     return f->touched;
 }
 
-static void take_away(const struct run_frozen *f, const struct run_frozen_name *name)
+/* The program has our uid: it may have taken our right to the directory away. */
+static void open_up(int dir)
 {
-    int dir = f->dirs[name->dir].fd;
-    char other[300];
+    char path[64];
+    struct stat st;
 
+    (void)str_format(path, sizeof path, "/proc/self/fd/%d", dir);
+    if (fstat(dir, &st) == 0 && (st.st_mode & S_IRWXU) != S_IRWXU)
+        (void)chmod(path, (st.st_mode & 07777) | S_IRWXU);
+}
+
+static bool take_away(struct run_frozen *f, const struct run_frozen_name *name)
+{
+    int dir = f->dirs[name->dir].fd, r;
+    char other[320];
+
+    open_up(dir);
     (void)str_format(other, sizeof other, "%s.refused-%d", name->name, (int)getpid());
-    (void)renameat2(dir, name->name, dir, other, RENAME_NOREPLACE);
-    if (name->target && symlinkat(name->target, dir, name->name) < 0)
-        return; /* no room: the end is told all the same */
+    r = renameat2(dir, name->name, dir, other, RENAME_NOREPLACE);
+    for (unsigned i = 1; r < 0 && errno == EEXIST && i > 0; i++) { /* somebody guessed it */
+        (void)str_format(other, sizeof other, "%s.refused-%d-%u", name->name, (int)getpid(), i);
+        r = renameat2(dir, name->name, dir, other, RENAME_NOREPLACE);
+    }
+    if (name->target)
+        r = symlinkat(name->target, dir, name->name);
+    return r >= 0 || !was_touched(f, name);
 }
 
 const char *run_frozen_restore(struct run_frozen *f)
@@ -229,7 +269,8 @@ const char *run_frozen_restore(struct run_frozen *f)
     for (int i = 0; i < f->name_count; i++)
         if (was_touched(f, &f->names[i])) {
             f->touched = f->names[i].name;
-            take_away(f, &f->names[i]);
+            if (!take_away(f, &f->names[i]))
+                f->left = f->names[i].name;
         }
     return f->touched;
 }

@@ -37,6 +37,7 @@ struct run_frozen {
     int name_count, dir_count;
     int news;            /* inotify, or -1: nothing to watch      */
     const char *touched; /* the name that was made, or NULL    */
+    const char *left;    /* one that could not be taken away   */
 };
 
 struct launch_spec;

@@ -220,6 +220,9 @@ static void print_end(const struct run *run)
     if (run->options->frozen.touched)
         run_say("ended, because '%s' was made, which FrozenPaths= keeps away\n",
                 run->options->frozen.touched);
+    if (run->options->frozen.left)
+        run_say("WARNING: '%s' could not be taken away and is still there\n",
+                run->options->frozen.left);
     if (keys[result] && (begun || result == LAUNCH_RESULT_MEMORY))
         run_say("ended, because %s= is used up\n", keys[result]);
 }

@@ -39,8 +39,8 @@ static int await_go(const struct run *run, const struct launch_attempt *attempt,
         if (run_wait_for(fds, 4, COOP_FOREVER) < 0)
             continue;
         if (fds[3].revents)
-            return coop_fail(err, COOP_E_CHILD,
-                             "--life-fd was closed before --block-fd said go");
+            return coop_fail(err, COOP_E_CHILD, "--life-fd was closed before %s said go",
+                             option);
         if (fds[2].revents && read(run->signals, &info, sizeof info) == (ssize_t)sizeof info &&
             run_asks_to_end((int)info.ssi_signo))
             return coop_fail(err, COOP_E_CHILD, "ended by signal %u before %s said go",
@@ -91,6 +91,31 @@ static void attempt_freep(struct launch_attempt **attempt)
     launch_attempt_free(*attempt);
 }
 
+#define SETUP_MSEC 100 /* more than any launch takes */
+
+/* It takes long: its files do not answer, or who is in a joined PID namespace has stopped it.
+ * Other signals than those that end us stay for later. */
+static int await_child(const struct run *run, const struct launch_attempt *attempt,
+                       struct coop_err *err)
+{
+    struct pollfd fds[] = {{.fd = launch_attempt_fd(attempt), .events = POLLIN},
+                           {.fd = -1, .events = POLLIN},
+                           {.fd = run->options->life_fd}};
+    SCOPED_FD ends = -1;
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (int signo = 1; signo < NSIG; signo++)
+        if (run_asks_to_end(signo))
+            sigaddset(&set, signo);
+    fds[1].fd = ends = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    while (run_wait_for(fds, 3, COOP_FOREVER) < 0)
+        continue;
+    if (fds[0].revents || !(fds[1].revents || fds[2].revents))
+        return 0;
+    return coop_fail(err, COOP_E_CHILD, "told to end before the sandbox was set up");
+}
+
 static int listen_to(struct run *run, struct launch_attempt *attempt, struct coop_err *err)
 {
     bool gated = run->gate[0] >= 0, held = run->options->userns_block_fd >= 0;
@@ -105,7 +130,8 @@ static int listen_to(struct run *run, struct launch_attempt *attempt, struct coo
         if (r < 0)
             return -1;
         if (r == 0) {
-            (void)poll(&news, 1, -1);
+            if (poll(&news, 1, SETUP_MSEC) == 0 && await_child(run, attempt, err) < 0)
+                return -1;
             continue;
         }
         if (!told)
@@ -130,6 +156,8 @@ static int start(struct run *run, struct coop_err *err)
     io.exit_note = run->note[1];
     io.liveness = run->alive[0];
     io.gate = run->gate[0];
+    io.far[0] = run->gate[1];
+    io.far[1] = run->alive[1];
     io.sync = run->options->sync_fd;
     io.drop = run->options->info_fd > STDERR_FILENO ? run->options->info_fd : -1;
     io.cgroup = cgroup;

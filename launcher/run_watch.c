@@ -222,16 +222,17 @@ void run_flush_terminal(struct run *run)
     struct signalfd_siginfo info;
 
     while (run_terminal_finish(&run->terminal)) {
-        struct pollfd fds[1 + RUN_TERMINAL_FDS] = {{.fd = run->signals, .events = POLLIN}};
-        unsigned count = run_terminal_poll(&run->terminal, fds + 1);
+        struct pollfd fds[2 + RUN_TERMINAL_FDS] = {{.fd = run->signals, .events = POLLIN},
+                                                   {.fd = run->options->life_fd}};
+        unsigned count = run_terminal_poll(&run->terminal, fds + 2);
 
-        fds[2].fd = -1; /* only out of what is held */
-        if (run_wait_for(fds, 1 + count, deadline) == 0)
+        fds[3].fd = -1; /* only out of what is held */
+        if (run_wait_for(fds, 2 + count, deadline) == 0 || fds[1].revents)
             break;
         if (fds[0].revents && read(run->signals, &info, sizeof info) == (ssize_t)sizeof info &&
             run_asks_to_end((int)info.ssi_signo))
             break;
-        run_terminal_ready(&run->terminal, fds + 1, count);
+        run_terminal_ready(&run->terminal, fds + 2, count);
     }
     run_terminal_leave(&run->terminal);
 }

@@ -167,6 +167,9 @@ _Noreturn void spawn_child_main(const struct spawn_order *order, int join)
 {
     if (order->far >= 0) /* or we would not notice when the parent is gone */
         raw1(SYS_close, order->far);
+    for (int i = 0; i < 2 && order->far >= 0; i++)
+        if (order->io->far[i] >= 0)
+            raw1(SYS_close, order->io->far[i]);
     if (order->far >= 0 && order->io->drop >= 0)
         raw1(SYS_close, order->io->drop);
     if (join >= 0)

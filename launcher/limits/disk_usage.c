@@ -173,15 +173,34 @@ static void hold(struct holding *all, const struct stat *st)
         (struct held){st->st_dev, st->st_ino, (int64_t)st->st_blocks * BLOCK};
 }
 
-static void look_into(const struct disk_usage *disk, pid_t pid, struct holding *all)
+/* Of those nobody may see the table; they have none. */
+static bool is_dead(int tasks, const char *tid)
+{
+    char path[32], text[256] = "";
+    SCOPED_FD fd = -1;
+    const char *state;
+
+    (void)snprintf(path, sizeof path, "%.20s/stat", tid);
+    fd = openat(tasks, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
+        return true;
+    state = strrchr(text, ')');
+    return state && (state[2] == 'Z' || state[2] == 'X');
+}
+
+/* The table of one thread: each may have its own. False: it may not be looked into. */
+static bool look_into(const struct disk_usage *disk, int tasks, const char *tid,
+                      struct holding *all)
 {
     _Alignas(struct dirent64) char chunk[CHUNK];
     char path[32];
     SCOPED_FD dir = -1;
     long got;
 
-    (void)snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    (void)snprintf(path, sizeof path, "%.20s/fd", tid);
+    dir = openat(tasks, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return (errno != EACCES && errno != EPERM) || is_dead(tasks, tid);
     while (dir >= 0 && (got = syscall(SYS_getdents64, dir, chunk, sizeof chunk)) > 0) {
         for (long at = 0; at < got;) {
             const struct dirent64 *entry = (const void *)(chunk + at);
@@ -193,6 +212,29 @@ static void look_into(const struct disk_usage *disk, pid_t pid, struct holding *
                 hold(all, &st);
         }
     }
+    return true;
+}
+
+static bool look_into_threads(const struct disk_usage *disk, pid_t pid, struct holding *all)
+{
+    _Alignas(struct dirent64) char chunk[CHUNK];
+    char path[32];
+    SCOPED_FD tasks = -1;
+    bool seen = true;
+    long got;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    tasks = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (tasks >= 0 && (got = syscall(SYS_getdents64, tasks, chunk, sizeof chunk)) > 0) {
+        for (long at = 0; at < got;) {
+            const struct dirent64 *entry = (const void *)(chunk + at);
+
+            at += entry->d_reclen;
+            if (entry->d_name[0] != '.')
+                seen = look_into(disk, tasks, entry->d_name, all) && seen;
+        }
+    }
+    return seen;
 }
 
 static struct sum find_deleted(const struct disk_usage *disk, const struct tree_usage *tree)
@@ -201,7 +243,9 @@ static struct sum find_deleted(const struct disk_usage *disk, const struct tree_
     struct sum sum = {0};
 
     for (size_t i = 0; i < tree->count; i++)
-        look_into(disk, tree->members[i].pid, &all);
+        if (!look_into_threads(disk, tree->members[i].pid, &all) &&
+            (tree->members[i].pid != tree->root || tree->root_counts))
+            sum.hidden++; /* it has made itself not dumpable, or is about to exec */
     for (size_t i = 0; i < all.count; i++)
         sum.bytes += all.items[i].bytes;
     sum.files = (int64_t)all.count;

@@ -283,6 +283,20 @@ static int open_namespace(pid_t pid, const char *name)
     return fd;
 }
 
+/* Setting these the child is dumpable, with the host's root and all power: who is in there and may
+ * trace could enter it. */
+Test(join, what_is_set_by_opening_oneself_is_refused_among_others_pids)
+{
+    static const char *const keys[] = {"--oom-score-adjust=300", "--time-offset-monotonic=5s",
+                                       "--private-time"};
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        cr_assert_eq(RUN("--pid-namespace-path=/proc/self/ns/pid", keys[i], "true"), 125, "%s",
+                     keys[i]);
+        SAYS("who is in there could enter the child");
+    }
+}
+
 Test(join, user_namespaces_are_joined_by_descriptor)
 {
     struct host outer = open_host(me(), CLONE_NEWUSER | CLONE_NEWIPC);
