@@ -62,14 +62,26 @@ static bool is_above_us(pid_t pid)
 /* Calls 'fn' for each PID in cgroup.procs of 'dir' until it does not answer 0. */
 static int each_process(int dir, int (*fn)(pid_t pid, void *arg), void *arg)
 {
-    char text[GROUP_FILE_MAX];
-    int r = group_file_read(dir, "cgroup.procs", text);
+    SCOPED_FD fd = sys_openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC, 0);
+    char chunk[GROUP_FILE_MAX];
+    ssize_t got = fd;
+    pid_t pid = 0;
 
-    for (char *at = text; r == 0 && *at;) {
-        r = fn((pid_t)strtol(at, &at, 10), arg);
-        at += *at == '\n';
+    while (fd >= 0 && (got = sys_read(fd, chunk, sizeof chunk)) > 0) {
+        for (ssize_t i = 0; i < got; i++) {
+            int r = 0;
+
+            if (chunk[i] != '\n') {
+                pid = pid * 10 + (chunk[i] - '0');
+                continue;
+            }
+            r = fn(pid, arg); /* 0: a process that our PID namespace does not show */
+            if (r != 0)
+                return r;
+            pid = 0;
+        }
     }
-    return r;
+    return (int)got;
 }
 
 struct leaving {
@@ -105,6 +117,22 @@ static int take_along(pid_t pid, void *arg)
     return r == -ESRCH ? 0 : r; /* it has ended */
 }
 
+static int bring(pid_t pid, void *arg)
+{
+    const int *dir = arg;
+    int r = move_to(*dir, pid);
+
+    return r == -ESRCH ? 0 : r; /* it has ended */
+}
+
+static bool bring_back(struct launch_cgroups *groups, int to)
+{
+    SCOPED_FD self =
+        sys_openat(groups->own, LAUNCH_CGROUP_SELF, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+    return self >= 0 && each_process(self, bring, &to) == 0;
+}
+
 int group_step_aside(struct launch_cgroups *groups, bool with_those_above)
 {
     struct leaving leaving = {.groups = groups,
@@ -125,8 +153,10 @@ int group_step_aside(struct launch_cgroups *groups, bool with_those_above)
     leaving.to = self;
     r = each_process(from, take_along, &leaving);
     groups->aside = r >= 0;
-    if (r < 0)
+    if (r < 0) { /* some may have gone already */
+        (void)bring_back(groups, from);
         (void)sys_unlinkat(groups->own, LAUNCH_CGROUP_SELF, AT_REMOVEDIR);
+    }
     return r;
 }
 
@@ -161,22 +191,6 @@ static bool is_empty_but(int dir, const char *own)
     return got == 0;
 }
 
-static int bring(pid_t pid, void *arg)
-{
-    const int *dir = arg;
-    int r = move_to(*dir, pid);
-
-    return r == -ESRCH ? 0 : r; /* it has ended */
-}
-
-static bool bring_back(struct launch_cgroups *groups)
-{
-    SCOPED_FD self =
-        sys_openat(groups->own, LAUNCH_CGROUP_SELF, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-
-    return self >= 0 && each_process(self, bring, &groups->parent) == 0;
-}
-
 void group_see_aside(struct launch_cgroups *groups)
 {
     SCOPED_FD self =
@@ -199,7 +213,7 @@ void group_step_back(struct launch_cgroups *groups)
              group_file_write(groups->parent, "cgroup.subtree_control", order) < 0))
             return;
     }
-    if (!bring_back(groups))
+    if (!bring_back(groups, groups->parent))
         return;
     groups->aside = false;
     (void)sys_unlinkat(groups->own, LAUNCH_CGROUP_SELF, AT_REMOVEDIR);

@@ -3,6 +3,7 @@
 #include "launcher/limits/group.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -193,4 +194,48 @@ Test(group, tasks_that_no_controller_keeps_are_looked_for)
     cr_expect_eq(look_at(getpid()), LAUNCH_RESULT_TASKS);
     kill(child, SIGKILL);
     cr_assert_eq(waitpid(child, NULL, 0), child);
+}
+
+/* ---- stepping aside ---- */
+
+#define SELF "coop-1/" LAUNCH_CGROUP_SELF
+
+static void remove_aside(void)
+{
+    unlinkat(groups.parent, SELF "/cgroup.procs", 0);
+    unlinkat(groups.parent, SELF, AT_REMOVEDIR);
+    unlinkat(groups.parent, "cgroup.procs", 0);
+}
+
+/* The stranger is behind the first 4095 bytes, of which none are cut. */
+Test(group, the_last_of_many_is_seen_before_anybody_moves)
+{
+    static char many[13 * 400 + 16];
+    size_t used = 0;
+
+    for (int i = 0; i < 400; i++)
+        used += (size_t)sprintf(many + used, "%012d\n", (int)getpid());
+    sprintf(many + used, "%d\n", (int)getppid());
+    put("cgroup.procs", many);
+    cr_expect_eq(group_step_aside(&groups, false), -EBUSY);
+    cr_expect(!groups.aside);
+    cr_expect_eq(faccessat(groups.parent, SELF, F_OK, 0), -1);
+    remove_aside();
+}
+
+/* A file that tells of a number and takes none stands for a group that somebody has entered and
+ * that lets nobody in any more. */
+Test(group, who_has_gone_is_brought_back_when_the_next_cannot_go)
+{
+    char us[16];
+
+    cr_assert_eq(mkdirat(groups.parent, SELF, 0755), 0);
+    cr_assert_eq(symlinkat("/proc/sys/kernel/ngroups_max", groups.parent, SELF "/cgroup.procs"),
+                 0);
+    snprintf(us, sizeof us, "%d\n", (int)getpid());
+    put("cgroup.procs", us);
+    cr_expect_lt(group_step_aside(&groups, false), 0);
+    cr_expect(!groups.aside);
+    cr_expect_eq(strncmp(get("cgroup.procs"), "65536", 5), 0, "%s", get("cgroup.procs"));
+    remove_aside();
 }
