@@ -322,6 +322,14 @@ bool receipt_is_open(const struct receipt_file *file)
     return file->dir >= 0 || file->fd >= 0;
 }
 
+void receipt_close(struct receipt_file *file)
+{
+    fd_closep(&file->dir);
+    fd_closep(&file->fd);
+    free(file->name);
+    *file = (struct receipt_file){.dir = -1, .fd = -1};
+}
+
 int receipt_open(struct receipt_file *ret_file, const char *path, struct coop_err *err)
 {
     const char *slash = strrchr(path, '/');
@@ -340,17 +348,12 @@ int receipt_open(struct receipt_file *ret_file, const char *path, struct coop_er
     if (ret_file->dir < 0)
         return coop_fail_sys(err, errno, "receipt: folder '%s'", dir);
     ret_file->fd = openat(ret_file->dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
-    if (ret_file->fd < 0 && errno != EOPNOTSUPP && errno != EISDIR)
-        return coop_fail_sys(err, errno, "receipt: a file in '%s'", dir);
+    if (ret_file->fd < 0 && errno != EOPNOTSUPP && errno != EISDIR) {
+        coop_fail_sys(err, errno, "receipt: a file in '%s'", dir);
+        receipt_close(ret_file); /* or it would count as open */
+        return -1;
+    }
     return 0;
-}
-
-void receipt_close(struct receipt_file *file)
-{
-    fd_closep(&file->dir);
-    fd_closep(&file->fd);
-    free(file->name);
-    *file = (struct receipt_file){.dir = -1, .fd = -1};
 }
 
 static int write_all(int fd, const char *bytes, size_t size)

@@ -401,6 +401,9 @@ Test(limits, a_receipt_that_cannot_be_written_stops_the_launch)
     SILENT_ON("ran\n");
     cr_assert_eq(RUN("--receipt", "/tmp", "echo", "ran"), 125);
     SAYS("Is a directory");
+    cr_assert_eq(BENT(as_user, "--receipt", "/usr/x", "echo", "ran"), 125);
+    SAYS("receipt: a file in '/usr/': Permission denied");
+    cr_assert_eq(strchr(output, '\n')[1], '\0', "told more than once: %s", output);
 }
 
 Test(limits, a_receipt_may_go_to_a_descriptor)
