@@ -29,10 +29,8 @@ static const char *const caller_names[] = {"hidden", "read-only", "writable", NU
 static const char *const terminal_names[] = {"inherit", "own", "auto", NULL};
 static const char *const keyring_names[] = {"inherit", "private", "shared", NULL};
 
-static const struct setting
-    rows[] =
-        {
-            /* clang-format off */
+/* clang-format off */
+static const struct setting rows[] = {
     /* namespaces */
     {"Sandbox", "PrivateUsers", BOOL(private_users),
      .help = "Own user namespace: ids of the host mean nothing inside, and no capability over the host can be had. An ordinary user always gets one with any other namespace."},
@@ -269,8 +267,8 @@ static const struct setting
      .help = "Protections to go without, and say so, where this machine refuses them: names of keys like PrivateNetwork, or namespaces, files, privileges, calls, landlock, limits, all."},
     {"Sandbox", "Require", &kind_require, FIELD(require),
      .help = "Protections without which nothing is started, whatever Prefer says. That is the default; who names one singly also wants it to be asked for."},
-            /* clang-format on */
 };
+/* clang-format on */
 
 const struct setting_table launch_settings = {rows, COOP_COUNT(rows)};
 

@@ -133,7 +133,8 @@ static long freeze_entry(struct child *c, long from, long to, const char *name)
 
 static long freeze_entries(struct child *c, long from, long to)
 {
-    _Alignas(struct dirent64) char bytes[8192] = {0}; /* the analyzer cannot see raw3() fill it */
+    /* Zeroed, because the analyzer cannot see raw3() fill it. */
+    _Alignas(struct dirent64) char bytes[8192] = {0};
     long got, r = 0, list;
     unsigned left = FROZEN_ENTRIES;
 
