@@ -114,7 +114,7 @@ CORO_TEST(io, a_coroutine_that_never_has_to_wait_is_cancelled_too)
 
     CHECK(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
     CHECK(write(fds[1], "round and round", 15) == 15);
-    coop_scope_init(&scope, "shovel", in_ms(5));
+    coop_scope_init(&scope, "shovel", in_ms(100)); /* more than the birth takes */
     CHECK(coop_go(&scope, shovel, NULL) == 0);
     CHECK(coop_scope_wait(&scope) == -ETIMEDOUT);
     coop_fd_close(fds[0]);

@@ -75,7 +75,7 @@ CORO_TEST_ON_ONE(scope, its_deadline_is_heard_by_who_computes_and_never_yields)
 {
     struct coop_scope scope;
 
-    coop_scope_init(&scope, "computes", in_ms(20));
+    coop_scope_init(&scope, "computes", in_ms(100));
     CHECK(coop_go(&scope, compute_till_cancelled, NULL) == 0);
     CHECK(coop_scope_wait(&scope) == -ETIMEDOUT);
     return 0;
