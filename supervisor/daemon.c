@@ -239,6 +239,25 @@ static int reload_once(void *arg)
     return 0;
 }
 
+int daemon_sender_text(int signo, pid_t sender, char *ret_text, size_t size)
+{
+    const char *name = signo == SIGTERM ? "SIGTERM" : "SIGINT";
+
+    if (sender > 0)
+        return str_format(ret_text, size, "%s from process %d", name, sender);
+    return str_format(ret_text, size, "%s from %s", name,
+                      signo == SIGINT ? "the terminal, or outside this PID namespace"
+                                      : "outside this PID namespace");
+}
+
+static void tell_end(int signo)
+{
+    char text[96];
+
+    (void)daemon_sender_text(signo, coop_signal_sender(signo), text, sizeof text);
+    log_info("coopd", "%s: stopping all services", text);
+}
+
 /* Until somebody wants the end. */
 static void serve(struct daemon *daemon)
 {
@@ -252,10 +271,7 @@ static void serve(struct daemon *daemon)
             break;
         case SIGUSR1: control_reopen(daemon->control); break;
         case SIGTERM:
-        case SIGINT:
-            log_info("coopd", "%s from process %d: stopping all services",
-                     ask == SIGTERM ? "SIGTERM" : "SIGINT", coop_signal_sender(ask));
-            return;
+        case SIGINT: tell_end(ask); return;
         case ASK_SHUTDOWN: log_info("coopd", "asked to shut down"); return;
         default: break;
         }

@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/map.h"
 #include "config/load.h"
@@ -40,6 +41,10 @@ struct daemon {
 };
 
 enum { ASK_SHUTDOWN = 0 };
+
+/* Who asked for the end, for the log. 'sender' is 0 for the kernel, which sends for a terminal's
+ * keys, and for processes outside our PID namespace. */
+int daemon_sender_text(int signo, pid_t sender, char *ret_text, size_t size);
 
 /* places: the directories and the lock. */
 int daemon_open_places(struct daemon *daemon, struct coop_err *err);

@@ -114,7 +114,10 @@ static int make_socket_dir(struct daemon *daemon, struct coop_err *err)
     if (!slash || slash == dir)
         return 0;
     *slash = '\0';
-    return make_dirs(dir, 0755, err);
+    if (make_dirs(dir, 0755, err) == 0)
+        return 0;
+    return coop_hint(err,
+                     geteuid() == 0 ? "give --socket" : "set XDG_RUNTIME_DIR or give --socket");
 }
 
 static int make_run_dir(struct daemon *daemon, struct coop_err *err)

@@ -317,6 +317,8 @@ int raw_read(struct raw_config *raw, const char *path, raw_complain *complain, v
 {
     struct stat st;
     struct coop_err err = {0};
+    size_t before;
+    int errors;
 
     if (stat(path, &st) < 0) {
         coop_fail_sys(&err, errno, "configuration '%s'", path);
@@ -324,8 +326,15 @@ int raw_read(struct raw_config *raw, const char *path, raw_complain *complain, v
         complain(arg, &err);
         return 1;
     }
-    return S_ISDIR(st.st_mode) ? read_dir(raw, path, complain, arg)
-                               : read_file(raw, path, complain, arg);
+    if (S_ISDIR(st.st_mode))
+        return read_dir(raw, path, complain, arg);
+    before = raw->count;
+    errors = read_file(raw, path, complain, arg);
+    if (errors == 0 && raw->count == before) {
+        coop_fail(&err, COOP_OK, "%s: warning: no section is in there", path);
+        complain(arg, &err);
+    }
+    return errors;
 }
 
 void raw_done(struct raw_config *raw)

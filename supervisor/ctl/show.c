@@ -293,8 +293,8 @@ void show_service(const json_t *service, const json_t *tree, const json_t *lines
     field(out, "Why", show_text(service, "reason"));
     field(out, "Waits for", show_text(service, "waiting_for"));
     number_text(service, "patience_s", number);
-    str_format(text, sizeof text, number[0] ? "%s s more" : "%s", number);
-    field(out, "No longer than", text);
+    str_format(text, sizeof text, number[0] ? "within %s s" : "%s", number);
+    field(out, "Next step", text);
     field(out, "Says", show_text(service, "status"));
     field(out, "Restarts", number_text(service, "restarts", number));
     exit_text(service, text, sizeof text);

@@ -220,12 +220,14 @@ Test(show, one_service_in_full_has_processes_and_last_lines)
     FILE *out = open_memstream(&text, &size);
 
     cr_assert(out);
+    json_object_set_new(json_array_get(services, 0), "patience_s", json_integer(3));
     show_service(json_array_get(services, 0), json_array_get(trees, 0), lines,
                  (INT64_C(1795428000) + 90) * COOP_NSEC_PER_SEC, out, &screen);
     fclose(out);
     cr_expect(strstr(text, "State  up for 1min 30s, since 2026-11-23T10:00:00.000Z"), "%s",
               text);
     cr_expect(strstr(text, "Restarts  2"), "%s", text);
+    cr_expect(strstr(text, "Next step  within 3 s\n"), "%s", text);
     cr_expect(strstr(text, "sleep 1"), "%s", text);
     cr_expect(strstr(text, "\nhello\nwo?rld\n"), "%s", text);
     cr_expect(service_runs(json_array_get(services, 0)));

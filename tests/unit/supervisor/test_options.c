@@ -1,6 +1,7 @@
 /*
  * test_options.c - coopd's command line: where things are when nobody says
  */
+#include "daemon_inside.h"
 #include "options.h"
 
 #include "base/scope.h"
@@ -8,6 +9,7 @@
 
 #include <criterion/criterion.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -86,4 +88,29 @@ Test(options, a_home_that_is_no_path_is_none)
     setenv("HOME", "tmp", 1);
     if (!getpwuid(geteuid()))
         cr_expect_lt(parse(argv, &options, &err), 0);
+}
+
+/* cron, su and setpriv leave XDG_RUNTIME_DIR out. */
+Test(options, a_socket_without_a_place_says_what_to_set)
+{
+    char dir[] = "/tmp", socket[] = "/proc/no-such-place/coop/control.sock";
+    struct options options = {.state_dir = dir, .log_dir = dir, .socket = socket};
+    struct daemon daemon = {.options = &options, .lock_fd = -1, .state_lock_fd = -1};
+    struct coop_err err = {0};
+
+    become_a_stranger();
+    cr_assert_lt(daemon_open_places(&daemon, &err), 0);
+    cr_expect_str_eq(err.hint, "set XDG_RUNTIME_DIR or give --socket", "%s", err.text);
+}
+
+Test(options, who_asked_for_the_end_is_never_process_0)
+{
+    char text[96];
+
+    cr_assert_geq(daemon_sender_text(SIGTERM, 7, text, sizeof text), 0);
+    cr_expect_str_eq(text, "SIGTERM from process 7");
+    cr_assert_geq(daemon_sender_text(SIGINT, 0, text, sizeof text), 0);
+    cr_expect_str_eq(text, "SIGINT from the terminal, or outside this PID namespace");
+    cr_assert_geq(daemon_sender_text(SIGTERM, 0, text, sizeof text), 0);
+    cr_expect_str_eq(text, "SIGTERM from outside this PID namespace");
 }
