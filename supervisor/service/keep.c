@@ -69,19 +69,31 @@ static bool may_be_asked(const struct svc *svc)
            svc->view.place == AT_STOP_ORDER;
 }
 
+/* What it has left behind does not change how it ended, unless that was well. */
+static bool has_ended_badly(const struct svc *svc)
+{
+    return svc->main_told &&
+           policy_class((enum svc_type)svc->spec->type, &svc->ending) != ENDING_SUCCESS;
+}
+
 static void used_up(struct svc *svc, enum launch_result result)
 {
+    const struct ending before = svc->ending;
     char detail[40];
+    bool badly;
 
     if (svc->holder.empty || svc->ending.broken != LAUNCH_RESULT_EXIT)
         return;
+    badly = has_ended_badly(svc);
     svc->ending.broken = result;
-    if (svc->main_told) /* it ended well; what it left behind did not */
+    if (svc->main_told && !badly)
         str_copy(svc->view.result, sizeof svc->view.result, launch_result_name(result));
     coop_timer_stop(&svc->keep->timer);
     str_format(detail, sizeof detail, "%s=", key_of(result));
     log_warn("service", "%s: ended, because %s is used up", svc->view.name, detail);
     svc_feed(svc, may_be_asked(svc) ? EV_BOUND_ASK : EV_BOUND, detail);
+    if (badly) /* being killed now is no ending of its own either */
+        svc->ending = before;
 }
 
 void svc_keep_look(struct svc *svc)
