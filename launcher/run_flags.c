@@ -264,7 +264,6 @@ static int flag_unsetenv(struct run_parser *p)
 
 static int flag_clearenv(struct run_parser *p)
 {
-    /* PWD is where the program starts, and bubblewrap keeps it, too. */
     strlist_done(&p->options->spec.env);
     return 0;
 }

@@ -336,6 +336,25 @@ static int apply_profile(struct run_options *o, struct coop_err *err)
     return 0;
 }
 
+/* PWD is where the program starts, not where its caller is.  Where that is seen inside only, who
+ * wants to know has to ask the kernel.  bubblewrap always sets it, and leaves OLDPWD. */
+static int name_cwd(struct run_options *o)
+{
+    const char *cwd = o->spec.cwd ? o->spec.cwd : "/";
+    bool may_be_missing =
+        cwd[0] == '-' && (o->spec.root != LAUNCH_ROOT_HOST || o->spec.root_directory);
+
+    if (o->compat)
+        return launch_env_set(&o->spec, "PWD", cwd[0] == '-' ? cwd + 1 : cwd);
+    launch_env_unset(&o->spec, "OLDPWD");
+    if (!strlist_env_get(&o->spec.env, "PWD"))
+        return 0;
+    if (!may_be_missing)
+        return launch_env_set(&o->spec, "PWD", cwd[0] == '-' ? cwd + 1 : cwd);
+    launch_env_unset(&o->spec, "PWD");
+    return 0;
+}
+
 int run_options_parse(struct run_options *ret_options, int argc, char *const *argv,
                       char *const *environment, struct coop_err *err)
 {
@@ -361,9 +380,11 @@ int run_options_parse(struct run_options *ret_options, int argc, char *const *ar
     if (walk_words(o, WALK_ENVIRONMENT, &command, err) < 0 || check_maps(o, err) < 0 ||
         take_command(o, command, err) < 0)
         return -1;
-    if (o->spec.cwd || o->help || o->version)
+    if (o->help || o->version)
         return 0;
-    return run_choose_cwd(o, err);
+    if (!o->spec.cwd && run_choose_cwd(o, err) < 0)
+        return -1;
+    return name_cwd(o) < 0 ? coop_fail_sys(err, ENOMEM, "the environment") : 0;
 }
 
 void run_options_done(struct run_options *options)

@@ -20,7 +20,8 @@ TestSuite(options, .fini = done);
 
 static int parse(const char *const *words)
 {
-    char *argv[64], *environment[] = {(char[]){"PATH=/bin"}, (char[]){"MY_TOKEN=x"}, NULL};
+    char *argv[64], *environment[] = {(char[]){"PATH=/bin"}, (char[]){"MY_TOKEN=x"},
+                                      (char[]){"PWD=/there"}, (char[]){"OLDPWD=/else"}, NULL};
     int argc = 0, r;
 
     argv[argc++] = strdup("coop-run");
@@ -111,6 +112,35 @@ Test(options, profile_is_the_ground_wherever_it_stands)
     PARSE("--private-network=no", "--profile", "service", "--private-tmp=no", "true");
     cr_assert_str_eq(options.profile, "service");
     cr_assert(!options.spec.private_tmp && options.spec.private_pids);
+}
+
+static const char *pwd(void)
+{
+    return strlist_env_get(&options.spec.env, "PWD");
+}
+
+Test(options, pwd_is_where_the_program_starts)
+{
+    cr_assert_eq(chdir("/"), 0);
+    PARSE("--chdir=/usr", "true");
+    cr_assert_str_eq(pwd(), "/usr");
+    cr_assert_null(strlist_env_get(&options.spec.env, "OLDPWD"));
+    done();
+    PARSE("true");
+    cr_assert_str_eq(pwd(), "/");
+    done();
+    PARSE("--clearenv", "true");
+    cr_assert_null(pwd());
+    done();
+    cr_assert_eq(chdir("/usr"), 0);
+    PARSE("--profile=none", "true");
+    cr_assert_str_eq(pwd(), "/usr");
+    done();
+    PARSE("--bind", "/etc", "/etc", "true"); /* "/usr" is not there inside */
+    cr_assert_null(pwd());
+    done();
+    PARSE("--compat=bwrap", "--ro-bind", "/", "/", "--clearenv", "true");
+    cr_assert_str_eq(pwd(), "/usr");
 }
 
 Test(options, every_key_is_a_flag)
