@@ -105,10 +105,12 @@ const char *recipe_limit_hint(int sys)
 }
 
 /* What goes wrong before there is a view of its own. */
-static bool hint_for_birth(const struct launch_report *report, const char *step,
-                           struct coop_err *err)
+static bool hint_for_birth(const struct launch_report *report, const struct launch_plan *plan,
+                           const char *step, struct coop_err *err)
 {
-    if (strcmp(report->call, "clone") == 0 && recipe_limit_hint(report->sys))
+    if (plan->flags & PLAN_HOLD_MAPS && report->sys == EOVERFLOW)
+        coop_hint(err, "no ids were mapped before the byte (or end) on --userns-block-fd");
+    else if (strcmp(report->call, "clone") == 0 && recipe_limit_hint(report->sys))
         coop_hint(err, "%s", recipe_limit_hint(report->sys));
     else if (strcmp(step, "user-maps") == 0)
         coop_hint(err, "user namespaces are restricted here: look at "
@@ -136,7 +138,7 @@ static void hint_for(const struct launch_report *report, const struct launch_pla
 
     if (report->sys == EMFILE) /* has its hint, whatever the step */
         return;
-    if (hint_for_birth(report, step, err))
+    if (hint_for_birth(report, plan, step, err))
         return;
     if (mounts && (report->sys == EROFS || report->sys == ENOENT))
         hint_for_mounts(report, err);

@@ -440,6 +440,7 @@ Test(identity, who_dies_before_the_ids_are_mapped_leaves_nothing)
     close(held.go); /* mapped by nobody: it says so and ends */
     cr_assert_eq(finish(held.pid, held.out), 125);
     SAYS("coop-run: step '");
+    SAYS("hint: no ids were mapped before the byte (or end) on --userns-block-fd");
 
     held = hold(hand_down);
     kill(held.pid, SIGTERM);
