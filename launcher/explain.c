@@ -285,9 +285,10 @@ static void explain_landlock(const struct launch_plan *p, FILE *out)
                 p->land_net & LAND_BIND_TCP ? " bind" : "",
                 p->land_net & LAND_CONNECT_TCP ? " connect" : "");
     if (p->land_scoped)
-        fprintf(out, "    refuse %s%s of processes outside\n",
-                p->land_scoped & LAND_ABSTRACT ? " abstract sockets" : "",
-                p->land_scoped & LAND_SIGNAL ? " signals" : "");
+        fprintf(out, "    refuse  %s%s%s processes outside\n",
+                p->land_scoped & LAND_ABSTRACT ? "abstract sockets of" : "",
+                p->land_scoped == (LAND_ABSTRACT | LAND_SIGNAL) ? " and " : "",
+                p->land_scoped & LAND_SIGNAL ? "signals to" : "");
 }
 
 static void explain_terminal(const struct launch_plan *p, FILE *out)

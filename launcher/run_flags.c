@@ -406,7 +406,7 @@ const struct run_flag run_flags[] = {
     /* clang-format off */
     {"help",               0, WALK_OPTIONS, flag_help,               "",          "Print this and end."},
     {"version",            0, WALK_OPTIONS, flag_version,            "",          "Print the version and end."},
-    {"profile",            1, WALK_PROFILE, flag_profile,            "NAME",      "Start from this profile: one of ours (default, strict, build, judge, agent, service, none), a file, or NAME.ini in ~/.config/coop/profiles or /etc/coop/profiles."},
+    {"profile",            1, WALK_PROFILE, flag_profile,            "NAME",      "Start from this profile: one of ours (default, strict, build, judge, agent, service, bwrap, none), a file, or NAME.ini in ~/.config/coop/profiles or /etc/coop/profiles."},
     {"compat",             1, WALK_PROFILE, run_flag_compat,         "bwrap",     "Start from bubblewrap's defaults instead of ours, and end as it does: so also when called bwrap."},
     {"explain",            0, WALK_PROFILE, flag_explain,            "",          "Print what would be done, step by step, and do nothing."},
     {"args",               1, WALK_OPTIONS, flag_args,               "FD",        "Read further options from FD, each ended by a NUL byte."},

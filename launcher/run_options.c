@@ -411,7 +411,7 @@ void run_options_print_help(FILE *out)
     fprintf(out, "\nGeneral:\n");
     for (const struct run_flag *flag = run_flags; flag->name; flag++)
         fprintf(out, "  --%s %s\n        %s\n", flag->name, flag->metavar, flag->help);
-    fprintf(out, "\nOne for each key of [Sandbox]:\n");
+    fprintf(out, "\nOne for each key of [Sandbox] (defaults: those of profile none):\n");
     settings_print_help(&launch_settings, out);
     fprintf(out, "\nExit code: the command's; 125 coop-run failed, 126 not executable, 127 not "
                  "found,\n128+n ended by signal n.\n");

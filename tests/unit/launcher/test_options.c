@@ -351,6 +351,22 @@ static bool manual_has(const char *page, const char *flag)
     return false;
 }
 
+/* The profile that applies without options has other defaults than a key that nobody sets. */
+Test(options, help_says_whose_defaults_it_prints)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    cr_assert_not_null(out);
+    run_options_print_help(out);
+    fclose(out);
+    cr_expect(strstr(text, "(defaults: those of profile none)"));
+    cr_expect(strstr(text, "--uid-map=INSIDE:OUTSIDE[:COUNT]"));
+    cr_expect(strstr(text, "ro-bind-same PATH"));
+    free(text);
+}
+
 Test(options, manual_page_has_every_flag_with_the_tables_words)
 {
     FILE *file = fopen(TEST_SOURCE "/launcher/coop-run.1", "re");
