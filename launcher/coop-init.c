@@ -184,8 +184,13 @@ static int64_t next_start(struct life *life, const struct init_reaper *reaper, i
     /* Where there is no such command, there will be none; but one that was there may come back. */
     if (*life->exec_error && life->restarts == 0)
         return -1;
-    if (options->respawn_limit > 0 && life->restarts >= options->respawn_limit)
+    if (options->respawn_limit > 0 && life->restarts >= options->respawn_limit) {
+        if (options->verbosity > 0)
+            init_say(STDERR_FILENO, "coop-init: '", options->command[0], "' ended with ",
+                     init_number(code).text, " and is given up after ",
+                     init_number(life->restarts).text, " restarts in a row\n", NULL);
         return -1;
+    }
     for (int i = 1; i <= life->restarts && delay < RESPAWN_MOST; i++)
         delay = delay ? 2 * delay : RESPAWN_FIRST;
     life->restarts++;

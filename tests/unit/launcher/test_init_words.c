@@ -213,6 +213,8 @@ Test(init_words, a_command_that_fails_is_started_again)
     cr_assert(strstr(said, "ended with 6 and is started again in 0 ms"), "%s", said);
     cr_assert(strstr(said, "started again in 100 ms"), "%s", said);
     cr_assert(strstr(said, "started again in 200 ms"), "%s", said);
+    cr_assert(strstr(said, "ended with 6 and is given up after 3 restarts in a row"), "%s",
+              said);
 }
 
 Test(init_words, the_pauses_between_restarts_are_kept)
