@@ -125,6 +125,9 @@ static int explain_join(const struct launch_report *told, struct coop_err *err)
     if (told->sys == EPERM)
         return coop_hint(err, "it takes root, or power over the user namespace that it belongs "
                               "to: join that one as well (UserNamespacePath=, --userns)");
+    if (told->sys == EACCES && strcmp(told->call, "open") == 0)
+        return coop_hint(err, "it is another user's, or a sandbox's reaper, which cannot be "
+                              "looked into: name the PID of the program itself");
     if (told->sys == EINVAL)
         return coop_hint(err, "it must be a namespace of the named kind, and user and PID "
                               "namespaces must lie below our own");
