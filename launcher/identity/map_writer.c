@@ -54,6 +54,13 @@ static int write_map(const struct map *map, pid_t pid, struct coop_err *err)
 
 /* ---- everybody else: newuidmap, newgidmap ---- */
 
+static bool is_own_id(const struct map *map)
+{
+    uint32_t own = map->key[0] == 'U' ? geteuid() : getegid();
+
+    return map->count == 1 && map->lines[0].count == 1 && map->lines[0].outside == own;
+}
+
 /* Why it was refused, by what the file gives. */
 static int explain_refusal(const struct map *map, const char *said, struct coop_err *err)
 {
@@ -68,6 +75,9 @@ static int explain_refusal(const struct map *map, const char *said, struct coop_
                                  ranges.items[i].first,
                                  ranges.items[i].first + (ranges.items[i].count - 1));
     (void)coop_fail(err, COOP_E_DENIED, "%s=: %s", map->key, said);
+    if (is_own_id(map))
+        return coop_hint(err, "one's own id alone needs no map: --%cid %u",
+                         map->key[0] == 'U' ? 'u' : 'g', map->lines[0].inside);
     if (ranges.count == 0)
         return coop_hint(err, "%s gives user '%s' no ids; as root: usermod %s 100000-165535 %s",
                          map->given, name, map->option, name);

@@ -296,6 +296,19 @@ Test(identity, ids_that_are_not_given_are_refused_and_it_says_why)
     SAYS("Debian's package is uidmap");
 }
 
+Test(identity, ones_own_id_needs_no_map)
+{
+    char uid[32], gid[32];
+
+    need_root_and_tools();
+    snprintf(uid, sizeof uid, "0:%d:1", SOMEBODY); /* who has no login name */
+    snprintf(gid, sizeof gid, "9:%d:1", SOMEBODY);
+    cr_assert_eq(BENT(as_user, "--uid-map", uid, "id"), 125);
+    SAYS("hint: one's own id alone needs no map: --uid 0");
+    cr_assert_eq(BENT(as_user, "--gid-map", gid, "id"), 125);
+    SAYS("hint: one's own id alone needs no map: --gid 9");
+}
+
 Test(identity, maps_that_mean_nothing_are_refused_before_anything_starts)
 {
     static const char *const wrong[] = {
