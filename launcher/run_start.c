@@ -93,22 +93,27 @@ static void attempt_freep(struct launch_attempt **attempt)
 
 #define SETUP_MSEC 100 /* more than any launch takes */
 
-/* It takes long: its files do not answer, or who is in a joined PID namespace has stopped it.
- * Other signals than those that end us stay for later. */
-static int await_child(const struct run *run, const struct launch_attempt *attempt,
-                       struct coop_err *err)
+/* A descriptor for the signals that end us; others stay for later. */
+static int open_endings(void)
 {
-    struct pollfd fds[] = {{.fd = launch_attempt_fd(attempt), .events = POLLIN},
-                           {.fd = -1, .events = POLLIN},
-                           {.fd = run->options->life_fd}};
-    SCOPED_FD ends = -1;
     sigset_t set;
 
     sigemptyset(&set);
     for (int signo = 1; signo < NSIG; signo++)
         if (run_asks_to_end(signo))
             sigaddset(&set, signo);
-    fds[1].fd = ends = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* It takes long: its files do not answer, or who is in a joined PID namespace has stopped it. */
+static int await_child(const struct run *run, const struct launch_attempt *attempt,
+                       struct coop_err *err)
+{
+    SCOPED_FD endings = open_endings();
+    struct pollfd fds[] = {{.fd = launch_attempt_fd(attempt), .events = POLLIN},
+                           {.fd = endings, .events = POLLIN},
+                           {.fd = run->options->life_fd}};
+
     while (run_wait_for(fds, 3, COOP_FOREVER) < 0)
         continue;
     if (fds[0].revents || !(fds[1].revents || fds[2].revents))
