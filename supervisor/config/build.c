@@ -313,6 +313,31 @@ static void check_frozen(struct builder *b)
     complain_at(b, "Sandbox", &err);
 }
 
+/* Keys about whoever calls coop-run.  A service has no caller: nothing would become of them. */
+static void check_caller_keys(struct builder *b)
+{
+    static const struct {
+        const char *key, *instead;
+    } keys[] = {
+        {"CallerDirectory", "WorkingDirectory= and BindPaths= do that for a service"},
+        {"InheritEnvironment", "Environment= and PassEnvironment= say what a service has"},
+        {"SetEnvironment", "Environment= does that for a service"},
+        {"InheritDescriptors", "a service gets 0, 1 and 2, and no others"},
+    };
+
+    for (size_t i = 0; i < COOP_COUNT(keys); i++) {
+        struct coop_err err = {0};
+
+        if (!find_key(b->section, keys[i].key))
+            continue;
+        coop_fail(&err, COOP_E_MISSING, "%s= is coop-run's: coopd does not keep it",
+                  keys[i].key);
+        coop_hint(&err, "%s", keys[i].instead);
+        complain_at(b, keys[i].key, &err);
+    }
+    b->spec->launch.inherit_descriptors = false; /* a profile's is no mistake */
+}
+
 static int not_ours(const struct builder *b, const char *key, const char *value,
                     struct coop_err *err)
 {
@@ -508,6 +533,7 @@ struct svc_spec *build_service(const struct raw_config *all, const struct raw_se
         if (b.errors == 0) {
             check_type(&b);
             check_frozen(&b);
+            check_caller_keys(&b);
             resolve_identity(&b);
             resolve_directory(&b);
             check_launch(&b);

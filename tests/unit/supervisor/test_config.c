@@ -201,6 +201,11 @@ Test(config, mistakes_are_told_with_file_line_and_the_nearest_key)
     refuses("a.ini", "[Service web]\nExecStart=/bin/a\nSandbox=agent\n",
             "a.ini:3: FrozenPaths= is coop-run's");
     cr_expect(strstr(told, "an empty line FrozenPaths= in the service"), "%s", told);
+    refuses("a.ini", "[Service web]\nExecStart=/bin/a\nSetEnvironment=A=b\n",
+            "a.ini:3: SetEnvironment= is coop-run's");
+    cr_expect(strstr(told, "Environment= does that for a service"), "%s", told);
+    refuses("a.ini", "[Service web]\nExecStart=/bin/a\nInheritDescriptors=yes\n",
+            "a.ini:3: InheritDescriptors= is coop-run's");
     refuses("a.ini", "[Sandbox a]\nExtends=b\n[Sandbox b]\nExtends=a\n", "circle");
     refuses("a.ini", "[Service web@]\nExecStart=/bin/a\n", "is a template");
     refuses("a.ini", "[Service we b]\nExecStart=/bin/a\n", "is not a name");
