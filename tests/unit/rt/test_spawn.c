@@ -204,7 +204,8 @@ CORO_TEST(child, stops_are_told_on_request_only)
     CHECK(coop_child_kill(&quiet, SIGSTOP) == 0);
     CHECK(coop_child_on_stop(&told_of, &actor, &msg) == 0); /* perhaps stopped already */
     await_stopped(&told_of, SIGSTOP);
-    await(&told, 1); /* a note that still lies in the mailbox would stand for the next one, too */
+    /* One at a time: a note that still lies in the mailbox would stand for the next one, too. */
+    await(&told, 1);
     CHECK(coop_child_kill(&told_of, SIGCONT) == 0);
     await_stopped(&told_of, 0);
     await(&told, 2);
