@@ -17,13 +17,15 @@ struct life {
     const struct options *options;
     struct config *config;
     struct coop_err err;
+    int status; /* what coopd ends with; -1: 'err' */
 };
 
 static int live(void *arg)
 {
     struct life *life = arg;
 
-    return daemon_run(life->options, life->config, &life->err) < 0 ? 1 : 0;
+    life->status = daemon_run(life->options, life->config, &life->err);
+    return 0;
 }
 
 static void print_problem(void *arg, const struct coop_err *err)
@@ -60,7 +62,7 @@ static int supervise(const struct options *options, struct config *config)
         coop_fail_sys(&life.err, r, "the runtime");
         return report("starting", &life.err);
     }
-    return r == 0 ? EXIT_SUCCESS : report("supervising", &life.err);
+    return life.status < 0 ? report("supervising", &life.err) : life.status;
 }
 
 static int run(const struct options *options)

@@ -64,6 +64,21 @@ void daemon_shutdown(struct daemon *daemon)
     coop_send(daemon->asks, &ask, COOP_NOW);
 }
 
+static void over(struct svc_world *world, const char *name, int exit_status)
+{
+    struct daemon *daemon =
+        (struct daemon *)(void *)((char *)world - offsetof(struct daemon, world));
+    int nothing = -1, ask = ASK_OVER;
+
+    if (atomic_load(&world->closing) ||
+        !atomic_compare_exchange_strong(&daemon->exit_status, &nothing, exit_status))
+        return;
+    log_warn("coopd", "%s has ended for good: all is over, with exit code %d", name,
+             exit_status);
+    /* When it is full, one of those before it wakes who looks at 'exit_status'. */
+    (void)coop_send(daemon->asks, &ask, COOP_NOW);
+}
+
 static unsigned count_fds(void)
 {
     DIR *dir = opendir("/proc/self/fd");
@@ -166,6 +181,7 @@ static int open_world(struct daemon *daemon, struct coop_err *err)
     daemon->world.spawn = &daemon->machine.spawn;
     daemon->world.run_dir = daemon->run_dir;
     daemon->world.log_dir = daemon->options->log_dir;
+    daemon->world.over = over;
     return 0;
 }
 
@@ -263,7 +279,8 @@ static void serve(struct daemon *daemon)
 {
     int ask;
 
-    while (coop_recv(daemon->asks, &ask, COOP_FOREVER) == 1) {
+    while (atomic_load(&daemon->exit_status) < 0 &&
+           coop_recv(daemon->asks, &ask, COOP_FOREVER) == 1) {
         switch (ask) {
         case SIGHUP:
             log_info("coopd", "SIGHUP: reading the configuration again");
@@ -393,6 +410,7 @@ int daemon_run(const struct options *options, struct config *config, struct coop
     daemon->options = options;
     daemon->config = config;
     daemon->lock_fd = daemon->state_lock_fd = -1;
+    atomic_init(&daemon->exit_status, -1);
     log_set_level((enum log_level)config->coopd.log_level);
 
     r = open_all(daemon, err);
@@ -405,6 +423,8 @@ int daemon_run(const struct options *options, struct config *config, struct coop
         tell_manager("STOPPING=1");
         stop_services(daemon);
         log_info("coopd", "all services are down");
+        r = atomic_load(&daemon->exit_status);
+        r = r < 0 ? 0 : r;
     }
     close_all(daemon);
     free(daemon);

@@ -71,7 +71,7 @@ int daemon_log_path(struct daemon *daemon, const char *name, char *buf, size_t s
 int daemon_cgroup_path(struct daemon *daemon, const char *name, char *buf, size_t size);
 
 /* Runs until the last service is down.  Called in the runtime's first coroutine; 'config'
- * changes owner.  0 or -1. */
+ * changes owner.  What coopd is to exit with, or -1 and 'err'. */
 int daemon_run(const struct options *options, struct config *config, struct coop_err *err);
 
 #endif

@@ -33,14 +33,15 @@ struct daemon {
     struct machine machine;
     struct journal *journal;
     struct control *control;
-    struct coop_chan *asks; /* of int: signal numbers, ASK_SHUTDOWN */
+    struct coop_chan *asks; /* of int: signal numbers, ASK_SHUTDOWN, ASK_OVER */
+    atomic_int exit_status; /* of coopd; the first service it is not to outlive sets it */
     int lock_fd, state_lock_fd;
     char run_dir[512];
     int64_t started_wall;
     atomic_ulong reloads;
 };
 
-enum { ASK_SHUTDOWN = 0 };
+enum { ASK_SHUTDOWN = 0, ASK_OVER = -1 };
 
 /* Who asked for the end, for the log. 'sender' is 0 for the kernel, which sends for a terminal's
  * keys, and for processes outside our PID namespace. */

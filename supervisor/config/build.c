@@ -300,6 +300,28 @@ static void check_type(struct builder *b)
         spec->notify_access = NOTIFY_MAIN;
 }
 
+/* A wait that grows has steps and an end; one without the other would be ignored. */
+static void check_pace(struct builder *b)
+{
+    const struct restart_pace *pace = &b->spec->pace;
+    struct coop_err err = {0};
+
+    if ((pace->steps > 0) != (pace->max_delay != COOP_FOREVER)) {
+        bool steps = pace->steps > 0;
+
+        coop_fail(&err, COOP_E_RANGE,
+                  "%s= says nothing without %s=", steps ? "RestartSteps" : "RestartMaxDelaySec",
+                  steps ? "RestartMaxDelaySec" : "RestartSteps");
+        coop_hint(&err,
+                  "RestartSec=1s, RestartSteps=5 and RestartMaxDelaySec=1min: from a second "
+                  "to a minute in five restarts");
+        complain_at(b, steps ? "RestartSteps" : "RestartMaxDelaySec", &err);
+    } else if (pace->steps > 0 && pace->max_delay < pace->delay) {
+        coop_fail(&err, COOP_E_RANGE, "RestartMaxDelaySec= is shorter than RestartSec=");
+        complain_at(b, "RestartMaxDelaySec", &err);
+    }
+}
+
 /* It would not be kept: it is about the directory that coop-run is called in. */
 static void check_frozen(struct builder *b)
 {
@@ -532,6 +554,7 @@ struct svc_spec *build_service(const struct raw_config *all, const struct raw_se
         apply_keys(&b);
         if (b.errors == 0) {
             check_type(&b);
+            check_pace(&b);
             check_frozen(&b);
             check_caller_keys(&b);
             resolve_identity(&b);

@@ -13,6 +13,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "config/exit_set.h"
 #include "config/spec.h"
 #include "service/backoff.h"
 #include "text/words.h"
@@ -310,6 +311,8 @@ static const struct setting_type setting_output = {
 
 static const char *const restart_names[] = {
     "no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always", NULL};
+static const char *const first_names[] = {"wait", "now", NULL};
+static const char *const action_names[] = {"none", "cooldown", "exit", NULL};
 static const char *const auto_names[] = {"unset", "no", "yes", NULL};
 static const char *const access_names[] = {"unset", "none", "main", "all", NULL};
 
@@ -331,6 +334,10 @@ static const struct setting rows[] = {
      .fallback = "10s", .help = "Window in which starts are counted; see StartLimitBurst."},
     {"Unit", "StartLimitBurst", &setting_int, FIELD(limit_burst), .min = 0, .max = START_BURST_MAX,
      .fallback = "5", .help = "At most so many starts within StartLimitIntervalSec; one more automatic restart makes the service failed (start-limit-hit). 0 for no limit."},
+    {"Unit", "StartLimitAction", &setting_enum, FIELD(limit_action), .names = action_names, .fallback = "none",
+     .help = "What follows when the limit is hit: none (it has failed), cooldown (ours: it is tried again after StartLimitCooldownSec, for as long as that takes), exit (coopd stops everything and ends with its exit code)."},
+    {"Unit", "StartLimitCooldownSec", &setting_duration, FIELD(limit_cooldown), .fallback = "5min",
+     .help = "How long StartLimitAction=cooldown waits; then its starts are counted from the beginning."},
 
     {"Service", "Type", &setting_service_type, FIELD(type), .fallback = "simple",
      .help = "When it counts as started: simple (and exec) when its program is executed, notify when it says READY=1 on $NOTIFY_SOCKET, oneshot when its commands have ended well."},
@@ -338,8 +345,24 @@ static const struct setting rows[] = {
      .help = "Command to run: words as a shell splits them, $NAME and ${NAME} from its environment, % specifiers. In a .service file $$ is a dollar sign and a name that is not set is empty, as for systemd; in an INI file both stay as they are. Prefixes: - a failure is fine, @ the second word is argv[0], : no $. A oneshot may have several."},
     {"Service", "Restart", &setting_enum, FIELD(restart), .names = restart_names, .fallback = "no",
      .help = "After which endings it is started again; the words mean what they mean to systemd."},
-    {"Service", "RestartSec", &setting_duration, FIELD(restart_delay), .fallback = "100ms",
+    {"Service", "RestartSec", &setting_duration, FIELD(pace.delay), .fallback = "100ms",
      .help = "How long to wait before a restart."},
+    {"Service", "RestartSteps", &setting_int, FIELD(pace.steps), .min = 0, .max = 1000, .fallback = "0",
+     .help = "In so many restarts the wait grows from RestartSec to RestartMaxDelaySec, each time by the same factor. It begins again with RestartSec when the service was up for as long as the longest wait and StartLimitIntervalSec, or was started by hand."},
+    {"Service", "RestartMaxDelaySec", &setting_duration, FIELD(pace.max_delay), .fallback = "infinity",
+     .help = "The longest wait; see RestartSteps."},
+    {"Service", "RestartFirst", &setting_enum, FIELD(pace.first), .names = first_names, .fallback = "wait",
+     .help = "now: the first restart comes at once, and RestartSec counts from the second on; wait: it waits, too."},
+    {"Service", "RestartJitter", &setting_int, FIELD(pace.jitter), .min = 0, .max = 1000, .fallback = "0", .metavar = "PERCENT",
+     .help = "Up to so many percent of the wait (of RestartSec at least) are added to it by chance, so that services that die together do not come back together."},
+    {"Service", "SuccessExitStatus", &setting_exits, FIELD(success_exits),
+     .help = "Exit codes and signals that count as a good end, too: numbers, names of sysexits.h as TEMPFAIL, signals as SIGUSR1."},
+    {"Service", "RestartPreventExitStatus", &setting_exits, FIELD(prevent_exits),
+     .help = "Exit codes and signals of its main process after which it is not started again, whatever Restart= says."},
+    {"Service", "RestartForceExitStatus", &setting_exits, FIELD(force_exits),
+     .help = "Exit codes and signals of its main process after which it is started again, whatever Restart= says."},
+    {"Service", "Essential", &setting_bool, FIELD(essential), .fallback = "no",
+     .help = "When it has ended for good (failed, or done), coopd stops all other services and ends with its exit code: 128 and the signal's number when a signal killed it, 1 when it never ran."},
     {"Service", "TimeoutStartSec", &setting_duration, FIELD(start_timeout), .fallback = "90s",
      .help = "How long it may take to start; then it is stopped, and that counts as a failure. A oneshot has no limit unless this is given."},
     {"Service", "TimeoutStopSec", &setting_duration, FIELD(stop_timeout), .fallback = "90s",

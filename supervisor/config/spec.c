@@ -43,9 +43,22 @@ void svc_spec_unref(struct svc_spec *spec)
 /* Rows whose new value is good at once. [Unit] and [Install] rows are, all of them. */
 static bool is_live(const struct setting *row)
 {
-    static const char *const live[] = {
-        "Restart",      "RestartSec",      "TimeoutStopSec", "KillSignal",
-        "ReloadSignal", "TimeoutStartSec", "NotifyAccess",   NULL};
+    static const char *const live[] = {"Restart",
+                                       "RestartSec",
+                                       "RestartSteps",
+                                       "RestartMaxDelaySec",
+                                       "RestartFirst",
+                                       "RestartJitter",
+                                       "SuccessExitStatus",
+                                       "RestartPreventExitStatus",
+                                       "RestartForceExitStatus",
+                                       "Essential",
+                                       "TimeoutStopSec",
+                                       "KillSignal",
+                                       "ReloadSignal",
+                                       "TimeoutStartSec",
+                                       "NotifyAccess",
+                                       NULL};
 
     if (strcmp(row->section, "Service") != 0)
         return true;

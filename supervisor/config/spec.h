@@ -6,8 +6,10 @@
 #include <stddef.h>
 
 #include "base/strlist.h"
+#include "config/exit_set.h"
 #include "coop/time.h"
 #include "launcher/launch.h"
+#include "service/backoff.h"
 
 /*
  * spec.h - what is wanted of one service: plain data, never changed after loading
@@ -29,6 +31,9 @@ enum svc_restart {
     RESTART_ON_ABORT,
     RESTART_ALWAYS
 };
+
+/* StartLimitAction=: what a service does that has used up its starts. */
+enum limit_action { LIMIT_NONE, LIMIT_COOLDOWN, LIMIT_EXIT };
 
 /* NotifyAccess=: who may speak for the service on its notify socket. */
 enum notify_access { NOTIFY_UNSET, NOTIFY_NONE, NOTIFY_MAIN, NOTIFY_ALL };
@@ -81,10 +86,14 @@ struct svc_spec {
     char *description;
     int type; /* enum svc_type */
     struct exec_list execs;
-    int restart;                                          /* enum svc_restart             */
-    coop_nsec restart_delay, start_timeout, stop_timeout; /* COOP_FOREVER: none       */
-    coop_nsec limit_interval;
+    int restart; /* enum svc_restart */
+    struct exit_set success_exits, prevent_exits, force_exits;
+    struct restart_pace pace;
+    coop_nsec start_timeout, stop_timeout; /* COOP_FOREVER: none */
+    coop_nsec limit_interval, limit_cooldown;
     int limit_burst;                /* 0: no limit */
+    int limit_action;               /* enum limit_action */
+    bool essential;                 /* Essential=: coopd ends with it */
     bool remain;                    /* RemainAfterExit= */
     int kill_signal, reload_signal; /* 0: none */
     int notify_access;              /* enum notify_access */

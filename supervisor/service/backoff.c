@@ -1,5 +1,5 @@
 /*
- * backoff.c - the sliding window of starts (see backoff.h)
+ * backoff.c - the sliding window of starts, and the growing wait (see backoff.h)
  *
  * Only the oldest of the last 'burst' starts matters: if that one is still inside the interval
  * at 'when', the window is full.
@@ -7,10 +7,18 @@
  *      burst = 3, interval = 10 s        starts at   1   4   9
  *      a start at 10: 1 is inside  -> no             |-------|..10
  *      a start at 11.1: 1 is out   -> yes                |---|....11.1
+ *
+ * The wait grows by the same factor each time, so that the first steps are short and the last one
+ * is RestartMaxDelaySec= exactly:
+ *
+ *      delay(n) = RestartSec * (RestartMaxDelaySec / RestartSec) ^ (n / RestartSteps)
+ *
+ *      100 ms to 10 s in 4 steps:   100 ms   316 ms   1 s   3.16 s   10 s   10 s ...
  */
 #include "service/backoff.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 bool window_allows(const struct start_window *window, coop_nsec when, coop_nsec interval,
@@ -52,4 +60,40 @@ void window_done(struct start_window *window)
 {
     free(window->starts);
     *window = (struct start_window){0};
+}
+
+/* ---- the wait ---- */
+
+static coop_nsec grown(const struct restart_pace *pace, unsigned n)
+{
+    double factor;
+
+    if (n == 0 || pace->steps == 0 || pace->delay == 0 || pace->max_delay == COOP_FOREVER ||
+        pace->delay >= pace->max_delay)
+        return pace->delay;
+    if (n >= (unsigned)pace->steps)
+        return pace->max_delay;
+    factor = pow((double)pace->max_delay / (double)pace->delay, (double)n / pace->steps);
+    return (coop_nsec)((double)pace->delay * factor);
+}
+
+coop_nsec backoff_delay(const struct restart_pace *pace, unsigned restarts, uint64_t random)
+{
+    bool first_now = pace->first == RESTART_FIRST_NOW;
+    coop_nsec delay = 0, reach;
+    double chance = (double)(random >> 11) / (double)(1ull << 53); /* [0, 1) */
+
+    if (!first_now || restarts > 0)
+        delay = grown(pace, restarts - (first_now ? 1 : 0));
+    if (delay == COOP_FOREVER || pace->delay == COOP_FOREVER || pace->jitter == 0)
+        return delay;
+    reach = delay > pace->delay ? delay : pace->delay;
+    return coop_after(delay, (coop_nsec)((double)reach * pace->jitter / 100 * chance));
+}
+
+coop_nsec backoff_steady_after(const struct restart_pace *pace, coop_nsec limit_interval)
+{
+    coop_nsec longest = grown(pace, (unsigned)pace->steps);
+
+    return longest > limit_interval ? longest : limit_interval;
 }

@@ -84,7 +84,7 @@ static void tell_backoff(struct svc *svc)
     char text[256], delay[UNITS_TEXT];
 
     str_format(text, sizeof text, "%s; trying again in %s", svc->view.reason,
-               units_render_duration(svc->spec->restart_delay, delay));
+               units_render_duration(svc->delay, delay));
     answer(svc, false, SVC_FAILED, text);
 }
 
@@ -128,7 +128,7 @@ static void want_up(struct svc *svc)
 {
     svc->view.wanted_up = true;
     if (!svc_is_running(svc) && svc->view.place != AT_BACKOFF)
-        svc->view.restarts = 0;
+        svc->view.restarts = svc->in_a_row = 0;
     if (svc->view.place == AT_FAILED)
         window_clear(&svc->window);
     svc_feed(svc, EV_WANT_UP, NULL);
@@ -193,7 +193,7 @@ static void restart(struct svc *svc, const struct svc_command *command)
         return;
     }
     svc->view.wanted_up = svc->again = svc->stop_asked = true;
-    svc->view.restarts = 0;
+    svc->view.restarts = svc->in_a_row = 0;
     svc_push(svc, MSG_PUSH_RESTART);
     svc_feed(svc, EV_WANT_DOWN, "to be restarted");
 }

@@ -72,8 +72,7 @@ static bool may_be_asked(const struct svc *svc)
 /* What it has left behind does not change how it ended, unless that was well. */
 static bool has_ended_badly(const struct svc *svc)
 {
-    return svc->main_told &&
-           policy_class((enum svc_type)svc->spec->type, &svc->ending) != ENDING_SUCCESS;
+    return svc->main_told && policy_class(svc->spec, &svc->ending) != ENDING_SUCCESS;
 }
 
 static void used_up(struct svc *svc, enum launch_result result)

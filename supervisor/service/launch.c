@@ -102,6 +102,7 @@ static int open_notify(struct svc *svc, struct spawn_order *order, struct coop_e
 static void begin_life(struct svc *svc)
 {
     svc->ending = (struct ending){0};
+    svc->up_at = 0;
     svc->stop_asked = svc->main_told = svc->was_ready = svc->refusal_told = false;
     svc->view.status[0] = svc->launch_hint[0] = '\0';
     if (svc->command == 0)

@@ -16,12 +16,23 @@ static bool is_clean_signal(int signo)
     return signo == SIGHUP || signo == SIGINT || signo == SIGTERM || signo == SIGPIPE;
 }
 
-static enum ending_class exit_class(enum svc_type type, const struct ending *ending)
+/* Did main end by itself in one of these ways? */
+static bool is_among(const struct exit_set *set, const struct ending *ending)
 {
+    if (ending->unborn || ending->kind == EXIT_UNKNOWN)
+        return false;
+    return ending->kind == EXIT_SIGNAL ? exit_set_has_signal(set, ending->value)
+                                       : exit_set_has_code(set, ending->value);
+}
+
+static enum ending_class exit_class(const struct svc_spec *spec, const struct ending *ending)
+{
+    if (is_among(&spec->success_exits, ending))
+        return ENDING_SUCCESS;
     switch (ending->kind) {
     case EXIT_CODE: return ending->value == 0 ? ENDING_SUCCESS : ENDING_CODE;
     case EXIT_SIGNAL:
-        if (is_clean_signal(ending->value) && type != TYPE_ONESHOT)
+        if (is_clean_signal(ending->value) && spec->type != TYPE_ONESHOT)
             return ENDING_SUCCESS;
         return ending->core ? ENDING_CORE : ENDING_SIGNAL;
     case EXIT_NONE:
@@ -30,18 +41,18 @@ static enum ending_class exit_class(enum svc_type type, const struct ending *end
     return ENDING_UNKNOWN;
 }
 
-enum ending_class policy_class(enum svc_type type, const struct ending *ending)
+enum ending_class policy_class(const struct svc_spec *spec, const struct ending *ending)
 {
     enum ending_class class;
 
     if (ending->unborn)
         return ENDING_CODE;
     if (ending->broken != LAUNCH_RESULT_EXIT ||
-        (ending->out_of_memory && exit_class(type, ending) != ENDING_SUCCESS))
+        (ending->out_of_memory && exit_class(spec, ending) != ENDING_SUCCESS))
         return ENDING_BOUND;
     if (ending->timed_out)
         return ENDING_TIMEOUT;
-    class = exit_class(type, ending);
+    class = exit_class(spec, ending);
     return class == ENDING_SUCCESS && ending->never_ready ? ENDING_PROTOCOL : class;
 }
 
@@ -63,14 +74,22 @@ bool policy_restarts(enum svc_restart restart, enum ending_class class)
     return again[restart][class];
 }
 
-enum svc_event policy_verdict(enum svc_restart restart, enum svc_type type,
-                              const struct ending *ending)
+enum svc_event policy_verdict(const struct svc_spec *spec, const struct ending *ending)
 {
-    enum ending_class class = policy_class(type, ending);
+    enum ending_class class = policy_class(spec, ending);
+    bool again = policy_restarts((enum svc_restart)spec->restart, class) ||
+                 is_among(&spec->force_exits, ending);
 
-    if (policy_restarts(restart, class))
+    if (again && !is_among(&spec->prevent_exits, ending))
         return EV_DIED;
     return class == ENDING_SUCCESS ? EV_SUCCEEDED : EV_HOPELESS;
+}
+
+int policy_exit_status(const struct ending *ending)
+{
+    if (ending->kind == EXIT_CODE)
+        return ending->value;
+    return ending->kind == EXIT_SIGNAL ? 128 + ending->value : 1;
 }
 
 const char *policy_ending_text(const struct ending *ending, char *buf, size_t size)

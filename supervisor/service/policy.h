@@ -11,7 +11,7 @@
 /*
  * policy.h - what an ending means
  *
- * Pure.  From how a main process ended, Type= and Restart= to one of three events: EV_SUCCEEDED
+ * Pure.  From how a main process ended and what its spec says to one of three events: EV_SUCCEEDED
  * (it is done), EV_DIED (try again), EV_HOPELESS (it has failed).  Whether there are attempts
  * left is backoff.h's question.
  *
@@ -20,7 +20,7 @@
 
 /* The classes that Restart= tells apart. */
 enum ending_class {
-    ENDING_SUCCESS,  /* exit 0, or HUP, INT, TERM, PIPE where Type= is not oneshot           */
+    ENDING_SUCCESS,  /* exit 0, SuccessExitStatus=, HUP, INT, TERM, PIPE (not of a oneshot)  */
     ENDING_CODE,     /* another exit code, or it could not be launched                       */
     ENDING_SIGNAL,   /* another signal                                                       */
     ENDING_CORE,     /* another signal, and a core was dumped                                */
@@ -44,14 +44,17 @@ struct ending {
     bool out_of_memory, out_of_tasks; /* as in launcher/limits/result.h                   */
 };
 
-enum ending_class policy_class(enum svc_type type, const struct ending *ending);
+enum ending_class policy_class(const struct svc_spec *spec, const struct ending *ending);
 
 /* Does Restart= try again after such an ending? */
 bool policy_restarts(enum svc_restart restart, enum ending_class class);
 
-/* EV_SUCCEEDED, EV_DIED or EV_HOPELESS. */
-enum svc_event policy_verdict(enum svc_restart restart, enum svc_type type,
-                              const struct ending *ending);
+/* EV_SUCCEEDED, EV_DIED or EV_HOPELESS.  RestartPreventExitStatus= is stronger than
+ * RestartForceExitStatus=, and that than Restart=. */
+enum svc_event policy_verdict(const struct svc_spec *spec, const struct ending *ending);
+
+/* What a program that ends because of it ends with: the code, 128 and the signal, else 1. */
+int policy_exit_status(const struct ending *ending);
 
 /* "exited with code 3", "killed by SIGSEGV (core dumped)". Returns 'buf'. */
 const char *policy_ending_text(const struct ending *ending, char *buf, size_t size);

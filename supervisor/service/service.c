@@ -108,6 +108,16 @@ static bool is_up_place(enum svc_place at)
     return svc_place_state(at) == ST_UP || svc_place_state(at) == ST_RELOADING;
 }
 
+/* Essential=, StartLimitAction=exit: nothing follows any more, so coopd ends, too. */
+static void tell_over(struct svc *svc, const struct svc_edge *edge)
+{
+    bool ran = edge->from != AT_WAITING; /* dependency-failed: the ending is an older one */
+
+    if ((svc->spec->essential || svc->ends_all) && svc->world->over)
+        svc->world->over(svc->world, svc->view.name,
+                         ran ? policy_exit_status(&svc->ending) : EXIT_FAILURE);
+}
+
 static void move(struct svc *svc, const struct svc_edge *edge, const char *detail)
 {
     struct event event = {.kind = EVENT_STATE, .from = edge->from, .to = edge->to};
@@ -121,7 +131,7 @@ static void move(struct svc *svc, const struct svc_edge *edge, const char *detai
         view->since_wall = wall_now();
     }
     if (is_up_place(edge->to) && !is_up_place(edge->from))
-        view->up_since = view->since;
+        view->up_since = svc->up_at = view->since;
     else if (!is_up_place(edge->to))
         view->up_since = 0;
     view->place = edge->to;
@@ -133,6 +143,8 @@ static void move(struct svc *svc, const struct svc_edge *edge, const char *detai
     event_text(&event, text, sizeof text);
     log_info("service", "%s", text);
     svc->stir = true;
+    if (edge->to == AT_FAILED || edge->to == AT_DONE)
+        tell_over(svc, edge);
 }
 
 bool svc_is_running(const struct svc *svc)
@@ -144,12 +156,37 @@ bool svc_is_running(const struct svc *svc)
 
 /* ---- what an empty tree means ---- */
 
-static bool may_start_again(const struct svc *svc)
+/* It tries again: when? */
+static void set_pace(struct svc *svc)
 {
-    coop_nsec when = coop_after(coop_now(), svc->spec->restart_delay);
+    const struct svc_spec *spec = svc->spec;
 
-    return window_allows(&svc->window, when, svc->spec->limit_interval,
-                         (unsigned)svc->spec->limit_burst);
+    if (svc->up_at &&
+        coop_after(svc->up_at, backoff_steady_after(&spec->pace, spec->limit_interval)) <=
+            coop_now())
+        svc->in_a_row = 0;
+    svc->delay = backoff_delay(&spec->pace, svc->in_a_row, sys_random());
+}
+
+/* EV_DIED, or what StartLimitAction= makes of one start too many. */
+static enum svc_event start_again(struct svc *svc, char *detail, size_t size)
+{
+    const struct svc_spec *spec = svc->spec;
+    char text[120];
+
+    set_pace(svc);
+    if (window_allows(&svc->window, coop_after(coop_now(), svc->delay), spec->limit_interval,
+                      (unsigned)spec->limit_burst))
+        return EV_DIED;
+    str_copy(text, sizeof text, detail);
+    str_format(detail, size, "start-limit-hit, %s", text);
+    svc->ends_all = spec->limit_action == LIMIT_EXIT;
+    if (spec->limit_action != LIMIT_COOLDOWN)
+        return EV_HOPELESS;
+    svc->delay = spec->limit_cooldown;
+    svc->in_a_row = 0;
+    window_clear(&svc->window);
+    return EV_DIED;
 }
 
 /* "cpu-time", "timeout": what of ours led to the end, "" for nothing. */
@@ -159,7 +196,7 @@ static const char *why_ended(const struct svc *svc)
 
     if (ending->broken != LAUNCH_RESULT_EXIT)
         return launch_result_name(ending->broken);
-    if (policy_class((enum svc_type)svc->spec->type, ending) == ENDING_BOUND)
+    if (policy_class(svc->spec, ending) == ENDING_BOUND)
         return launch_result_name(LAUNCH_RESULT_MEMORY);
     return ending->timed_out ? "timeout" : "";
 }
@@ -172,18 +209,12 @@ enum svc_event svc_verdict(struct svc *svc, char *detail, size_t size)
 
     if (svc->stop_asked)
         return EV_TREE_GONE;
-    event = policy_verdict((enum svc_restart)svc->spec->restart, (enum svc_type)svc->spec->type,
-                           &svc->ending);
+    event = policy_verdict(svc->spec, &svc->ending);
     if (!svc->ending.unborn) {
         policy_ending_text(&svc->ending, text, sizeof text);
         str_format(detail, size, "%s%s%s", why_ended(svc), why_ended(svc)[0] ? ", " : "", text);
     }
-    if (event == EV_DIED && !may_start_again(svc)) {
-        str_copy(text, sizeof text, detail);
-        str_format(detail, size, "start-limit-hit, %s", text);
-        return EV_HOPELESS;
-    }
-    return event;
+    return event == EV_DIED ? start_again(svc, detail, size) : event;
 }
 
 static enum svc_event after_empty(struct svc *svc, char *detail, size_t size)
@@ -269,7 +300,7 @@ static enum svc_event perform(struct svc *svc, enum svc_act act, char *detail, s
     case DO_ARM_STOP: svc_set_deadline(svc, in(svc->spec->stop_timeout)); return NO_EVENT;
     case DO_CLEAN_TREE: return clean_tree(svc, detail, size);
     case DO_KILL_TREE: kill_tree(svc); return NO_EVENT;
-    case DO_ARM_BACKOFF: svc_set_deadline(svc, in(svc->spec->restart_delay)); return NO_EVENT;
+    case DO_ARM_BACKOFF: svc_set_deadline(svc, in(svc->delay)); return NO_EVENT;
     }
     return NO_EVENT;
 }
@@ -297,8 +328,10 @@ void svc_feed(struct svc *svc, enum svc_event on, const char *detail)
         }
         if (on == EV_TIMEOUT && svc_place_state(edge->to) == ST_STOPPING)
             svc->ending.timed_out = true; /* a late reload or a backoff is no such end */
-        if (on == EV_TIMEOUT && edge->from == AT_BACKOFF)
+        if (on == EV_TIMEOUT && edge->from == AT_BACKOFF) {
             svc->view.restarts++;
+            svc->in_a_row++;
+        }
         move(svc, edge, text);
         text[0] = '\0';
         on = perform(svc, edge->act, text, sizeof text);
@@ -338,7 +371,7 @@ static enum svc_event main_event(struct svc *svc)
 
     if (exec->may_fail && svc->ending.kind == EXIT_CODE)
         svc->ending.value = 0; /* only for the verdict; the board has the real one */
-    well = policy_class((enum svc_type)svc->spec->type, &svc->ending) == ENDING_SUCCESS;
+    well = policy_class(svc->spec, &svc->ending) == ENDING_SUCCESS;
     if (!well || !svc_is_running(svc))
         return EV_MAIN_GONE;
     if (svc->spec->type == TYPE_ONESHOT && svc->command + 1 < svc->spec->execs.count)

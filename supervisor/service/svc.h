@@ -35,6 +35,9 @@ struct svc_world {
     const char *log_dir;
     struct coop_wg alive; /* services not freed yet */
     atomic_bool closing;  /* coopd is stopping: nothing is started any more */
+    /* A service that coopd is not to outlive has ended for good; from any handler, does not wait.
+     * NULL in unit tests. */
+    void (*over)(struct svc_world *world, const char *name, int exit_status);
 };
 
 /* Its neighbours in the graph. Holds a reference on each. */
@@ -101,6 +104,10 @@ struct svc {
     char launch_hint
         [240]; /* why the last launch failed, in terms of what to do; "" when it did not */
     struct start_window window;
+    unsigned in_a_row; /* automatic restarts since it was last up for long, or started by hand */
+    coop_nsec up_at;   /* when this life was up; 0: it was not                                 */
+    coop_nsec delay;   /* before the next automatic restart                                    */
+    bool ends_all;     /* StartLimitAction=exit has been reached                               */
     struct notify notify;
     struct output *output;
     struct svc_keep *keep; /* NULL: it has never had bounds */

@@ -85,7 +85,7 @@ Test(config, a_service_has_systemds_defaults)
     cr_expect_str_eq(spec->name, "web");
     cr_expect_eq(spec->type, TYPE_SIMPLE);
     cr_expect_eq(spec->restart, RESTART_NO);
-    cr_expect_eq(spec->restart_delay, 100 * COOP_NSEC_PER_MSEC);
+    cr_expect_eq(spec->pace.delay, 100 * COOP_NSEC_PER_MSEC);
     cr_expect_eq(spec->start_timeout, 90 * COOP_NSEC_PER_SEC);
     cr_expect_eq(spec->stop_timeout, 90 * COOP_NSEC_PER_SEC);
     cr_expect_eq(spec->limit_burst, 5);
