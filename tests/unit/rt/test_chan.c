@@ -270,6 +270,60 @@ CORO_TEST(chan, a_poll_does_not_miss_a_value_that_is_there)
     return 0;
 }
 
+static int taken_each;
+
+static int take_what_is_there(void *arg)
+{
+    char v;
+
+    for (int i = 0; i < taken_each; i++)
+        CHECK(coop_recv(arg, &v, COOP_NOW) == 1);
+    return 0;
+}
+
+/* Nor because somebody else is at it in this moment. */
+CORO_TEST(chan, a_poll_does_not_miss_what_is_there_for_two)
+{
+    struct coop_chan *ch;
+    struct coop_scope scope;
+    char v = 1;
+
+    taken_each = emulated_less(500000);
+    ch = coop_chan_new(sizeof v, (size_t)taken_each * 2);
+    for (int i = 0; i < 2 * taken_each; i++)
+        CHECK(coop_send(ch, &v, COOP_NOW) == 0);
+    coop_scope_init(&scope, "pollers", 0);
+    coop_go(&scope, take_what_is_there, ch);
+    coop_go(&scope, take_what_is_there, ch);
+    CHECK(coop_scope_wait(&scope) == 0 && coop_chan_len(ch) == 0);
+    coop_chan_unref(ch);
+    return 0;
+}
+
+static int send_a_hundred(void *arg)
+{
+    for (int i = 0; i < 100; i++)
+        CHECK(coop_send(arg, &i, COOP_FOREVER) == 0);
+    return 0;
+}
+
+CORO_TEST_ON_ONE(chan, values_of_one_sender_come_in_the_order_sent)
+{
+    for (size_t capacity = 0; capacity <= 16; capacity += 4) {
+        struct coop_chan *ch = coop_chan_new(sizeof(int), capacity);
+        int v;
+
+        coop_go(NULL, send_a_hundred, ch);
+        for (int i = 0; i < 100; i++) {
+            if (i % 7 == 0)
+                settle(); /* it is full, and the sender waits */
+            CHECK(coop_recv(ch, &v, COOP_FOREVER) == 1 && v == i);
+        }
+        coop_chan_unref(ch);
+    }
+    return 0;
+}
+
 CORO_TEST_ON_ONE(chan, deadline_passes_and_leaves_no_waiter)
 {
     struct coop_chan *ch = coop_chan_new(sizeof(int), 0);
@@ -289,7 +343,7 @@ enum { CROWD = 8, EACH = 5000 };
 struct crowd {
     struct coop_chan *ch;
     long sum;
-    int last[CROWD];
+    int numbered;
     struct coop_wg senders;
 };
 
@@ -300,8 +354,7 @@ struct numbered {
 static int crowd_send(void *arg)
 {
     struct crowd *c = arg;
-    static int next;
-    struct numbered v = {__atomic_fetch_add(&next, 1, __ATOMIC_RELAXED), 0};
+    struct numbered v = {__atomic_fetch_add(&c->numbered, 1, __ATOMIC_RELAXED), 0};
 
     for (v.n = 1; v.n <= EACH; v.n++)
         CHECK(coop_send(c->ch, &v, COOP_FOREVER) == 0);
@@ -340,8 +393,6 @@ CORO_TEST(chan, many_producers_and_consumers_lose_nothing)
         CHECK(coop_scope_wait(&scope) == 0);
         CHECK(c.sum == (long)CROWD * EACH * (EACH + 1) / 2);
         coop_chan_unref(c.ch);
-        if (cap == 0)
-            break; /* the counter inside crowd_send numbers senders once */
     }
     return 0;
 }
@@ -426,7 +477,7 @@ static int free_under_waiter(__attribute__((unused)) void *arg)
     coop_go(NULL, recv_one, &p);
     settle();
     coop_chan_unref(p.ch);
-    return 0;
+    _exit(0); /* or the report of the deadlock would abort */
 }
 
 Test(chan, freeing_it_under_a_waiter_aborts, .signal = SIGABRT, .timeout = 20)

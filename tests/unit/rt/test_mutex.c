@@ -46,14 +46,24 @@ static int lock_with_deadline(void *arg)
     return coop_mutex_lock_until(&mutex, *(coop_nsec *)arg) == -ETIMEDOUT ? 0 : 1;
 }
 
+static int counted;
+
+static int count_me(__attribute__((unused)) void *arg)
+{
+    counted++;
+    return 0;
+}
+
 CORO_TEST_ON_ONE(mutex, trylock_fails_when_held_and_waiters_come_in_order)
 {
     struct coop_scope scope;
 
     CHECK(coop_mutex_trylock(&mutex));
+    coop_scope_init(&scope, "waiters", 0);
+    coop_go(&scope, count_me, NULL);
     CHECK(!coop_mutex_trylock(&mutex));
     CHECK(coop_mutex_lock_until(&mutex, COOP_NOW) == -EAGAIN);
-    coop_scope_init(&scope, "waiters", 0);
+    CHECK(counted == 0); /* and did not wait: the other one would have run */
     for (int i = 0; i < 5; i++) {
         coop_go(&scope, lock_and_note, (void *)(intptr_t)i);
         settle();

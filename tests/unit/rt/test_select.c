@@ -239,6 +239,40 @@ CORO_TEST_ON_ONE(select, losing_cases_leave_no_waiter_behind)
     return 0;
 }
 
+static int select_both_and_sleep(void *arg)
+{
+    select_both(arg);
+    CHECK(coop_sleep_until(in_ms(5)) == 0);
+    ((struct blocked *)arg)->in = NULL;
+    return 0;
+}
+
+/* Who goes on to wait for something else is not found by those who come to the cases that lost. */
+CORO_TEST_ON_ONE(select, who_lost_waits_elsewhere_and_is_not_found)
+{
+    struct coop_chan *a = coop_chan_new(sizeof(int), 0), *b = coop_chan_new(sizeof(int), 0);
+    struct blocked twice = {a, a, -1, -1}, both = {a, b, -1, -1};
+    struct blocked *const all[] = {&both, &twice};
+    int x = 1;
+
+    for (int i = 0; i < 2; i++) {
+        struct coop_scope scope;
+
+        coop_scope_init(&scope, "asleep", 0);
+        coop_go(&scope, select_both_and_sleep, all[i]);
+        settle();
+        CHECK(coop_send(a, &x, COOP_NOW) == 0);
+        settle();
+        CHECK(all[i]->index == 0 && all[i]->in); /* it sleeps */
+        CHECK(coop_recv(all[i]->out, &x, COOP_NOW) == -EAGAIN);
+        CHECK(coop_send(a, &x, COOP_NOW) == -EAGAIN);
+        CHECK(coop_scope_wait(&scope) == 0);
+    }
+    coop_chan_unref(a);
+    coop_chan_unref(b);
+    return 0;
+}
+
 static int select_ab(void *arg)
 {
     struct coop_chan **ch = arg;

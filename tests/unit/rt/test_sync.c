@@ -125,6 +125,15 @@ CORO_TEST_ON_ONE(sem, a_large_request_is_not_overtaken_and_release_wakes_several
     CHECK(coop_scope_wait(&scope) == 0 && order_count == 2);
     CHECK(coop_sem_acquire(&sem, 4, COOP_NOW) == 0);
     CHECK(coop_sem_acquire(&sem, 1, in_ms(2)) == -ETIMEDOUT);
+    coop_scope_init(&scope, "several", 0);
+    for (int i = 1; i <= 3; i++) {
+        coop_go(&scope, take, (void *)(intptr_t)i);
+        settle();
+    }
+    coop_sem_release(&sem, 6); /* for all three */
+    settle();
+    CHECK(order_count == 5 && order[2] == 1 && order[3] == 2 && order[4] == 3);
+    CHECK(coop_scope_wait(&scope) == 0);
     return 0;
 }
 
@@ -195,12 +204,13 @@ Test(wg, a_negative_count_aborts, .signal = SIGABRT)
 /* ---- once ---- */
 
 static struct coop_once once;
-static int once_runs, once_fails;
+static int once_runs, once_ends, once_fails;
 
 static int slow_start(__attribute__((unused)) void *arg)
 {
     once_runs++;
     settle();
+    once_ends++;
     return once_fails;
 }
 
@@ -208,7 +218,7 @@ static int do_once(__attribute__((unused)) void *arg)
 {
     int r = coop_once(&once, slow_start, NULL);
 
-    CHECK(once_runs > 0);
+    CHECK(once_ends > 0);
     return r == once_fails ? 0 : 1;
 }
 
