@@ -450,6 +450,13 @@ Test(dump, what_is_left_at_the_end_is_told_with_its_place, .timeout = 50)
 
 static int leave_nothing(__attribute__((unused)) void *arg)
 {
+    struct coop_chan *signals = coop_chan_new(sizeof(int), 1);
+
+    CHECK(coop_signal_notify(signals, SIGUSR1) == 0);
+    coop_child_spawn_begin();
+    coop_child_spawn_end();
+    coop_signal_stop(signals);
+    coop_chan_unref(signals);
     coop_chan_unref(coop_chan_new(8, 8));
     return coop_sleep_until(in_ms(1));
 }
