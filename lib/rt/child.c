@@ -96,6 +96,18 @@ static void take_out(struct coop_child *c)
 
 /* ---- reaping, under the lock ---- */
 
+/* What there is to say of whom, now; si_pid 0: nothing. */
+static int look_at(idtype_t type, pid_t id, int what, siginfo_t *ret_info)
+{
+    int r;
+
+    do {
+        memset(ret_info, 0, sizeof *ret_info);
+        r = sys_waitid(type, (id_t)id, ret_info, what | WNOHANG);
+    } while (r == -EINTR);
+    return r;
+}
+
 static void fill_exit(struct coop_exit *exit, pid_t pid, int status)
 {
     exit->pid = pid;
@@ -200,13 +212,8 @@ static bool reap_anyone(void)
 {
     struct coop_child *c;
     siginfo_t info;
-    int r;
 
-    memset(&info, 0, sizeof info);
-    do
-        r = sys_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
-    while (r == -EINTR);
-    if (r < 0 || info.si_pid == 0)
+    if (look_at(P_ALL, 0, WEXITED | WNOWAIT | __WALL, &info) < 0 || info.si_pid == 0)
         return false;
     c = lookup(info.si_pid);
     return c ? reap_known(c) : reap_unknown(info.si_pid);
@@ -245,14 +252,13 @@ static void look(pid_t named)
 static void look_for_stops(void)
 {
     for (struct coop_child *c = children.stoppable; c; c = c->stop_next) {
-        siginfo_t info = {0};
+        siginfo_t info;
 
-        while (sys_waitid(P_PID, (id_t)c->pid, &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 &&
+        while (look_at(P_PID, c->pid, WSTOPPED | WCONTINUED, &info) == 0 &&
                info.si_pid == c->pid) {
             __atomic_store_n(&c->stopped, info.si_code == CLD_CONTINUED ? 0 : info.si_status,
                              __ATOMIC_RELEASE);
             coop_post(c->stop_actor, c->stop_msg);
-            info.si_pid = 0;
         }
     }
 }
@@ -302,10 +308,7 @@ int coop_child_watch(struct coop_child *c, pid_t pid, struct coop_actor *actor, 
     if (pid <= 0)
         return -EINVAL;
     coop__lock(&children.lock);
-    memset(&info, 0, sizeof info);
-    r = lookup(pid) ? -EEXIST : -EINTR;
-    while (r == -EINTR)
-        r = sys_waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
+    r = lookup(pid) ? -EEXIST : look_at(P_PID, pid, WEXITED | WNOWAIT | __WALL, &info);
     if (r == 0) {
         *c = (struct coop_child){.pid = pid, .actor = actor, .state = CHILD_ALIVE};
         coop_msg_init(&c->msg, kind);

@@ -342,8 +342,8 @@ int coop_shared_sem_release(struct coop_shared_sem *sem)
         if (atomic_load(&m->holders[i]) != self ||
             !atomic_compare_exchange_strong(&m->holders[i], &self, 0))
             continue;
-        if (atomic_load(&m->waiters))
-            sys_write(sem->wake_fd, &one, sizeof one);
+        while (atomic_load(&m->waiters) && sys_write(sem->wake_fd, &one, sizeof one) == -EINTR)
+            continue;
         return 0;
     }
     return -EPERM;

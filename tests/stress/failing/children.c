@@ -4,8 +4,6 @@
 #include <signal.h>
 #include <string.h>
 
-#include "base/sys.h"
-
 static void note_orphan(const struct coop_exit *exit, void *arg)
 {
     (void)exit;
@@ -25,7 +23,7 @@ static pid_t bear(struct coop_child *child, bool sleeps)
         r = (int)FINE(coop_child_watch(child, pid, NULL, 0), 0, 0);
     coop_child_spawn_end();
     if (r < 0 && pid > 0 && sleeps)
-        sys_kernel.kill(pid, SIGKILL);
+        world->end(pid);
     return r < 0 ? -1 : pid;
 }
 

@@ -18,6 +18,7 @@ struct world {
     const char *dir;        /* where files and sockets may be made                       */
     pid_t (*child)(void);   /* one that exits with CHILD_STATUS by itself; -1: none      */
     pid_t (*sleeper)(void); /* one that lives until it is killed                         */
+    void (*end)(pid_t pid); /* kills it, whatever fails                                  */
     void (*raise)(int signo);
     coop_nsec patience; /* for what may never come, because its cause has failed         */
     coop_nsec moment;   /* for what must not come                                        */
@@ -65,9 +66,10 @@ void desk_close(struct desk *desk);
 long fine(long r, int one, int two, const char *file, int line, const char *what);
 #define FINE(call, one, two) fine((call), one, two, __FILE__, __LINE__, #call)
 
+/* What comes when nothing is kept from it is awaited however late it is: a hang is the runner's. */
 static inline coop_nsec in_patience(void)
 {
-    return coop_after(coop_now(), world->patience);
+    return coop_after(coop_now(), planted ? world->patience : 3600 * COOP_NSEC_PER_SEC);
 }
 
 static inline coop_nsec in_a_moment(void)
