@@ -471,6 +471,9 @@ void launch_spec_drop_filters(struct launch_spec *spec);
 /* Cross-field checks; launch_compile() does them, too (`--check` wants only these). */
 int launch_spec_check(const struct launch_spec *spec, struct coop_err *err);
 
+/* Whether it is started without this guard where that is not to be had. */
+bool launch_spec_may_lose(const struct launch_spec *spec, enum launch_guard guard);
+
 /* "NAME=value" or "NAME": set, replace, remove one variable of spec->env. */
 int launch_env_set(struct launch_spec *spec, const char *name, const char *value);
 void launch_env_unset(struct launch_spec *spec, const char *name);
@@ -576,27 +579,28 @@ struct launch_facts {
     uint32_t lost_rlimits; /* bit per RLIMIT_* that is preferred, and was refused */
 };
 
-/* How a run ended: the receipt's word for it. */
+/* How a run ended: the receipt's word for it, and the key of the limit that was used up. */
 #define LAUNCH_RESULTS(X)                                                                      \
-    X(EXIT, "exit")               /* by itself, with a code                     */             \
-    X(SIGNAL, "signal")           /* by a signal that is none of the following  */             \
-    X(SETUP_ERROR, "setup-error") /* it never ran                               */             \
-    X(POLICY, "policy")           /* killed by its filter                       */             \
-    X(MEMORY, "memory")           /* the rest: ended because a limit was used up */            \
-    X(CPU_TIME, "cpu-time")                                                                    \
-    X(WALL_TIME, "wall-time")                                                                  \
-    X(OUTPUT, "output")                                                                        \
-    X(DISK, "disk")                                                                            \
-    X(TASKS, "tasks")
+    X(EXIT, "exit", NULL)               /* by itself, with a code                     */       \
+    X(SIGNAL, "signal", NULL)           /* by a signal that is none of the following  */       \
+    X(SETUP_ERROR, "setup-error", NULL) /* it never ran                               */       \
+    X(POLICY, "policy", NULL)           /* killed by its filter                       */       \
+    X(MEMORY, "memory", "MemoryMax=")                                                          \
+    X(CPU_TIME, "cpu-time", "CPUTime=")                                                        \
+    X(WALL_TIME, "wall-time", "WallTime=")                                                     \
+    X(OUTPUT, "output", "OutputMax=")                                                          \
+    X(DISK, "disk", "DiskMax= or DiskFilesMax=")                                               \
+    X(TASKS, "tasks", "TasksMax=")
 
 enum launch_result {
-#define X(id, name) LAUNCH_RESULT_##id,
+#define X(id, name, key) LAUNCH_RESULT_##id,
     LAUNCH_RESULTS(X)
 #undef X
         LAUNCH_RESULT_COUNT
 };
 
 const char *launch_result_name(enum launch_result result);
+const char *launch_result_key(enum launch_result result); /* NULL: no limit was used up */
 
 struct launch_child {
     pid_t pid;      /* our child: the reaper, or the program itself                    */

@@ -205,15 +205,8 @@ static int exit_code(int status)
 
 static void print_end(const struct run *run)
 {
-    static const char *const keys[LAUNCH_RESULT_COUNT] = {
-        [LAUNCH_RESULT_MEMORY] = "MemoryMax",
-        [LAUNCH_RESULT_CPU_TIME] = "CPUTime",
-        [LAUNCH_RESULT_WALL_TIME] = "WallTime",
-        [LAUNCH_RESULT_OUTPUT] = "OutputMax",
-        [LAUNCH_RESULT_TASKS] = "TasksMax",
-        [LAUNCH_RESULT_DISK] = "DiskMax= or DiskFilesMax",
-    };
     enum launch_result result = run_result(run);
+    const char *key = launch_result_key(result);
     /* Given a grace it may have ended by itself, and even well. */
     bool begun = run->killed || run->kill_at != COOP_FOREVER;
 
@@ -223,8 +216,8 @@ static void print_end(const struct run *run)
     if (run->options->frozen.left)
         run_say("WARNING: '%s' could not be taken away and is still there\n",
                 run->options->frozen.left);
-    if (keys[result] && (begun || result == LAUNCH_RESULT_MEMORY))
-        run_say("ended, because %s= is used up\n", keys[result]);
+    if (key && (begun || result == LAUNCH_RESULT_MEMORY))
+        run_say("ended, because %s is used up\n", key);
 }
 
 /* ---- the public calls ---- */

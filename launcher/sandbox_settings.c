@@ -291,10 +291,21 @@ const char *launch_limit_name(uint32_t which)
 const char *launch_result_name(enum launch_result result)
 {
     static const char *const names[] = {
-#define X(id, name) [LAUNCH_RESULT_##id] = (name),
+#define X(id, name, key) [LAUNCH_RESULT_##id] = (name),
         LAUNCH_RESULTS(X)
 #undef X
     };
 
     return (unsigned)result < LAUNCH_RESULT_COUNT ? names[result] : "?";
+}
+
+const char *launch_result_key(enum launch_result result)
+{
+    static const char *const keys[] = {
+#define X(id, name, key) [LAUNCH_RESULT_##id] = (key),
+        LAUNCH_RESULTS(X)
+#undef X
+    };
+
+    return (unsigned)result < LAUNCH_RESULT_COUNT ? keys[result] : NULL;
 }

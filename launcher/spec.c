@@ -385,6 +385,11 @@ static int check_power(const struct launch_spec *spec, struct coop_err *err)
     return 0;
 }
 
+bool launch_spec_may_lose(const struct launch_spec *spec, enum launch_guard guard)
+{
+    return spec->prefer & ~spec->require.guards & LAUNCH_BIT(guard);
+}
+
 int launch_spec_check(const struct launch_spec *spec, struct coop_err *err)
 {
     int (*const checks[])(const struct launch_spec *, struct coop_err *) = {

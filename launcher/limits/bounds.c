@@ -3,14 +3,17 @@
  */
 #include "launcher/limits/bounds.h"
 
-#include <time.h>
+#include "base/scope.h"
+
 #include <unistd.h>
 
 #define LOOK_LEAST (10 * COOP_NSEC_PER_MSEC) /* /proc counts CPU time in steps of 10 ms */
 #define LOOK_MOST  COOP_NSEC_PER_SEC
 #define LOOK_TASKS (20 * COOP_NSEC_PER_MSEC)
 #define DISK_SHARE 10 /* a look at the disk costs a tenth of the time at most */
-#define FILL_RATE  2  /* bytes a nanosecond that a machine can fill at most, about */
+#define DISK_PIECE                                                                             \
+    (4 * COOP_NSEC_PER_MSEC) /* ... and is made in pieces, or the others waited */
+#define FILL_RATE 2          /* bytes a nanosecond that a machine can fill at most, about */
 
 void bounds_begin(struct bounds *ret_bounds, const struct launch_bounds *limit, pid_t root,
                   bool root_counts, coop_nsec now)
@@ -116,48 +119,62 @@ static coop_nsec delay_until_used_up(const struct bounds *bounds)
 
 /* ---- disk ---- */
 
-static coop_nsec clock_now(void)
+/* Who may hold what is deleted: a group counts only, and without a reaper its orphans have left
+ * the tree. */
+static void find_members(struct bounds *bounds)
 {
-    struct timespec time;
+    SCOPED_FD file = -1;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &time);
-    return (coop_nsec)time.tv_sec * COOP_NSEC_PER_SEC + time.tv_nsec;
+    if (!bounds->groups)
+        return; /* looked at just now */
+    (void)tree_usage_look(&bounds->tree);
+    file = group_open_members(bounds->groups, bounds->leaf);
+    if (file >= 0)
+        tree_usage_add(&bounds->tree, file);
 }
 
-/* How long a walk takes, who is inside decides: so it gets a share of the time and no more. */
+/* How long a look takes, who is inside decides: so it gets a share of the time and no more. */
 static void look_at_disk(struct bounds *bounds, coop_nsec now)
 {
-    coop_nsec began = clock_now(), cost;
+    coop_nsec began = disk_clock(), cost;
     coop_nsec delay = LOOK_MOST;
     struct disk_usage *disk = bounds->disk;
+    bool whole;
 
-    if (bounds->groups)
-        (void)tree_usage_look(
-            &bounds->tree); /* a group counts; it does not tell who holds what */
-    disk_usage_look(disk, &bounds->tree);
-    cost = clock_now() - began;
-    raise_to(&bounds->disk_peak, disk->bytes);
-    raise_to(&bounds->disk_files_peak, disk->files);
+    if (!disk->looking)
+        find_members(bounds);
+    whole = disk_usage_look(disk, &bounds->tree, coop_after(began, DISK_PIECE));
+    cost = disk_clock() - began;
+    raise_to(&bounds->disk_peak, disk->least_bytes);
+    raise_to(&bounds->disk_files_peak, disk->least_files);
     if (bounds->limit.disk_max != LAUNCH_UNBOUND)
         delay = (bounds->limit.disk_max - disk->bytes) / FILL_RATE;
     if (bounds->limit.disk_files_max != LAUNCH_UNBOUND && delay > LOOK_TASKS)
         delay = LOOK_TASKS;
-    delay = clamp(delay);
+    delay = whole ? clamp(delay) : LOOK_LEAST;
     bounds->disk_next = coop_after(now, delay > DISK_SHARE * cost ? delay : DISK_SHARE * cost);
+}
+
+static int64_t files_most(const struct launch_bounds *limit)
+{
+    return limit->disk_files_max != LAUNCH_UNBOUND ? limit->disk_files_max : BOUNDS_FILES_MOST;
 }
 
 static bool is_disk_used_up(const struct bounds *bounds)
 {
     return bounds->disk &&
-           (bounds->disk->hidden || bounds->disk->bytes > bounds->limit.disk_max ||
-            bounds->disk->files > bounds->limit.disk_files_max);
+           (bounds->disk->hidden || bounds->disk->least_bytes > bounds->limit.disk_max ||
+            bounds->disk->least_files > files_most(&bounds->limit));
 }
 
 bool bounds_disk_over(struct bounds *bounds)
 {
     if (!bounds->disk)
         return false;
-    look_at_disk(bounds, 0);
+    disk_usage_restart(bounds->disk); /* much of what it has seen may be gone by now */
+    do
+        look_at_disk(bounds, 0);
+    while (bounds->disk->looking && !is_disk_used_up(bounds));
     return is_disk_used_up(bounds);
 }
 

@@ -21,10 +21,14 @@
  * How often it looks depends on what is left: a tree that has a second of CPU time left cannot
  * use it up before a second divided by the number of processors has gone by.
  *
- * Time      bounds_look() costs nothing before bounds_next(); then one tree_usage_look().
+ * Time      bounds_look() costs nothing before bounds_next(); then one tree_usage_look(), and a
+ *           few milliseconds of a look at the disk, which goes on at the next one.
  * Errors    None: a tree that cannot be seen any more uses nothing more.
  * Memory    Owned; bounds_done().
  */
+
+/* With DiskMax= alone: who makes more files than this uses it up, or a look had no end. */
+#define BOUNDS_FILES_MOST 1048576
 
 struct bounds {
     struct launch_bounds limit;

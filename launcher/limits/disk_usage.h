@@ -1,13 +1,10 @@
 #ifndef LAUNCHER_LIMITS_DISK_USAGE_H
 #define LAUNCHER_LIMITS_DISK_USAGE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
-
 #include "coop/err.h"
 #include "launcher/launch.h"
+#include "launcher/limits/disk_held.h"
+#include "launcher/limits/disk_walk.h"
 #include "launcher/limits/tree_usage.h"
 
 /*
@@ -20,35 +17,48 @@
  *
  *     disk_usage_open(&disk, plan, err);              before the launch: the host's directories
  *     disk_usage_enter(&disk, plan, child.main_pid);  after it: the file systems inside
- *     disk_usage_look(&disk, &tree);                  disk.bytes, disk.files
+ *     while (!disk_usage_look(&disk, &tree, deadline))
+ *         ... other things; disk.least_bytes, disk.least_files are known so far ...
+ *     ... disk.bytes, disk.files ...
  *     disk_usage_done(&disk);
  *
- * The program can hide from a walk what it has deleted and holds open: that is found among the
- * descriptors of the tree's processes.  A directory that it makes unreadable, or deeper than
- * DISK_DEPTH levels, cannot be seen by anybody of its user: disk.hidden, as good as used up.
+ * How long a look takes, who is inside decides: so it is made in pieces, and its sums so far are
+ * already the least that there can be.
  *
- * Time      About 2 us for each file and directory.
+ * The program can hide from a walk what it has deleted and holds open: that is found among the
+ * descriptors of the tree's processes (disk_held.h).  A directory that it makes unreadable, or
+ * deeper than DISK_DEPTH levels, cannot be seen by anybody of its user: disk.hidden, as good as
+ * used up.
+ *
+ * Time      About 2 us for each file, directory and descriptor.  disk_usage_open() walks without
+ *           an end: what is there before is the caller's.
  * Errors    0 or -1 with 'err'.
+ * Memory    Owned; disk_usage_done().  Between two pieces a descriptor for each level.
  * Limits    What is deleted, mapped and closed is not seen, nor a descriptor on its way through a
  *           socket.  A file that has names elsewhere counts by the part of its names that is here.
  */
-
-#define DISK_DEPTH 200
 
 struct disk_area {
     int fd;     /* O_PATH                                    */
     bool is_fs; /* a file system of its own, which is asked  */
     uint64_t dev;
-    int64_t bytes, files, hidden; /* at the start */
+    struct disk_sum before; /* at the start */
 };
 
 struct disk_usage {
     struct disk_area *areas; /* private */
     size_t count;
-    uint64_t memory_dev;  /* private: of memory without a name */
-    int64_t bytes, files; /* grown by, as of the last look */
+    uint64_t *devices;                /* private: whose deleted files are not looked for */
+    int64_t bytes, files;             /* grown by, as of the last look that was whole    */
+    int64_t least_bytes, least_files; /* at least, as of the look under way */
     bool hidden;
     bool full; /* a fresh file system was, at some look */
+    /* private: the look under way */
+    bool looking, walking, holding;
+    size_t at;
+    struct disk_sum so_far; /* of areas that are done */
+    struct disk_walk walk;
+    struct disk_held held;
 };
 
 /* Fails when an area is a whole host (no root of its own), which nobody can walk. */
@@ -57,7 +67,11 @@ int disk_usage_open(struct disk_usage *ret_disk, const struct launch_plan *plan,
 /* File systems that cannot be reached (the program has ended) are left out: each has DiskMax as its
  * own ceiling. */
 void disk_usage_enter(struct disk_usage *disk, const struct launch_plan *plan, pid_t main_pid);
-void disk_usage_look(struct disk_usage *disk, const struct tree_usage *tree);
+/* Begins a look, or goes on with it. True: it is whole. 'tree' matters at the beginning only. */
+bool disk_usage_look(struct disk_usage *disk, const struct tree_usage *tree,
+                     coop_nsec deadline);
+/* Drops the look under way: the next one begins anew. */
+void disk_usage_restart(struct disk_usage *disk);
 void disk_usage_done(struct disk_usage *disk);
 
 #endif

@@ -258,3 +258,10 @@ int group_read(const struct launch_cgroups *groups, const char *path,
     *ret_usage = usage;
     return 0;
 }
+
+int group_open_members(const struct launch_cgroups *groups, const char *path)
+{
+    SCOPED_FD leaf = launch_cgroup_enter(groups, path);
+
+    return leaf < 0 ? leaf : sys_openat(leaf, "cgroup.procs", O_RDONLY | O_CLOEXEC, 0);
+}

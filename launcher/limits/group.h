@@ -78,4 +78,7 @@ struct group_usage {
 int group_read(const struct launch_cgroups *groups, const char *path,
                struct group_usage *ret_usage);
 
+/* The processes of a leaf, a number a line; the caller closes it. Or -errno. */
+int group_open_members(const struct launch_cgroups *groups, const char *path);
+
 #endif

@@ -253,6 +253,29 @@ int tree_usage_look(struct tree_usage *tree)
     return 0;
 }
 
+void tree_usage_add(struct tree_usage *tree, int file)
+{
+    struct pids pids = {0};
+    struct tree_member *grown = NULL;
+    size_t known = tree->count;
+
+    if (add_children_file(&pids, file) == 0 && pids.count > 0)
+        grown = realloc(tree->members, (known + pids.count) * sizeof *grown);
+    if (grown)
+        tree->members = grown;
+    for (size_t i = 0; grown && i < pids.count; i++) {
+        const struct tree_member key = {.pid = pids.items[i]};
+        struct process process;
+
+        if (!bsearch(&key, grown, known, sizeof *grown, by_pid) &&
+            look_at(key.pid, &process) == 0)
+            grown[tree->count++] = (struct tree_member){key.pid, process.born, 0};
+    }
+    free(pids.items);
+    if (tree->count > known)
+        qsort(tree->members, tree->count, sizeof *tree->members, by_pid);
+}
+
 void tree_usage_done(struct tree_usage *tree)
 {
     free(tree->members);

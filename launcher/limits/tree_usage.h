@@ -53,6 +53,8 @@ struct tree_usage {
 };
 
 int tree_usage_look(struct tree_usage *tree);
+/* After a look: more members, out of a file with numbers (cgroup.procs).  They use nothing. */
+void tree_usage_add(struct tree_usage *tree, int file);
 void tree_usage_done(struct tree_usage *tree);
 
 /* Bytes that the members of the last look really use: shared pages are divided by those who share

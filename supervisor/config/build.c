@@ -460,23 +460,21 @@ static void check_launch(struct builder *b)
     }
 }
 
-static bool may_lose_limits(const struct launch_spec *launch)
-{
-    return launch->prefer & ~launch->require.guards & LAUNCH_BIT(LAUNCH_GUARD_LIMITS);
-}
-
+/* Over the host's root nobody could look at all that it may write. */
 static void check_disk(struct builder *b)
 {
-    const struct launch_bounds *bounds = &b->spec->launch.bounds;
-    const char *key = bounds->disk_max != LAUNCH_UNBOUND ? "DiskMax" : "DiskFilesMax";
+    const struct launch_spec *launch = &b->spec->launch;
+    const char *key = launch->bounds.disk_max != LAUNCH_UNBOUND ? "DiskMax" : "DiskFilesMax";
     struct coop_err err = {0};
 
-    if ((bounds->disk_max == LAUNCH_UNBOUND && bounds->disk_files_max == LAUNCH_UNBOUND) ||
-        may_lose_limits(&b->spec->launch))
+    if ((launch->bounds.disk_max == LAUNCH_UNBOUND &&
+         launch->bounds.disk_files_max == LAUNCH_UNBOUND) ||
+        launch->root != LAUNCH_ROOT_HOST || launch->root_directory ||
+        launch_spec_may_lose(launch, LAUNCH_GUARD_LIMITS))
         return;
-    coop_fail(&err, COOP_E_MISSING, "service '%s': %s= is not kept for services", b->spec->name,
+    coop_fail(&err, COOP_E_MISSING, "service '%s': %s= needs a root of its own", b->spec->name,
               key);
-    coop_hint(&err, "coop-run keeps it; Prefer=limits starts without it");
+    coop_hint(&err, "RootFileSystem=empty or RootDirectory=; Prefer=limits starts without it");
     complain_at(b, key, &err);
 }
 
@@ -487,7 +485,7 @@ static void check_output(struct builder *b)
     struct coop_err err = {0};
 
     if (launch->bounds.output == LAUNCH_UNBOUND || svc_spec_prints_through_us(b->spec) ||
-        may_lose_limits(launch))
+        launch_spec_may_lose(launch, LAUNCH_GUARD_LIMITS))
         return;
     coop_fail(&err, COOP_E_RANGE,
               "service '%s': OutputMax= cannot be kept for what does not go to its log",

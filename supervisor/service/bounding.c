@@ -13,21 +13,16 @@
 
 static bool may_lose(const struct launch_spec *spec)
 {
-    return spec->prefer & ~spec->require.guards & LAUNCH_BIT(LAUNCH_GUARD_LIMITS);
+    return launch_spec_may_lose(spec, LAUNCH_GUARD_LIMITS);
 }
 
 int bounding_check(const struct svc_spec *spec, struct coop_err *err)
 {
-    const struct launch_bounds *bounds = &spec->launch.bounds;
-    bool disk = bounds->disk_max != LAUNCH_UNBOUND || bounds->disk_files_max != LAUNCH_UNBOUND;
-    bool output = bounds->output != LAUNCH_UNBOUND && !svc_spec_prints_through_us(spec);
-
-    if (!disk && !output)
+    if (spec->launch.bounds.output == LAUNCH_UNBOUND || svc_spec_prints_through_us(spec))
         return 0;
     if (may_lose(&spec->launch))
         return 1;
-    return coop_fail(err, COOP_E_MISSING, "%s= is not kept for this service",
-                     disk ? "DiskMax" : "OutputMax");
+    return coop_fail(err, COOP_E_MISSING, "OutputMax= is not kept for this service");
 }
 
 bool bounding_wants_group(const struct launch_spec *spec)
@@ -64,15 +59,37 @@ int bounding_apply(struct machine *machine, const struct launch_spec *spec, cons
 
 /* ---- looking ---- */
 
-int bounding_open(const struct launch_spec *spec, bool lost, struct bounds **ret_bounds,
-                  struct coop_err *err)
+/* What is there before does not count, so all of it is looked at: that may take a while. */
+static int open_disk(struct bounds *bounds, const struct launch_plan *plan,
+                     struct coop_err *err)
+{
+    struct disk_usage *disk = calloc(1, sizeof *disk);
+    int r;
+
+    if (!disk)
+        return coop_fail(err, COOP_E_LIMIT, "no memory for its bounds");
+    coop_block_begin();
+    r = disk_usage_open(disk, plan, err);
+    coop_block_end();
+    if (r < 0)
+        free(disk);
+    else
+        bounds->disk = disk;
+    return r;
+}
+
+int bounding_open(const struct launch_spec *spec, const struct launch_plan *plan, bool lost,
+                  struct bounds **ret_bounds, struct coop_err *err)
 {
     const struct launch_bounds *limit = &spec->bounds;
     bool polls =
         lost && (limit->memory_max != LAUNCH_UNBOUND || limit->tasks_max != LAUNCH_UNBOUND);
+    bool disk = limit->disk_max != LAUNCH_UNBOUND || limit->disk_files_max != LAUNCH_UNBOUND;
+    struct coop_err why = {0};
     struct bounds *bounds;
 
-    if (limit->wall_time == LAUNCH_UNBOUND && limit->cpu_time == LAUNCH_UNBOUND && !polls)
+    if (limit->wall_time == LAUNCH_UNBOUND && limit->cpu_time == LAUNCH_UNBOUND && !polls &&
+        !disk)
         return 0;
     bounds = calloc(1, sizeof *bounds);
     if (!bounds)
@@ -80,21 +97,32 @@ int bounding_open(const struct launch_spec *spec, bool lost, struct bounds **ret
     bounds->limit = *limit;
     bounds->poll_memory = bounds->poll_tasks = polls;
     *ret_bounds = bounds;
-    return 0;
+    if (!disk || open_disk(bounds, plan, &why) == 0)
+        return 0;
+    if (may_lose(spec))
+        return 1;
+    *err = why;
+    return -1;
 }
 
-void bounding_begin(const struct machine *machine, struct holder *holder, bool has_reaper)
+void bounding_begin(const struct machine *machine, struct holder *holder,
+                    const struct launch_plan *plan)
 {
     struct bounds *bounds = holder->bounds;
     const struct launch_bounds limit = bounds->limit;
+    struct disk_usage *disk = bounds->disk;
     bool polls = bounds->poll_memory;
     coop_nsec now = coop_now();
 
-    bounds_begin(bounds, &limit, holder->top_pid, !has_reaper, now);
+    bounds_begin(bounds, &limit, holder->top_pid, !launch_plan_has_reaper(plan), now);
     if (holder->held_by == HELD_BY_CGROUP)
         bounds_use_group(bounds, &machine->cgroups, holder->cgroup);
     if (polls)
         bounds_poll_all(bounds, now);
+    if (!disk)
+        return;
+    disk_usage_enter(disk, plan, holder->main_pid);
+    bounds_use_disk(bounds, disk, now);
 }
 
 enum launch_result bounding_look(struct spawn *spawn, struct holder *holder,
@@ -114,9 +142,28 @@ enum launch_result bounding_look(struct spawn *spawn, struct holder *holder,
 
 void bounding_free(struct bounds *bounds)
 {
-    if (bounds)
-        bounds_done(bounds);
+    if (!bounds)
+        return;
+    if (bounds->disk)
+        disk_usage_done(bounds->disk);
+    free(bounds->disk);
+    bounds_done(bounds);
     free(bounds);
+}
+
+/* Who fills it and ends at once was not seen before. */
+static void look_once_more(struct bounds *bounds, struct ending *ending)
+{
+    bool over;
+
+    ending->out_of_disk = bounds_disk_reached(bounds);
+    if (!bounds->disk || ending->broken != LAUNCH_RESULT_EXIT)
+        return;
+    coop_block_begin();
+    over = bounds_disk_over(bounds);
+    coop_block_end();
+    if (over)
+        ending->broken = LAUNCH_RESULT_DISK;
 }
 
 void bounding_learn(const struct machine *machine, const struct holder *holder,
@@ -124,8 +171,10 @@ void bounding_learn(const struct machine *machine, const struct holder *holder,
 {
     struct group_usage used;
 
-    if (holder->bounds)
+    if (holder->bounds) {
         ending->out_of_tasks = bounds_tasks_reached(holder->bounds);
+        look_once_more(holder->bounds, ending);
+    }
     if (!holder->cgroup || group_read(&machine->cgroups, holder->cgroup, &used) < 0)
         return;
     ending->out_of_memory = used.oom_kills > 0;

@@ -7,9 +7,9 @@
  * bounding.h - bounds of everything in a service together: what the machine does for them
  *
  * Memory, tasks, CPU and IO are kept by the controllers of the service's own cgroup, which needs no
- * looking.  Time, CPU time and, where they are preferred and no controller is to be had, memory and
- * tasks are looked for (launcher/limits/bounds.h); when, is keep.c's business.  Output is counted
- * where it passes (output.h).
+ * looking.  Time, CPU time, what it writes and, where they are preferred and no controller is to be
+ * had, memory and tasks are looked for (launcher/limits/bounds.h); when, is keep.c's business.
+ * Output is counted where it passes (output.h).
  */
 
 /* Before the plan is compiled. 1: bounds that are preferred are lost; 0: none; -1: refused. */
@@ -23,10 +23,12 @@ int bounding_apply(struct machine *machine, const struct launch_spec *spec, cons
                    struct coop_err *err);
 
 /* What the holder keeps to look at, NULL when nothing has to be looked for; 'lost': no controller
- * keeps memory and tasks.  Made before the launch (-1: no memory), told of it afterwards. */
-int bounding_open(const struct launch_spec *spec, bool lost, struct bounds **ret_bounds,
-                  struct coop_err *err);
-void bounding_begin(const struct machine *machine, struct holder *holder, bool has_reaper);
+ * keeps memory and tasks.  Made before the launch (an answer like that of bounding_check()), told
+ * of it afterwards. */
+int bounding_open(const struct launch_spec *spec, const struct launch_plan *plan, bool lost,
+                  struct bounds **ret_bounds, struct coop_err *err);
+void bounding_begin(const struct machine *machine, struct holder *holder,
+                    const struct launch_plan *plan);
 enum launch_result bounding_look(struct spawn *spawn, struct holder *holder,
                                  coop_nsec *ret_next);
 void bounding_free(struct bounds *bounds); /* accepts NULL */

@@ -26,7 +26,8 @@ static bool has_bounds(const struct launch_bounds *bounds)
 {
     return bounds->wall_time != LAUNCH_UNBOUND || bounds->cpu_time != LAUNCH_UNBOUND ||
            bounds->output != LAUNCH_UNBOUND || bounds->memory_max != LAUNCH_UNBOUND ||
-           bounds->tasks_max != LAUNCH_UNBOUND;
+           bounds->tasks_max != LAUNCH_UNBOUND || bounds->disk_max != LAUNCH_UNBOUND ||
+           bounds->disk_files_max != LAUNCH_UNBOUND;
 }
 
 int svc_keep_open(struct svc *svc, struct coop_err *err)
@@ -45,17 +46,6 @@ int svc_keep_open(struct svc *svc, struct coop_err *err)
 }
 
 /* ---- using up ---- */
-
-static const char *key_of(enum launch_result result)
-{
-    static const char *const keys[LAUNCH_RESULT_COUNT] = {
-        [LAUNCH_RESULT_MEMORY] = "MemoryMax",   [LAUNCH_RESULT_CPU_TIME] = "CPUTime",
-        [LAUNCH_RESULT_WALL_TIME] = "WallTime", [LAUNCH_RESULT_OUTPUT] = "OutputMax",
-        [LAUNCH_RESULT_TASKS] = "TasksMax",
-    };
-
-    return keys[result] ? keys[result] : "?";
-}
 
 /* Whether it is still to be asked: who is being stopped has been. */
 static bool may_be_asked(const struct svc *svc)
@@ -88,7 +78,7 @@ static void used_up(struct svc *svc, enum launch_result result)
     if (svc->main_told && !badly)
         str_copy(svc->view.result, sizeof svc->view.result, launch_result_name(result));
     coop_timer_stop(&svc->keep->timer);
-    str_format(detail, sizeof detail, "%s=", key_of(result));
+    str_copy(detail, sizeof detail, launch_result_key(result));
     log_warn("service", "%s: ended, because %s is used up", svc->view.name, detail);
     svc_feed(svc, may_be_asked(svc) ? EV_BOUND_ASK : EV_BOUND, detail);
     if (badly) /* being killed now is no ending of its own either */
@@ -132,6 +122,7 @@ void svc_keep_judge(struct svc *svc)
     bool asked = svc->stop_asked; /* then a refusal some time ago is not why it ended */
     struct run_end end = {.out_of_memory = ending->out_of_memory && !asked,
                           .out_of_tasks = ending->out_of_tasks && !asked,
+                          .out_of_disk = ending->out_of_disk && !asked,
                           .signal = ending->kind == EXIT_SIGNAL ? ending->value : 0,
                           .code = ending->kind == EXIT_CODE ? ending->value : 0};
 

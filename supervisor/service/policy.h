@@ -40,8 +40,8 @@ struct ending {
     bool unborn;      /* it could not be launched: 'kind' is EXIT_NONE                    */
     bool timed_out;   /* a start or stop timeout led to the end                           */
     bool never_ready; /* it ended before it was ready, and Type= waits for that           */
-    enum launch_result broken;        /* the bound for which it was ended; EXIT: none     */
-    bool out_of_memory, out_of_tasks; /* as in launcher/limits/result.h                   */
+    enum launch_result broken; /* the bound for which it was ended; EXIT: none            */
+    bool out_of_memory, out_of_tasks, out_of_disk; /* as in launcher/limits/result.h      */
 };
 
 enum ending_class policy_class(const struct svc_spec *spec, const struct ending *ending);

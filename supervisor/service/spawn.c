@@ -190,6 +190,14 @@ static int keep_bounds(struct launch *l, struct coop_err *err)
     return r < 0 ? -1 : 0;
 }
 
+static int open_bounds(struct launch *l, struct coop_err *err)
+{
+    int r = bounding_open(&l->spec, l->plan, l->polls, &l->bounds, err);
+
+    l->lost_bounds = l->lost_bounds || r > 0;
+    return r < 0 ? -1 : 0;
+}
+
 static int open_io(struct launch *l, struct coop_err *err)
 {
     l->io = (struct launch_io)LAUNCH_IO_NULL;
@@ -201,7 +209,7 @@ static int open_io(struct launch *l, struct coop_err *err)
         return -1;
     if (keep_bounds(l, err) < 0)
         return -1;
-    return bounding_open(&l->spec, l->polls, &l->bounds, err);
+    return open_bounds(l, err);
 }
 
 /* ---- the clone ---- */
@@ -416,7 +424,7 @@ int machine_launch(struct spawn *spawn, const struct spawn_order *order, struct 
         launch_cgroup_remove(&l.machine->cgroups, l.cgroup);
     if (!failed && l.bounds) {
         holder->bounds = ptr_take(&l.bounds);
-        bounding_begin(l.machine, holder, launch_plan_has_reaper(l.plan));
+        bounding_begin(l.machine, holder, l.plan);
     }
     bounding_free(l.bounds);
     free(l.leaf);
