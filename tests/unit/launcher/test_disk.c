@@ -195,12 +195,16 @@ Test(disk, a_look_ends_as_soon_as_too_much_has_been_seen)
                                   .cpu_time = LAUNCH_UNBOUND,
                                   .disk_max = LAUNCH_UNBOUND,
                                   .disk_files_max = 100};
+    enum launch_result result = LAUNCH_RESULT_EXIT;
     struct bounds bounds;
 
     make_names("many", 50000);
     bounds_begin(&bounds, &limit, NOBODY, true, disk_clock());
     bounds_use_disk(&bounds, &disk, disk_clock());
-    cr_assert_eq(bounds_look(&bounds, bounds_next(&bounds)), LAUNCH_RESULT_DISK);
+    do
+        result = bounds_look(&bounds, bounds_next(&bounds));
+    while (result == LAUNCH_RESULT_EXIT && disk.looking); /* a piece may be very small */
+    cr_assert_eq(result, LAUNCH_RESULT_DISK);
     cr_assert(disk.looking);
     disk_usage_restart(&disk);
     bounds_done(&bounds);
