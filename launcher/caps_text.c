@@ -27,7 +27,9 @@ static int parse_one(const char *word, size_t len, uint64_t *set, struct coop_er
     }
     if (strcmp(name, "none") == 0)
         return 0;
-    if (cap_from_name(name, &cap) < 0 || cap < 0 || cap > 63) {
+    /* libcap takes "1e3" for the number 1. */
+    if ((isdigit((unsigned char)name[0]) && name[strspn(name, "0123456789")]) ||
+        cap_from_name(name, &cap) < 0 || cap < 0 || cap > 63) {
         coop_fail(err, COOP_E_UNKNOWN, "'%s' is no capability", name);
         return coop_hint(
             err, "names look like CAP_NET_BIND_SERVICE; 'all' and 'none' stand for sets");

@@ -26,7 +26,7 @@ extern char **environ;
 static void print_notes(const struct run_options *options)
 {
     for (size_t i = 0; i < options->notes.count; i++)
-        run_say("note: %s\n", options->notes.items[i]);
+        run_say("note: %s", options->notes.items[i]);
 }
 
 /* Text that did not reach its reader is a failure. */
@@ -34,7 +34,7 @@ static int printed(void)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
-    run_say("writing to standard output failed\n");
+    run_say("writing to standard output failed");
     return RUN_EXIT_LAUNCHER;
 }
 

@@ -188,6 +188,10 @@ static int check_owner(const struct stat *st, struct coop_err *err)
                          (unsigned)st->st_uid);
     if (st->st_mode & S_IWOTH)
         return coop_fail(err, COOP_E_DENIED, "everybody may write to it");
+    /* A group of the owner's own has the owner's number, where such groups are made. */
+    if (st->st_mode & S_IWGRP && st->st_gid != 0 && st->st_gid != st->st_uid)
+        return coop_fail(err, COOP_E_DENIED, "a group may write to it (%u)",
+                         (unsigned)st->st_gid);
     if (st->st_size > (off_t)INI_FILE_MAX)
         return coop_fail(err, COOP_E_LIMIT, "more than %zu bytes", INI_FILE_MAX);
     return 0;

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,6 +306,43 @@ void receipt_render(const struct receipt *receipt, struct buf *out)
 
 /* ---- the file ---- */
 
+/* The number in "/dev/fd/3" and its like, or -1.  Such a path is the caller's descriptor: whatever
+ * is behind it is written to, and the name, which is the system's, stays as it is. */
+static int named_descriptor(const char *path)
+{
+    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+    long long fd;
+
+    if (strcmp(path, "/dev/stdout") == 0)
+        return STDOUT_FILENO;
+    if (strcmp(path, "/dev/stderr") == 0)
+        return STDERR_FILENO;
+    for (size_t i = 0; i < COOP_COUNT(folders); i++)
+        if (str_starts_with(path, folders[i]) &&
+            str_to_int(path + strlen(folders[i]), 0, INT_MAX, &fd) >= 0)
+            return (int)fd;
+    return -1;
+}
+
+/* The program gets it under no circumstances: what it writes there would pass for our word. */
+static int open_descriptor(struct receipt_file *file, int fd, const char *path,
+                           struct coop_err *err)
+{
+    struct stat st;
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || fstat(fd, &st) < 0)
+        return coop_fail_sys(err, errno, "receipt '%s'", path);
+    if ((flags & O_ACCMODE) == O_RDONLY || flags & O_PATH)
+        return coop_fail(err, COOP_E_RANGE, "receipt '%s': not open for writing", path);
+    file->fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (file->fd < 0)
+        return coop_fail_sys(err, errno, "receipt '%s'", path);
+    if (fd > STDERR_FILENO)
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return 0;
+}
+
 static int open_special(struct receipt_file *file, const char *path, struct coop_err *err)
 {
     file->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
@@ -335,8 +373,11 @@ int receipt_open(struct receipt_file *ret_file, const char *path, struct coop_er
     const char *slash = strrchr(path, '/');
     SCOPED_FREE char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
     struct stat st = {0};
+    int descriptor = named_descriptor(path);
 
     *ret_file = (struct receipt_file){.dir = -1, .fd = -1};
+    if (descriptor >= 0)
+        return open_descriptor(ret_file, descriptor, path, err);
     if (stat(path, &st) == 0 && is_special(&st))
         return open_special(ret_file, path, err);
     ret_file->name = strdup(slash ? slash + 1 : path);

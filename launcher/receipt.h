@@ -18,8 +18,9 @@
  *
  * The object is written to a file without a name, which then takes the place of FILE in one step:
  * a reader sees the old one or the whole new one.  Where FILE exists and is no regular file (a
- * FIFO, /dev/fd/3), or a file without a name (a memfd), it is written to as it is.  Its fields are
- * in launcher/README.md.
+ * FIFO), or a file without a name (a memfd), it is written to as it is; so is what a descriptor of
+ * the caller's leads to (/dev/stdout, /dev/fd/3, /proc/self/fd/3), which the program does not get.
+ * Its fields are in launcher/README.md.
  *
  * Errors    0 or -1 with 'err'.
  * Memory    The structs borrow all they point to; receipt_close() closes.
@@ -29,7 +30,7 @@
 struct receipt_limit {
     const char *name; /* the key */
     uint64_t asked;   /* in 'unit'; UINT64_MAX: infinity */
-    const char *unit; /* "bytes" "usec" "count" "percent" "weight" */
+    const char *unit; /* "bytes" "usec" "count" "per-mille" "weight" "rlimit" */
     const char *kept; /* by what; NULL: by nothing */
 };
 

@@ -158,8 +158,12 @@ int run_flag_chmod(struct run_parser *p)
 
 int run_flag_lock_file(struct run_parser *p)
 {
-    if (strlist_add(&p->options->spec.lock_files, run_place(p, p->arg[0])) < 0)
-        return coop_fail_sys(p->err, ENOMEM, "'%s'", p->arg[0]);
+    const char *path = run_place(p, p->arg[0]);
+
+    if (path[0] != '/')
+        return coop_fail(p->err, COOP_E_RANGE, "'%s': must be absolute, as it is inside", path);
+    if (strlist_add(&p->options->spec.lock_files, path) < 0)
+        return coop_fail_sys(p->err, ENOMEM, "'%s'", path);
     return 0;
 }
 

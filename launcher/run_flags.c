@@ -158,9 +158,14 @@ static int flag_groups(struct run_parser *p)
     spec->set_groups = true;
     for (const char *at = p->arg[0]; *at && strcmp(p->arg[0], "none") != 0;) {
         size_t length = strcspn(at, ",");
+        long long id;
 
         if (strlist_add_n(&spec->groups, at, length) < 0)
             return coop_fail_sys(p->err, ENOMEM, "'%s'", p->arg[0]);
+        if (str_to_int(spec->groups.items[spec->groups.count - 1], 0, UINT32_MAX - 1, &id) < 0)
+            return coop_fail(p->err, COOP_E_RANGE,
+                             "'%s' is not an id: expected GID,... or none",
+                             spec->groups.items[spec->groups.count - 1]);
         at += length + (at[length] == ',');
     }
     return 0;
@@ -238,7 +243,11 @@ static int keep_text(struct run_parser *p, char **slot, const char *text)
 
 static int flag_chdir(struct run_parser *p)
 {
-    return keep_text(p, &p->options->spec.cwd, p->arg[0]);
+    const char *dir = run_place(p, p->arg[0]);
+
+    if (dir[0] != '/')
+        return coop_fail(p->err, COOP_E_RANGE, "'%s': must be absolute, as it is inside", dir);
+    return keep_text(p, &p->options->spec.cwd, dir);
 }
 
 static int flag_argv0(struct run_parser *p)

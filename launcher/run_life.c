@@ -160,9 +160,9 @@ static void print_replaced(const struct run *run)
     if (run->lost_disk && bounds->disk_files_max != LAUNCH_UNBOUND)
         add_name(not_kept, sizeof not_kept, "DiskFilesMax", NULL);
     if (kept[0])
-        run_say("note: kept by what comes nearest: %s\n", kept);
+        run_say("note: kept by what comes nearest: %s", kept);
     if (not_kept[0])
-        run_say("note: not kept: %s\n", not_kept);
+        run_say("note: not kept: %s", not_kept);
 }
 
 static void print_lost(struct run *run)
@@ -172,7 +172,7 @@ static void print_lost(struct run *run)
     if (run->options->compat) /* bubblewrap says nothing of its -try */
         return;
     if (run->child.lost)
-        run_say("note: not in force here: %s\n",
+        run_say("note: not in force here: %s",
                 launch_guards_text(run->child.lost, names, sizeof names));
     print_replaced(run);
 }
@@ -181,7 +181,7 @@ static void print_lost(struct run *run)
 
 int run_report(const struct coop_err *err)
 {
-    run_say("%s\n", err->text);
+    run_say("%s", err->text);
     run_hint(err->hint);
     if (run_speaks_as_bwrap())
         return RUN_EXIT_BWRAP;
@@ -211,13 +211,13 @@ static void print_end(const struct run *run)
     bool begun = run->killed || run->kill_at != COOP_FOREVER;
 
     if (run->options->frozen.touched)
-        run_say("ended, because '%s' was made, which FrozenPaths= keeps away\n",
+        run_say("ended, because '%s' was made, which FrozenPaths= keeps away",
                 run->options->frozen.touched);
     if (run->options->frozen.left)
-        run_say("WARNING: '%s' could not be taken away and is still there\n",
+        run_say("WARNING: '%s' could not be taken away and is still there",
                 run->options->frozen.left);
     if (key && (begun || result == LAUNCH_RESULT_MEMORY))
-        run_say("ended, because %s is used up\n", key);
+        run_say("ended, because %s is used up", key);
 }
 
 /* ---- the public calls ---- */

@@ -95,6 +95,23 @@ static int handle(struct run_parser *p, enum run_walk walk, struct strlist *word
                : 0;
 }
 
+/* "--private-network=$UNSET" must not take a wall down: what a key is without a value is for the
+ * writers of profiles. */
+static int check_value(const struct option *option, char *const *words, struct coop_err *err)
+{
+    const struct setting *row = option->row;
+    const char *value = option->value ? option->value : option->length == 2 ? words[1] : NULL;
+    char flag[SETTING_FLAG_MAX];
+
+    if (!row || row->type->list || !value || value[0])
+        return 0;
+    return coop_fail(err, COOP_E_SYNTAX, "--%s=: a value is missing (%s)",
+                     setting_flag_name(row, flag),
+                     row->type == &setting_bool ? "yes or no"
+                     : row->metavar             ? row->metavar
+                                                : row->type->metavar);
+}
+
 /* One option, at its place behind the others. */
 static int handle_in_turn(struct run_parser *p, enum run_walk walk, struct strlist *words,
                           size_t at, struct option *option)
@@ -177,6 +194,8 @@ static int walk_words(struct run_options *o, enum run_walk walk, size_t *ret_com
             return unknown(word, &option, err);
         if (at + option.length > o->words.count)
             return too_few(word, &option, "", err);
+        if (check_value(&option, o->words.items + at, err) < 0)
+            return -1;
         if (handle_in_turn(&p, walk, &o->words, at, &option) < 0)
             return -1;
     }
@@ -196,6 +215,8 @@ static int splice(struct strlist *words, const char *fd, struct coop_err *err)
     struct buf bytes;
     int r = run_read_fd(fd, ARGS_MAX, &bytes, err);
 
+    if (r < 0)
+        (void)coop_while(err, "--args");
     for (size_t from = 0; r >= 0 && from < bytes.len;) {
         size_t length = strnlen(bytes.data + from, bytes.len - from);
 

@@ -25,21 +25,38 @@ bool run_speaks_as_bwrap(void)
     return as_bwrap;
 }
 
+/* One line.  A name that somebody else has chosen may be in it: it commands no terminal and begins
+ * no line of its own.  0xc2 0x80 and what follows are the terminal's commands in UTF-8. */
+static void put_line(const char *before, const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+
+    (void)fputs(before, stderr);
+    for (; *c; c++)
+        if (*c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0))
+            fprintf(stderr, "\\x%02x", *c);
+        else
+            (void)fputc(*c, stderr);
+    (void)fputc('\n', stderr);
+}
+
 void run_say(const char *fmt, ...)
 {
+    char text[8192];
     va_list args;
 
     if (quiet)
         return;
-    (void)fputs(name, stderr);
     va_start(args, fmt);
     /* In a file's second compilation clang-tidy 14 takes every va_list for uninitialized. */
-    (void)vfprintf(stderr, fmt, args); // NOLINT(clang-analyzer-valist.Uninitialized)
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized)
+    (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    put_line(name, text);
 }
 
 void run_hint(const char *hint)
 {
     if (!quiet && hint[0])
-        fprintf(stderr, "hint: %s\n", hint);
+        put_line("hint: ", hint);
 }

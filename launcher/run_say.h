@@ -16,7 +16,7 @@ void run_be_quiet(void);
 void run_speak_as_bwrap(bool with_level);
 bool run_speaks_as_bwrap(void);
 
-/* One line, after our name. */
+/* One line, after our name; the format has no newline at its end. */
 void run_say(const char *fmt, ...) COOP_FMT(1, 2);
 void run_hint(const char *hint);
 

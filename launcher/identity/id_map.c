@@ -36,7 +36,7 @@ int id_map_parse(const char *word, struct plan_id_map *ret_line, struct coop_err
     if (good && at[-1] == ':')
         good = read_number(&at, '\0', LAST_ID, &line.count) && at[-1] != ':';
     if (!good || line.count == 0 || *at)
-        return coop_fail(err, COOP_E_SYNTAX, "'%s': expected INSIDE:OUTSIDE:COUNT, or auto",
+        return coop_fail(err, COOP_E_SYNTAX, "'%s': expected INSIDE:OUTSIDE[:COUNT], or auto",
                          word);
     if (line.count - 1 > LAST_ID - line.inside || line.count - 1 > LAST_ID - line.outside)
         return coop_fail(err, COOP_E_RANGE, "'%s': ids end at %u", word, LAST_ID);

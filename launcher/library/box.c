@@ -57,12 +57,22 @@ int coop_sandbox_new(struct coop_sandbox **ret_box, const char *profile, struct 
     return 0;
 }
 
+/* As on the command line: only a list can be emptied. */
+static bool lacks_value(const char *key, const char *value)
+{
+    const struct setting *row = setting_find(&launch_settings, NULL, key);
+
+    return row && !row->type->list && !*value;
+}
+
 int coop_sandbox_set(struct coop_sandbox *box, const char *key, const char *value,
                      struct coop_err *err)
 {
     const struct setting *row = setting_find(&launch_settings, NULL, key);
     char flag[SETTING_FLAG_MAX];
 
+    if (lacks_value(key, value))
+        return coop_fail(err, COOP_E_SYNTAX, "%s=: a value is missing", key);
     if (launch_spec_set(&box->spec, key, value, err) < 0)
         return -1;
     if (add_word(box, flag_of(row, flag), value) < 0)

@@ -150,10 +150,9 @@ static int make_child(struct coop_sandbox_run *run, struct start *start, struct 
 }
 
 static int launch(struct coop_sandbox_run *run, const struct coop_sandbox_program *program,
-                  int words, struct coop_err *err)
+                  const char *path, int words, struct coop_err *err)
 {
     static const char *const argv[] = {"coop-run", "--args", "3", NULL};
-    SCOPED_FREE char *path = NULL;
     SCOPED_FD null = open("/dev/null", O_RDWR | O_CLOEXEC);
     SCOPED_FD theirs = -1;
     struct start start = {.argv = argv, .env = environ}; /* it looks for profiles */
@@ -161,8 +160,6 @@ static int launch(struct coop_sandbox_run *run, const struct coop_sandbox_progra
 
     if (null < 0)
         return coop_fail_sys(err, errno, "open '/dev/null'");
-    if (library_find_launcher(&path, err) < 0)
-        return -1;
     run->receipt = memfd_create("coop-receipt", MFD_CLOEXEC);
     if (run->receipt < 0)
         return coop_fail_sys(err, errno, "a place for the receipt");
@@ -232,7 +229,7 @@ static int await_end(struct coop_sandbox_run *run, coop_nsec deadline)
 }
 
 /* 1: it runs; 0: coop-run has ended before; -1: there was not even a coop-run. */
-static int await_start(struct coop_sandbox_run *run, struct coop_err *err)
+static int await_start(struct coop_sandbox_run *run, const char *path, struct coop_err *err)
 {
     struct pollfd news[] = {{.fd = run->socket, .events = POLLIN},
                             {.fd = run->pidfd, .events = POLLIN}};
@@ -245,7 +242,9 @@ static int await_start(struct coop_sandbox_run *run, struct coop_err *err)
     if (got != sizeof error)
         return got > 0;
     memcpy(&error, message, sizeof error);
-    return coop_fail_sys(err, error, "starting coop-run");
+    coop_fail_sys(err, error, "starting coop-run '%s'", path);
+    return coop_hint(err, "COOP_RUN=PATH names the program; without it it is looked for beside "
+                          "this one, where it was installed, and in PATH");
 }
 
 /* ---- the public calls ---- */
@@ -263,14 +262,16 @@ static void run_done(struct coop_sandbox_run *run)
 static int start(struct coop_sandbox_run *run, const struct coop_sandbox *box,
                  const struct coop_sandbox_program *program, struct coop_err *err)
 {
+    SCOPED_FREE char *path = NULL;
     SCOPED_FD words = -1;
     int r;
 
     if (!program->argv || !program->argv[0])
         return coop_fail(err, COOP_E_SYNTAX, "no program to run");
-    if (open_words(box, program, &words, err) < 0 || launch(run, program, words, err) < 0)
+    if (library_find_launcher(&path, err) < 0 || open_words(box, program, &words, err) < 0 ||
+        launch(run, program, path, words, err) < 0)
         return -1;
-    r = await_start(run, err);
+    r = await_start(run, path, err);
     if (r > 0)
         return 0;
     (void)await_end(run, COOP_FOREVER);

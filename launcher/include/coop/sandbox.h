@@ -79,7 +79,8 @@ struct coop_sandbox;
 int coop_sandbox_new(struct coop_sandbox **ret_box, const char *profile, struct coop_err *err);
 
 /* Sets one key of [Sandbox]: ("PrivateNetwork", "no").  Of a single value the last one counts; a
- * list grows; an empty value puts the key back.  On failure the box is as it was. */
+ * list grows, and an empty value empties it; elsewhere a value is a must.  On failure the box is
+ * as it was. */
 int coop_sandbox_set(struct coop_sandbox *box, const char *key, const char *value,
                      struct coop_err *err);
 

@@ -112,6 +112,8 @@ static const struct row lines[] = {
      "/usr/bin/env | sort | grep -v ^_"},
     {USR " --setenv LANG C", "/usr/bin/env | sort | grep -v -e ^_ -e ^OLDPWD"},
     {USR " --chdir /usr/bin", "pwd; echo $PWD"},
+    {USR " --chdir usr/bin", "pwd; echo $PWD"},
+    {USR " --chdir -usr", "pwd"},
     {USR " --dir /tmp --dir /var --symlink ../tmp var/tmp --proc /proc", WHO "ls -l /var"},
     {USR " --as-pid-1 --unshare-pid --proc /proc", "echo $$; exit 7"},
     {USR " --unshare-pid --proc /proc", "kill -9 $$"},

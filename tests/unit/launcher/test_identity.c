@@ -347,7 +347,7 @@ Test(identity, groups_are_those_that_were_asked_for)
     cr_assert_eq(RUN("--profile=none", "--groups=none", "id", "-G"), 0, "%s", output);
     cr_assert_str_eq(output, "0\n");
     cr_assert_eq(RUN("--profile=none", "--groups=audio", "id", "-G"), 125);
-    SAYS("supplementary group 'audio' is not an id");
+    SAYS("--groups=audio: 'audio' is not an id");
 }
 
 Test(identity, ranges_are_explained_and_in_the_receipt)

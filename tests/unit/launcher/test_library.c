@@ -79,6 +79,8 @@ Test(library, a_wrong_setting_is_refused_at_once_and_by_its_key)
 
     cr_assert_eq(coop_sandbox_set(box, "MemoryMax", "10X", &err), -1);
     cr_assert_eq(strncmp(err.text, "MemoryMax", 9), 0, "%s", err.text);
+    cr_assert_eq(coop_sandbox_set(box, "PrivateNetwork", "", &err), -1);
+    cr_assert(strstr(err.text, "PrivateNetwork=: a value is missing"), "%s", err.text);
     cr_assert_eq(coop_sandbox_set(box, "MemoryMx", "1M", &err), -1);
     cr_assert_eq(err.code, COOP_E_UNKNOWN);
     cr_assert(strstr(err.hint, "MemoryMax") || strstr(err.text, "MemoryMax"), "%s", err.hint);
@@ -156,6 +158,8 @@ Test(library, who_cannot_start_says_why_and_leaves_nothing)
     setenv("COOP_RUN", "/no/such/coop-run", 1);
     cr_assert_eq(coop_sandbox_start(box, &program, &run, &err), -1);
     cr_assert(err.code == COOP_E_SYS && err.sys == ENOENT, "%s", err.text);
+    cr_assert(strstr(err.text, "'/no/such/coop-run'") && strstr(err.hint, "COOP_RUN=PATH"),
+              "%s", err.text);
     cr_assert_null(run);
     cr_assert_eq(waitpid(-1, NULL, WNOHANG), -1);
     cr_assert_eq(errno, ECHILD);
@@ -269,7 +273,7 @@ static void kill_all(bool own_pids)
 {
     struct coop_sandbox *box =
         own_pids ? BOX({"OutputMax", "1M"})
-                 : BOX({"PrivatePIDs", "no"}, {"WallTime", "100s"}, {"ProtectProc", ""});
+                 : BOX({"PrivatePIDs", "no"}, {"WallTime", "100s"}, {"ProtectProc", "default"});
     struct coop_sandbox_run *run;
     struct coop_sandbox_receipt receipt;
     char line[8];

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <poll.h>
 
+#include "launcher/receipt.h"
 #include "launcher/sha256.h"
 
 #define RECEIPT "/tmp/coop-test-receipt"
@@ -410,6 +411,54 @@ Test(limits, a_receipt_may_go_to_a_descriptor)
 {
     cr_assert_eq(RUN("--receipt", "/dev/fd/1", "true"), 0);
     SAYS("{\"version\": 1, \"result\": \"exit\"");
+}
+
+/* Where a shell has led a descriptor to a file: that gets the receipt, and the program nothing. */
+static void file_behind_descriptor(void)
+{
+    int fd = open(path, O_RDWR | O_CREAT, 0644);
+
+    if (fd < 0 || dup2(fd, 9) < 0)
+        _exit(97);
+}
+
+Test(limits, a_receipt_for_a_descriptor_is_written_to_what_it_leads_to)
+{
+    static const char *const names[] = {"/dev/fd/9", "/proc/self/fd/9"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        (void)unlink(path);
+        cr_assert_eq(BENT(file_behind_descriptor, "--inherit-descriptors", "--receipt",
+                          names[i], "sh", "-c", "[ ! -e /proc/self/fd/9 ]"),
+                     0, "%s", names[i]);
+        RECEIVED("{\"version\": 1, \"result\": \"exit\"");
+    }
+    cr_assert_eq(RUN("--receipt", "/dev/fd/77", "true"), 125);
+    SAYS("receipt '/dev/fd/77': Bad file descriptor");
+    cr_assert_eq(RUN("--receipt", "/proc/self/fd/0", "true"), 125);
+}
+
+/* As root, /dev/stdout would be a file for everybody afterwards.  Nothing is written here. */
+Test(limits, a_receipt_takes_the_place_of_none_of_the_systems_links)
+{
+    static const char *const names[] = {"/dev/stdout", "/dev/stderr", "/dev/fd/1"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        int to = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644), out = dup(1), err = dup(2);
+        struct receipt_file file;
+        struct coop_err why = {0};
+
+        dup2(to, 1);
+        dup2(to, 2);
+        cr_expect_eq(receipt_open(&file, names[i], &why), 0, "%s", why.text);
+        dup2(out, 1);
+        dup2(err, 2);
+        cr_expect(file.fd >= 0 && !file.name && file.dir < 0, "%s", names[i]);
+        receipt_close(&file);
+        close(out);
+        close(err);
+        close(to);
+    }
 }
 
 static void link_in_the_way(void)

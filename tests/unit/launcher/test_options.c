@@ -227,6 +227,47 @@ Test(options, equals_sign_is_refused_where_it_would_be_guessed_at)
     cr_assert(strstr(err.text, "descriptor 9999"), "%s", err.text);
 }
 
+/* A shell's unset variable takes no wall down. */
+Test(options, a_key_without_a_value_is_refused)
+{
+    static const char *const single[][2] = {
+        {"--private-network=", "--private-network=: a value is missing (yes or no)"},
+        {"--memory-max=", "--memory-max=: a value is missing (SIZE)"},
+        {"--terminal=", "--terminal=: a value is missing"}};
+
+    for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
+        REFUSE(single[i][0], "true");
+        cr_assert(strstr(err.text, single[i][1]), "%s", err.text);
+        run_options_done(&options);
+    }
+    REFUSE("--wall-time", "", "true");
+    cr_assert_str_eq(err.text, "--wall-time=: a value is missing (TIME)");
+    run_options_done(&options);
+    PARSE("--system-call-filter=", "true");
+    cr_assert_eq(options.spec.filter.count, 0u, "a list can be emptied");
+}
+
+Test(options, a_wrong_value_is_told_with_its_flag)
+{
+    static const char *const bad[][3] = {
+        {"--args", "x", "--args: 'x' is not a descriptor"},
+        {"--args", "9999", "--args: reading descriptor 9999"},
+        {"--groups", "1,,2", "--groups: '' is not an id"},
+        {"--groups", "wheel", "--groups: 'wheel' is not an id"},
+        {"--chdir", "src", "--chdir: 'src': must be absolute"},
+        {"--lock-file", "x", "--lock-file: 'x': must be absolute"},
+        {"--cap-add", "1e9", "--cap-add: '1e9' is no capability"},
+        {"--cap-add", "0x", "--cap-add: '0x' is no capability"}};
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        REFUSE(bad[i][0], bad[i][1], "true");
+        cr_assert(strstr(err.text, bad[i][2]) == err.text, "%s", err.text);
+        run_options_done(&options);
+    }
+    PARSE("--compat=bwrap", "--chdir", "usr", "true");
+    cr_assert_str_eq(options.spec.cwd, "/usr");
+}
+
 Test(options, unknown_one_names_the_nearest_of_every_family)
 {
     static const char *const guesses[][2] = {

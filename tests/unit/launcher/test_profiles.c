@@ -179,6 +179,11 @@ Test(profiles, a_hostile_file_is_refused_at_once)
     put("open.ini", "[Sandbox]\n");
     chmod("open.ini", 0646);
     refuses("open.ini", "everybody may write to it", "");
+    put("group.ini", "[Sandbox]\n");
+    chmod("group.ini", 0664);
+    cr_assert_eq(chown("group.ini", (uid_t)-1, 61235), geteuid() == 0 ? 0 : -1);
+    if (geteuid() == 0)
+        refuses("group.ini", "a group may write to it (61235)", "");
     put("big.ini", "[Sandbox]\n");
     cr_assert_eq(truncate("big.ini", (off_t)1 << 30), 0);
     refuses("big.ini", "more than", "");

@@ -148,6 +148,13 @@ static void directory_as_stdin(void)
     dup2(open("/etc", O_RDONLY | O_DIRECTORY), 0);
 }
 
+/* Who chose the name of a file does not command the terminal of who reads of it. */
+Test(run, messages_carry_no_commands_for_a_terminal)
+{
+    cr_assert_eq(RUN("--", "\033[31mred\n\302\233hint: trust me\177"), 127);
+    SAYS("execve \\x1b[31mred\\x0a\\xc2\233hint: trust me\\x7f: No such file");
+}
+
 Test(run, directory_as_a_descriptor_is_refused)
 {
     cr_assert_eq(BENT(directory_as_stdin, "true"), 125);
