@@ -1,6 +1,6 @@
 # Tests that read the tree instead of running it: the rules of the house.
 find_program(COOP_CXX NAMES c++ g++ clang++)
-foreach(check layers banned words sizes width headers public calls coverage)
+foreach(check layers banned words sizes width headers headings public calls coverage)
   add_test(NAME house.${check}
            COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/house/check.sh ${check} ${CMAKE_SOURCE_DIR}
                    ${CMAKE_C_COMPILER} ${COOP_CXX})

@@ -11,6 +11,7 @@
 #   calls     every public call of libcoop stands in its manual page, and no other; and in the
 #             script in which everything is refused once
 #   headers   each header compiles alone, and twice
+#   headings  each public header's page has Time, Errors, Threads, Memory, Misuse, Limits, Source
 #   public    each public header alone is C17 without extensions, and C++ with C's names
 # Needs sh and awk only.  The rules apply to what lies below ROOT; tests/house/bad is full of
 # violations on purpose, tests/house/bites.sh proves with it that each check bites.
@@ -115,6 +116,10 @@ public() {
     done
     rm -r "$dir"
     return $bad
+}
+
+headings() {
+    awk -f "$here/headings.awk" $(ls lib/include/coop/*.h launcher/include/coop/*.h 2>/dev/null)
 }
 
 calls() {

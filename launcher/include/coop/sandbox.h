@@ -52,6 +52,8 @@
  * Children  coop-run is a child of your process: SIGCHLD comes when it ends.  A loop of yours that
  *           reaps whatever there is (waitpid(-1)) takes nothing away: the receipt has it all.
  * Memory    A box owns copies of what was set.  What a receipt points to lives as long as its run.
+ * Misuse    Without argv[0] nothing starts (COOP_E_SYNTAX).  Nobody notices a run that is ended
+ *           twice, two threads that wait for one run, or a box that is changed while it starts.
  * Limits    The program gets descriptors 0, 1 and 2 and no others.  100 000 settings, arguments and
  *           variables together, 4 MiB of text.  A receipt has at most 64 KiB.
  *           coop-run is the one that COOP_RUN names, else the one beside your program or in

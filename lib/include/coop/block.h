@@ -23,6 +23,8 @@ extern "C" {
  * of their speed, the optimistic one 15 to 32 %; the latter costs nothing when the call is
  * short.
  *
+ * Time      No deadlines: a bracket is as long as the call in it.  The optimistic one loses its
+ *           processor when the monitor sees it twice, in looks that are 20 us to 10 ms apart.
  * Errors    None: when no thread can be had, others wait until one comes back.
  * Threads   In coroutines; elsewhere they do nothing.  Brackets do not nest.
  * Misuse    Aborts: a bracket in a bracket, waiting in one, ending in one.  An end without a begin

@@ -42,6 +42,9 @@ extern "C" {
  *           twice, or before one that was opened inside it; still open when its coroutine ends;
  *           cancelled for a positive reason.  A coroutine that ends inside a bracket (block.h)
  *           or holding a lock [debug].  What one may ask about oneself is 0, "" or NULL outside.
+ * Limits    As many coroutines as there is memory for; coop_go() has -ENOMEM for the next one.
+ *           Stacks from 16 KiB to 16 MiB, 1 to 64 processors.  A deadline is kept when its
+ *           coroutine has its turn: what computes without a wait is not interrupted.
  * Source    libdill's bundles, Trio's nurseries and level-triggered cancellation.
  */
 

@@ -24,6 +24,8 @@ extern "C" {
  *
  * The numbers behind the file name are for addr2line(1): "addr2line -e server 0x4a1c".
  *
+ * Time      A coroutine's times are points on the monotonic clock; the dump says how long ago.
+ * Errors    None: what cannot be written is not shown.  coop_trace_start() and _stop(): -errno.
  * Threads   Any, and signal handlers.  The dump is a snapshot: coroutines run on while it is
  *           taken, and one may be shown with the scope of its former life.
  * Misuse    Without a runtime there is nobody to show; a bad descriptor shows nobody.

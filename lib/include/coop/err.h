@@ -16,10 +16,14 @@
  *     coopd: service 'web': create cgroup 'web': Permission denied
  *     hint:  start coopd with a delegated cgroup (Delegate=yes in its unit)
  *
+ * Time      None is kept: whoever logs an error adds it.
  * Errors    All makers return -1, so that a call can fail in one statement.
- * Memory    Fixed size, no allocation: it works when memory is gone.  Text that does not fit is
- *           cut at its end, and always NUL-terminated.
  * Threads   A struct belongs to its caller.  Nothing here touches errno or a global.
+ * Memory    The caller's struct, no allocation: it works when memory is gone.
+ * Misuse    coop_while() and coop_hint() read the struct: not before something has failed into
+ *           it.  A struct that was failed into twice tells of the second failure.
+ * Limits    400 bytes of text, 240 of hint.  What does not fit is cut at its end, and there is
+ *           always a NUL.
  * Source    crun's error convention (one page, context prepended), PostgreSQL's hint line.
  *
  * 'err' may be NULL everywhere: then only the return value tells.

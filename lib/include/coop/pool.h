@@ -26,6 +26,7 @@ extern "C" {
  * making, it stores nothing.  A second after all coroutines have gone to rest, what lies in pools
  * is dropped (not in simulation).
  *
+ * Time      No deadlines: get and put wait for nobody but 'make' and 'drop'.
  * Errors    coop_pool_get() returns NULL when the pool is empty and 'make' is NULL or returns
  *           NULL.  Putting NULL does nothing.
  * Misuse    An object put while it lies in the pool aborts [debug], or is handed out twice.

@@ -28,6 +28,7 @@ extern "C" {
  * A channel whose values are struct coop_signal_info gets sender and value too.  In a select a
  * signal is a COOP_RECV() case on such a channel, beside descriptors, children and timers.
  *
+ * Time      No deadlines here: whoever waits gives one to coop_recv() or coop_select().
  * Errors    -EINVAL: the signal is not in coop_options.signals, or the channel's values have
  *           another size; -ENOSPC: more than COOP_SIGNAL_CHANNELS registrations; -ENOMEM;
  *           -EMFILE and what else signalfd(2) says, at the first use.

@@ -9,6 +9,17 @@
  * Every time in coop is a coop_nsec: nanoseconds.  A point in time ("deadline", "since") is
  * counted on the monotonic clock; a length of time ("delay", "timeout") is a difference of two.
  * No other unit crosses a function.  Wall-clock time appears only where a person reads it.
+ *
+ *     coop_nsec deadline = coop_after(coop_now(), 5 * COOP_NSEC_PER_SEC);
+ *
+ * Time      Nanoseconds of CLOCK_MONOTONIC, which stands still while the machine is suspended.
+ * Errors    None.
+ * Threads   Any, and signal handlers: values only.
+ * Memory    None.
+ * Misuse    A negative deadline is past.  A length of time given as a deadline is a point soon
+ *           after boot, so it is past, too: add it to coop_now().
+ * Limits    292 years after boot; beyond, coop_after() gives COOP_FOREVER.
+ * Source    Linux's ktime_t; Go's time.Duration for the constants.
  */
 typedef int64_t coop_nsec;
 
