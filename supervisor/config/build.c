@@ -148,24 +148,14 @@ static int apply_row(struct builder *b, const struct setting *row, void *to, con
     return setting_apply(row, to, expanded, err);
 }
 
-/* The lists remember where they were last written, for the graph's messages. */
-static void remember_line(struct svc_spec *spec, const struct raw_key *key)
+/* The lists of names remember where they were last written, for the graph's messages. */
+static void remember_line(struct svc_spec *spec, const struct setting *row,
+                          const struct raw_key *key)
 {
-    static const struct {
-        const char *key;
-        size_t list;
-    } lists[] = {
-        {"Requires", offsetof(struct svc_spec, requires)},
-        {"Wants", offsetof(struct svc_spec, wants)},
-        {"After", offsetof(struct svc_spec, after)},
-        {"Before", offsetof(struct svc_spec, before)},
-        {"WantedBy", offsetof(struct svc_spec, wanted_by)},
-        {"RequiredBy", offsetof(struct svc_spec, required_by)},
-    };
+    bool names_services = row->type == &setting_words && strcmp(row->section, "Service") != 0;
 
-    for (size_t i = 0; i < COOP_COUNT(lists); i++)
-        if (strcmp(lists[i].key, key->key) == 0)
-            ((struct name_list *)(void *)((char *)spec + lists[i].list))->line = key->line;
+    if (names_services) /* names.names is what the row reads into */
+        ((struct name_list *)(void *)((char *)spec + row->field))->line = key->line;
 }
 
 static int apply_timeout_both(struct builder *b, const struct raw_key *key,
@@ -227,7 +217,7 @@ static int apply_key(struct builder *b, const struct raw_key *key, struct coop_e
         str_starts_with(key->key, "StartLimit"))
         row = setting_find(&service_settings, "Unit", key->key);
     if (row) {
-        remember_line(b->spec, key);
+        remember_line(b->spec, row, key);
         return apply_row(b, row, b->spec, key->value, err);
     }
     if (strcmp(key->key, "TimeoutSec") == 0)

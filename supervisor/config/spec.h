@@ -71,7 +71,7 @@ struct exec_list {
 
 /* A dependency list, with its place for messages. */
 struct name_list {
-    struct strlist names;
+    struct strlist names; /* first: rows read into it */
     unsigned line;
 };
 
@@ -101,7 +101,8 @@ struct svc_spec {
     struct strlist groups;
     char *cwd;
     struct strlist env, env_files, pass_env;
-    struct name_list requires, wants, after, before, wanted_by, required_by;
+    struct name_list requires, requisite, binds_to, part_of, wants, conflicts;
+    struct name_list after, before, on_failure, on_success, wanted_by, required_by;
     struct output_spec out, err;
     char *sandbox;  /* the profile's name as written; NULL: not written                     */
     int auto_start; /* enum auto_start                                                       */

@@ -22,13 +22,7 @@ static const char *const harmless[] = {
 
 /* Refused: they mean something. Sorted as in systemd's manuals. */
 static const char *const missing[] = {
-    "Requisite",
-    "BindsTo",
-    "PartOf",
     "Upholds",
-    "Conflicts",
-    "OnFailure",
-    "OnSuccess",
     "PropagatesReloadTo",
     "ReloadPropagatedFrom",
     "PropagatesStopTo",

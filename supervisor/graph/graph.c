@@ -7,6 +7,7 @@
  */
 #include "graph/graph.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,37 +95,83 @@ static int add_half(struct graph_node *node, unsigned to, unsigned is, struct co
 static int add_link(struct graph *graph, unsigned from, unsigned to, unsigned is, unsigned back,
                     struct coop_err *err)
 {
-    if (add_half(&graph->nodes[from], to, is, err) < 0)
+    if (is && add_half(&graph->nodes[from], to, is, err) < 0)
         return -1;
-    return add_half(&graph->nodes[to], from, back, err);
+    return back ? add_half(&graph->nodes[to], from, back, err) : 0;
 }
 
-static int missing(const struct svc_spec *spec, const char *name, struct coop_err *err)
+/* Each key that makes links: what it means on our side and on the other. */
+static const struct link_key {
+    const char *key;
+    size_t list; /* offset into the spec */
+    unsigned is, back;
+    bool must_exist;
+    bool not_itself; /* naming itself is a mistake, not nothing */
+} link_keys[] = {
+/* clang-format off */
+#define LIST(name) offsetof(struct svc_spec, name)
+    {"Requires",   LIST(requires),    LINK_REQUIRES,    LINK_REQUIRED_BY, true,  true},
+    {"Requisite",  LIST(requisite),   LINK_REQUISITE,   LINK_REQUIRED_BY, true,  true},
+    {"BindsTo",    LIST(binds_to),    LINK_REQUIRES,    LINK_REQUIRED_BY | LINK_BINDS, true, true},
+    {"PartOf",     LIST(part_of),     0,                LINK_HAS_PART,    false, true},
+    {"Wants",      LIST(wants),       LINK_WANTS,       LINK_WANTED_BY,   false, false},
+    {"Conflicts",  LIST(conflicts),   LINK_CONFLICTS,   LINK_CONFLICTS,   false, true},
+    {"After",      LIST(after),       LINK_AFTER,       LINK_BEFORE,      false, true},
+    {"Before",     LIST(before),      LINK_BEFORE,      LINK_AFTER,       false, true},
+    {"OnFailure",  LIST(on_failure),  LINK_ON_FAILURE,  0,                true,  true},
+    {"OnSuccess",  LIST(on_success),  LINK_ON_SUCCESS,  0,                true,  true},
+    {"WantedBy",   LIST(wanted_by),   LINK_WANTED_BY,   LINK_WANTS,       false, false},
+    {"RequiredBy", LIST(required_by), LINK_REQUIRED_BY, LINK_REQUIRES,    false, false},
+#undef LIST
+    /* clang-format on */
+};
+
+static const struct name_list *list_of(const struct svc_spec *spec, const struct link_key *key)
 {
-    coop_fail(err, COOP_E_UNKNOWN, "%s:%u: service '%s' requires '%s', which does not exist",
-              spec->file, spec->requires.line, spec->name, name);
-    return coop_hint(err, "define [Service %s], or use Wants= if it may be absent", name);
+    return (const struct name_list *)(const void *)((const char *)spec + key->list);
 }
 
-static int add_list(struct builder *b, unsigned from, const struct name_list *list, unsigned is,
-                    unsigned back, struct coop_err *err)
+static int missing(const struct svc_spec *spec, const struct link_key *key, const char *name,
+                   struct coop_err *err)
+{
+    coop_fail(err, COOP_E_UNKNOWN, "%s:%u: service '%s' has %s=%s, which does not exist",
+              spec->file, list_of(spec, key)->line, spec->name, key->key, name);
+    if (key->is & LINK_REQUIRES)
+        return coop_hint(err, "define [Service %s], or use Wants= if it may be absent", name);
+    return coop_hint(err, "define [Service %s], or take the name out", name);
+}
+
+static int names_itself(const struct svc_spec *spec, const struct link_key *key,
+                        struct coop_err *err)
+{
+    unsigned line = list_of(spec, key)->line;
+
+    if (key->is & (LINK_AFTER | LINK_BEFORE | LINK_REQUIRES | LINK_REQUISITE)) {
+        coop_fail(err, COOP_E_CYCLE, "%s:%u: dependency cycle: %s -> %s", spec->file, line,
+                  spec->name, spec->name);
+        return coop_hint(err, "a service cannot wait for itself");
+    }
+    coop_fail(err, COOP_E_RANGE, "%s:%u: %s= of '%s' names itself", spec->file, line, key->key,
+              spec->name);
+    return coop_hint(err, "take the name out");
+}
+
+static int add_list(struct builder *b, unsigned from, const struct link_key *key,
+                    struct coop_err *err)
 {
     const struct svc_spec *spec = b->specs[from];
     unsigned to;
 
-    for (char **name = list->names.items; name && *name; name++) {
+    for (char **name = list_of(spec, key)->names.items; name && *name; name++) {
         int found = find(&b->index, *name, &to);
 
-        if (found == 0 && is == LINK_REQUIRES)
-            return missing(spec, *name, err);
-        if (found <= 0)
+        if (found == 0 && key->must_exist)
+            return missing(spec, key, *name, err);
+        if (found <= 0 || (to == from && !key->not_itself))
             continue;
-        if (to == from && (is == LINK_AFTER || is == LINK_BEFORE || is == LINK_REQUIRES)) {
-            coop_fail(err, COOP_E_CYCLE, "%s:%u: dependency cycle: %s -> %s", spec->file,
-                      list->line, spec->name, spec->name);
-            return coop_hint(err, "a service cannot wait for itself");
-        }
-        if (to != from && add_link(&b->graph, from, to, is, back, err) < 0)
+        if (to == from)
+            return names_itself(spec, key, err);
+        if (add_link(&b->graph, from, to, key->is, key->back, err) < 0)
             return -1;
     }
     return 0;
@@ -132,15 +179,73 @@ static int add_list(struct builder *b, unsigned from, const struct name_list *li
 
 static int add_links(struct builder *b, unsigned at, struct coop_err *err)
 {
-    const struct svc_spec *spec = b->specs[at];
+    for (size_t i = 0; i < COOP_COUNT(link_keys); i++)
+        if (add_list(b, at, &link_keys[i], err) < 0)
+            return -1;
+    return 0;
+}
 
-    if (add_list(b, at, &spec->requires, LINK_REQUIRES, LINK_REQUIRED_BY, err) < 0 ||
-        add_list(b, at, &spec->wants, LINK_WANTS, LINK_WANTED_BY, err) < 0 ||
-        add_list(b, at, &spec->after, LINK_AFTER, LINK_BEFORE, err) < 0 ||
-        add_list(b, at, &spec->wanted_by, LINK_WANTED_BY, LINK_WANTS, err) < 0 ||
-        add_list(b, at, &spec->required_by, LINK_REQUIRED_BY, LINK_REQUIRES, err) < 0)
-        return -1;
-    return add_list(b, at, &spec->before, LINK_BEFORE, LINK_AFTER, err);
+/* ---- contradictions ---- */
+
+/* Marks what starts with coopd: those that do by themselves, and what they pull. */
+static void mark_started(const struct builder *b, bool *started, unsigned *queue)
+{
+    unsigned tail = 0;
+
+    for (unsigned i = 0; i < b->graph.count; i++)
+        if (svc_spec_starts_by_itself(b->specs[i])) {
+            started[i] = true;
+            queue[tail++] = i;
+        }
+    for (unsigned head = 0; head < tail; head++)
+        graph_for_each (link, &b->graph, queue[head])
+            if (link->is & (LINK_REQUIRES | LINK_WANTS) && !started[link->to]) {
+                started[link->to] = true;
+                queue[tail++] = link->to;
+            }
+}
+
+static bool has_written(const struct builder *b, unsigned at, unsigned other)
+{
+    unsigned to;
+
+    for (char **name = b->specs[at]->conflicts.names.items; name && *name; name++)
+        if (find(&b->index, *name, &to) > 0 && to == other)
+            return true;
+    return false;
+}
+
+static int contradiction(const struct builder *b, unsigned one, unsigned other, const char *but,
+                         const char *way_out, struct coop_err *err)
+{
+    const struct svc_spec *who = b->specs[has_written(b, one, other) ? one : other];
+
+    coop_fail(err, COOP_E_RANGE,
+              "%s:%u: Conflicts=: '%s' and '%s' cannot be up at once, but %s", who->file,
+              who->conflicts.line, b->specs[one]->name, b->specs[other]->name, but);
+    return coop_hint(err, "%s", way_out);
+}
+
+static int check_conflicts(const struct builder *b, struct coop_err *err)
+{
+    SCOPED_FREE bool *started = calloc(b->graph.count + 1, sizeof *started);
+    SCOPED_FREE unsigned *queue = calloc(b->graph.count + 1, sizeof *queue);
+
+    if (!started || !queue)
+        return coop_fail(err, COOP_E_LIMIT, "no memory for the dependency graph");
+    mark_started(b, started, queue);
+    for (unsigned i = 0; i < b->graph.count; i++)
+        graph_for_each (link, &b->graph, i) {
+            if (!(link->is & LINK_CONFLICTS))
+                continue;
+            if (link->is & (LINK_REQUIRES | LINK_REQUISITE))
+                return contradiction(b, i, link->to, "one requires the other",
+                                     "take one of the two keys out", err);
+            if (i < link->to && started[i] && started[link->to])
+                return contradiction(b, i, link->to, "both start with coopd",
+                                     "AutoStart=no for one of them", err);
+        }
+    return 0;
 }
 
 /* ---- order ---- */
@@ -246,7 +351,7 @@ static int build(struct builder *b, size_t count, struct coop_err *err)
     for (unsigned i = 0; i < b->graph.count; i++)
         if (add_links(b, i, err) < 0)
             return -1;
-    return order_nodes(b, err);
+    return check_conflicts(b, err) < 0 ? -1 : order_nodes(b, err);
 }
 
 int graph_build(struct graph *ret_graph, struct svc_spec *const *specs, size_t count,
@@ -264,6 +369,12 @@ int graph_build(struct graph *ret_graph, struct svc_spec *const *specs, size_t c
     return 0;
 }
 
+/* WantedBy=multi-user.target is no mistake; what must exist was an error. */
+static bool warns(const struct link_key *key)
+{
+    return !key->must_exist && !(key->is & (LINK_WANTED_BY | LINK_REQUIRED_BY));
+}
+
 void graph_unknown(struct svc_spec *const *specs, size_t count,
                    void (*fn)(void *arg, const struct svc_spec *spec, const char *key,
                               unsigned line, const char *name),
@@ -273,18 +384,14 @@ void graph_unknown(struct svc_spec *const *specs, size_t count,
     unsigned at;
 
     if (index_names(&index, specs, count, NULL) == 0)
-        for (size_t i = 0; i < count; i++) {
-            const struct {
-                const char *key;
-                const struct name_list *list;
-            } lists[] = {{"Wants", &specs[i]->wants},
-                         {"After", &specs[i]->after},
-                         {"Before", &specs[i]->before}};
+        for (size_t i = 0; i < count; i++)
+            for (size_t k = 0; k < COOP_COUNT(link_keys); k++) {
+                const struct name_list *list = list_of(specs[i], &link_keys[k]);
 
-            for (size_t k = 0; k < COOP_COUNT(lists); k++)
-                for (char **name = lists[k].list->names.items; name && *name; name++)
+                for (char **name = list->names.items; warns(&link_keys[k]) && name && *name;
+                     name++)
                     if (find(&index, *name, &at) == 0)
-                        fn(arg, specs[i], lists[k].key, lists[k].list->line, *name);
-        }
+                        fn(arg, specs[i], link_keys[k].key, list->line, *name);
+            }
     map_done(&index);
 }

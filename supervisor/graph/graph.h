@@ -21,12 +21,16 @@
  *         if (link->is & LINK_AFTER) ...    specs[i] comes after specs[link->to]
  *     graph_done(&graph);
  *
- * A link stands on both sides: where a has LINK_REQUIRES to b, b has LINK_REQUIRED_BY to a.
+ * A link stands on both sides: where a has LINK_REQUIRES to b, b has LINK_REQUIRED_BY to a.  Only
+ * of what nobody asks on the other side there is one: LINK_ON_FAILURE, LINK_ON_SUCCESS, and
+ * LINK_HAS_PART and LINK_BINDS for PartOf= and BindsTo=.
  *
  * Names     "db", "db.service" mean the service; "*.target" is always reached and makes no
- *           link.  A service that does not exist is an error in Requires=, and nothing in the
- *           other three (systemd's rule), but `coopd --check` warns.
- * Errors    COOP_E_CYCLE with the whole cycle; COOP_E_UNKNOWN for a missing required service.
+ *           link.  A service that does not exist is an error in Requires=, Requisite=, BindsTo=,
+ *           OnFailure= and OnSuccess=, and nothing in the others (systemd's rule), but
+ *           `coopd --check` warns.
+ * Errors    COOP_E_CYCLE with the whole cycle; COOP_E_UNKNOWN for a missing service;
+ *           COOP_E_RANGE where Conflicts= contradicts something else that is written.
  * Time      O(services + links), no recursion: a chain of 16384 is fine.
  */
 
@@ -37,6 +41,12 @@ enum link_is {
     LINK_REQUIRED_BY = 1u << 3,
     LINK_WANTED_BY = 1u << 4,
     LINK_BEFORE = 1u << 5,
+    LINK_REQUISITE = 1u << 6,   /* must be up already; nothing is started for it          */
+    LINK_BINDS = 1u << 7,       /* when we end in any way, it ends, too                   */
+    LINK_HAS_PART = 1u << 8,    /* when we are stopped or restarted by hand, it is, too   */
+    LINK_CONFLICTS = 1u << 9,   /* both sides: whoever starts, stops the other            */
+    LINK_ON_FAILURE = 1u << 10, /* started when we have failed                           */
+    LINK_ON_SUCCESS = 1u << 11, /* started when we are done                              */
 };
 
 struct graph_link {

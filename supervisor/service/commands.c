@@ -254,22 +254,33 @@ void svc_on_pull(struct svc *svc)
     svc_publish(svc);
 }
 
+static const char *push_text(enum svc_msg_kind kind)
+{
+    if (kind == MSG_PUSH_OUT)
+        return "something in conflict with it is starting";
+    return kind == MSG_PUSH_END ? "what it is bound to has ended"
+                                : "what it requires is stopped";
+}
+
+/* What waits for its start is stopped by hand, too, or by a conflict.  When what it is bound to
+ * ends, it hears of that as a dependency that has failed. */
 void svc_on_push(struct svc *svc, enum svc_msg_kind kind)
 {
     enum svc_state state = svc_place_state(svc->view.place);
-    bool active = svc_is_running(svc) || state == ST_STOPPING || state == ST_WAITING ||
-                  state == ST_BACKOFF;
+    bool active = svc_is_running(svc) ||
+                  (kind != MSG_PUSH_END &&
+                   (state == ST_STOPPING || state == ST_WAITING || state == ST_BACKOFF));
 
+    if (!active)
+        return;
     if (kind == MSG_PUSH_RESTART) {
         if (svc_is_running(svc))
             restart(svc, &(struct svc_command){.kind = CMD_RESTART});
         return;
     }
-    if (active) {
-        want_down(svc, "what it requires is stopped");
-        svc_publish(svc);
-        svc_settle(svc);
-    }
+    want_down(svc, push_text(kind));
+    svc_publish(svc);
+    svc_settle(svc);
 }
 
 void svc_announce(struct svc *svc, enum svc_command_kind kind)

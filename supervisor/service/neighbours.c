@@ -3,7 +3,8 @@
  *
  * Requirement and order are two things (graph.h).  Starting pulls what is required or wanted;
  * it waits only for what it is ordered after.  Stopping by hand pushes what requires us; it
- * waits for those that are ordered after us and are on their way down.
+ * waits for those that are ordered after us and are on their way down.  What is in conflict with
+ * us is pushed out when we start, and we wait for its end; the one that was asked last wins.
  *
  * Nobody's state travels in a message: a neighbour says "look", we read the board.  `coming`
  * and `leaving` (service.c, THE ONE RACE) tell when the board is not the whole truth yet.
@@ -12,6 +13,7 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/str.h"
 
 /* ---- links ---- */
@@ -44,6 +46,61 @@ static bool look(const struct svc *svc, const struct svc *peer, struct svc_view 
     return board_read(svc->world->board, peer->slot, ret_view);
 }
 
+/* ---- messages ---- */
+
+/* A flag for each kind: a stop must not get lost behind a restart that has not arrived. */
+static void push_where(struct svc *svc, unsigned is, enum svc_msg_kind kind)
+{
+    for (unsigned i = 0; i < link_count(svc); i++) {
+        struct svc *peer = svc->links->at[i].peer;
+        struct svc_push *push = &peer->push[kind - MSG_PUSH_STOP];
+
+        if (!(svc->links->at[i].is & is) || atomic_exchange(&push->on_its_way, true))
+            continue;
+        atomic_fetch_add(&peer->leaving, 1);
+        coop_post(&peer->actor, &push->msg);
+    }
+}
+
+void svc_push(struct svc *svc, enum svc_msg_kind kind)
+{
+    push_where(svc, LINK_REQUIRED_BY | LINK_HAS_PART, kind);
+}
+
+static void start_where(struct svc *svc, unsigned is)
+{
+    for (unsigned i = 0; i < link_count(svc); i++) {
+        struct svc *peer = svc->links->at[i].peer;
+
+        if (svc->links->at[i].is & is &&
+            svc_command(peer, &(struct svc_command){.kind = CMD_START}) < 0)
+            log_error("service", "%s: out of memory, %s is not started", svc_name(svc),
+                      svc_name(peer));
+    }
+}
+
+void svc_tell_end(struct svc *svc, enum svc_place at)
+{
+    switch (svc_place_state(at)) {
+    case ST_BACKOFF: push_where(svc, LINK_BINDS, MSG_PUSH_RESTART); break;
+    case ST_DOWN: push_where(svc, LINK_BINDS, MSG_PUSH_END); break;
+    case ST_DONE:
+        push_where(svc, LINK_BINDS, MSG_PUSH_END);
+        start_where(svc, LINK_ON_SUCCESS);
+        break;
+    case ST_FAILED:
+        push_where(svc, LINK_BINDS, MSG_PUSH_END);
+        start_where(svc, LINK_ON_FAILURE);
+        break;
+    case ST_WAITING:
+    case ST_STARTING:
+    case ST_UP:
+    case ST_RELOADING:
+    case ST_STOPPING:
+    case SVC_STATE_COUNT: break;
+    }
+}
+
 /* ---- starting ---- */
 
 static bool is_satisfied(const struct svc_view *view)
@@ -69,6 +126,7 @@ void svc_pull_dependencies(struct svc *svc)
         atomic_fetch_add(&peer->coming, 1);
         coop_post(&peer->actor, &peer->pull);
     }
+    push_where(svc, LINK_CONFLICTS, MSG_PUSH_OUT);
 }
 
 enum outlook { IS_FINE, IS_PENDING, IS_HOPELESS };
@@ -100,17 +158,49 @@ static enum outlook outlook(const struct svc *svc, const struct svc_link *link)
     return IS_FINE;
 }
 
+/* Has what we are in conflict with gone? */
+static enum outlook outlook_of_conflict(const struct svc *svc, const struct svc *peer)
+{
+    struct svc_view view;
+    enum svc_state state;
+
+    if (atomic_load(&peer->leaving) > 0)
+        return IS_PENDING;
+    if (!look(svc, peer, &view))
+        return IS_FINE;
+    state = svc_place_state(view.place);
+    return state == ST_DOWN || state == ST_DONE || state == ST_FAILED ? IS_FINE : IS_PENDING;
+}
+
+static enum outlook outlook_of_requisite(const struct svc *svc, const struct svc *peer)
+{
+    struct svc_view view;
+
+    return look(svc, peer, &view) && is_satisfied(&view) ? IS_FINE : IS_HOPELESS;
+}
+
+static enum outlook outlook_of(const struct svc *svc, const struct svc_link *link)
+{
+    enum outlook seen = IS_FINE;
+
+    if (link->is & LINK_CONFLICTS)
+        return outlook_of_conflict(svc, link->peer);
+    if (link->is & LINK_AFTER)
+        seen = outlook(svc, link);
+    /* In order, it is asked when that one has come to rest; without, as things stand. */
+    if (link->is & LINK_REQUISITE && seen == IS_FINE)
+        seen = outlook_of_requisite(svc, link->peer);
+    return seen;
+}
+
 enum svc_event svc_check_dependencies(struct svc *svc)
 {
     const struct svc *pending = NULL;
 
     for (unsigned i = 0; i < link_count(svc); i++) {
         const struct svc_link *link = &svc->links->at[i];
-        enum outlook seen;
+        enum outlook seen = outlook_of(svc, link);
 
-        if (!(link->is & LINK_AFTER))
-            continue;
-        seen = outlook(svc, link);
         if (seen == IS_HOPELESS) {
             str_copy(svc->view.waiting_for, sizeof svc->view.waiting_for, svc_name(link->peer));
             return EV_DEPS_FAILED;
@@ -158,26 +248,13 @@ enum svc_event svc_check_order(struct svc *svc)
     return EV_ORDER_CLEAR;
 }
 
-/* Takes those that require us along. */
-void svc_push(struct svc *svc, enum svc_msg_kind kind)
-{
-    for (unsigned i = 0; i < link_count(svc); i++) {
-        struct svc *peer = svc->links->at[i].peer;
-
-        if (!(svc->links->at[i].is & LINK_REQUIRED_BY) || atomic_exchange(&peer->pushed, true))
-            continue;
-        atomic_fetch_add(&peer->leaving, 1);
-        coop_post(&peer->actor, kind == MSG_PUSH_STOP ? &peer->push_stop : &peer->push_restart);
-    }
-}
-
 /* ---- telling ---- */
 
-/* Only those can be waiting for us who are ordered after us, or before us. */
+/* Only those can be waiting for us who are ordered after us, or before us, or want us gone. */
 void svc_stir(struct svc *svc)
 {
     svc->stir = false;
     for (unsigned i = 0; i < link_count(svc); i++)
-        if (svc->links->at[i].is & (LINK_BEFORE | LINK_AFTER))
+        if (svc->links->at[i].is & (LINK_BEFORE | LINK_AFTER | LINK_CONFLICTS))
             coop_post(&svc->links->at[i].peer->actor, &svc->links->at[i].peer->nudge);
 }

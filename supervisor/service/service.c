@@ -45,6 +45,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/scope.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "coop/coro.h"
@@ -145,6 +146,7 @@ static void move(struct svc *svc, const struct svc_edge *edge, const char *detai
     svc->stir = true;
     if (edge->to == AT_FAILED || edge->to == AT_DONE)
         tell_over(svc, edge);
+    svc_tell_end(svc, edge->to);
 }
 
 bool svc_is_running(const struct svc *svc)
@@ -537,7 +539,9 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
         break;
     case MSG_PUSH_STOP:
     case MSG_PUSH_RESTART:
-        atomic_store(&svc->pushed, false);
+    case MSG_PUSH_OUT:
+    case MSG_PUSH_END:
+        atomic_store(&svc->push[msg->kind - MSG_PUSH_STOP].on_its_way, false);
         svc_on_push(svc, (enum svc_msg_kind)msg->kind);
         atomic_fetch_sub(&svc->leaving, 1);
         svc->stir = true;
@@ -565,8 +569,8 @@ static void init_messages(struct svc *svc)
 {
     coop_msg_init(&svc->nudge, MSG_NUDGE);
     coop_msg_init(&svc->pull, MSG_PULL);
-    coop_msg_init(&svc->push_stop, MSG_PUSH_STOP);
-    coop_msg_init(&svc->push_restart, MSG_PUSH_RESTART);
+    for (int i = 0; i < (int)COOP_COUNT(svc->push); i++)
+        coop_msg_init(&svc->push[i].msg, MSG_PUSH_STOP + i);
     coop_msg_init(&svc->hurry, MSG_HURRY);
     coop_msg_init(&svc->discard, MSG_DISCARD);
     coop_msg_init(&svc->free_me, MSG_FREE);

@@ -65,6 +65,8 @@ enum svc_msg_kind {
     MSG_PULL,         /* a neighbour that needs us is starting                       */
     MSG_PUSH_STOP,    /* what we require is being stopped by hand                    */
     MSG_PUSH_RESTART, /* what we require is being restarted by hand                  */
+    MSG_PUSH_OUT,     /* what we are in conflict with is starting                    */
+    MSG_PUSH_END,     /* what we are bound to has ended                              */
     MSG_TOP,          /* the child that holds the tree has ended                     */
     MSG_WATCH,        /* main's pidfd, or the cgroup, has news                       */
     MSG_BOUND,        /* time to look whether a bound is used up                     */
@@ -89,9 +91,13 @@ struct change_msg {
 struct svc {
     atomic_uint refs;            /* anyone */
     atomic_uint coming, leaving; /* anyone: start or stop messages not handled yet */
-    atomic_bool pulled, pushed;  /* anyone: the embedded message is on its way */
+    atomic_bool pulled;          /* anyone: the embedded message is on its way */
     struct coop_actor actor;
-    struct coop_msg nudge, pull, push_stop, push_restart, hurry, discard, free_me;
+    struct svc_push {
+        struct coop_msg msg;
+        atomic_bool on_its_way; /* anyone */
+    } push[MSG_PUSH_END - MSG_PUSH_STOP + 1];
+    struct coop_msg nudge, pull, hurry, discard, free_me;
     struct coop_timer timer;
     struct svc_world *world;
     unsigned slot;
@@ -104,10 +110,11 @@ struct svc {
     char launch_hint
         [240]; /* why the last launch failed, in terms of what to do; "" when it did not */
     struct start_window window;
-    unsigned in_a_row; /* automatic restarts since it was last up for long, or started by hand */
-    coop_nsec up_at;   /* when this life was up; 0: it was not                                 */
-    coop_nsec delay;   /* before the next automatic restart                                    */
-    bool ends_all;     /* StartLimitAction=exit has been reached                               */
+    unsigned
+        in_a_row;    /* automatic restarts since it was last up for long, or started by hand */
+    coop_nsec up_at; /* when this life was up; 0: it was not                                 */
+    coop_nsec delay; /* before the next automatic restart                                    */
+    bool ends_all;   /* StartLimitAction=exit has been reached                               */
     struct notify notify;
     struct output *output;
     struct svc_keep *keep; /* NULL: it has never had bounds */
@@ -156,7 +163,8 @@ enum svc_event svc_verdict(struct svc *svc, char *ret_detail, size_t size);
 void svc_pull_dependencies(struct svc *svc);
 enum svc_event svc_check_dependencies(struct svc *svc); /* SVC_EVENT_COUNT: wait */
 enum svc_event svc_check_order(struct svc *svc);        /* SVC_EVENT_COUNT: wait */
-void svc_push(struct svc *svc, enum svc_msg_kind kind);
+void svc_push(struct svc *svc, enum svc_msg_kind kind); /* those that go with us     */
+void svc_tell_end(struct svc *svc, enum svc_place at);  /* at rest, or about to try again */
 void svc_stir(struct svc *svc);
 
 /* commands.c */
