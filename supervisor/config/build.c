@@ -290,6 +290,15 @@ static void check_type(struct builder *b)
         spec->notify_access = NOTIFY_MAIN;
 }
 
+static void check_conditions(struct builder *b)
+{
+    struct coop_err err = {0};
+    char key[40];
+
+    if (conditions_check(&b->spec->conditions, key, sizeof key, &err) < 0)
+        complain_at(b, key, &err);
+}
+
 /* A wait that grows has steps and an end; one without the other would be ignored. */
 static void check_pace(struct builder *b)
 {
@@ -543,6 +552,7 @@ struct svc_spec *build_service(const struct raw_config *all, const struct raw_se
         if (b.errors == 0) {
             check_type(&b);
             check_pace(&b);
+            check_conditions(&b);
             check_frozen(&b);
             check_caller_keys(&b);
             resolve_identity(&b);

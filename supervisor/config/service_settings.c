@@ -318,8 +318,12 @@ static const char *const access_names[] = {"unset", "none", "main", "all", NULL}
 
 #define FIELD(name) .field = offsetof(struct svc_spec, name)
 
-static const struct setting rows[] = {
-    /* clang-format off */
+static const struct
+    setting
+        rows
+            [] =
+                {
+                    /* clang-format off */
     {"Unit", "Description", &setting_string, FIELD(description),
      .help = "What it is, in a few words, for people."},
     {"Unit", "Requires", &setting_words, FIELD(requires.names),
@@ -342,6 +346,28 @@ static const struct setting rows[] = {
      .help = "This service starts when those are up (or failed), and stops before them. Says nothing about whether they are started."},
     {"Unit", "Before", &setting_words, FIELD(before.names),
      .help = "The same, seen from the other side."},
+    {"Unit", "ConditionPathExists", &setting_lines, FIELD(conditions.of[COND_PATH_EXISTS]),
+     .help = "Something must be at this path; ! in front: nothing. A condition that does not hold is no failure: the service counts as done without having run."},
+    {"Unit", "ConditionPathExistsGlob", &setting_lines, FIELD(conditions.of[COND_PATH_EXISTS_GLOB]),
+     .help = "Some path must match this pattern."},
+    {"Unit", "ConditionPathIsDirectory", &setting_lines, FIELD(conditions.of[COND_PATH_IS_DIRECTORY]),
+     .help = "This must be a directory."},
+    {"Unit", "ConditionPathIsSymbolicLink", &setting_lines, FIELD(conditions.of[COND_PATH_IS_LINK]),
+     .help = "This must be a symbolic link."},
+    {"Unit", "ConditionPathIsMountPoint", &setting_lines, FIELD(conditions.of[COND_PATH_IS_MOUNT_POINT]),
+     .help = "Something must be mounted here."},
+    {"Unit", "ConditionPathIsReadWrite", &setting_lines, FIELD(conditions.of[COND_PATH_IS_READ_WRITE]),
+     .help = "What is mounted here must be writable."},
+    {"Unit", "ConditionDirectoryNotEmpty", &setting_lines, FIELD(conditions.of[COND_DIRECTORY_NOT_EMPTY]),
+     .help = "This must be a directory with something in it."},
+    {"Unit", "ConditionFileNotEmpty", &setting_lines, FIELD(conditions.of[COND_FILE_NOT_EMPTY]),
+     .help = "This must be a file with something in it."},
+    {"Unit", "ConditionFileIsExecutable", &setting_lines, FIELD(conditions.of[COND_FILE_IS_EXECUTABLE]),
+     .help = "This must be a file that may be executed."},
+    {"Unit", "ConditionEnvironment", &setting_lines, FIELD(conditions.of[COND_ENVIRONMENT]),
+     .help = "NAME or NAME=VALUE must be in coopd's environment."},
+    {"Unit", "ConditionHost", &setting_lines, FIELD(conditions.of[COND_HOST]),
+     .help = "The name of the machine must match this pattern."},
     {"Unit", "StartLimitIntervalSec", &setting_duration, FIELD(limit_interval),
      .fallback = "10s", .help = "Window in which starts are counted; see StartLimitBurst."},
     {"Unit", "StartLimitBurst", &setting_int, FIELD(limit_burst), .min = 0, .max = START_BURST_MAX,
@@ -413,7 +439,7 @@ static const struct setting rows[] = {
      .help = "Services that require this one."},
     {"Install", "AutoStart", &setting_enum, FIELD(auto_start), .names = auto_names,
      .help = "Whether it starts with coopd. By default yes, for a .service file only with WantedBy= or RequiredBy=."},
-    /* clang-format on */
+                    /* clang-format on */
 };
 
 const struct setting_table service_settings = {rows, COOP_COUNT(rows)};

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/strlist.h"
+#include "config/conditions.h"
 #include "config/exit_set.h"
 #include "coop/time.h"
 #include "launcher/launch.h"
@@ -103,6 +104,7 @@ struct svc_spec {
     struct strlist env, env_files, pass_env;
     struct name_list requires, requisite, binds_to, part_of, wants, conflicts;
     struct name_list after, before, on_failure, on_success, wanted_by, required_by;
+    struct conditions conditions;
     struct output_spec out, err;
     char *sandbox;  /* the profile's name as written; NULL: not written                     */
     int auto_start; /* enum auto_start                                                       */

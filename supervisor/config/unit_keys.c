@@ -87,9 +87,7 @@ static const char *const missing[] = {
     "TTYReset",
     "TTYVHangup",
     "TTYVTDisallocate",
-    "RootDirectory",
     "RootImage",
-    "MountAPIVFS",
     "RuntimeDirectory",
     "RuntimeDirectoryMode",
     "RuntimeDirectoryPreserve",
@@ -111,7 +109,6 @@ static const char *const missing[] = {
     "LogRateLimitBurst",
     "LogFilterPatterns",
     "LogNamespace",
-    "Nice",
     "CPUSchedulingPolicy",
     "CPUSchedulingPriority",
     "CPUSchedulingResetOnFork",
@@ -122,33 +119,13 @@ static const char *const missing[] = {
     "IOSchedulingPriority",
     "TimerSlackNSec",
     "CoredumpFilter",
-    "KeyringMode",
     "Personality",
-    "SecureBits",
     "SELinuxContext",
     "AppArmorProfile",
     "SmackProcessLabel",
-    "ProtectProc",
-    "ProcSubset",
-    "ProtectControlGroups",
-    "RestrictAddressFamilies",
     "RestrictFileSystems",
-    "RestrictRealtime",
-    "RestrictSUIDSGID",
-    "LockPersonality",
-    "MemoryDenyWriteExecute",
     "RemoveIPC",
-    "MountFlags",
-    "SystemCallErrorNumber",
-    "SystemCallArchitectures",
-    "SystemCallLog",
-    "NetworkNamespacePath",
-    "IPCNamespacePath",
     "BindLogSockets",
-    "PrivatePIDs",
-    "ProtectHostname",
-    "ExecPaths",
-    "NoExecPaths",
     "ExtensionImages",
     "ExtensionDirectories",
     "CPUAccounting",
@@ -163,10 +140,6 @@ static const char *const missing[] = {
     "TasksAccounting",
     "IOAccounting",
     "IODeviceWeight",
-    "IOReadBandwidthMax",
-    "IOWriteBandwidthMax",
-    "IOReadIOPSMax",
-    "IOWriteIOPSMax",
     "IOLatencyTargetSec",
     "IPAccounting",
     "IPAddressAllow",
@@ -204,8 +177,7 @@ enum unit_key_kind unit_key_kind(const char *section, const char *key)
     (void)section;
     if (strncmp(key, "X-", 2) == 0 || in_list(harmless, COOP_COUNT(harmless), key))
         return UNIT_KEY_HARMLESS;
-    if (strcmp(key, "KillMode") == 0 || strcmp(key, "SendSIGKILL") == 0 ||
-        strcmp(key, "Conflicts") == 0)
+    if (strcmp(key, "KillMode") == 0 || strcmp(key, "SendSIGKILL") == 0)
         return UNIT_KEY_CHECKED;
     if (in_list(missing, COOP_COUNT(missing), key) || str_starts_with(key, "Condition") ||
         str_starts_with(key, "Assert"))
@@ -213,23 +185,8 @@ enum unit_key_kind unit_key_kind(const char *section, const char *key)
     return UNIT_KEY_UNKNOWN;
 }
 
-/* "Conflicts=shutdown.target": every name is a target, which coop has none of. */
-static bool only_targets(const char *value)
-{
-    SCOPED_FREE char *copy = strdup(value);
-    char *rest = NULL;
-
-    for (char *word = copy ? strtok_r(copy, " \t", &rest) : NULL; word;
-         word = strtok_r(NULL, " \t", &rest))
-        if (!str_ends_with(word, ".target"))
-            return false;
-    return copy != NULL;
-}
-
 bool unit_key_accepts(const char *key, const char *value)
 {
-    if (strcmp(key, "Conflicts") == 0)
-        return only_targets(value);
     if (strcmp(key, "SendSIGKILL") == 0)
         return strcmp(value, "yes") == 0 || strcmp(value, "true") == 0;
     return strcmp(value, "control-group") == 0; /* KillMode */

@@ -61,6 +61,7 @@ const struct svc_edge svc_edges[] = {
     {AT_START_MAIN, EV_CMD_DONE,    AT_START_TREE, DO_CLEAN_TREE,  "a command is done"},
     {AT_START_MAIN, EV_REMAINS,     AT_UP_EXITED,  DO_SETTLE,      "finished, counts as up"},
     {AT_START_MAIN, EV_MAIN_GONE,   AT_STOP_TREE,  DO_CLEAN_TREE,  "main process ended while starting"},
+    {AT_START_MAIN, EV_SUCCEEDED,   AT_DONE,       DO_NOTHING,     "nothing to start"},
     {AT_START_MAIN, EV_DIED,        AT_BACKOFF,    DO_ARM_BACKOFF, "could not be launched"},
     {AT_START_MAIN, EV_HOPELESS,    AT_FAILED,     DO_NOTHING,     "could not be launched"},
     {AT_START_MAIN, EV_TIMEOUT,     AT_STOP_MAIN,  DO_SIG_STOP,    "not ready in time"},

@@ -66,7 +66,7 @@
     X(EV_MAIN_GONE, "main-gone")     /* main ended in any other way                         */ \
     X(EV_ORDER_CLEAR, "order-clear") /* all that must stop before it has stopped            */ \
     X(EV_TREE_GONE, "tree-gone")     /* tree empty after a stop that was asked for          */ \
-    X(EV_SUCCEEDED, "succeeded")     /* tree empty, it ended by itself and that is fine     */ \
+    X(EV_SUCCEEDED, "succeeded")     /* tree empty (or no birth needed), and that is fine   */ \
     X(EV_DIED, "died")               /* tree empty (or never born), Restart= tries again    */ \
     X(EV_HOPELESS, "hopeless")       /* tree empty (or never born), nothing tries again     */ \
     X(EV_TIMEOUT, "timeout")         /* the timer of this place ran out                     */ \

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "coop/block.h"
 #include "coop/coro.h"
 #include "journal.h"
 
@@ -161,11 +162,25 @@ static int try_launch(struct svc *svc, struct coop_err *err)
     return failed ? -1 : 0;
 }
 
+static bool is_called_for(struct svc *svc, char *ret_which, size_t size)
+{
+    bool holds;
+
+    coop_block_begin();
+    holds = conditions_hold(&svc->spec->conditions, ret_which, size);
+    coop_block_end();
+    return holds;
+}
+
 enum svc_event svc_launch(struct svc *svc, char *ret_detail, size_t size)
 {
     struct coop_err err = {0};
 
     begin_life(svc);
+    if (svc->command == 0 && !is_called_for(svc, ret_detail, size)) {
+        svc->ending.unborn = true;
+        return EV_SUCCEEDED;
+    }
     if (try_launch(svc, &err) < 0) {
         enum svc_event event;
 

@@ -86,7 +86,8 @@ void svc_tell_end(struct svc *svc, enum svc_place at)
     case ST_DOWN: push_where(svc, LINK_BINDS, MSG_PUSH_END); break;
     case ST_DONE:
         push_where(svc, LINK_BINDS, MSG_PUSH_END);
-        start_where(svc, LINK_ON_SUCCESS);
+        if (!svc->ending.unborn) /* it has run: there was something to start */
+            start_where(svc, LINK_ON_SUCCESS);
         break;
     case ST_FAILED:
         push_where(svc, LINK_BINDS, MSG_PUSH_END);

@@ -114,6 +114,8 @@ static void tell_over(struct svc *svc, const struct svc_edge *edge)
 {
     bool ran = edge->from != AT_WAITING; /* dependency-failed: the ending is an older one */
 
+    if (edge->to == AT_DONE && svc->ending.unborn)
+        return; /* there was nothing to start */
     if ((svc->spec->essential || svc->ends_all) && svc->world->over)
         svc->world->over(svc->world, svc->view.name,
                          ran ? policy_exit_status(&svc->ending) : EXIT_FAILURE);

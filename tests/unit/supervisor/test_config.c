@@ -2,6 +2,7 @@
  * From text to specs, and from mistakes to sentences that name file, line and key.
  */
 #include "config/load.h"
+#include "config/service_settings.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -129,6 +130,21 @@ Test(config, a_unit_file_names_its_service_and_has_no_profile)
     cr_expect_eq(spec->stop_timeout, 5 * COOP_NSEC_PER_SEC);
     cr_expect_not(spec->launch.private_pids);
     config_free(config);
+}
+
+/* A key that has a row is read, whatever the list of missing ones says: it would lie. */
+static void expect_no_row_is_missing(const struct setting_table *table)
+{
+    settings_for_each (row, table)
+        if (strncmp(row->key, "Condition", strlen("Condition")) != 0)
+            cr_expect_eq(unit_key_kind(row->section, row->key), UNIT_KEY_UNKNOWN, "%s",
+                         row->key);
+}
+
+Test(config, no_key_is_read_and_called_missing)
+{
+    expect_no_row_is_missing(&service_settings);
+    expect_no_row_is_missing(&launch_settings);
 }
 
 Test(config, a_sandbox_extends_another)

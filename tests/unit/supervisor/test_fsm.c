@@ -12,7 +12,7 @@ static const char *const expected[SVC_PLACE_COUNT] = {
     /*                  wish deps talk cmd main    verdicts time bound */
     [AT_DOWN]       = "s~" "~~" "..." "..." ".~" "...." "." "..",
     [AT_WAITING]    = "~s" "ss" "..." "..." ".~" "...." "." "..",
-    [AT_START_MAIN] = "~s" "~~" "s~s" "s.s" "s~" "..ss" "s" "ss",
+    [AT_START_MAIN] = "~s" "~~" "s~s" "s.s" "s~" ".sss" "s" "ss",
     [AT_START_TREE] = "~s" "~~" "~~~" ".s." ".~" "...." "s" "s.",
     [AT_UP]         = "~s" "~~" "~ss" "..s" "s~" "...." "." "ss",
     [AT_UP_EXITED]  = "~s" "~~" "~~~" "..." ".~" "...." "." "ss",
