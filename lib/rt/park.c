@@ -78,26 +78,23 @@ void coop__wait_cancel(struct coro *g, int why)
 
 /* ---- the fence between canceller and sleeper ---- */
 
-static bool fenced_by_kernel;
+bool coop__fenced_by_kernel;
 
 void coop__wait_start(void)
 {
-    fenced_by_kernel = coop__fence_start() || coop__rt.sim;
+    coop__fenced_by_kernel = coop__fence_start() || coop__rt.sim;
 }
 
 void coop__wait_fence(void)
 {
     coop__full_fence();
-    if (fenced_by_kernel && !coop__rt.sim) /* one thread needs none */
+    if (coop__fenced_by_kernel && !coop__rt.sim) /* one thread needs none */
         coop__fence_others();
 }
 
-static inline void sleepers_fence(void)
+COLD void coop__fence_own(void)
 {
-    if (likely(fenced_by_kernel))
-        atomic_signal_fence(memory_order_seq_cst);
-    else
-        coop__full_fence();
+    coop__full_fence();
 }
 
 /* ---- the sleeper's side ---- */
@@ -128,7 +125,7 @@ static inline bool cancelled_before_leaving(struct coro *g)
 {
     int why;
 
-    sleepers_fence();
+    coop__fence_met();
     why = atomic_load_explicit(&g->cancel, memory_order_relaxed);
     if (likely(!why) || !coop__wait_claim_if(g, WAIT_CANCELLABLE))
         return false;

@@ -113,6 +113,16 @@ void coop__wait_fire_all(struct waiter *first);
  * this stands coop__wait_fence(), once for all whom it concerns. */
 void coop__wait_cancel(struct coro *g, int why);
 void coop__wait_fence(void);
+/* The other side of that fence: between what the caller of coop__wait_fence() must see, and the
+ * look at what it has written. */
+extern __attribute__((visibility("hidden"))) bool coop__fenced_by_kernel;
+void coop__fence_own(void);
+static inline void coop__fence_met(void)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    if (unlikely(!coop__fenced_by_kernel))
+        coop__fence_own();
+}
 /* Asks the kernel for that fence. */
 void coop__wait_start(void);
 

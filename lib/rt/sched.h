@@ -33,6 +33,7 @@ enum {
     WORKERS_MAX = 10000,
     IDLE_WORKERS_KEPT = 16, /* more than these retire when idle for long */
     IDLE_LISTS = 64,        /* of idle workers, by the CPU they slept on */
+    OUTERMOST = 2,          /* scopes: the root's and the daemons' */
 };
 
 #define MONITOR_DELAY (10 * COOP_NSEC_PER_MSEC) /* how long a busy processor goes unwatched */
@@ -171,10 +172,13 @@ struct proc {
     int stacks_count;
     _Atomic(uint64_t) switches, steals;
     _Atomic(uint64_t) births, ends; /* of coroutines, by its worker */
-    _Atomic(int) outside;           /* coop__outside_add() by its worker */
-    uint64_t last_id;               /* given out; see new_id() */
-    _Atomic(int) tid;               /* of the thread that has it */
-    _Atomic(uint64_t) cpu;          /* the bit of where that is as far as known; 0: idle */
+    /* of the two outermost scopes (outermost.c); the second under the scope's lock */
+    _Atomic(int64_t) members[OUTERMOST];
+    int64_t settled[OUTERMOST];
+    _Atomic(int) outside;  /* coop__outside_add() by its worker */
+    uint64_t last_id;      /* given out; see new_id() */
+    _Atomic(int) tid;      /* of the thread that has it */
+    _Atomic(uint64_t) cpu; /* the bit of where that is as far as known; 0: idle */
     /* picks at which these are due */
     unsigned global_at, clock_at, poll_at;
     /* timers (timer.c) */

@@ -133,7 +133,8 @@ static int visit_member(struct coro *g, void *arg)
 {
     const struct visit *v = arg;
 
-    if (atomic_load_explicit(&g->scope, memory_order_relaxed) == v->scope) {
+    /* acquire: whoever lived on this slot before is not told */
+    if (atomic_load_explicit(&g->scope, memory_order_acquire) == v->scope) {
         RT_DELAY();
         v->fn(g, v->why);
     }

@@ -7,13 +7,16 @@
  * taken for somebody who lived on its stack before.
  *
  * In every third round nobody fails: the root ends when it is empty for the first time, and who
- * comes from outside after that is refused.
+ * comes from outside after that is refused.  Members are born and end on all processors while it
+ * begins to wait for that, and the number of processors changes.
  */
 #include "stress/stress.h"
 
 #include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
 
-enum { FIRST = 20, CHILDREN = 2, BORN_MOST = 600, LIVES_AFTER = 40 };
+enum { FIRST = 20, CHILDREN = 2, BORN_MOST = 600, LIVES_AFTER = 40, PROCS = 4 };
 
 static _Atomic(long) born, ended;
 static _Atomic(int) daemons, failed, kept, open;
@@ -59,6 +62,10 @@ static int live(void *arg)
         atomic_store(&failed, 1);
         r = -1;
     } else if (fails_at == 0) {
+        if (draw(&chance, 16) == 0)
+            HOLDS(coop_set_procs(1 + (int)draw(&chance, PROCS)) > 0);
+        if (draw(&chance, 8) != 0)
+            start_member();
         r = coop_yield();
     } else if (draw(&chance, 4) == 0) {
         r = coop_sleep_until(COOP_FOREVER);
@@ -95,6 +102,11 @@ static int root(__attribute__((unused)) void *arg)
         start_member();
         coop_yield();
     }
+    if (fails_at == 0) { /* others have counted, too; now they are out of use */
+        for (int i = 0; i < FIRST; i++)
+            coop_yield();
+        HOLDS(coop_set_procs(1) > 0);
+    }
     return 0;
 }
 
@@ -107,18 +119,27 @@ static void *start_from_outside(__attribute__((unused)) void *arg)
     return NULL;
 }
 
+static void never_ends(__attribute__((unused)) int signal)
+{
+    static const char words[] = "a round never ends\n";
+
+    _Exit(write(2, words, sizeof words - 1) > 0);
+}
+
 int main(int argc, char **argv)
 {
     struct coop_options o = {.name = "root-storm", .foreign_wakes = true};
     int rounds = 60 * times_more(argc, argv);
 
+    HOLDS(signal(SIGALRM, never_ends) != SIG_ERR);
     for (int n = 0; n < rounds; n++) {
         pthread_t outside;
 
         born = ended = 0;
         daemons = failed = kept = open = 0;
         fails_at = n % 3 ? 1 + n * 7 % 200 : 0;
-        o.procs = 1 + n % 4;
+        o.procs = 1 + n % PROCS;
+        alarm(argc > 1 ? 10 : 60); /* mutants hang */
         HOLDS(pthread_create(&outside, NULL, start_from_outside, NULL) == 0);
         HOLDS((coop_main(&o, root, NULL) != 0) == (fails_at != 0));
         pthread_join(outside, NULL);
