@@ -19,7 +19,7 @@ const char *const filter_default_lines[] = {
     "newfstatat open openat openat2 pipe pipe2 pread64 preadv preadv2 pwrite64 pwritev pwritev2 "
     "read readahead readlink readlinkat readv removexattr removexattrat rename renameat renameat2 "
     "rmdir sendfile setxattr setxattrat splice stat statfs statx symlink symlinkat sync "
-    "sync_file_range syncfs tee truncate umask unlink unlinkat utime utimensat utimes vmsplice "
+    "sync_file_range syncfs tee truncate umask unlink unlinkat utime utimensat utimes "
     "write writev",
     /* waiting */
     "epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait eventfd eventfd2 "
@@ -69,7 +69,7 @@ const char *const filter_default_lines[] = {
     "timerfd_gettime64 timerfd_settime64 truncate64 ugetrlimit utimensat_time64 waitpid",
 
     /* Taken for absent: libc and programs have another way, and that one can be judged. */
-    "~set_thread_area:ENOSYS",
+    "~set_thread_area:ENOSYS vmsplice:ENOSYS",
     /* Types into the terminal, pastes into it, loads line disciplines. */
     "~ioctl(1=TIOCSTI) ioctl(1=TIOCLINUX) ioctl(1=TIOCSETD)",
     /* May be asked and left, not changed. */

@@ -113,6 +113,29 @@ static void make_files(struct arena *arena)
     must(chmod(arena->node, 0666), "chmod");
 }
 
+/* As an ssh agent's or a message bus's: by its name, and by nothing else. */
+static void make_agent(struct arena *arena)
+{
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+
+    name(arena->agent, "%s/agent", arena->dir);
+    strcpy(un.sun_path, arena->agent);
+    arena->agent_socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    must(arena->agent_socket, "socket");
+    must(bind(arena->agent_socket, (struct sockaddr *)&un, sizeof un), arena->agent);
+    must(chmod(arena->agent, 0666), arena->agent);
+    must(listen(arena->agent_socket, 8), "listen");
+}
+
+/* Nanoseconds: the kernel sets it with each write, and nobody can set it back. */
+static long change_time(const char *path)
+{
+    struct stat st;
+
+    must(stat(path, &st), path);
+    return st.st_ctim.tv_sec * 1000000000L + st.st_ctim.tv_nsec;
+}
+
 static void make_sockets(struct arena *arena)
 {
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -168,6 +191,8 @@ void arena_open(struct arena *arena, uid_t uid)
     arena->uid = uid;
     make_files(arena);
     make_sockets(arena);
+    make_agent(arena);
+    arena->changed = change_time(arena->coop_run);
     arena->victim = make_victim(uid);
     arena->shmkey = 0x63000000 | (int)(getpid() & 0xffffff);
     arena->shm = shmget(arena->shmkey, 4096, IPC_CREAT | 0666);
@@ -191,6 +216,7 @@ void arena_close(struct arena *arena)
     shmctl(arena->shm, IPC_RMID, NULL);
     close(arena->listener);
     close(arena->abstract);
+    close(arena->agent_socket);
     (void)nftw(arena->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -251,6 +277,9 @@ bool arena_check(const struct arena *arena)
     good &= unharmed(strcmp(text, "the secret\n") == 0, "the secret has changed");
     good &= unharmed(nobody_came(arena->listener), "the listener was reached");
     good &= unharmed(nobody_came(arena->abstract), "the abstract socket was reached");
+    good &= unharmed(nobody_came(arena->agent_socket), "the daemon's socket was reached");
+    good &= unharmed(change_time(arena->coop_run) == arena->changed,
+                     "the launcher's program was written to");
     return good;
 }
 

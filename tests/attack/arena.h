@@ -37,6 +37,9 @@ struct arena {
     int abstract; /* listening abstract socket, its name is 'name' */
     char name[64];
     int shm, shmkey;
+    char agent[ARENA_PATH]; /* a daemon's socket in the file system: everybody may connect */
+    int agent_socket;
+    long changed; /* when the launcher's program was written to last */
 };
 
 enum mode {

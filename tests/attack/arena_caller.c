@@ -54,8 +54,12 @@ static void get_dirty(const struct arena *arena)
     setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
     setenv("GITHUB_TOKEN", "secret", 1);
     setenv("DB_PASSWORD", "secret", 1);
-    setenv("SSH_AUTH_SOCK", "/tmp/agent", 1);
+    setenv("SSH_AUTH_SOCK", arena->agent, 1);
     setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/tmp/bus", 1);
+    setenv("DISPLAY", ":0", 1);
+    setenv("WAYLAND_DISPLAY", "wayland-0", 1);
+    setenv("XDG_RUNTIME_DIR", "/run/user/0", 1);
+    setenv("DOCKER_HOST", "unix:///run/docker.sock", 1);
     unsetenv("COOP_INIT");
 }
 
@@ -95,6 +99,7 @@ static void tell(const struct arena *arena, const struct visit *visit, struct fa
     add_fact(facts, "node=%s", arena->node);
     add_fact(facts, "port=%d", arena->port);
     add_fact(facts, "socket=%s", arena->name);
+    add_fact(facts, "agent=%s", arena->agent);
     add_fact(facts, "shm=%d", arena->shm);
     add_fact(facts, "shmkey=%d", arena->shmkey);
     add_fact(facts, "bound=400");

@@ -62,5 +62,6 @@ extern const struct attack attacks_on_processes[];
 extern const struct attack attacks_on_kernel[];
 extern const struct attack attacks_on_abis[];
 extern const struct attack attacks_on_walls[];
+extern const struct attack attacks_by_traces[];
 
 #endif

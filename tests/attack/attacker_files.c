@@ -234,7 +234,8 @@ static void read_kernel_files(void)
         "/proc/kcore",       "/proc/kmem",          "/dev/mem",
         "/dev/kmem",         "/dev/port",           "/dev/kmsg",
         "/proc/kmsg",        "/proc/keys",          "/proc/timer_list",
-        "/proc/sched_debug", "/proc/latency_stats", "/proc/acpi/event"};
+        "/proc/sched_debug", "/proc/latency_stats", "/proc/acpi/event",
+        "/proc/config.gz"};
     char text[4096];
     FILE *symbols;
 

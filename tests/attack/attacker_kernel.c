@@ -127,11 +127,17 @@ static void forbidden_calls(void)
         X(lookup_dcookie),
         X(nfsservctl),
         X(quotactl_fd),
+        X(mbind),
+        X(pidfd_getfd),
+        X(vmsplice),
+        X(settimeofday),
+        X(vhangup),
 #undef X
     };
 
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
         filtered(syscall(calls[i].nr, 0, 0, 0, 0, 0, 0), calls[i].name);
+    filtered(syscall(SYS_acct, 1UL), "acct"); /* with 0 it would end the accounting */
 }
 
 static void future_calls(void)
@@ -166,16 +172,36 @@ static void looser_filter(void)
 
 /* ---- terminal ---- */
 
+/* From a session of its own: the terminal belongs to another one, and stealing takes power. */
+static void steal_terminal(void)
+{
+    static const unsigned long requests[] = {0x540e, 0x540eUL | 0xdeadbeef00000000UL};
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        (void)setsid();
+        for (size_t i = 0; i < 2; i++)
+            for (int fd = 0; fd < 3; fd++)
+                if (syscall(SYS_ioctl, fd, requests[i], 1UL) == 0)
+                    _exit(1);
+        _exit(open("/dev/tty", O_RDWR | O_CLOEXEC) >= 0 ? 2 : 0);
+    }
+    waitpid(pid, &status, 0);
+    door(status != 0, "TIOCSCTTY: the terminal is ours (%d)", status);
+}
+
 /* The upper half of the request is garbage: the kernel ignores it, so a filter must, too. */
 static void terminal_injection(void)
 {
     static const struct {
         unsigned long request;
         const char *name;
-    } kinds[] = {{0x5412, "TIOCSTI"}, {0x541c, "TIOCLINUX"}};
+    } kinds[] = {{0x5412, "TIOCSTI"}, {0x541c, "TIOCLINUX"}, {0x5423, "TIOCSETD"}};
     char byte = 'x';
 
-    for (size_t i = 0; i < 2; i++)
+    steal_terminal();
+    for (size_t i = 0; i < 3; i++)
         for (int fd = 0; fd < 3; fd++) {
             filtered(syscall(SYS_ioctl, fd, kinds[i].request, &byte), kinds[i].name);
             filtered(syscall(SYS_ioctl, fd, kinds[i].request | 0xdeadbeef00000000UL, &byte),
@@ -223,52 +249,31 @@ static void reach_ipc(void)
         refuse_open("/dev/shm/coop-attack", O_RDONLY);
 }
 
-/* ---- two sandboxes side by side ---- */
-
-#define TRACE_KEY 0x63000001
-
-static const char *const trace_files[] = {"/tmp/coop-trace", "/dev/shm/coop-trace",
-                                          "/var/tmp/coop-trace", "/run/coop-trace"};
-
-static int trace_socket(struct sockaddr_un *ret_name, socklen_t *ret_length)
+/* A name of its own, or one in the file system. */
+static void refuse_daemon(const char *path)
 {
-    static const char name[] = "coop-trace";
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    *ret_name = (struct sockaddr_un){.sun_family = AF_UNIX};
-    memcpy(ret_name->sun_path + 1, name, sizeof name - 1);
-    *ret_length = (socklen_t)(sizeof(sa_family_t) + sizeof name);
-    return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    strncpy(name.sun_path, path, sizeof name.sun_path - 1);
+    shut(connect(fd, (struct sockaddr *)&name, sizeof name), path, 0);
+    close(fd);
 }
 
-/* Leaves something in every place that could be shared by mistake, and stays. */
-static void leave_traces(void)
+static void reach_daemons(void)
 {
-    struct sockaddr_un name;
-    socklen_t length;
-    int fd = trace_socket(&name, &length);
+    static const char *const others[] = {"/run/dbus/system_bus_socket",
+                                         "/var/run/docker.sock",
+                                         "/run/containerd/containerd.sock",
+                                         "/run/systemd/private",
+                                         "/run/user/0/bus",
+                                         "/tmp/.X11-unix/X0"};
 
-    (void)bind(fd, (struct sockaddr *)&name, length);
-    (void)listen(fd, 1);
-    for (size_t i = 0; i < sizeof trace_files / sizeof *trace_files; i++)
-        (void)open(trace_files[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    (void)shmget(TRACE_KEY, 4096, IPC_CREAT | 0666);
-    door(0, "traces are left");
-    (void)!write(STDOUT_FILENO, "ready\n", 6);
-    for (;;)
-        pause();
-}
-
-/* Run in another sandbox of the same kind, meanwhile. */
-static void find_traces(void)
-{
-    struct sockaddr_un name;
-    socklen_t length;
-    int fd = trace_socket(&name, &length);
-
-    shut(connect(fd, (struct sockaddr *)&name, length), "the other's abstract socket", 0);
-    for (size_t i = 0; i < sizeof trace_files / sizeof *trace_files; i++)
-        refuse_open(trace_files[i], O_RDONLY);
-    shut(shmget(TRACE_KEY, 0, 0), "the other's shared memory", 0);
+    if (fact("sees_home"))
+        cannot("the whole host is bound: its sockets can be called (launcher/README.md)");
+    refuse_daemon(fact("agent"));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        refuse_daemon(others[i]);
 }
 
 static void reach_keyring(void)
@@ -280,11 +285,17 @@ static void reach_keyring(void)
 }
 
 const struct attack attacks_on_kernel[] = {
-    {"new-namespaces", new_namespaces},   {"clone-user", clone_user},
-    {"join-namespaces", join_namespaces}, {"forbidden-calls", forbidden_calls},
-    {"future-calls", future_calls},       {"io-uring", io_uring},
-    {"looser-filter", looser_filter},     {"terminal-injection", terminal_injection},
-    {"reach-network", reach_network},     {"reach-ipc", reach_ipc},
-    {"reach-keyring", reach_keyring},     {"leave-traces", leave_traces},
-    {"find-traces", find_traces},         {NULL, NULL},
+    {"new-namespaces", new_namespaces},
+    {"clone-user", clone_user},
+    {"join-namespaces", join_namespaces},
+    {"forbidden-calls", forbidden_calls},
+    {"future-calls", future_calls},
+    {"io-uring", io_uring},
+    {"looser-filter", looser_filter},
+    {"terminal-injection", terminal_injection},
+    {"reach-network", reach_network},
+    {"reach-ipc", reach_ipc},
+    {"reach-keyring", reach_keyring},
+    {"reach-daemons", reach_daemons},
+    {NULL, NULL},
 };

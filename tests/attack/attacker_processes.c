@@ -230,9 +230,15 @@ static void inherited_umask(void)
 
 static void inherited_environment(void)
 {
-    static const char *const secrets[] = {
-        "AWS_SECRET_ACCESS_KEY",    "GITHUB_TOKEN",         "DB_PASSWORD", "SSH_AUTH_SOCK",
-        "DBUS_SESSION_BUS_ADDRESS", "LD_PRELOAD_SECRET_KEY"};
+    static const char *const secrets[] = {"AWS_SECRET_ACCESS_KEY",
+                                          "GITHUB_TOKEN",
+                                          "DB_PASSWORD",
+                                          "SSH_AUTH_SOCK",
+                                          "DBUS_SESSION_BUS_ADDRESS",
+                                          "DISPLAY",
+                                          "WAYLAND_DISPLAY",
+                                          "XDG_RUNTIME_DIR",
+                                          "DOCKER_HOST"};
 
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
         door(getenv(secrets[i]) != NULL, "the environment carries %s", secrets[i]);
