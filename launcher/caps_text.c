@@ -17,7 +17,8 @@ static int parse_one(const char *word, size_t len, uint64_t *set, struct coop_er
     cap_value_t cap;
 
     if (len >= sizeof name)
-        return coop_fail(err, COOP_E_UNKNOWN, "'%.*s' is no capability", (int)len, word);
+        return coop_fail(err, COOP_E_UNKNOWN, "'%.*s...' is no capability", NAME_MAX_LENGTH,
+                         word);
     for (size_t i = 0; i < len; i++)
         name[i] = (char)tolower((unsigned char)word[i]);
     name[len] = '\0';

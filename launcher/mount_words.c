@@ -48,7 +48,7 @@ int mount_parse_mode(const char *text, mode_t *ret_mode, struct coop_err *err)
     unsigned long mode = strtoul(text, &end, 8);
 
     if (*end || end == text || text[0] < '0' || text[0] > '7' || mode > 07777)
-        return coop_fail(err, COOP_E_SYNTAX, "'%s' is not an octal mode", text);
+        return coop_fail(err, COOP_E_SYNTAX, "'%.200s' is not an octal mode", text);
     *ret_mode = (mode_t)mode;
     return 0;
 }

@@ -107,9 +107,9 @@ static int unknown(const struct applying *a, const char *name, struct coop_err *
 
     launch_profile_names(a->how->folder, &names);
     if (!names.items) /* the built-in ones are always there */
-        return coop_fail_sys(err, ENOMEM, "profile '%s'", name);
+        return coop_fail_sys(err, ENOMEM, "profile '%.200s'", name);
     near = str_nearest(name, (const char *const *)(void *)names.items);
-    coop_fail(err, COOP_E_UNKNOWN, "there is no profile '%s'", name);
+    coop_fail(err, COOP_E_UNKNOWN, "there is no profile '%.200s'", name);
     if (near)
         return coop_hint(err, "did you mean %s?", near);
     for (size_t i = 0; i < names.count && used + 80 < sizeof list; i++) {
@@ -267,7 +267,8 @@ static int apply_file(struct applying *a, const char *path, struct coop_err *err
         r = ini_read_text(path, buf_text(&text), text.len, on_key, &own, err);
     }
     if (r >= 0 && !own.has_section)
-        r = coop_fail(err, COOP_E_SYNTAX, "profile '%s': it has no section [Sandbox]", path);
+        r = coop_fail(err, COOP_E_SYNTAX, "profile '%.200s': it has no section [Sandbox]",
+                      path);
     if (r >= 0 && !own.base_done && own.how->alone)
         own.how->alone(own.how->arg, path);
     buf_done(&text);
@@ -309,7 +310,7 @@ static int apply(struct applying *a, const char *name, const char *said_in,
 
     if (!built_in && is_path(name)) {
         if (resolve(name, said_in, path, sizeof path) < 0)
-            return coop_fail(err, COOP_E_LIMIT, "profile '%s': path too long", name);
+            return coop_fail(err, COOP_E_LIMIT, "profile '%.200s': path too long", name);
     } else if (!built_in && !find_in_folders(a->how->folder, name, path, sizeof path)) {
         return unknown(a, name, err);
     }

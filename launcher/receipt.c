@@ -15,10 +15,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -324,6 +326,17 @@ static int named_descriptor(const char *path)
     return -1;
 }
 
+/* However it is spelled: what lies in there is the kernel's and everybody's. */
+static bool holds_no_files(int dir)
+{
+    struct stat here, devices;
+    struct statfs fs;
+
+    return (fstatfs(dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC) ||
+           (fstat(dir, &here) == 0 && stat("/dev", &devices) == 0 &&
+            here.st_dev == devices.st_dev && here.st_ino == devices.st_ino);
+}
+
 /* The program gets it under no circumstances: what it writes there would pass for our word. */
 static int open_descriptor(struct receipt_file *file, int fd, const char *path,
                            struct coop_err *err)
@@ -388,6 +401,12 @@ int receipt_open(struct receipt_file *ret_file, const char *path, struct coop_er
     ret_file->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (ret_file->dir < 0)
         return coop_fail_sys(err, errno, "receipt: folder '%s'", dir);
+    if (holds_no_files(ret_file->dir)) {
+        coop_fail(err, COOP_E_RANGE, "receipt '%s': no place for a file", path);
+        receipt_close(ret_file);
+        return coop_hint(err,
+                         "a descriptor of coop-run's is /dev/fd/N, /dev/stdout or /dev/stderr");
+    }
     ret_file->fd = openat(ret_file->dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
     if (ret_file->fd < 0 && errno != EOPNOTSUPP && errno != EISDIR) {
         coop_fail_sys(err, errno, "receipt: a file in '%s'", dir);

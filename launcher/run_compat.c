@@ -46,7 +46,7 @@ char *run_place(struct run_parser *p, char *dst)
 int run_flag_compat(struct run_parser *p)
 {
     if (strcmp(p->arg[0], "bwrap") != 0)
-        return coop_fail(p->err, COOP_E_UNKNOWN, "'%s' is not known: bwrap is", p->arg[0]);
+        return coop_fail(p->err, COOP_E_UNKNOWN, "'%.200s' is not known: bwrap is", p->arg[0]);
     set(p->options);
     return 0;
 }

@@ -36,7 +36,7 @@ static int absolute(const char *path, char *ret_path, size_t size, struct coop_e
     if (path[0] == '/')
         return str_copy(ret_path, size, path);
     if (!getcwd(here, sizeof here))
-        return coop_fail_sys(err, errno, "'%s': finding the working directory", path);
+        return coop_fail_sys(err, errno, "'%.200s': finding the working directory", path);
     return str_format(ret_path, size, "%s/%s", here, path);
 }
 
@@ -51,7 +51,7 @@ int run_mount_flag(struct run_parser *p, const struct mount_word *word)
         first = run_place(p, p->arg[0]);
     if (word->kind == LAUNCH_MOUNT_BIND) {
         if (absolute(first, src, sizeof src, p->err) < 0)
-            return coop_fail(p->err, COOP_E_RANGE, "'%s': path too long", first);
+            return coop_fail(p->err, COOP_E_RANGE, "'%.200s': path too long", first);
         first = src;
     }
     r = mount_word_add(&p->options->spec.mounts, word, first,
@@ -118,7 +118,7 @@ static int bind_fd(struct run_parser *p, uint32_t flags)
     ssize_t length;
 
     if (str_to_int(p->arg[0], 0, INT32_MAX, &fd) < 0)
-        return coop_fail(p->err, COOP_E_RANGE, "'%s' is not a descriptor", p->arg[0]);
+        return coop_fail(p->err, COOP_E_RANGE, "'%.200s' is not a descriptor", p->arg[0]);
     if (fstat((int)fd, &st) < 0)
         return coop_fail_sys(p->err, errno, "descriptor %lld", fd);
     run_use_up((int)fd);
@@ -161,9 +161,10 @@ int run_flag_lock_file(struct run_parser *p)
     const char *path = run_place(p, p->arg[0]);
 
     if (path[0] != '/')
-        return coop_fail(p->err, COOP_E_RANGE, "'%s': must be absolute, as it is inside", path);
+        return coop_fail(p->err, COOP_E_RANGE, "'%.200s': must be absolute, as it is inside",
+                         path);
     if (strlist_add(&p->options->spec.lock_files, path) < 0)
-        return coop_fail_sys(p->err, ENOMEM, "'%s'", path);
+        return coop_fail_sys(p->err, ENOMEM, "'%.200s'", path);
     return 0;
 }
 
@@ -175,9 +176,9 @@ int run_flag_overlay_src(struct run_parser *p)
 
     start_own_files(p);
     if (absolute(p->arg[0], src, sizeof src, p->err) < 0)
-        return coop_fail(p->err, COOP_E_RANGE, "'%s': path too long", p->arg[0]);
+        return coop_fail(p->err, COOP_E_RANGE, "'%.200s': path too long", p->arg[0]);
     if (strlist_add(&p->next.layers, src) < 0)
-        return coop_fail_sys(p->err, ENOMEM, "'%s'", p->arg[0]);
+        return coop_fail_sys(p->err, ENOMEM, "'%.200s'", p->arg[0]);
     return 0;
 }
 
@@ -239,7 +240,7 @@ int run_flag_size(struct run_parser *p)
     if (p->next.has_size)
         return coop_fail(p->err, COOP_E_SYNTAX, "given twice for the same option");
     if (units_parse_size(p->arg[0], &size) < 0 || size <= 0)
-        return coop_fail(p->err, COOP_E_SYNTAX, "'%s' is not a size", p->arg[0]);
+        return coop_fail(p->err, COOP_E_SYNTAX, "'%.200s' is not a size", p->arg[0]);
     p->next.size = (uint64_t)size;
     p->next.has_size = true;
     return 0;

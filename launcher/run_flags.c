@@ -22,7 +22,7 @@ static int parse_id(struct run_parser *p, uint32_t *field)
     long long id;
 
     if (str_to_int(p->arg[0], 0, UINT32_MAX - 1, &id) < 0)
-        return coop_fail(p->err, COOP_E_RANGE, "'%s' is not an id", p->arg[0]);
+        return coop_fail(p->err, COOP_E_RANGE, "'%.200s' is not an id", p->arg[0]);
     *field = (uint32_t)id;
     p->options->spec.private_users = true;
     return 0;
@@ -40,7 +40,7 @@ int run_read_fd(const char *text, size_t ceiling, struct buf *out, struct coop_e
 
     buf_init(out, ceiling);
     if (str_to_int(text, 0, INT32_MAX, &fd) < 0)
-        return coop_fail(err, COOP_E_RANGE, "'%s' is not a descriptor", text);
+        return coop_fail(err, COOP_E_RANGE, "'%.200s' is not a descriptor", text);
     run_use_up((int)fd);
     for (;;) {
         ssize_t n;
@@ -161,10 +161,10 @@ static int flag_groups(struct run_parser *p)
         long long id;
 
         if (strlist_add_n(&spec->groups, at, length) < 0)
-            return coop_fail_sys(p->err, ENOMEM, "'%s'", p->arg[0]);
+            return coop_fail_sys(p->err, ENOMEM, "'%.200s'", p->arg[0]);
         if (str_to_int(spec->groups.items[spec->groups.count - 1], 0, UINT32_MAX - 1, &id) < 0)
             return coop_fail(p->err, COOP_E_RANGE,
-                             "'%s' is not an id: expected GID,... or none",
+                             "'%.200s' is not an id: expected GID,... or none",
                              spec->groups.items[spec->groups.count - 1]);
         at += length + (at[length] == ',');
     }
@@ -235,7 +235,7 @@ static int keep_text(struct run_parser *p, char **slot, const char *text)
     char *copy = strdup(text);
 
     if (!copy)
-        return coop_fail_sys(p->err, ENOMEM, "'%s'", text);
+        return coop_fail_sys(p->err, ENOMEM, "'%.200s'", text);
     free(*slot);
     *slot = copy;
     return 0;
@@ -246,7 +246,8 @@ static int flag_chdir(struct run_parser *p)
     const char *dir = run_place(p, p->arg[0]);
 
     if (dir[0] != '/')
-        return coop_fail(p->err, COOP_E_RANGE, "'%s': must be absolute, as it is inside", dir);
+        return coop_fail(p->err, COOP_E_RANGE, "'%.200s': must be absolute, as it is inside",
+                         dir);
     return keep_text(p, &p->options->spec.cwd, dir);
 }
 
@@ -258,10 +259,10 @@ static int flag_argv0(struct run_parser *p)
 static int flag_setenv(struct run_parser *p)
 {
     if (!p->arg[0][0] || strchr(p->arg[0], '='))
-        return coop_fail(p->err, COOP_E_SYNTAX, "'%s' cannot be the name of a variable",
+        return coop_fail(p->err, COOP_E_SYNTAX, "'%.200s' cannot be the name of a variable",
                          p->arg[0]);
     if (launch_env_set(&p->options->spec, p->arg[0], p->arg[1]) < 0)
-        return coop_fail_sys(p->err, ENOMEM, "'%s'", p->arg[0]);
+        return coop_fail_sys(p->err, ENOMEM, "'%.200s'", p->arg[0]);
     return 0;
 }
 
@@ -298,7 +299,7 @@ static int parse_fd(struct run_parser *p, int *field)
     long long fd;
 
     if (str_to_int(p->arg[0], 0, INT32_MAX, &fd) < 0)
-        return coop_fail(p->err, COOP_E_RANGE, "'%s' is not a descriptor", p->arg[0]);
+        return coop_fail(p->err, COOP_E_RANGE, "'%.200s' is not a descriptor", p->arg[0]);
     if (fcntl((int)fd, F_GETFD) < 0)
         return coop_fail_sys(p->err, errno, "descriptor %lld", fd);
     *field = (int)fd;

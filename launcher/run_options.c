@@ -20,6 +20,8 @@
 #define ARGS_MAX  (4u << 20) /* bytes that --args may bring */
 #define WORDS_MAX 100000
 
+#define FLAG_SHOWN 80 /* of a refused word, so that what is wrong with it fits behind it */
+
 /* ---- one option ---- */
 
 /* A word with dashes, looked up in the three tables. */
@@ -125,7 +127,7 @@ static int handle_in_turn(struct run_parser *p, enum run_walk walk, struct strli
         return 0;
     run_pending_done(&p->next);
     return r >= 0 && option->row ? -1 /* a setting names itself */
-                                 : coop_while(p->err, "%s", words->items[at]);
+                                 : coop_while(p->err, "%.*s", FLAG_SHOWN, words->items[at]);
 }
 
 static int too_few(const char *word, const struct option *option, const char *where,
@@ -164,7 +166,7 @@ static int unknown(const char *word, const struct option *option, struct coop_er
             err, COOP_E_SYNTAX, "%.*s takes %s, and none behind a '='", name, word,
             numbers[option->flag ? option->flag->arguments : option->mount->arguments]);
     if (word[1] != '-')
-        return coop_fail(err, COOP_E_UNKNOWN, "'%s' is no option", word),
+        return coop_fail(err, COOP_E_UNKNOWN, "'%.200s' is no option", word),
                coop_hint(err, "options have two dashes; '--' ends them");
     str_format(bare, sizeof bare, "%.*s", name - 2, word + 2);
     if ((best = nearest_flag(bare)))

@@ -42,7 +42,7 @@ static int unknown_word(const char *name, struct coop_err *err)
          w++)
         names[count++] = w->word;
     near = str_nearest(name, names);
-    coop_fail(err, COOP_E_UNKNOWN, "'%s' is no file-system operation", name);
+    coop_fail(err, COOP_E_UNKNOWN, "'%.200s' is no file-system operation", name);
     return near ? coop_hint(err, "did you mean %s?", near)
                 : coop_hint(err, "operations are bubblewrap's options without dashes, like "
                                  "'ro-bind /usr /usr'");
@@ -61,7 +61,7 @@ static int parse_how(const struct strlist *words, size_t at, struct operation *o
     }
     if (strcmp(words->items[at], "size") == 0) {
         if (units_parse_size(value, &size) < 0 || size <= 0)
-            return coop_fail(err, COOP_E_SYNTAX, "'%s' is not a size", value);
+            return coop_fail(err, COOP_E_SYNTAX, "'%.200s' is not a size", value);
         op->has_size = true;
         op->size = (uint64_t)size;
         return 2;
@@ -113,7 +113,8 @@ static int parse_mounts(const struct setting *row, const char *text, void *field
         return -1;
     src = op.arguments[0];
     if (op.word->kind == LAUNCH_MOUNT_BIND && src[0] != '/')
-        return coop_fail(err, COOP_E_RANGE, "'%s': a path on the host must be absolute", src);
+        return coop_fail(err, COOP_E_RANGE, "'%.200s': a path on the host must be absolute",
+                         src);
     return mount_word_add(field, op.word, src, op.word->arguments > 1 ? op.arguments[1] : NULL,
                           op.has_perms ? &op.perms : NULL, op.has_size ? &op.size : NULL, err);
 }

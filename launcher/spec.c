@@ -79,14 +79,14 @@ int launch_mounts_add(struct launch_mounts *mounts, const struct launch_mount *m
         return coop_fail(err, COOP_E_LIMIT, "more than %d file-system operations",
                          LAUNCH_MAX_MOUNTS);
     if (!mount->dst || mount->dst[0] != '/')
-        return coop_fail(err, COOP_E_RANGE, "'%s': a path in the sandbox must be absolute",
+        return coop_fail(err, COOP_E_RANGE, "'%.200s': a path in the sandbox must be absolute",
                          mount->dst ? mount->dst : "");
     copy.data = NULL;
     copy.layers = (struct strlist){0};
     copy.dst = mount_path_plain(mount->dst);
     if (!copy.dst)
-        return coop_fail(err, COOP_E_RANGE, "'%s': a path in the sandbox must not have '..'",
-                         mount->dst);
+        return coop_fail(err, COOP_E_RANGE,
+                         "'%.200s': a path in the sandbox must not have '..'", mount->dst);
     copy.src = copy_text(mount->src, &failed); /* a relative one is the caller's business */
     copy.work = copy_text(mount->work, &failed);
     if (strlist_copy(&copy.layers, &mount->layers) < 0)

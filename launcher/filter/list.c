@@ -217,7 +217,8 @@ static int check_word(void *arg, bool inverted, const struct filter_word *word,
     if (inverted && strcmp(word->name, "default") == 0)
         return take_default_away(err);
     if (*names_only && (word->count || word->has_answer || strcmp(word->name, "default") == 0))
-        return coop_fail(err, COOP_E_SYNTAX, "'%s': only names of calls and sets", word->name);
+        return coop_fail(err, COOP_E_SYNTAX, "'%.200s': only names of calls and sets",
+                         word->name);
     for (size_t i = 0; i < word->count; i++)
         if (filter_test_check(&word->tests[i], call ? call->ints : 0, err) < 0)
             return coop_while(err, "'%s'", word->name);

@@ -90,8 +90,8 @@ static int unknown_constant(const char *name, struct coop_err *err)
     for (size_t i = 0; i < COOP_COUNT(constants); i++)
         names[i] = constants[i].name;
     nearest = str_nearest(name, names);
-    coop_fail(err, COOP_E_UNKNOWN, "'%s' is neither a number nor a constant that is known here",
-              name);
+    coop_fail(err, COOP_E_UNKNOWN,
+              "'%.200s' is neither a number nor a constant that is known here", name);
     return nearest ? coop_hint(err, "did you mean '%s'?", nearest)
                    : coop_hint(err, "give it as a number");
 }
@@ -109,7 +109,7 @@ static int parse_one_value(const char *text, uint64_t *ret_value, struct coop_er
     errno = 0;
     *ret_value = strtoull(text + negative, &end, 0);
     if (errno || *end)
-        return coop_fail(err, COOP_E_SYNTAX, "'%s' is not a number of 64 bits", text);
+        return coop_fail(err, COOP_E_SYNTAX, "'%.200s' is not a number of 64 bits", text);
     if (negative)
         *ret_value = 0 - *ret_value;
     return 0;
@@ -180,7 +180,7 @@ static int take_mask(char **text, struct filter_test *test, struct coop_err *err
 
 static int bad_test(const char *text, struct coop_err *err)
 {
-    coop_fail(err, COOP_E_SYNTAX, "'%s' is no argument test", text);
+    coop_fail(err, COOP_E_SYNTAX, "'%.200s' is no argument test", text);
     return coop_hint(err, "arguments count from 0 to 5: 1=TIOCSTI, 0!=AF_UNIX, 2&0x8, 1&7=2");
 }
 
@@ -227,7 +227,7 @@ static int parse_tests(char *text, struct filter_word *word, struct coop_err *er
 static int parse_answer(const char *text, struct filter_word *word, struct coop_err *err)
 {
     if (filter_answer_parse(text, &word->answer) < 0) {
-        coop_fail(err, COOP_E_UNKNOWN, "'%s' is no answer to a system call", text);
+        coop_fail(err, COOP_E_UNKNOWN, "'%.200s' is no answer to a system call", text);
         return coop_hint(err,
                          "answers are: kill, trap, log, allow, an errno like EPERM, or its "
                          "number");
@@ -244,7 +244,7 @@ static int check_name(const char *name, struct coop_err *err)
         (name[0] == '@' ? filter_set_find(name) >= 0 : filter_call_find(name) != NULL))
         return 0;
     nearest = filter_call_nearest(name);
-    coop_fail(err, COOP_E_UNKNOWN, "there is no %s '%s'",
+    coop_fail(err, COOP_E_UNKNOWN, "there is no %s '%.200s'",
               name[0] == '@' ? "set of system calls" : "system call", name);
     return nearest ? coop_hint(err, "did you mean '%s'?", nearest)
                    : coop_hint(err, "sets begin with '@'; `systemd-analyze syscall-filter` and "

@@ -441,19 +441,23 @@ Test(limits, a_receipt_for_a_descriptor_is_written_to_what_it_leads_to)
 /* As root, /dev/stdout would be a file for everybody afterwards.  Nothing is written here. */
 Test(limits, a_receipt_takes_the_place_of_none_of_the_systems_links)
 {
-    static const char *const names[] = {"/dev/stdout", "/dev/stderr", "/dev/fd/1"};
+    static const char *const names[] = {"/dev/stdout",   "/dev/stderr",
+                                        "/dev/fd/1",     "//dev/stdout",
+                                        "/dev/./stderr", "/proc/thread-self/fd/1",
+                                        "/dev/newcomer", "/proc/x"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        int to = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644), out = dup(1), err = dup(2);
+        int to = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644), out = dup(1), err = dup(2), r;
         struct receipt_file file;
         struct coop_err why = {0};
 
         dup2(to, 1);
         dup2(to, 2);
-        cr_expect_eq(receipt_open(&file, names[i], &why), 0, "%s", why.text);
+        r = receipt_open(&file, names[i], &why);
         dup2(out, 1);
         dup2(err, 2);
-        cr_expect(file.fd >= 0 && !file.name && file.dir < 0, "%s", names[i]);
+        cr_expect_eq(r, i < 3 ? 0 : -1, "%s: %s", names[i], why.text);
+        cr_expect(!file.name && file.dir < 0 && (file.fd >= 0) == (i < 3), "%s", names[i]);
         receipt_close(&file);
         close(out);
         close(err);

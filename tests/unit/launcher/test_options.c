@@ -268,6 +268,38 @@ Test(options, a_wrong_value_is_told_with_its_flag)
     cr_assert_str_eq(options.spec.cwd, "/usr");
 }
 
+/* What is wrong with it is told behind it, however long it is. */
+Test(options, a_long_value_leaves_room_for_what_is_wrong_with_it)
+{
+    static const char *const flags[][2] = {
+        {"--args", "is not a descriptor"},
+        {"--chdir", "must be absolute"},
+        {"--lock-file", "must be absolute"},
+        {"--uid", "is not an id"},
+        {"--groups", "is not an id"},
+        {"--profile", "profile"},
+        {"--compat", "is not known"},
+        {"--size", "is not a size"},
+        {"--perms", "is not an octal mode"},
+        {"--tmpfs", "must be absolute"},
+        {"--file-system", "is no file-system operation"},
+        {"--system-call-filter", "a word of more than 1024 bytes"},
+        {"--cap-add", "is no capability"}};
+    static char value[4000], word[4100];
+
+    memset(value, 'a', sizeof value - 1);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        REFUSE(flags[i][0], value, "true");
+        cr_expect(strstr(err.text, flags[i][1]), "%s: %s", flags[i][0], err.text);
+        run_options_done(&options);
+        snprintf(word, sizeof word, "%s=%s", flags[i][0], value);
+        REFUSE(word, "true");
+        cr_expect(strstr(err.text, flags[i][1]), "%s=: %s", flags[i][0], err.text);
+        run_options_done(&options);
+    }
+    PARSE("true");
+}
+
 Test(options, unknown_one_names_the_nearest_of_every_family)
 {
     static const char *const guesses[][2] = {
