@@ -49,8 +49,8 @@ static int echo(void *arg)
     char buf[64];
     ssize_t n;
 
-    while ((n = coop_read(fd, buf, sizeof buf, in_seconds(30))) > 0)
-        HOLDS(coop_write_full(fd, buf, (size_t)n, NULL, in_seconds(30)) == n);
+    while ((n = coop_read(fd, buf, sizeof buf, in_seconds(PATIENCE))) > 0)
+        HOLDS(coop_write_full(fd, buf, (size_t)n, NULL, in_seconds(PATIENCE)) == n);
     HOLDS(n == 0);
     return 0;
 }
@@ -67,8 +67,8 @@ static int talk(__attribute__((unused)) void *arg)
     for (int n = 0; n < 20 * rounds; n++) {
         char buf[64] = "ping";
 
-        HOLDS(coop_write_full(fds[0], buf, 4, NULL, in_seconds(30)) == 4);
-        HOLDS(coop_read(fds[0], buf, sizeof buf, in_seconds(30)) == 4);
+        HOLDS(coop_write_full(fds[0], buf, 4, NULL, in_seconds(PATIENCE)) == 4);
+        HOLDS(coop_read(fds[0], buf, sizeof buf, in_seconds(PATIENCE)) == 4);
         atomic_fetch_add(&echoed, 1);
     }
     coop_fd_close(fds[0]);

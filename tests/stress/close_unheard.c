@@ -46,7 +46,7 @@ static int reader(__attribute__((unused)) void *arg)
 
     while (!atomic_load(&closes))
         coop_yield();
-    HOLDS(coop_read(ends[0], &byte, 1, in_seconds(5)) == -EBADF);
+    HOLDS(coop_read(ends[0], &byte, 1, in_seconds(PATIENCE)) == -EBADF);
     return 0;
 }
 

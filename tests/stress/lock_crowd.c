@@ -18,7 +18,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-enum { CROWD = 300, PATIENCE_S = 20, THREAD_STACK = 64 * 1024 };
+enum { CROWD = 300, THREAD_STACK = 64 * 1024 };
 enum { SPUN = 30000 }; /* ns, about: so long one looks before one sleeps */
 
 static uint32_t lock;
@@ -60,7 +60,7 @@ static long waits_in_a_span(void)
 
 static void crowd(void)
 {
-    coop_nsec patience = in_seconds(PATIENCE_S);
+    coop_nsec patience = in_seconds(PATIENCE);
     pthread_t threads[CROWD];
     pthread_attr_t attr;
 
@@ -109,7 +109,7 @@ static void open_beside_the_sleeper(void)
     atomic_store(&got, 0);
     HOLDS(pthread_create(&other, NULL, take_when_asked, NULL) == 0);
     for (long n = 1; n <= rounds; n++) {
-        coop_nsec patience = in_seconds(5), open_at;
+        coop_nsec patience = in_seconds(PATIENCE), open_at;
 
         coop__lock(&lock);
         atomic_store(&asked, n);

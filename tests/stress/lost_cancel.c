@@ -28,7 +28,7 @@ static int sleep_for_ever(void *round)
 
 static void await(_Atomic(long) *event, long round)
 {
-    coop_nsec deadline = in_seconds(10);
+    coop_nsec deadline = in_seconds(PATIENCE);
 
     while (atomic_load(event) != round)
         if (coop_now() > deadline) {

@@ -39,7 +39,7 @@ static void *ask(__attribute__((unused)) void *arg)
         for (unsigned k = draw(&chance, 20000); k; k--)
             __asm__ volatile("");
         coop_post(&actor, &question);
-        deadline = in_seconds(5);
+        deadline = in_seconds(PATIENCE);
         for (; atomic_load(&answered) != n; sched_yield()) /* to who is awake without a CPU */
             if (coop_now() > deadline) {
                 fprintf(stderr, "lost wake-up: message %ld lies unread\n", n);
@@ -77,7 +77,7 @@ static int run_elsewhere(__attribute__((unused)) void *arg)
 static int start_and_compute(__attribute__((unused)) void *arg)
 {
     for (long n = 0; n < rounds / 4; n++) {
-        coop_nsec deadline = in_seconds(5);
+        coop_nsec deadline = in_seconds(PATIENCE);
 
         atomic_store(&ran, 0);
         HOLDS(coop_go(NULL, run_elsewhere, NULL) == 0);

@@ -31,7 +31,7 @@ static int set_timer(int fd, int flags, const struct itimerspec *when,
 /* Rest, in which the two meet; then work, over which the monitor must watch. */
 static int root(__attribute__((unused)) void *arg)
 {
-    coop_nsec limit = in_seconds(8);
+    coop_nsec limit = in_seconds(PATIENCE);
 
     while (atomic_load(&meetings) == 0) {
         HOLDS(coop_now() < limit);

@@ -23,7 +23,7 @@ static struct coop_queue_message receive(int end, void *data, size_t room)
 {
     struct coop_queue_message m = {.data = data, .room = room};
 
-    HOLDS(coop_queue_recv(end, &m, in_seconds(20)) == 1);
+    HOLDS(coop_queue_recv(end, &m, in_seconds(PATIENCE)) == 1);
     return m;
 }
 
@@ -77,9 +77,9 @@ static void messages_come_whole_in_order_and_signed(void)
     }
     m.data = &note;
     m.room = sizeof note;
-    HOLDS(coop_queue_recv(ends[0], &m, in_seconds(20)) == 0);
+    HOLDS(coop_queue_recv(ends[0], &m, in_seconds(PATIENCE)) == 0);
     HOLDS(coop_queue_recv(ends[0], &m, COOP_NOW) == 0); /* for ever */
-    HOLDS(coop_queue_send(ends[0], "x", 1, NULL, 0, in_seconds(20)) == -EPIPE);
+    HOLDS(coop_queue_send(ends[0], "x", 1, NULL, 0, in_seconds(PATIENCE)) == -EPIPE);
     HOLDS(child_end(pid) == 0);
     coop_fd_close(ends[0]);
 }
@@ -93,7 +93,7 @@ static int send_one_more(void *arg)
     char block[4096] = {0};
 
     (void)arg;
-    HOLDS(coop_queue_send(ends[0], block, sizeof block, NULL, 0, in_seconds(20)) == 0);
+    HOLDS(coop_queue_send(ends[0], block, sizeof block, NULL, 0, in_seconds(PATIENCE)) == 0);
     waited = 1;
     return 0;
 }
@@ -149,14 +149,14 @@ static void a_killed_sender_leaves_whole_messages_and_an_end(void)
         send_for_ever();
     coop_fd_close(ends[1]);
     /* What it will never read: its death then is a reset. */
-    HOLDS(coop_queue_send(ends[0], "unread", 6, NULL, 0, in_seconds(20)) == 0);
+    HOLDS(coop_queue_send(ends[0], "unread", 6, NULL, 0, in_seconds(PATIENCE)) == 0);
     for (; next < 100; next++) {
         receive(ends[0], &note, sizeof note);
         HOLDS(note.number == next);
     }
     HOLDS(child_kill(pid) == 128 + SIGKILL);
     m = (struct coop_queue_message){.data = &note, .room = sizeof note};
-    while ((r = coop_queue_recv(ends[0], &m, in_seconds(20))) == 1)
+    while ((r = coop_queue_recv(ends[0], &m, in_seconds(PATIENCE))) == 1)
         HOLDS(m.size == sizeof note && note.number == next++);
     HOLDS(r == 0);
     coop_fd_close(ends[0]);
@@ -194,7 +194,7 @@ static void a_killed_receiver_is_told_to_a_waiting_sender(bool plain)
             ;
         HOLDS(r == -EAGAIN);
         HOLDS(kill(pid, SIGKILL) == 0);
-        r = coop_queue_send(ends[0], block, sizeof block, NULL, 0, in_seconds(20));
+        r = coop_queue_send(ends[0], block, sizeof block, NULL, 0, in_seconds(PATIENCE));
         HOLDS(r == -EPIPE && child_end(pid) == 128 + SIGKILL);
     }
     coop_fd_close(ends[0]);
@@ -236,12 +236,12 @@ static void what_does_not_fit_leaves_no_descriptor(void)
           -EAGAIN); /* all that it will need is open */
     open_before = fds_open();
     send_raw(COOP_QUEUE_FDS_MAX + 1);
-    HOLDS(coop_queue_recv(ends[1], &m, in_seconds(20)) == -EMSGSIZE && m.fd_count == 0);
+    HOLDS(coop_queue_recv(ends[1], &m, in_seconds(PATIENCE)) == -EMSGSIZE && m.fd_count == 0);
     HOLDS(fds_open() == open_before);
     send_raw(3);
     m.data = &byte;
     m.room = 1;
-    HOLDS(coop_queue_recv(ends[1], &m, in_seconds(20)) == -EMSGSIZE);
+    HOLDS(coop_queue_recv(ends[1], &m, in_seconds(PATIENCE)) == -EMSGSIZE);
     HOLDS(fds_open() == open_before);
     m.data = &number;
     m.room = sizeof number;
@@ -250,12 +250,12 @@ static void what_does_not_fit_leaves_no_descriptor(void)
     small = limit;
     small.rlim_cur = (rlim_t)open_before + 2;
     HOLDS(setrlimit(RLIMIT_NOFILE, &small) == 0);
-    HOLDS(coop_queue_recv(ends[1], &m, in_seconds(20)) == -EMFILE);
+    HOLDS(coop_queue_recv(ends[1], &m, in_seconds(PATIENCE)) == -EMFILE);
     HOLDS(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     HOLDS(fds_open() == open_before);
     HOLDS(send(ends[0], "", 0, 0) == 0); /* empty: neither a message nor the end */
     send_raw(COOP_QUEUE_FDS_MAX);
-    HOLDS(coop_queue_recv(ends[1], &m, in_seconds(20)) == 1);
+    HOLDS(coop_queue_recv(ends[1], &m, in_seconds(PATIENCE)) == 1);
     HOLDS(m.fd_count == COOP_QUEUE_FDS_MAX && m.pid == getpid());
     while (m.fd_count)
         close(m.fds[--m.fd_count]);

@@ -105,7 +105,7 @@ static int pulse(void *arg)
 static int take_one(void *arg)
 {
     (void)arg;
-    HOLDS(coop_shared_sem_acquire(sem, in_seconds(20)) == 0);
+    HOLDS(coop_shared_sem_acquire(sem, in_seconds(PATIENCE)) == 0);
     return 0;
 }
 
@@ -194,7 +194,7 @@ static int result;
 static int wait_for_it(void *arg)
 {
     (void)arg;
-    result = coop_shared_sem_acquire(sem, in_seconds(20));
+    result = coop_shared_sem_acquire(sem, in_seconds(PATIENCE));
     return 0;
 }
 
@@ -219,7 +219,7 @@ static void what_the_dead_held_goes_to_who_waits(void)
     holder = a_holder();
     waiter = child_begin();
     if (waiter == 0) /* without a runtime */
-        _exit(coop_shared_sem_acquire(sem, in_seconds(20)) == COOP_SEM_INHERITED ? 5 : 1);
+        _exit(coop_shared_sem_acquire(sem, in_seconds(PATIENCE)) == COOP_SEM_INHERITED ? 5 : 1);
     await_sleep(waiter);
     HOLDS(child_kill(holder) == 128 + SIGKILL);
     HOLDS(child_end(waiter) == 5);
@@ -276,7 +276,7 @@ static void nothing_is_lost_in_a_storm_of_deaths(void)
         unsigned who = draw(&chance, WORKERS);
 
         for (unsigned k = draw(&chance, 20); k > 0; k--) {
-            HOLDS(coop_shared_sem_acquire(sem, in_seconds(20)) >= 0);
+            HOLDS(coop_shared_sem_acquire(sem, in_seconds(PATIENCE)) >= 0);
             HOLDS(coop_shared_sem_release(sem) == 0);
         }
         HOLDS(child_kill(pids[who]) == 128 + SIGKILL);
@@ -286,7 +286,7 @@ static void nothing_is_lost_in_a_storm_of_deaths(void)
     for (int i = 0; i < WORKERS; i++)
         child_kill(pids[i]);
     for (int i = 0; i < PERMITS; i++)
-        HOLDS(coop_shared_sem_acquire(sem, in_seconds(20)) >= 0);
+        HOLDS(coop_shared_sem_acquire(sem, in_seconds(PATIENCE)) >= 0);
     HOLDS(coop_shared_sem_acquire(sem, COOP_NOW) == -EAGAIN);
     coop_shared_sem_close(sem);
 }

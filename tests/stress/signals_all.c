@@ -28,7 +28,7 @@ static struct coop_signal_info next_one(void)
     struct coop_signal_info info;
 
     do {
-        if (coop_recv(all, &info, in_seconds(20)) != 1) {
+        if (coop_recv(all, &info, in_seconds(PATIENCE)) != 1) {
             fprintf(stderr, "a signal that was sent has not arrived, after %d\n", last_sent);
             HOLDS(false);
         }
@@ -154,7 +154,7 @@ static void to_an_actor(void)
 {
     struct coop_signal_stats stats;
     struct taker t = {.taken = 0};
-    coop_nsec limit = in_seconds(20);
+    coop_nsec limit = in_seconds(PATIENCE);
 
     coop_signal_stop(all);
     coop_actor_init(&t.actor, "taker", take_all, &t);

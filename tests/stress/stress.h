@@ -32,6 +32,14 @@ static inline int times_more(int argc, char **argv)
     return n > 0 ? n : 1;
 }
 
+/* How many seconds what must happen may take beside others on few CPUs: a bound, no plan.  A mutant
+ * is meant to fail by it. */
+#ifdef COOP_MUTANT
+enum { PATIENCE = 8 };
+#else
+enum { PATIENCE = 40 };
+#endif
+
 static inline coop_nsec in_seconds(int s)
 {
     return coop_after(coop_now(), s * COOP_NSEC_PER_SEC);

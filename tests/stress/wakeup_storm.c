@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-enum { PAIRS_MOST = 5, PATIENCE = 20, LOOK_EVERY = 256 };
+enum { PAIRS_MOST = 5, LOOK_EVERY = 256 };
 
 static struct mix {
     int inside, foreign; /* pairs of coroutines, and of one with a thread */

@@ -52,20 +52,25 @@ static inline void settle(void)
         coop_yield();
 }
 
-/* The deadline of what must happen: a bound, not a plan.  The slowest machine may take its time. */
-static inline coop_nsec soon(void)
+static inline int times_slower(void)
 {
-    return in_ms(40000);
+    const char *slower = getenv("COOP_SLOWER");
+    int times = slower ? atoi(slower) : 1;
+
+    return times > 1 ? times : 1;
 }
 
 /* How many of what an emulator is slow at: under valgrind a fork takes 7 ms and the child's first
  * and last steps 50, because each copies what valgrind itself has in memory. */
 static inline int emulated_less(int many)
 {
-    const char *slower = getenv("COOP_SLOWER");
-    int times = slower ? atoi(slower) : 1;
+    return many / times_slower();
+}
 
-    return times > 1 ? many / times : many;
+/* The deadline of what must happen: a bound, not a plan.  The slowest machine may take its time. */
+static inline coop_nsec soon(void)
+{
+    return in_ms(40000 * times_slower());
 }
 
 /* Waits till a counter that others move has a value. */

@@ -3,16 +3,19 @@
 
 #include "rt/sched.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
-static int ticks, stop;
+static int ticks, stop, awaited[2];
 
+/* Has run on, for who is blocked till then. */
 static int tick(__attribute__((unused)) void *arg)
 {
     while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
-        __atomic_fetch_add(&ticks, 1, __ATOMIC_RELAXED);
+        if (++ticks == 100)
+            CHECK(write(awaited[1], "x", 1) == 1);
         coop_yield();
     }
     return 0;
@@ -23,43 +26,54 @@ static void block_for(int ms)
     poll(NULL, 0, ms);
 }
 
+static void block_till_the_other_has_run(void)
+{
+    char c;
+
+    CHECK(read(awaited[0], &c, 1) == 1);
+}
+
+static void open_ticker(struct coop_scope *scope)
+{
+    CHECK(pipe2(awaited, O_CLOEXEC) == 0);
+    coop_scope_init(scope, "ticker", 0);
+    coop_go(scope, tick, NULL);
+    coop_yield();
+}
+
+static void close_ticker(struct coop_scope *scope)
+{
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    CHECK(coop_scope_wait(scope) == 0);
+    close(awaited[0]);
+    close(awaited[1]);
+}
+
 CORO_TEST_ON_ONE(blocking, an_eager_bracket_lets_the_others_run)
 {
     struct coop_scope scope;
-    int before;
 
-    coop_scope_init(&scope, "ticker", 0);
-    coop_go(&scope, tick, NULL);
-    coop_yield();
-    before = ticks;
+    open_ticker(&scope);
     coop_block_begin();
-    block_for(30);
+    block_till_the_other_has_run();
     coop_block_end();
-    CHECK(ticks - before > 100);
-    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
-    CHECK(coop_scope_wait(&scope) == 0);
+    close_ticker(&scope);
     return 0;
 }
 
 CORO_TEST_ON_ONE(blocking, the_processor_is_retaken_from_a_long_optimistic_bracket)
 {
     struct coop_scope scope;
-    int before;
 
-    coop_scope_init(&scope, "ticker", 0);
-    coop_go(&scope, tick, NULL);
-    coop_yield();
-    before = ticks;
+    open_ticker(&scope);
     coop_syscall_begin();
-    block_for(60);
+    block_till_the_other_has_run();
     coop_syscall_end();
-    CHECK(ticks - before > 100);
     for (int i = 0; i < 1000; i++) { /* short ones keep it */
         coop_syscall_begin();
         coop_syscall_end();
     }
-    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
-    CHECK(coop_scope_wait(&scope) == 0);
+    close_ticker(&scope);
     return 0;
 }
 
