@@ -5,10 +5,16 @@
 #include "rt/switch.h"
 #include "support/child.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* Under a sanitizer the report is the sanitizer's, and the end is an exit. */
 #if !RT_ASAN && !RT_TSAN
@@ -278,7 +284,7 @@ static int look_at_guard(void *all_started)
 }
 
 /* From the 32nd on they are made by the batch. */
-CORO_TEST(stack, each_of_a_batch_has_a_guard_of_its_own)
+static int look_at_all_guards(__attribute__((unused)) void *arg)
 {
     struct coop_chan *all_started = coop_chan_new(0, 0);
     struct coop_scope scope;
@@ -290,6 +296,32 @@ CORO_TEST(stack, each_of_a_batch_has_a_guard_of_its_own)
     CHECK(coop_scope_wait(&scope) == 0);
     coop_chan_unref(all_started);
     return 0;
+}
+
+CORO_TEST(stack, each_of_a_batch_has_a_guard_of_its_own)
+{
+    return look_at_all_guards(NULL);
+}
+
+/* As kernels before 6.15 do, and filters.  (qemu knows no filters.) */
+Test(stack, each_of_a_batch_has_a_guard_where_many_at_once_are_refused, .timeout = 50)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_madvise, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {.len = sizeof code / sizeof *code, .filter = code};
+    struct coop_options options = {.procs = 2};
+
+    cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    if (!getenv("COOP_SLOWER")) {
+        cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+        cr_assert_lt(syscall(SYS_process_madvise, -1, NULL, 0, 0, 0), 0);
+        cr_assert_eq(errno, EPERM);
+    }
+    cr_assert_eq(coop_main(&options, look_at_all_guards, NULL), 0);
 }
 
 static int touch(void *all_started)
