@@ -2,11 +2,12 @@
 # boot.sh - run a script inside a small virtual machine with a kernel of our choice
 #
 #   tests/vm/boot.sh [--kernel 6.1|6.12|PATH] [--add SRC[:DST]]... [--mem MIB] [--cpus N]
-#                    [--timeout S] -- SCRIPT
+#                    [--disk MIB] [--module NAME]... [--timeout S] -- SCRIPT
 #
 # The guest is an initramfs made on the spot: busybox, what --add names (with the shared libraries
 # that ldd finds, in /payload unless DST says otherwise), and SCRIPT, run by busybox sh as root with
 # cgroup v2 and all its controllers.  The guest is emulated (no hardware needed) and up in about 3 s.
+# --disk gives it an empty disk, /dev/nvme0n1; --module loads a module of Debian's package, alone.
 #
 # Kernels are Debian's own packages, downloaded once and only unpacked (VM_CACHE, by default the
 # user's cache folder).  Needs: qemu-system-x86 cpio busybox-static.
@@ -23,12 +24,14 @@ die() { # STATUS SENTENCE; 77 is what skips a test, and then the reason goes fir
 
 # ---- options ---------------------------------------------------------------------------------
 cache=${VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/coop-vm}
-kernel=6.1 mem=512 cpus=2 bound=120 add=()
+kernel=6.1 mem=512 cpus=2 bound=120 add=() modules=() disk=0
 while [ $# -gt 0 ]; do
   case $1 in
     --kernel) kernel=$2; shift 2;;
     --add) add+=("$2"); shift 2;;
     --mem) mem=$2; shift 2;;
+    --disk) disk=$2; shift 2;;
+    --module) modules+=("$2"); shift 2;;
     --cpus) cpus=$2; shift 2;;
     --timeout) bound=$2; shift 2;;
     --) shift; break;;
@@ -105,6 +108,15 @@ for entry in "${add[@]}"; do
     add_libraries "$from"
   fi
 done
+for module in "${modules[@]}"; do
+  found=$(find "$cache/$kernel/lib/modules" -name "$module.ko" -o -name "$module.ko.xz" 2>/dev/null | head -n 1)
+  [ -n "$found" ] || die 2 "kernel $kernel has no module '$module'"
+  mkdir -p "$root/modules"
+  case $found in
+    *.xz) xz -dc "$found" >"$root/modules/$module.ko";;
+    *) cp "$found" "$root/modules/$module.ko";;
+  esac
+done
 cat >"$root/init" <<'INIT'
 #!/bin/sh
 mount -t proc proc /proc
@@ -119,6 +131,7 @@ chmod 1777 /tmp /dev/shm
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 for c in $(cat /sys/fs/cgroup/cgroup.controllers); do echo +$c >/sys/fs/cgroup/cgroup.subtree_control; done
 ip link set lo up
+for m in /modules/*.ko; do [ ! -e "$m" ] || insmod "$m"; done
 export PATH=/payload:/bin:/sbin:/usr/bin HOME=/root TERM=dumb
 cd /payload
 setsid sh /script </dev/null >/dev/console 2>&1
@@ -130,9 +143,14 @@ cp "$script" "$root/script"
 (cd "$root" && find . -print0 | cpio --quiet -0 -o -H newc) >"$work/initrd"
 
 # ---- the machine -----------------------------------------------------------------------------
+drive=()
+if [ "$disk" -gt 0 ]; then
+  truncate -s "${disk}M" "$work/disk"
+  drive=(-drive "file=$work/disk,format=raw,if=none,id=disk" -device nvme,drive=disk,serial=coop)
+fi
 timeout -k 2 "$bound" qemu-system-x86_64 -nodefaults -no-user-config -display none -monitor none \
   -no-reboot -machine q35 -accel tcg,thread=multi -cpu max -m "$mem" -smp "$cpus" \
-  -kernel "$image" -initrd "$work/initrd" -net none -serial "file:$work/serial" \
+  -kernel "$image" -initrd "$work/initrd" -net none -serial "file:$work/serial" "${drive[@]}" \
   -append 'console=ttyS0 quiet loglevel=3 panic=-1 reboot=t tsc=reliable random.trust_cpu=on mitigations=off' \
   </dev/null >"$work/qemu" 2>&1 &
 qemu=$!
