@@ -7,6 +7,7 @@
 #include "launcher/cgroup.h"
 
 #include "base/scope.h"
+#include "base/str.h"
 #include "base/sys.h"
 #include "launcher/cgroup_find.h"
 
@@ -188,19 +189,25 @@ int launch_cgroup_make(const struct launch_cgroups *groups, const char *name,
                        char ret_path[LAUNCH_CGROUP_PATH], struct coop_err *err)
 {
     char leaf[256]; /* NAME_MAX + 1 */
+    char path[LAUNCH_CGROUP_PATH];
     int r = *name ? launch_cgroup_escape(name, leaf, sizeof leaf) : -EINVAL;
 
+    if (r >= 0)
+        r = str_format(path, sizeof path, "%s/%s", groups->name, leaf);
     if (r >= 0)
         r = sys_mkdirat(groups->own, leaf, 0755);
     if (r == -EEXIST) {
         SCOPED_FD watch = watch_leaf(groups->own, leaf);
 
-        r = launch_cgroup_populated(watch) == 1 ? -EBUSY : 0;
+        /* What an earlier life has used up would be counted for this one. */
+        r = launch_cgroup_populated(watch) == 1 ? -EBUSY : launch_cgroup_remove(groups, path);
+        if (r >= 0)
+            r = sys_mkdirat(groups->own, leaf, 0755);
     }
     if (r < 0)
         return coop_fail_sys(err, r, "make cgroup '%s/%s/%s'", groups->where, groups->name,
                              name);
-    (void)snprintf(ret_path, LAUNCH_CGROUP_PATH, "%s/%s", groups->name, leaf);
+    str_copy(ret_path, LAUNCH_CGROUP_PATH, path);
     return 0;
 }
 

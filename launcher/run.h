@@ -86,6 +86,9 @@ void run_flush_terminal(struct run *run);
 
 /* Takes all that are pending: to the command, or for us. */
 void run_take_signals(struct run *run);
+/* Reaps what is dead: the child, and without a PID namespace what came to us from below. True:
+ * there are children left. */
+bool run_reap(struct run *run);
 /* Takes what the reaper has written: that the command has stopped, how it has ended. */
 void run_take_notes(struct run *run);
 

@@ -139,20 +139,22 @@ static void pass_on(struct run *run, const struct signalfd_siginfo *info)
         run_let_end(run);
 }
 
-/* Reaps what is dead: the child, and without a PID namespace what came to us from below. */
-static void reap(struct run *run)
+bool run_reap(struct run *run)
 {
     struct rusage usage;
     int status;
     pid_t pid;
 
     while ((pid = wait4(-1, &status, WNOHANG | __WALL, &usage)) > 0) {
+        if (pid == run->keeper)
+            run->keeper = 0; /* somebody has killed it: its number is free */
         if (pid != run->child.pid)
             continue;
         run->ended = true;
         run->status = status;
         run->usage = usage;
     }
+    return pid == 0;
 }
 
 void run_take_signals(struct run *run)
@@ -161,7 +163,7 @@ void run_take_signals(struct run *run)
 
     while (read(run->signals, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGCHLD)
-            reap(run);
+            (void)run_reap(run);
         else if (!run->ended)
             pass_on(run, &info);
     }

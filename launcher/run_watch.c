@@ -20,17 +20,26 @@
 
 /* ---- ending ---- */
 
-/* Everything below us, but not us: without a PID namespace there is no PID 1 whose end is all's. */
-static void kill_one_by_one(struct run *run)
+/* Everything below us, but not us, nor the keeper of our cgroup: without a PID namespace there is
+ * no PID 1 whose end is all's.  False: nothing was there. */
+static bool kill_one_by_one(struct run *run)
 {
     struct tree_usage tree = {.root = getpid()};
+    bool found = false;
 
     (void)launch_tree_kill(run->child.pid); /* the reaper does the same from nearer by */
     if (tree_usage_look(&tree) == 0)
-        for (size_t i = 0; i < tree.count; i++)
-            if (tree.members[i].pid != tree.root && tree.members[i].pid != run->child.pid)
-                kill(tree.members[i].pid, SIGKILL);
+        for (size_t i = 0; i < tree.count; i++) {
+            pid_t pid = tree.members[i].pid;
+
+            if (pid == tree.root || pid == run->keeper)
+                continue;
+            found = true;
+            if (pid != run->child.pid)
+                kill(pid, SIGKILL);
+        }
     tree_usage_done(&tree);
+    return found;
 }
 
 #define KILL_AGAIN (20 * COOP_NSEC_PER_MSEC) /* what was forked while we looked */
@@ -46,7 +55,7 @@ static void kill_tree(struct run *run)
         kill(run->child.pid, SIGKILL);
         return;
     }
-    kill_one_by_one(run);
+    (void)kill_one_by_one(run);
     run->kill_at = run_now() + KILL_AGAIN;
 }
 
@@ -171,14 +180,16 @@ void run_watch(struct run *run)
     }
 }
 
+/* Until no child is left; the keeper is one, and then its group is emptied after us, whole. */
 void run_end_rest(struct run *run)
 {
     if (run_has_own_pids(run->plan) || !run_has_tree_bounds(launch_plan_bounds(run->plan)))
         return;
-    while (waitpid(-1, NULL, WNOHANG | __WALL) >= 0) {
+    while (run_reap(run)) {
         struct pollfd fds = {.fd = run->signals, .events = POLLIN};
 
-        kill_one_by_one(run);
+        if (!kill_one_by_one(run) && run->keeper > 0)
+            return;
         (void)run_wait_for(&fds, 1, run_now() + KILL_AGAIN);
         run_take_signals(run);
     }

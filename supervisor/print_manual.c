@@ -7,16 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/build.h"
 #include "config/load.h"
 #include "config/service_settings.h"
 #include "launcher/launch.h"
+
+static void print_sandbox_keys(void)
+{
+    settings_for_each (row, &launch_settings) {
+        const struct setting_table one = {row, 1};
+
+        if (!build_refuses(row->key))
+            settings_print_mdoc_keys(&one, NULL, stdout);
+    }
+}
 
 static int fill(const char *line)
 {
     if (strcmp(line, "@SERVICE_KEYS@\n") == 0)
         settings_print_mdoc_keys(&service_settings, NULL, stdout);
     else if (strcmp(line, "@SANDBOX_KEYS@\n") == 0)
-        settings_print_mdoc_keys(&launch_settings, NULL, stdout);
+        print_sandbox_keys();
     else if (strcmp(line, "@COOPD_KEYS@\n") == 0)
         settings_print_mdoc_keys(&coopd_settings, NULL, stdout);
     else

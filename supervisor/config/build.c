@@ -335,26 +335,34 @@ static void check_frozen(struct builder *b)
 }
 
 /* Keys about whoever calls coop-run.  A service has no caller: nothing would become of them. */
+static const struct {
+    const char *key, *instead;
+} callers_keys[] = {
+    {"CallerDirectory", "WorkingDirectory= and BindPaths= do that for a service"},
+    {"InheritEnvironment", "Environment= and PassEnvironment= say what a service has"},
+    {"SetEnvironment", "Environment= does that for a service"},
+    {"InheritDescriptors", "a service gets 0, 1 and 2, and no others"},
+};
+
+bool build_refuses(const char *key)
+{
+    for (size_t i = 0; i < COOP_COUNT(callers_keys); i++)
+        if (strcmp(callers_keys[i].key, key) == 0)
+            return true;
+    return false;
+}
+
 static void check_caller_keys(struct builder *b)
 {
-    static const struct {
-        const char *key, *instead;
-    } keys[] = {
-        {"CallerDirectory", "WorkingDirectory= and BindPaths= do that for a service"},
-        {"InheritEnvironment", "Environment= and PassEnvironment= say what a service has"},
-        {"SetEnvironment", "Environment= does that for a service"},
-        {"InheritDescriptors", "a service gets 0, 1 and 2, and no others"},
-    };
-
-    for (size_t i = 0; i < COOP_COUNT(keys); i++) {
+    for (size_t i = 0; i < COOP_COUNT(callers_keys); i++) {
         struct coop_err err = {0};
 
-        if (!find_key(b->section, keys[i].key))
+        if (!find_key(b->section, callers_keys[i].key))
             continue;
         coop_fail(&err, COOP_E_MISSING, "%s= is coop-run's: coopd does not keep it",
-                  keys[i].key);
-        coop_hint(&err, "%s", keys[i].instead);
-        complain_at(b, keys[i].key, &err);
+                  callers_keys[i].key);
+        coop_hint(&err, "%s", callers_keys[i].instead);
+        complain_at(b, callers_keys[i].key, &err);
     }
     b->spec->launch.inherit_descriptors = false; /* a profile's is no mistake */
 }

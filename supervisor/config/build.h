@@ -16,6 +16,9 @@
 struct svc_spec *build_service(const struct raw_config *all, const struct raw_section *section,
                                raw_complain *complain, void *arg);
 
+/* Whether this key of a sandbox is refused in a service, because it is about a caller. */
+bool build_refuses(const char *key);
+
 /* Checks every [Sandbox NAME], used or not. Returns the number of errors. */
 int build_check_sandboxes(const struct raw_config *all, raw_complain *complain, void *arg);
 
