@@ -17,8 +17,15 @@
  * Source    systemd's syscall_filter_sets, libseccomp's arch tables.
  */
 
+/* The machine that this is compiled for; gen_calls can be told to write another one's table. */
+#if defined(__x86_64__) && !defined(FILTER_FOR_AARCH64)
+#define FILTER_ON_X86 1
+#else
+#define FILTER_ON_X86 0
+#endif
+
 /* The ABIs through which a program can call this kernel; the first is the machine's own. */
-#if defined(__x86_64__)
+#if FILTER_ON_X86
 enum filter_abi { FILTER_NATIVE, FILTER_X86, FILTER_X32, FILTER_ABIS };
 #define FILTER_X32_BIT UINT32_C(0x40000000)
 #else

@@ -16,7 +16,7 @@
 #define CALLS_MAX 2048
 
 static const uint32_t tokens[FILTER_ABIS] = {
-#if defined(__x86_64__)
+#if FILTER_ON_X86
     [FILTER_NATIVE] = SCMP_ARCH_X86_64,
     [FILTER_X86] = SCMP_ARCH_X86,
     [FILTER_X32] = SCMP_ARCH_X32,
@@ -79,7 +79,7 @@ static void number_calls(void)
             unsigned bit = 0;
             char *name;
 
-#if defined(__x86_64__)
+#if FILTER_ON_X86
             bit = abi == FILTER_X32 ? FILTER_X32_BIT : 0;
 #endif
             name = seccomp_syscall_resolve_num_arch(tokens[abi], (int)(number | bit));
@@ -91,8 +91,11 @@ static void number_calls(void)
         for (size_t abi = 0; abi < FILTER_ABIS; abi++)
             call_of(newer[i].name, strlen(newer[i].name))->number[abi] =
                 (int16_t)newer[i].number;
-#if defined(__x86_64__)
-    /* Breakpoints of the kernel's own, put into a program by who traces it: no filter is asked. */
+    /* Breakpoints of the kernel's own, put into a program by who traces it: no filter is asked. On
+     * other machines they are names only. */
+    (void)call_of("uretprobe", 9);
+    (void)call_of("uprobe", 6);
+#if FILTER_ON_X86
     call_of("uretprobe", 9)->number[FILTER_NATIVE] = 335;
     call_of("uprobe", 6)->number[FILTER_NATIVE] = 336;
 #endif

@@ -1,0 +1,136 @@
+# Mutants of the launcher: one piece of one file is another one, and a test that exists must fail.
+#
+# coop_launcher_mutant(NAME FILE launcher/x.c FROM "text" TO "other text"
+#                      TEST tests/unit/launcher/test_y.c FILTER suite/test [SOURCES file...] [LIBS lib...])
+#
+# The file with the other text is linked before the library, whose own is then not looked for; without
+# TEST over the library itself the program is a coop-run of which that file is part.
+function(coop_mutated_text name file from to ret)
+  file(READ ${CMAKE_SOURCE_DIR}/${file} text)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${file})
+  string(FIND "${text}" "${from}" first)
+  string(FIND "${text}" "${from}" last REVERSE)
+  if(first EQUAL -1 OR NOT first EQUAL last)
+    message(FATAL_ERROR "${file} does not have the words of the mutant '${name}' once")
+  endif()
+  string(REPLACE "${from}" "${to}" text "${text}")
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/mutant_${name}.c)
+  file(CONFIGURE OUTPUT ${out} CONTENT "@text@" @ONLY)
+  set(${ret} ${out} PARENT_SCOPE)
+endfunction()
+
+function(coop_mutant_test name target filter)
+  add_test(NAME mutation.${name} COMMAND ${target} --filter ${filter})
+  string(REPLACE "/" "::" said ${filter})
+  set_tests_properties(mutation.${name} PROPERTIES TIMEOUT 120 LABELS quick
+                                                   PASS_REGULAR_EXPRESSION "FAIL[^\n]*${said}")
+endfunction()
+
+function(coop_launcher_mutant name)
+  cmake_parse_arguments(PARSE_ARGV 1 mutant "" "FILE;FROM;TO;TEST;FILTER" "SOURCES;LIBS")
+  coop_mutated_text(${name} ${mutant_FILE} "${mutant_FROM}" "${mutant_TO}" file)
+  set(target test_mutation_${name})
+  add_executable(${target} ${CMAKE_SOURCE_DIR}/${mutant_TEST} ${file} ${mutant_SOURCES})
+  target_compile_options(${target} PRIVATE -Wno-error)
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/tests
+                                               ${CMAKE_SOURCE_DIR}/launcher/include)
+  target_compile_definitions(${target} PRIVATE COOP_RUN="$<TARGET_FILE:coop-run>" COOP_RUN_INSTALLED="")
+  target_link_libraries(${target} PRIVATE ${mutant_LIBS} coop_launch coop_flags coop_criterion)
+  coop_mutant_test(${name} ${target} ${mutant_FILTER})
+endfunction()
+
+# The same of a coop-run that a test runs.
+function(coop_run_mutant name)
+  cmake_parse_arguments(PARSE_ARGV 1 mutant "" "FILE;FROM;TO;TEST;FILTER" "LIBS")
+  coop_mutated_text(${name} ${mutant_FILE} "${mutant_FROM}" "${mutant_TO}" file)
+  get_filename_component(own ${mutant_FILE} NAME)
+  add_executable(coop-run-${name} ${file} $<FILTER:$<TARGET_OBJECTS:coop-run>,EXCLUDE,/${own}\\.o$>)
+  target_compile_options(coop-run-${name} PRIVATE -Wno-error)
+  target_include_directories(coop-run-${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_compile_definitions(coop-run-${name} PRIVATE COOP_VERSION="${PROJECT_VERSION}")
+  target_link_libraries(coop-run-${name} PRIVATE coop_launch)
+  target_link_options(coop-run-${name} PRIVATE -no-pie)
+  set_target_properties(coop-run-${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  if(NOT mutant_TEST)
+    return()
+  endif()
+  set(target test_mutation_${name})
+  add_executable(${target} ${CMAKE_SOURCE_DIR}/${mutant_TEST})
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/tests)
+  target_compile_definitions(${target} PRIVATE COOP_RUN="$<TARGET_FILE:coop-run-${name}>"
+                                               TEST_SOURCE="${CMAKE_SOURCE_DIR}")
+  target_link_libraries(${target} PRIVATE ${mutant_LIBS} coop_flags coop_criterion)
+  add_dependencies(${target} coop-run-${name})
+  coop_mutant_test(${name} ${target} ${mutant_FILTER})
+endfunction()
+
+if(COOP_SANITIZE OR COOP_COVERAGE OR COOP_PLAIN_UNITS) # slow, or other words
+  return()
+endif()
+
+# ---- the walls that are filters ----
+
+set(walls FILE launcher/filter/walls.c TEST tests/unit/launcher/test_filter_walls.c)
+coop_launcher_mutant(walls_mptcp ${walls} FROM "~socket(2=262):EPROTONOSUPPORT socket" TO "~socket"
+                     FILTER filter_walls/tcp_under_another_name_is_no_way_round)
+coop_launcher_mutant(walls_smc ${walls} FROM " socket(0=AF_SMC):EAFNOSUPPORT" TO ""
+                     FILTER filter_walls/a_socket_that_makes_tcp_ones_is_no_way_round)
+foreach(call "sendto(3" "sendmsg(2" "sendmmsg(3")
+  string(REGEX REPLACE "\\(.*" "" short "${call}")
+  coop_launcher_mutant(walls_${short} ${walls} FROM "${call}&0x20000000)" TO "${call}&0x40000000)"
+                       FILTER filter_walls/connecting_by_sending_is_no_way_round)
+endforeach()
+foreach(call "~mmap(2&PROT_WRITE|PROT_EXEC=PROT_WRITE|PROT_EXEC)@~mmap(2&0x1000000)" " mprotect(2&PROT_EXEC)@ mprotect(2&0x2000000)"
+             "\"pkey_mprotect(2&PROT_EXEC)@\"pkey_mprotect(2&0x2000000)" "shmat(2&0100000)@shmat(2&0200000)")
+  string(REGEX MATCH "[a-z_]+" short "${call}")
+  string(REGEX REPLACE "@.*" "" from "${call}")
+  string(REGEX REPLACE ".*@" "" to "${call}")
+  coop_launcher_mutant(walls_${short} ${walls} FROM "${from}" TO "${to}"
+                       FILTER filter_walls/memory_is_never_both_nor_becomes_executable)
+endforeach()
+
+# ---- what is written, a piece at a time ----
+
+set(disk TEST tests/unit/launcher/test_disk.c)
+coop_launcher_mutant(disk_walk_in_one_go ${disk} FILE launcher/limits/disk_walk.c
+                     FROM "deadline != COOP_FOREVER && disk_clock() >= deadline" TO "false && deadline"
+                     FILTER disk/very_many_files_do_not_delay_the_other_bounds)
+coop_launcher_mutant(disk_held_in_one_go ${disk} FILE launcher/limits/disk_held.c
+                     FROM "deadline != COOP_FOREVER && disk_clock() >= deadline" TO "false && deadline"
+                     FILTER disk/very_many_that_are_deleted_are_counted_in_pieces)
+coop_launcher_mutant(disk_reused_number ${disk} FILE launcher/limits/disk_held.c
+                     FROM "strtoull(at, NULL, 10) == member->born" TO "member->born > 0"
+                     FILTER disk/a_number_that_is_used_again_is_not_looked_into)
+coop_launcher_mutant(disk_without_most ${disk} FILE launcher/limits/bounds.c
+                     FROM "limit->disk_files_max : BOUNDS_FILES_MOST" TO "limit->disk_files_max : INT64_MAX"
+                     FILTER disk/there_is_a_most_of_files_that_nobody_named)
+
+# ---- who watches ----
+
+set(watchers TEST tests/unit/launcher/test_watchers.c)
+coop_run_mutant(watchers_no_pidfd ${watchers} FILE launcher/run_status.c
+                FROM "if (pidfd >= 0 && is_unix_socket(fd))" TO "if (pidfd > 100000 && is_unix_socket(fd))"
+                FILTER watchers/events_come_in_order_and_only_the_first_has_a_descriptor)
+coop_run_mutant(watchers_order ${watchers} FILE launcher/run_status.c
+                FROM "\"{ \\\"exit-code\\\": %d }\\n\", exit_code" TO "\"{ \\\"exit-code\\\": %d }\\n\", exit_code + 1"
+                FILTER watchers/events_come_in_order_and_only_the_first_has_a_descriptor)
+
+# ---- the library ----
+
+function(coop_library_mutant name)
+  cmake_parse_arguments(PARSE_ARGV 1 mutant "" "FILE" "")
+  set(others box.c find.c receipt_fields.c start.c)
+  get_filename_component(own ${mutant_FILE} NAME)
+  list(REMOVE_ITEM others ${own})
+  list(TRANSFORM others PREPEND ${CMAKE_SOURCE_DIR}/launcher/library/)
+  coop_launcher_mutant(${name} ${ARGN} TEST tests/unit/launcher/test_library.c SOURCES ${others})
+endfunction()
+coop_library_mutant(library_judges_nothing FILE launcher/library/box.c
+                    FROM "if (launch_spec_set(&box->spec, key, value, err) < 0)" TO "if (!row)"
+                    FILTER library/a_wrong_setting_is_refused_at_once_and_by_its_key)
+coop_library_mutant(library_forgets FILE launcher/library/box.c
+                    FROM "if (add_word(box, flag_of(row, flag), value) < 0)" TO "if (!flag_of(row, flag))"
+                    FILTER library/settings_reach_the_program)
+coop_library_mutant(library_kills_by_number FILE launcher/library/start.c
+                    FROM "syscall(SYS_pidfd_send_signal, run->pidfd, signal, NULL, 0)" TO "kill(run->pid, signal)"
+                    FILTER library/a_reused_pid_is_not_signalled)
