@@ -64,6 +64,11 @@ for caller in root user; do
     'for i in 1 2 3; do (while :; do :; done) & done; wait'
   ended 'CPU time of all together' cpu-time
   says 'counted by the cgroup' '"name": "CPUTime", "asked": 500000, "unit": "usec", "kept_by": "cgroup"'
+  run '--private-pids=no --memory-max 64M --wall-time 300ms' \
+    'sleep 1000 & setsid sleep 1000 & sleep 1000'
+  ended 'without a PID namespace all of it is ended, too' wall-time
+  check "$caller: nothing of it lives on" sh -c '! ps | grep -q "[s]leep 1000"'
+
   run '--cpu-weight 50 --memory-high 64M' 'cat /proc/self/cgroup'
   check "$caller: inside, the own group is the root" grep -q '^0::/$' /tmp/out
   check "$caller: no group is left" test -z "$(find $groups -name 'coop-*')"
