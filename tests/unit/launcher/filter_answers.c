@@ -3,8 +3,8 @@
  *
  *     filter_answers default|no-nesting|system-service
  *
- * For a machine that this one is not: it needs nothing but libc, so it is compiled for that and run by
- * an emulator, and what it prints is compared with tests/golden (see CMakeLists.txt here).
+ * For a machine that this one is not: it needs nothing but libc, so it is compiled for that and run
+ * by an emulator, and what it prints is compared with tests/golden (see CMakeLists.txt here).
  */
 #include "launcher/filter/tell.h"
 #include "launcher/filter/wish.h"
