@@ -100,6 +100,27 @@ CORO_TEST(blocking, fifty_blockers_end_and_lose_nothing)
     return 0;
 }
 
+static int keep_a_processor(void *arg)
+{
+    while (__atomic_load_n((int *)arg, __ATOMIC_RELAXED) < 50)
+        coop_yield();
+    return 0;
+}
+
+CORO_TEST(blocking, who_comes_back_and_finds_no_idle_processor_waits_for_one)
+{
+    struct coop_scope scope;
+    int done = 0;
+
+    coop_scope_init(&scope, "blockers", 0);
+    for (int i = 0; i < 4; i++)
+        coop_go(&scope, keep_a_processor, &done);
+    for (int i = 0; i < 50; i++)
+        coop_go(&scope, block_often, &done);
+    CHECK(coop_scope_wait(&scope) == 0 && done == 50);
+    return 0;
+}
+
 /* ---- what is left for those that compute ---- */
 
 static int pieces, kept_over;

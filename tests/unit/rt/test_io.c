@@ -2,6 +2,7 @@
 #include "rt_test.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -205,6 +206,59 @@ CORO_TEST(io, an_error_wakes_both_directions)
     coop_fd_close(fds[0]);
     CHECK(coop_scope_wait(&scope) == 0 && read_result == -EPIPE);
     coop_fd_close(fds[1]);
+    return 0;
+}
+
+static int reset_for_reader, reset_for_writer;
+
+static int read_till_reset(void *arg)
+{
+    char c;
+
+    reset_for_reader = (int)coop_read(*(int *)arg, &c, 1, soon());
+    return 0;
+}
+
+static int write_till_reset(void *arg)
+{
+    static const char block[65536];
+    ssize_t n;
+
+    while ((n = coop_write(*(int *)arg, block, sizeof block, soon())) > 0)
+        ;
+    reset_for_writer = (int)n;
+    return 0;
+}
+
+/* One of them hears of the error itself, the other one of what it left. */
+CORO_TEST(io, a_reset_wakes_who_reads_and_who_writes)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET};
+    struct linger at_once = {.l_onoff = 1};
+    socklen_t len = sizeof addr;
+    struct coop_scope scope;
+    int listener, mine, peer;
+
+    signal(SIGPIPE, SIG_IGN);
+    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(listener, (struct sockaddr *)&addr, len) == 0 && listen(listener, 1) == 0);
+    CHECK(getsockname(listener, (struct sockaddr *)&addr, &len) == 0);
+    mine = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    CHECK(coop_connect(mine, (struct sockaddr *)&addr, len, soon()) == 0);
+    peer = accept(listener, NULL, NULL);
+    CHECK(peer >= 0);
+    coop_scope_init(&scope, "both", 0);
+    coop_go(&scope, read_till_reset, &mine);
+    coop_go(&scope, write_till_reset, &mine);
+    coop_sleep_until(in_ms(5)); /* full by now, or soon */
+    CHECK(setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+    close(peer);
+    CHECK(coop_scope_wait(&scope) == 0);
+    CHECK(reset_for_reader == -ECONNRESET || reset_for_reader == 0);
+    CHECK(reset_for_writer == -ECONNRESET || reset_for_writer == -EPIPE);
+    coop_fd_close(mine);
+    close(listener);
     return 0;
 }
 
