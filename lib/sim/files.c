@@ -19,8 +19,24 @@ static int fd_lowest = COOP_SIM_FD_FIRST; /* none below it is free */
 
 /* ---- files ---- */
 
+/* NULL: it has none of that number. */
+static struct held *held_of_running(int fd)
+{
+    struct proc *proc = fake_proc(fake_running());
+
+    for (size_t i = 0; proc && i < FAKE_HELD_MAX; i++)
+        if (proc->held[i].file && proc->held[i].number == fd)
+            return &proc->held[i];
+    return NULL;
+}
+
 struct file *fake_file(int fd)
 {
+    if (fake_running()) {
+        struct held *held = held_of_running(fd);
+
+        return held ? held->file : NULL;
+    }
     return fd >= COOP_SIM_FD_FIRST && fd < COOP_SIM_FD_MAX ? fds[fd] : NULL;
 }
 
@@ -70,8 +86,28 @@ void fake_file_unref(struct file *file)
     free(file);
 }
 
+/* The lowest number that is free there, as outside. */
+static int fd_of_running(struct file *file)
+{
+    struct proc *proc = fake_proc(fake_running());
+    int fd = 0;
+
+    while (held_of_running(fd))
+        fd++;
+    for (size_t i = 0; proc && i < FAKE_HELD_MAX; i++) {
+        if (!proc->held[i].file) {
+            proc->held[i] = (struct held){fd, file};
+            return fd;
+        }
+    }
+    fake_file_unref(file);
+    return -EMFILE;
+}
+
 int fake_fd_new(struct file *file)
 {
+    if (fake_running())
+        return fd_of_running(file);
     while (fd_lowest < COOP_SIM_FD_MAX && fds[fd_lowest])
         fd_lowest++;
     if (fd_lowest == COOP_SIM_FD_MAX || fds_open >= fd_limit) {
@@ -131,7 +167,7 @@ unsigned fake_poll(struct file *file)
     case FILE_LISTENER: return file->waiting_count ? EPOLLIN : 0;
     case FILE_NODE: return EPOLLIN | EPOLLOUT;
     case FILE_EPOLL: return 0;
-    case FILE_TIMER: return file->count ? EPOLLIN : 0;
+    case FILE_TIMER: return file->count || file->timer->cancelled ? EPOLLIN : 0;
     case FILE_EVENT: return (file->count ? EPOLLIN : 0) | EPOLLOUT;
     case FILE_SIGNAL: return fake_pending_signals() & file->signals ? EPOLLIN : 0;
     case FILE_PIDFD: return fake_pidfd_ready(file) ? EPOLLIN : 0;
@@ -187,6 +223,9 @@ static ssize_t file_get(struct file *file, void *ret_buf, size_t size)
     case FILE_SOCKET: return file->in ? fake_stream_get(file->in, ret_buf, size) : -EBADF;
     case FILE_NODE: return fake_node_get(file, ret_buf, size);
     case FILE_TIMER:
+        if (fake_timer_cancelled(file))
+            return -ECANCELED;
+        return event_get(file, ret_buf, size);
     case FILE_EVENT: return event_get(file, ret_buf, size);
     case FILE_SIGNAL: return signal_get(file, ret_buf, size);
     case FILE_LISTENER:
@@ -305,7 +344,7 @@ ssize_t fake_sys_readv(int fd, const struct iovec *iov, int count)
 
 ssize_t fake_sys_writev(int fd, const struct iovec *iov, int count)
 {
-    if (fd == STDOUT_FILENO || fd == STDERR_FILENO)
+    if (!fake_running() && (fd == STDOUT_FILENO || fd == STDERR_FILENO))
         return sys_kernel.writev(fd, iov, count);
     return fake_put(fd, iov, count, true);
 }
@@ -323,6 +362,14 @@ int fake_sys_close(int fd)
 
     if (!file)
         return -EBADF;
+    if (fake_running()) {
+        struct held *held = held_of_running(fd);
+
+        if (held)
+            held->file = NULL;
+        fake_file_unref(file);
+        return 0;
+    }
     fds[fd] = NULL;
     fds_open--;
     if (fd < fd_lowest)

@@ -84,6 +84,7 @@ struct file {
     char *told;              /* FILE_NODE: of a directory, the last name it has told */
     uint64_t count;          /* FILE_EVENT, FILE_TIMER; FILE_PIDFD: the birth it means */
     struct timer *timer;     /* FILE_TIMER */
+    pid_t peer;              /* FILE_SOCKET: who has connected to us; 0: ourselves */
     uint64_t signals;        /* FILE_SIGNAL: mask */
     pid_t pid;               /* FILE_PIDFD */
     unsigned events;         /* edges, for epoll */
@@ -109,6 +110,8 @@ struct timer {
     struct file *file;
     uint64_t arming; /* 0: it is off */
     coop_nsec due, interval;
+    bool wall, absolute; /* of the wall clock; for a time of day */
+    bool cancels, cancelled;
 };
 
 #define FAKE_SELF      100 /* our own number */
@@ -129,6 +132,7 @@ struct proc {
     int last_signal;
     bool is_init, unkillable;
     uint64_t ignored; /* signals, bit signo - 1 */
+    pid_t group;
     coop_sim_signal_fn *on_signal;
     void *on_signal_arg;
     struct held {
@@ -140,6 +144,7 @@ struct proc {
 /* ---- kernel.c ---- */
 
 uint64_t fake_chance(void);
+coop_nsec fake_wall_clock(void);
 
 /* realloc() that does not fail. */
 void *fake_grow(void *old, size_t size);
@@ -200,6 +205,8 @@ void fake_disk_reset(void);
 /* ---- timers.c ---- */
 
 void fake_timer_done(struct file *file);
+bool fake_timer_cancelled(struct file *file); /* told once */
+void fake_timers_shift(coop_nsec by);         /* the wall clock was set */
 
 /* ---- sockets.c ---- */
 
@@ -235,6 +242,14 @@ static inline bool fake_proc_is_dead(const struct proc *proc)
     return proc->life == GONE || proc->life == ZOMBIE;
 }
 
+static inline bool fake_ignores(const struct proc *proc, int signo)
+{
+    return proc->ignored >> (signo - 1) & 1;
+}
+
+/* A child of it with copies of all that it holds, and its ways with signals. */
+pid_t fake_fork(pid_t parent);
+
 bool fake_pidfd_ready(const struct file *pidfd);
 void fake_procs_reset(void);
 void fake_procs_show(void);
@@ -246,6 +261,20 @@ void fake_raise_from(pid_t from, int signo, int value);
 uint64_t fake_pending_signals(void);
 bool fake_take_signal(uint64_t mask, struct signalfd_siginfo *ret_info);
 void fake_signals_reset(void);
+
+/* ---- running.c ---- */
+
+/* The process whose function runs now; 0: it is the program itself. */
+pid_t fake_running(void);
+
+/* Of that process: waits until 'ready' says so, or till then.  False: the time was up. */
+bool fake_running_wait(bool (*ready)(void *arg), void *arg, coop_nsec until);
+
+/* Plans a turn for each that has what it waits for. */
+void fake_running_look(void);
+
+void fake_running_signalled(pid_t pid); /* a handler of its has taken one */
+void fake_running_end(pid_t pid);       /* its function goes no further */
 
 /* ---- script.c ---- */
 

@@ -92,6 +92,7 @@ bool fake_step(coop_nsec limit)
 {
     struct planned next;
 
+    fake_running_look();
     if (plan.count == 0 || plan.heap[0].when > limit)
         return false;
     next = take_next();
@@ -131,17 +132,24 @@ static bool unstick(void)
 
 bool fake_block(bool (*ready)(void *arg), void *arg)
 {
+    if (fake_running())
+        return fake_running_wait(ready, arg, COOP_FOREVER);
     while (!ready(arg))
         if (!fake_step(COOP_FOREVER) && !unstick())
             return false;
     return true;
 }
 
+coop_nsec fake_wall_clock(void)
+{
+    return WALL_AT_BOOT + (now - BOOTED) + wall_shift;
+}
+
 /* ---- time and chance: the calls ---- */
 
 int fake_sys_clock_gettime(clockid_t clock, struct timespec *ret_now)
 {
-    coop_nsec t = clock == CLOCK_REALTIME ? WALL_AT_BOOT + (now - BOOTED) + wall_shift : now;
+    coop_nsec t = clock == CLOCK_REALTIME ? fake_wall_clock() : now;
 
     ret_now->tv_sec = t / COOP_NSEC_PER_SEC;
     ret_now->tv_nsec = t % COOP_NSEC_PER_SEC;
@@ -183,13 +191,13 @@ static struct sys_ops fake_kernel = {
 
 static void reset(void)
 {
+    fake_procs_reset();
     for (size_t i = 0; i < plan.count; i++)
         if (plan.heap[i].owned)
             free(plan.heap[i].arg);
     free(plan.heap);
     plan.heap = NULL;
     plan.count = plan.room = 0;
-    fake_procs_reset();
     fake_world_reset();
     fake_programs_reset();
     fake_files_reset();
@@ -242,6 +250,7 @@ void coop_sim_advance(coop_nsec delay)
 void coop_sim_shift_wall_clock(coop_nsec by)
 {
     wall_shift += by;
+    fake_timers_shift(by);
 }
 
 void coop_sim_on_stuck(void (*fn)(void *arg), void *arg)

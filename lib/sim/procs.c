@@ -103,11 +103,16 @@ static void drop_held(struct proc *proc)
     }
 }
 
+static pid_t fake_group(pid_t pid)
+{
+    return fake_proc(pid) ? fake_procs[pid].group : FAKE_SELF;
+}
+
 struct proc *fake_proc_new(pid_t pid, pid_t parent)
 {
     struct proc *proc = &fake_procs[pid];
 
-    *proc = (struct proc){.life = ALIVE, .parent = parent};
+    *proc = (struct proc){.life = ALIVE, .parent = parent, .group = fake_group(parent)};
     ++*children_of(parent);
     if (pid > fake_last_pid)
         fake_last_pid = pid;
@@ -128,6 +133,7 @@ void fake_proc_end(pid_t pid, int code, int status)
     hand_on_children(pid, proc->is_init);
     fake_signal_events++; /* pidfds become readable */
     tell_parent(pid);
+    fake_running_end(pid);
 }
 
 static bool is_harmless(int signo)
@@ -167,10 +173,12 @@ static void deliver(pid_t pid, int signo)
         change_life(pid, STOPPED, CLD_STOPPED, SIGSTOP);
     if (signo == SIGKILL || signo == SIGSTOP || fake_proc_is_dead(proc))
         return;
-    if (proc->ignored & UINT64_C(1) << (signo - 1))
+    if (fake_ignores(proc, signo))
         return;
-    if (proc->on_signal && proc->on_signal(pid, signo, proc->on_signal_arg))
+    if (proc->on_signal && proc->on_signal(pid, signo, proc->on_signal_arg)) {
+        fake_running_signalled(pid);
         return;
+    }
     if (is_stop(signo))
         change_life(pid, STOPPED, CLD_STOPPED, signo);
     else if (!is_harmless(signo))
@@ -194,6 +202,17 @@ static int send_signal(pid_t pid, int signo)
     return 0;
 }
 
+/* To each of them; -ESRCH: there is none. */
+static int send_to_group(pid_t group, int signo)
+{
+    int r = group == FAKE_SELF ? send_signal(FAKE_SELF, signo) : -ESRCH;
+
+    for (pid_t pid = FAKE_PID_FIRST; pid <= fake_last_pid; pid++)
+        if (fake_proc(pid) && fake_procs[pid].group == group)
+            r = send_signal(pid, signo);
+    return r;
+}
+
 struct wanted {
     idtype_t type;
     id_t id;
@@ -211,7 +230,7 @@ static bool has_news(const struct proc *proc, int options)
 static pid_t find_reporting(int options)
 {
     for (pid_t pid = FAKE_PID_FIRST; pid <= fake_last_pid; pid++)
-        if (fake_procs[pid].parent == FAKE_SELF && has_news(&fake_procs[pid], options))
+        if (fake_procs[pid].parent == coop_sim_self() && has_news(&fake_procs[pid], options))
             return pid;
     return 0;
 }
@@ -230,11 +249,11 @@ static pid_t find_child(const struct wanted *wanted, bool *ret_any)
     if (only) {
         struct proc *proc = fake_proc(only);
 
-        *ret_any = proc && proc->parent == FAKE_SELF;
+        *ret_any = proc && proc->parent == coop_sim_self();
         return *ret_any && has_news(proc, wanted->options) ? only : 0;
     }
-    *ret_any = our_children > 0;
-    if (wanted->options & (WSTOPPED | WCONTINUED))
+    *ret_any = *children_of(coop_sim_self()) > 0;
+    if (fake_running() || wanted->options & (WSTOPPED | WCONTINUED))
         return find_reporting(wanted->options);
     if (list_is_empty(&our_dead))
         return 0;
@@ -261,6 +280,25 @@ static int wait_status(const struct proc *proc)
 
 /* ---- inside ---- */
 
+pid_t fake_fork(pid_t parent)
+{
+    struct proc *from = fake_proc(parent), *proc;
+    pid_t pid;
+
+    if (!from)
+        fake_give_up("a fork of what is no process here");
+    pid = coop_sim_spawn(parent);
+    proc = &fake_procs[pid];
+    memcpy(proc->held, from->held, sizeof proc->held);
+    for (size_t i = 0; i < FAKE_HELD_MAX; i++)
+        if (proc->held[i].file)
+            proc->held[i].file->refs++;
+    proc->ignored = from->ignored;
+    proc->on_signal = from->on_signal;
+    proc->on_signal_arg = from->on_signal_arg;
+    return pid;
+}
+
 bool fake_pidfd_ready(const struct file *pidfd)
 {
     return !pidfd_proc(pidfd) || fake_procs[pidfd->pid].life == ZOMBIE;
@@ -270,8 +308,10 @@ void fake_procs_reset(void)
 {
     size_t used = (size_t)fake_last_pid - FAKE_PID_FIRST + 1;
 
-    for (pid_t pid = FAKE_PID_FIRST; pid <= fake_last_pid; pid++)
+    for (pid_t pid = FAKE_PID_FIRST; pid <= fake_last_pid; pid++) {
+        fake_running_end(pid);
         drop_held(&fake_procs[pid]);
+    }
     memset(&fake_procs[FAKE_PID_FIRST], 0, used * sizeof fake_procs[0]);
     fake_last_pid = FAKE_PID_FIRST - 1;
     fake_subreaper = false;
@@ -353,9 +393,11 @@ pid_t fake_sys_wait4(pid_t pid, int *ret_status, int options, struct rusage *ret
 
 int fake_sys_kill(pid_t pid, int sig)
 {
-    if (pid == 0 || pid == -1)
+    if (pid == -1)
         return -EPERM;
-    return send_signal(pid < 0 ? -pid : pid, sig);
+    if (pid <= 0)
+        return send_to_group(pid ? -pid : fake_group(coop_sim_self()), sig);
+    return send_signal(pid, sig);
 }
 
 int fake_sys_pidfd_open(pid_t pid, unsigned flags)

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,28 +33,12 @@ static void plan_step(const struct reader *r, coop_nsec delay)
     fake_plan(coop_after(coop_sim_now(), delay), take_step, copy, true);
 }
 
-/* A child with copies of all that its parent holds. */
-static void fork_here(struct proc *parent, pid_t pid, const struct coop_sim_act *acts)
-{
-    pid_t child = coop_sim_spawn(pid);
-    struct proc *proc = fake_proc(child);
-
-    memcpy(proc->held, parent->held, sizeof proc->held);
-    for (size_t i = 0; i < FAKE_HELD_MAX; i++)
-        if (proc->held[i].file)
-            proc->held[i].file->refs++;
-    proc->ignored = parent->ignored;
-    proc->on_signal = parent->on_signal;
-    proc->on_signal_arg = parent->on_signal_arg;
-    coop_sim_script(child, acts);
-}
-
 /* True when all is written, or nobody reads any more. */
 static bool write_rest(struct reader *r)
 {
     ssize_t n = coop_sim_write_as(r->pid, r->at->number, r->at->text + r->written);
 
-    if (n == -EPIPE && !(fake_proc(r->pid)->ignored & UINT64_C(1) << (SIGPIPE - 1)))
+    if (n == -EPIPE && !fake_ignores(fake_proc(r->pid), SIGPIPE))
         coop_sim_die(r->pid, SIGPIPE, false);
     if (n >= 0)
         r->written += (size_t)n;
@@ -87,7 +72,8 @@ static void take_step(void *arg)
         }
         break;
     case COOP_SIM_CLOSE: coop_sim_close_as(r.pid, r.at->number); break;
-    case COOP_SIM_FORK: fork_here(proc, r.pid, r.at->child); break;
+    case COOP_SIM_FORK: coop_sim_script(fake_fork(r.pid), r.at->child); break;
+    case COOP_SIM_GROUP: proc->group = r.pid; break;
     case COOP_SIM_EXEC: proc->on_signal = NULL; break;
     case COOP_SIM_IGNORE: proc->ignored |= UINT64_C(1) << (r.at->number - 1); break;
     case COOP_SIM_DIE: coop_sim_die(r.pid, r.at->number, false); return;
@@ -103,6 +89,8 @@ static void take_step(void *arg)
 struct program {
     struct list link;
     const struct coop_sim_act *acts;
+    coop_sim_life_fn *fn;
+    void *arg;
     char path[];
 };
 
@@ -127,6 +115,14 @@ static const struct program *find_program(const char *path)
     return NULL;
 }
 
+static bool leads_a_group(const posix_spawnattr_t *attr)
+{
+    short flags = 0;
+
+    return attr && posix_spawnattr_getflags(attr, &flags) == 0 &&
+           flags & (POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSID);
+}
+
 /* The real standard descriptors are none here: a child's copies of them lead nowhere. */
 int fake_sys_spawn(pid_t *ret_pid, const struct sys_spawn *what)
 {
@@ -140,8 +136,10 @@ int fake_sys_spawn(pid_t *ret_pid, const struct sys_spawn *what)
         held += fake_file(what->fds[i]) ? 1 : 0;
     if (held > FAKE_HELD_MAX)
         return -EMFILE;
-    *ret_pid = coop_sim_spawn(0);
+    *ret_pid = coop_sim_spawn(fake_running());
     proc = fake_proc(*ret_pid);
+    if (leads_a_group(what->attr))
+        proc->group = *ret_pid;
     held = 0;
     for (int i = 0; i < what->fd_count; i++) {
         struct file *file = fake_file(what->fds[i]);
@@ -154,18 +152,34 @@ int fake_sys_spawn(pid_t *ret_pid, const struct sys_spawn *what)
     }
     if (program->acts)
         coop_sim_script(*ret_pid, program->acts);
+    if (program->fn)
+        coop_sim_run(*ret_pid, program->fn, program->arg);
     return 0;
 }
 
 /* ---- the public calls ---- */
 
-void coop_sim_program(const char *path, const struct coop_sim_act *acts)
+static struct program *new_program(const char *path)
 {
     struct program *program = fake_grow(NULL, sizeof *program + strlen(path) + 1);
 
-    program->acts = acts;
+    *program = (struct program){.acts = NULL};
     memcpy(program->path, path, strlen(path) + 1);
     list_push_front(&programs, &program->link); /* the last one of a name counts */
+    return program;
+}
+
+void coop_sim_program(const char *path, const struct coop_sim_act *acts)
+{
+    new_program(path)->acts = acts;
+}
+
+void coop_sim_program_run(const char *path, coop_sim_life_fn *fn, void *arg)
+{
+    struct program *program = new_program(path);
+
+    program->fn = fn;
+    program->arg = arg;
 }
 
 void coop_sim_script(pid_t pid, const struct coop_sim_act *acts)

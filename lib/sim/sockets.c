@@ -165,7 +165,7 @@ int fake_sys_getsockopt(int fd, int level, int name, void *ret_value, socklen_t 
     if (level != SOL_SOCKET)
         return -ENOPROTOOPT;
     if (name == SO_PEERCRED && *ret_len >= sizeof(struct ucred)) {
-        struct ucred peer = {.pid = coop_sim_self()};
+        struct ucred peer = {.pid = file->peer ? file->peer : FAKE_SELF};
 
         memcpy(ret_value, &peer, sizeof peer);
         *ret_len = sizeof peer;
@@ -272,6 +272,7 @@ int fake_sys_connect(int fd, const struct sockaddr *addr, socklen_t len)
     peer = fake_file_new(FILE_SOCKET, O_RDWR);
     peer->packets = file->packets;
     peer->type = file->type;
+    peer->peer = fake_running();
     connect_pair(file, peer);
     node->listener->waiting[node->listener->waiting_count++] = peer;
     node->listener->events++;

@@ -64,6 +64,30 @@ static bool is_time(struct timespec t)
 
 /* ---- inside ---- */
 
+/* What is meant for a time of day comes at that time, be it over or further off now. */
+void fake_timers_shift(coop_nsec by)
+{
+    list_for_each (it, &timers) {
+        struct timer *t = list_entry(it, struct timer, link);
+
+        if (!t->wall || !t->absolute || !t->arming)
+            continue;
+        t->due -= by;
+        t->arming = ++armings;
+        plan_next(t);
+        t->cancelled = t->cancels;
+        t->file->events += t->cancels;
+    }
+}
+
+bool fake_timer_cancelled(struct file *file)
+{
+    bool was = file->timer->cancelled;
+
+    file->timer->cancelled = false;
+    return was;
+}
+
 void fake_timer_done(struct file *file)
 {
     list_remove(&file->timer->link);
@@ -77,11 +101,11 @@ int fake_sys_timerfd_create(clockid_t clock, int flags)
     struct file *file;
     struct timer *t;
 
-    if (clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
-        return -EINVAL; /* the wall clock may be set */
+    if (clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME && clock != CLOCK_REALTIME)
+        return -EINVAL;
     file = fake_file_new(FILE_TIMER, flags);
     t = fake_grow(NULL, sizeof *t);
-    *t = (struct timer){.file = file};
+    *t = (struct timer){.file = file, .wall = clock == CLOCK_REALTIME};
     file->timer = t;
     list_push_back(&timers, &t->link);
     return fake_fd_new(file);
@@ -107,7 +131,12 @@ int fake_sys_timerfd_settime(int fd, int flags, const struct itimerspec *when,
     file->count = 0;
     t->arming = value ? ++armings : 0;
     t->interval = to_nsec(when->it_interval);
-    t->due = flags & TFD_TIMER_ABSTIME ? value : coop_after(now, value);
+    t->absolute = (flags & TFD_TIMER_ABSTIME) != 0;
+    t->cancels = t->wall && t->absolute && flags & TFD_TIMER_CANCEL_ON_SET;
+    t->cancelled = false;
+    t->due = t->absolute ? value : coop_after(now, value);
+    if (t->absolute && t->wall)
+        t->due -= fake_wall_clock() - now;
     if (value)
         plan_next(t);
     return 0;

@@ -190,6 +190,8 @@ int fake_sys_epoll_pwait2(int ep, struct epoll_event *ret_events, int max,
     int count;
 
     (void)mask;
+    if (fake_running())
+        return -ENOSYS; /* they are plain blocking programs */
     if (!epoll)
         return -EBADF;
     if (epoll->kind != FILE_EPOLL || max <= 0)
@@ -246,6 +248,10 @@ int fake_sys_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *time
     coop_nsec until = deadline_of(timeout);
 
     (void)mask;
+    if (fake_running()) {
+        fake_running_wait(some_are_ready, &p, until);
+        return p.ready;
+    }
     if (until == COOP_FOREVER) {
         if (!fake_block(some_are_ready, &p))
             fake_give_up("poll() waits for ever");

@@ -54,7 +54,7 @@ void fake_world_reset(void)
 
 pid_t coop_sim_self(void)
 {
-    return FAKE_SELF;
+    return fake_running() ? fake_running() : FAKE_SELF;
 }
 
 /* The next free number after the last one given, from the beginning again at the end: as
@@ -112,6 +112,11 @@ void coop_sim_on_signal(pid_t pid, coop_sim_signal_fn *fn, void *arg)
 
     proc->on_signal = fn;
     proc->on_signal_arg = arg;
+}
+
+void coop_sim_make_group(pid_t pid)
+{
+    must_have(pid)->group = pid;
 }
 
 void coop_sim_make_init(pid_t pid)
@@ -186,13 +191,18 @@ static struct held *held_by(pid_t pid, int fd)
 
 void coop_sim_give_fd(pid_t pid, int fd)
 {
+    coop_sim_give_fd_as(pid, fd, fd);
+}
+
+void coop_sim_give_fd_as(pid_t pid, int fd, int number)
+{
     struct proc *proc = must_have(pid);
     struct file *file = fake_file(fd);
 
     for (size_t i = 0; file && i < FAKE_HELD_MAX; i++) {
         if (!proc->held[i].file) {
             file->refs++;
-            proc->held[i] = (struct held){fd, file};
+            proc->held[i] = (struct held){number, file};
             return;
         }
     }

@@ -39,7 +39,8 @@ extern "C" {
  * Misuse    A wait that nothing can ever end calls the stuck hook, or aborts with a list of what
  *           there is; so does a program that polls ten million times without letting time go on,
  *           and a test that names a process which is not there.
- * Threads   One.  There is one simulation per process, and it begins before coop_main().
+ * Threads   One runs at a time; processes that are functions have one each, for its stack.  There
+ *           is one simulation per process, and it begins before coop_main().
  * Memory    All of it is freed by coop_sim_end().  Without memory it aborts.
  * Limits    Descriptors of the program are numbers from COOP_SIM_FD_FIRST on, so that they never
  *           hit a real one; 0 to 2 are the real ones, for writing.  What a program opens around
@@ -69,7 +70,8 @@ void coop_sim_at(coop_nsec when, void (*fn)(void *arg), void *arg);
 /* For tests without a runtime: lets everything of the next 'delay' happen. */
 void coop_sim_advance(coop_nsec delay);
 
-/* Somebody sets the wall clock; the monotonic one does not move. */
+/* Somebody sets the wall clock; the monotonic one does not move.  Timers for a time of day
+ * (CLOCK_REALTIME, absolute) come when it is that time, and those that want to know are told. */
 void coop_sim_shift_wall_clock(coop_nsec by);
 
 /* Called instead of abort() when everything waits for ever; it must make something happen. */
@@ -77,6 +79,7 @@ void coop_sim_on_stuck(void (*fn)(void *arg), void *arg);
 
 /* ---- processes ---- */
 
+/* The program; in a process that is a function: that one. */
 pid_t coop_sim_self(void);
 
 /* A new process. 'parent' 0: a child of ours. */
@@ -110,7 +113,8 @@ enum coop_sim_act_kind {
     COOP_SIM_FORK, /* a child of it, with copies of its descriptors, that has its own rows */
     COOP_SIM_SEND, /* 'text' as a datagram to the socket 'to'; lost where nobody receives */
     COOP_SIM_EXEC, /* its signal handlers are gone, what it ignores stays ignored */
-    COOP_SIM_IGNORE
+    COOP_SIM_IGNORE,
+    COOP_SIM_GROUP /* from here on it leads a process group of its own */
 };
 struct coop_sim_act {
     enum coop_sim_act_kind kind;
@@ -125,6 +129,45 @@ void coop_sim_script(pid_t pid, const struct coop_sim_act *acts);
  * descriptors it is given.  The rows must outlive the simulation, NULL: it only lives.  What is no
  * program is -ENOENT, as is a path that differs; PATH is not searched. */
 void coop_sim_program(const char *path, const struct coop_sim_act *acts);
+
+/* ---- processes that are functions ---- */
+
+/* The process does fn(arg), on a stack of its own, and exits with what that returns.  It begins at
+ * the next chance, and runs as plain blocking code: while it waits, everything else goes on, and
+ * time.  It calls what stands here (and coop_sim_now(), coop_sim_draw()), nothing of libcoop.  One
+ * that is killed goes no further: what is on its stack is not cleaned up.
+ * Outside of such a function the calls are the program's own, as its system calls. */
+typedef int coop_sim_life_fn(void *arg);
+void coop_sim_run(pid_t pid, coop_sim_life_fn *fn, void *arg);
+
+/* As coop_sim_program(). */
+void coop_sim_program_run(const char *path, coop_sim_life_fn *fn, void *arg);
+
+/* A child of the caller, with copies of its descriptors, that does fn(arg). */
+pid_t coop_sim_fork(coop_sim_life_fn *fn, void *arg);
+
+/* Till then; -EINTR when a handler (coop_sim_on_signal) has taken a signal since the last time. */
+int coop_sim_pause(coop_nsec until);
+
+/* Descriptors are its own: numbers from 0, the lowest that is free.  -EMFILE beyond 16.  Writing
+ * all, waiting for room; SIGPIPE where nobody reads. */
+ssize_t coop_sim_read(int fd, void *ret_buf, size_t size);
+ssize_t coop_sim_write(int fd, const void *bytes, size_t size);
+int coop_sim_close(int fd);
+int coop_sim_pipe(int ret_fds[2]);
+
+/* A new socket of this type (SOCK_STREAM...) to the unix socket of that name, '@' for the first
+ * byte of an abstract one.  The other side is told our pid (SO_PEERCRED).  Or -errno. */
+int coop_sim_connect(const char *name, int type);
+
+/* As kill(2) (0 and negative: groups; everybody, -1, is -EPERM) and waitpid(2): -1 any child. */
+int coop_sim_kill(pid_t pid, int signo);
+pid_t coop_sim_wait(pid_t pid, int *ret_status);
+
+/* ---- more of processes ---- */
+
+/* It leads a process group of its own; else it is in its parent's, as are its children in its. */
+void coop_sim_make_group(pid_t pid);
 
 /* Not even KILL ends it (a process in uninterruptible sleep), until told otherwise. */
 void coop_sim_make_unkillable(pid_t pid, bool unkillable);
@@ -148,6 +191,7 @@ size_t coop_sim_zombies(void);       /* our children that nobody has reaped */
 
 /* The process gets its own copy of our 'fd' (as after fork), closed when it ends. */
 void coop_sim_give_fd(pid_t pid, int fd);
+void coop_sim_give_fd_as(pid_t pid, int fd, int number); /* as after dup2(2), too */
 
 /* It writes there, under the number it was given. The count, or -errno. */
 ssize_t coop_sim_write_as(pid_t pid, int fd, const char *text);
