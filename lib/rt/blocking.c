@@ -9,6 +9,10 @@
  * Coming back, the worker takes its old processor if that is still marked, else an idle one, else
  * the coroutine goes into the global queue and its worker to sleep.
  *
+ * At the limit of threads ('crowded') idle processors may have work, in a queue that only their own
+ * worker looks into.  So they wait in line, who comes back takes the first one, also instead of
+ * its own, and lets what is ready there run before it goes on.
+ *
  * In simulation there is one thread, so brackets do nothing and offload calls directly.
  */
 #include "coop/block.h"
@@ -67,6 +71,22 @@ static void queue_up(struct worker *w, struct coro *g)
         coop__proc_acquire(w, p);
 }
 
+/* No thread can be had for processors that may have work: whoever comes back goes on with the one
+ * that has waited longest, and leaves its own behind all others. */
+static void change_proc(struct worker *w)
+{
+    struct proc *mine = w->proc, *p = NULL;
+
+    coop__lock(&coop__rt.lock);
+    if (mine->id < coop__rt.procs_count) /* else what it has is to be finished first */
+        p = coop__idle_proc_get();
+    if (p)
+        coop__idle_proc_put_last(mine);
+    coop__unlock(&coop__rt.lock);
+    if (p)
+        coop__proc_acquire(w, p);
+}
+
 static void get_proc_back(struct worker *w)
 {
     struct proc *p = w->left;
@@ -78,6 +98,8 @@ static void get_proc_back(struct worker *w)
     RT_DELAY();
     if (p && atomic_compare_exchange_strong(&p->status, &expected, PROC_RUNNING)) {
         w->proc = p;
+        if (unlikely(atomic_load_explicit(&coop__rt.crowded, memory_order_relaxed)))
+            change_proc(w);
         came_back(w);
         return;
     }

@@ -89,18 +89,39 @@ struct coro *coop__global_share(struct proc *p, int most)
 
 /* ---- processors and workers at rest, under the lock ---- */
 
-void coop__idle_proc_put(struct proc *p)
+/* What a processor at rest is, but for the list; false: it is out of use now. */
+static bool rests(struct proc *p)
 {
     atomic_store_explicit(&p->cpu, 0, memory_order_relaxed);
     if (p->id >= coop__rt.procs_count) {
         atomic_store(&p->status, PROC_OFF);
-        return;
+        return false;
     }
     atomic_store(&p->status, PROC_IDLE);
-    p->idle_next = coop__rt.idle_procs;
-    coop__rt.idle_procs = p;
     if (atomic_fetch_add(&coop__rt.idle_procs_count, 1) + 1 == coop__rt.procs_count)
         coop__monitor_disarm();
+    return true;
+}
+
+void coop__idle_proc_put(struct proc *p)
+{
+    if (!rests(p))
+        return;
+    p->idle_next = coop__rt.idle_procs;
+    coop__rt.idle_procs = p;
+}
+
+/* It may have work, so each in the list is to have its turn. */
+void coop__idle_proc_put_last(struct proc *p)
+{
+    struct proc **at = &coop__rt.idle_procs;
+
+    if (!rests(p))
+        return;
+    while (*at)
+        at = &(*at)->idle_next;
+    p->idle_next = NULL;
+    *at = p;
 }
 
 struct proc *coop__idle_proc_get(void)
@@ -183,7 +204,7 @@ static void start_worker(struct proc *p, bool spinning)
         return;
     }
     if (p && !made && !(made = coop__worker_new(p, spinning))) {
-        coop__idle_proc_put(p); /* the next worker that comes back takes it up */
+        coop__idle_proc_put_last(p); /* a worker that comes back takes it up */
         atomic_store_explicit(&coop__rt.crowded, true, memory_order_relaxed);
     }
     if (!made && spinning)

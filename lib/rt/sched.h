@@ -358,8 +358,9 @@ void coop__worker_loop(struct worker *w);
 /* Gives a processor that has lost its worker to another one, or to the idle list. */
 void coop__hand_off(struct proc *p);
 void coop__proc_acquire(struct worker *w, struct proc *p);
-struct proc *coop__idle_proc_get(void);   /* under lock */
-void coop__idle_proc_put(struct proc *p); /* under lock */
+struct proc *coop__idle_proc_get(void);        /* under lock */
+void coop__idle_proc_put(struct proc *p);      /* under lock; the next one that is taken */
+void coop__idle_proc_put_last(struct proc *p); /* under lock; after all others */
 /* Sleeps in the idle list till somebody hands over a processor; false: the runtime is over. */
 bool coop__worker_sleep(struct worker *w);
 void coop__wake_everybody(void);

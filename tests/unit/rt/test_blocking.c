@@ -209,6 +209,62 @@ CORO_TEST_WITH(blocking, at_the_limit_of_threads_the_others_have_turns, .procs =
     return 0;
 }
 
+/* ---- a processor with work and without a thread ---- */
+
+static int left_there, has_run;
+
+static int run_once(__attribute__((unused)) void *arg)
+{
+    __atomic_store_n(&has_run, 1, __ATOMIC_RELAXED);
+    CHECK(write(awaited[1], "x", 1) == 1);
+    return 0;
+}
+
+/* Its processor has the other one in its queue, and gets no thread any more. */
+static int leave_a_processor_with_work(void *arg)
+{
+    CHECK(coop_go(arg, run_once, NULL) == 0);
+    __atomic_store_n(&left_there, 1, __ATOMIC_RELEASE);
+    coop_block_begin();
+    block_till_the_other_has_run();
+    coop_block_end();
+    return 0;
+}
+
+/* However often we come back to a processor, the other one has its turn. */
+static int come_back_until_it_has_run(void (*begin)(void), void (*end)(void))
+{
+    struct coop_scope scope;
+    coop_nsec deadline = soon();
+
+    CHECK(pipe2(awaited, O_CLOEXEC) == 0);
+    coop_scope_init(&scope, "left", 0);
+    CHECK(coop_go(&scope, leave_a_processor_with_work, &scope) == 0);
+    while (!__atomic_load_n(&left_there, __ATOMIC_ACQUIRE) || coop__rt.idle_procs_count == 0)
+        CHECK(coop_now() < deadline);
+    for (int i = 0; !__atomic_load_n(&has_run, __ATOMIC_RELAXED); i++) {
+        CHECK(i < 1000);
+        begin();
+        end();
+    }
+    CHECK(coop_scope_wait(&scope) == 0);
+    close(awaited[0]);
+    close(awaited[1]);
+    return 0;
+}
+
+CORO_TEST_WITH(blocking, work_of_a_processor_without_a_thread_is_reached_by_eager_brackets,
+               .procs = 2, .max_workers = 2)
+{
+    return come_back_until_it_has_run(coop_block_begin, coop_block_end);
+}
+
+CORO_TEST_WITH(blocking, work_of_a_processor_without_a_thread_is_reached_by_optimistic_ones,
+               .procs = 2, .max_workers = 2)
+{
+    return come_back_until_it_has_run(coop_syscall_begin, coop_syscall_end);
+}
+
 CORO_TEST_WITH(blocking, at_the_limit_of_threads_work_queues, .procs = 2, .max_workers = 3)
 {
     struct coop_scope scope;
