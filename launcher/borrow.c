@@ -4,6 +4,7 @@
 #include "launcher/borrow.h"
 
 #include "launcher/kernel.h"
+#include "launcher/network/take.h"
 #include "launcher/raw.h"
 
 #include <errno.h>
@@ -15,6 +16,23 @@ static long open_namespace(const char *path)
     return raw4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
 }
 
+/* From a file of it, or from a holder's socket (network/take.h). */
+static long open_network(const char *path)
+{
+    struct held_network held;
+    const char *call;
+    long fd = open_namespace(path);
+
+    if (fd != -ENXIO)
+        return fd;
+    fd = network_take(path, &held, &call);
+    if (fd < 0)
+        return fd;
+    if (held.users >= 0)
+        raw1(SYS_close, held.users); /* who may do without it */
+    return held.network;
+}
+
 /* Into that network, with a way back in own->network. */
 static long enter_network(const char *path, struct borrowed *own)
 {
@@ -22,7 +40,7 @@ static long enter_network(const char *path, struct borrowed *own)
 
     if (here < 0)
         return here;
-    there = open_namespace(path);
+    there = open_network(path);
     r = there < 0 ? there : raw2(SYS_setns, there, CLONE_NEWNET);
     if (there >= 0)
         raw1(SYS_close, there);

@@ -6,6 +6,7 @@
  * caller may have bent (descriptors, mask, dispositions, umask) reaches the command.
  */
 #include "launcher/launch.h"
+#include "launcher/run_holder.h"
 #include "launcher/run_life.h"
 #include "launcher/run_options.h"
 #include "launcher/run_origins.h"
@@ -118,6 +119,8 @@ int main(int argc, char **argv)
     hide_arguments(argc, argv);
     if (options.help || options.version)
         return print_about(&options);
+    if (options.hold_network && holder_serve(options.hold_network, &err) < 0)
+        return run_report(&err);
     if (run_compile(&options, &plan, &err) < 0)
         return run_failed(&options, &err);
     if (options.explain)

@@ -118,7 +118,8 @@ static bool hint_for_birth(const struct launch_report *report, const struct laun
                        "kernel.unprivileged_userns_clone and user.max_user_namespaces");
     else if (strcmp(step, "empty-network") == 0 && report->sys == EBUSY)
         coop_hint(err,
-                  "what many sandboxes share must lead nowhere: ip netns add makes such one");
+                  "what many sandboxes share must lead nowhere: coop-run --hold-network, or "
+                  "--empty-network");
     else if (strcmp(step, "second-users") == 0)
         coop_hint(err, "it must lie below the user namespace that the sandbox is in");
     else if (strcmp(step, "assert-alone") == 0)

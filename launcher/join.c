@@ -14,7 +14,9 @@
 
 #include "launcher/borrow.h"
 #include "launcher/kernel.h"
+#include "launcher/network/take.h"
 #include "launcher/raw.h"
+#include "launcher/steps.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -37,47 +39,83 @@ static int refused(struct launch_report *told, long r, const char *call, const c
     return (int)r;
 }
 
-static int enter(const struct between *b, const struct plan_join *join, int fd)
-{
-    long r = raw2(SYS_setns, fd, join->flag);
+/* What is entered: a holder brings a user namespace along that no path names. */
+#define DOORS_MAX (PLAN_JOINS_MAX + 1)
 
-    return r < 0 ? refused(b->told, r, "setns", plan_str(b->plan, join->path)) : 0;
+struct doors {
+    struct door {
+        int fd;
+        uint32_t flag;
+        const char *path;
+    } at[DOORS_MAX];
+    unsigned count;
+};
+
+static void add_door(struct doors *doors, int fd, uint32_t flag, const char *path)
+{
+    doors->at[doors->count++] = (struct door){fd, flag, path};
+}
+
+static int enter(const struct between *b, const struct door *door)
+{
+    long r = raw2(SYS_setns, door->fd, door->flag);
+
+    return r < 0 ? refused(b->told, r, "setns", door->path) : 0;
+}
+
+static int ask_holder(const struct between *b, const char *path, struct doors *doors)
+{
+    struct held_network held;
+    const char *call;
+    int r = network_take(path, &held, &call);
+
+    if (r < 0)
+        return refused(b->told, r, call, path);
+    if (held.users >= 0)
+        add_door(doors, held.users, CLONE_NEWUSER, path);
+    add_door(doors, held.network, CLONE_NEWNET, path);
+    return 0;
 }
 
 /* All are opened first: behind another mount table their paths mean something else. */
-static int open_all(const struct between *b, int fds[PLAN_JOINS_MAX], uint32_t *ret_count)
+static int open_all(const struct between *b, struct doors *doors)
 {
     const struct plan_join *joins = plan_at(b->plan, b->plan->joins.at);
 
-    for (*ret_count = 0; *ret_count < b->plan->joins.count; ++*ret_count) {
-        const char *path = plan_str(b->plan, joins[*ret_count].path);
+    doors->count = 0;
+    for (uint32_t i = 0; i < b->plan->joins.count; i++) {
+        const char *path = plan_str(b->plan, joins[i].path);
         long fd =
             raw4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
 
+        if (fd == -ENXIO && b->plan->empty_network && joins[i].flag == CLONE_NEWNET)
+            fd = ask_holder(b, path, doors);
+        else if (fd >= 0)
+            add_door(doors, (int)fd, joins[i].flag, path);
+        else
+            fd = refused(b->told, fd, "open", path);
         if (fd < 0)
-            return refused(b->told, fd, "open", path);
-        fds[*ret_count] = (int)fd;
+            return (int)fd;
     }
     return 0;
 }
 
 /* A namespace that belongs to our user namespace must be entered before that one is left, one that
  * belongs to the joined user namespace after that: what is refused before is tried again. */
-static int enter_all(const struct between *b, const int fds[PLAN_JOINS_MAX])
+static int enter_all(const struct between *b, const struct doors *doors)
 {
-    const struct plan_join *joins = plan_at(b->plan, b->plan->joins.at);
-    bool done[PLAN_JOINS_MAX] = {false};
+    bool done[DOORS_MAX] = {false};
     int r = 0;
 
-    for (uint32_t i = 0; i < b->plan->joins.count; i++)
-        if (joins[i].flag != CLONE_NEWUSER)
-            done[i] = raw2(SYS_setns, fds[i], joins[i].flag) >= 0;
-    for (uint32_t i = 0; i < b->plan->joins.count && r >= 0; i++)
-        if (joins[i].flag == CLONE_NEWUSER)
-            r = enter(b, &joins[i], fds[i]);
-    for (uint32_t i = 0; i < b->plan->joins.count && r >= 0; i++)
-        if (joins[i].flag != CLONE_NEWUSER && !done[i])
-            r = enter(b, &joins[i], fds[i]);
+    for (unsigned i = 0; i < doors->count; i++)
+        if (doors->at[i].flag != CLONE_NEWUSER)
+            done[i] = raw2(SYS_setns, doors->at[i].fd, doors->at[i].flag) >= 0;
+    for (unsigned i = 0; i < doors->count && r >= 0; i++)
+        if (doors->at[i].flag == CLONE_NEWUSER)
+            r = enter(b, &doors->at[i]);
+    for (unsigned i = 0; i < doors->count && r >= 0; i++)
+        if (doors->at[i].flag != CLONE_NEWUSER && !done[i])
+            r = enter(b, &doors->at[i]);
     return r;
 }
 
@@ -152,7 +190,7 @@ static void bear_below(const struct between *b)
         await_below(pidfd);
 }
 
-static bool joins_pids(const struct launch_plan *plan)
+bool join_has_pids(const struct launch_plan *plan)
 {
     const struct plan_join *joins = plan_at(plan, plan->joins.at);
 
@@ -162,21 +200,72 @@ static bool joins_pids(const struct launch_plan *plan)
     return false;
 }
 
+/* ---- what takes a dumpable process ----
+ *
+ * To write these files of its own /proc a process must be dumpable for a moment.  A child among the
+ * PIDs of others has the host's root and all power then: who is in there, in the same user
+ * namespace, could enter it.  The go-between is not in there, only its children are, and what it
+ * sets they are born with.
+ */
+static int refused_own(const struct between *b, const struct child *c, long r, int guard)
+{
+    if (b->plan->prefer & LAUNCH_BIT(guard)) {
+        b->told->lost |= LAUNCH_BIT(guard);
+        return 0;
+    }
+    return refused(b->told, r, c->call, c->path);
+}
+
+/* Before anything is entered: lowering it takes a power over the host. */
+static int set_oom_score(const struct between *b, struct child *c)
+{
+    int r = b->plan->flags & PLAN_SET_OOM ? step_set_oom_score(c) : 0;
+
+    return r < 0 ? refused_own(b, c, r, LAUNCH_GUARD_OOM_SCORE) : 0;
+}
+
+/* As root before, while /proc is ours; else in the user namespace that gives the power to. */
+static int set_clocks(const struct between *b, struct child *c, bool entered, bool *done)
+{
+    int r;
+
+    if (!b->plan->own_time || *done)
+        return 0;
+    r = step_make_clocks(c);
+    *done = r >= 0;
+    return r < 0 && entered ? refused_own(b, c, r, LAUNCH_GUARD_TIME) : 0;
+}
+
+static int enter_prepared(const struct between *b, const struct doors *doors)
+{
+    struct child c = {.plan = b->plan, .told = b->told};
+    bool clocks = false;
+    int r;
+
+    if (!join_has_pids(b->plan))
+        return enter_all(b, doors);
+    r = set_oom_score(b, &c);
+    if (r >= 0)
+        r = set_clocks(b, &c, false, &clocks);
+    if (r >= 0)
+        r = enter_all(b, doors);
+    return r < 0 ? r : set_clocks(b, &c, true, &clocks);
+}
+
 static void between_main(void *arg, int join_cgroup)
 {
     const struct between *b = arg;
-    int fds[PLAN_JOINS_MAX];
-    uint32_t open = 0;
-    int r = open_all(b, fds, &open);
+    struct doors doors;
+    int r = open_all(b, &doors);
 
     (void)join_cgroup;
     if (r >= 0)
-        r = enter_all(b, fds);
-    while (open > 0)
-        raw1(SYS_close, fds[--open]); /* the table is not ours alone */
+        r = enter_prepared(b, &doors);
+    while (doors.count > 0)
+        raw1(SYS_close, doors.at[--doors.count].fd); /* the table is not ours alone */
     if (r < 0)
         b->told->born = r;
-    else if (b->plan->clone_flags & CLONE_NEWPID && joins_pids(b->plan))
+    else if (b->plan->clone_flags & CLONE_NEWPID && join_has_pids(b->plan))
         bear_below(b);
     else
         bear(b);

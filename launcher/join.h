@@ -18,4 +18,8 @@
 pid_t join_clone(const struct launch_plan *plan, const struct clone_order *order,
                  struct launch_report *told, int *ret_pidfd);
 
+/* Whether the child is born among the PIDs of others.  Then the go-between sets its OOM score and
+ * its clocks. */
+bool join_has_pids(const struct launch_plan *plan);
+
 #endif

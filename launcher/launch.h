@@ -321,7 +321,8 @@ struct launch_spec {
     coop_nsec time_monotonic, time_boottime; /* how far those clocks are shifted; imply
                                                 private_time */
     char *hostname;                          /* needs protect_hostname */
-    char *network;       /* file of the network namespace to join, instead of a new one */
+    char *network;          /* file of the network namespace to join, instead of a new one */
+    bool own_empty_network; /* coop-run finds or starts a holder (run_holder.h) */
     char *empty_network; /* the same, shared by many and with nothing in it: see plan_empty.c */
     /* files of further namespaces to join: instead of new ones, but that a new PID namespace is
      * made below the joined one, and a new mount namespace as its copy */

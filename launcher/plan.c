@@ -331,9 +331,10 @@ static int compile_power(const struct launch_spec *spec, const struct launch_hos
     return 0;
 }
 
-/* The network alone is entered without a go-between (borrow.h). */
-static void compile_joins(const struct launch_spec *spec, struct launch_plan *plan,
-                          struct blob *b)
+/* The network alone is entered without a go-between (borrow.h), where that needs no user namespace:
+ * an ordinary user's holder of an empty network brings one along. */
+static void compile_joins(const struct launch_spec *spec, const struct launch_host *host,
+                          struct launch_plan *plan, struct blob *b)
 {
     const struct {
         const char *path;
@@ -349,15 +350,15 @@ static void compile_joins(const struct launch_spec *spec, struct launch_plan *pl
         if (all[i].path)
             joins[count++] = (struct plan_join){blob_text(b, all[i].path), all[i].flag};
     plan->second_users = blob_text(b, spec->second_users);
-    if (count == 1 && spec->network) {
+    if (count == 1 && spec->network && !(spec->empty_network && host->uid != 0)) {
         plan->network = joins[0].path;
         return;
     }
     plan->joins = (struct plan_vec){blob_add(b, joins, count * sizeof joins[0]), count};
 }
 
-static void compile_life(const struct launch_spec *spec, struct launch_plan *plan,
-                         struct blob *b)
+static void compile_life(const struct launch_spec *spec, const struct launch_host *host,
+                         struct launch_plan *plan, struct blob *b)
 {
     const char *cwd = spec->cwd;
 
@@ -368,7 +369,7 @@ static void compile_life(const struct launch_spec *spec, struct launch_plan *pla
     plan->cwd = blob_text(b, cwd ? cwd : "/");
     if (has(plan, LAUNCH_GUARD_UTS))
         plan->hostname = blob_text(b, spec->hostname);
-    compile_joins(spec, plan, b);
+    compile_joins(spec, host, plan, b);
     plan->empty_network = spec->empty_network != NULL;
     if (spec->assert_no_nesting)
         plan->flags |= PLAN_ASSERT_NESTING;
@@ -431,7 +432,7 @@ static int compile_into(const struct launch_spec *spec, const struct launch_host
     compile_limits(spec, plan, b);
     if (compile_power(spec, host, plan, b, err) < 0)
         return -1;
-    compile_life(spec, plan, b);
+    compile_life(spec, host, plan, b);
     return 0;
 }
 

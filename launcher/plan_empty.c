@@ -27,8 +27,10 @@ int plan_spec_empty(const struct launch_spec *spec, struct launch_spec *ret_spec
     if (launch_spec_copy(ret_spec, spec, err) < 0)
         return -1;
     ret_spec->restrict_abstract = true;
-    ret_spec->require.guards |=
-        LAUNCH_BIT(LAUNCH_GUARD_ABSTRACT) | LAUNCH_BIT(LAUNCH_GUARD_FILTER);
+    /* Without a user namespace of its own, root inside could bring the interfaces up. */
+    ret_spec->require.guards |= LAUNCH_BIT(LAUNCH_GUARD_ABSTRACT) |
+                                LAUNCH_BIT(LAUNCH_GUARD_FILTER) |
+                                LAUNCH_BIT(LAUNCH_GUARD_USERS);
     strlist_done(&ret_spec->address_families);
     failed = strlist_add(&ret_spec->address_families, "AF_UNIX") < 0;
     ret_spec->network = strdup(spec->empty_network);

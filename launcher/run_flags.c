@@ -286,6 +286,12 @@ static int flag_profile(struct run_parser *p)
     return 0;
 }
 
+static int flag_hold_network(struct run_parser *p)
+{
+    p->options->hold_network = p->arg[0];
+    return 0;
+}
+
 static int flag_receipt(struct run_parser *p)
 {
     p->options->receipt = p->arg[0];
@@ -428,6 +434,7 @@ const struct run_flag run_flags[] = {
     {"userns-block-fd",    1, WALK_OPTIONS, flag_userns_block_fd,    "FD",        "Map no ids: whoever reads --info-fd does, and then writes a byte to FD."},
     {"sync-fd",            1, WALK_OPTIONS, flag_sync_fd,            "FD",        "Keep FD open as long as the sandbox lives."},
     {"life-fd",            1, WALK_OPTIONS, flag_life_fd,            "FD",        "End everything inside when the other end of FD (a pipe or socket) is closed."},
+    {"hold-network",       1, WALK_OPTIONS, flag_hold_network,       "SOCKET",    "Run no command: hold a network with nothing in it for --empty-network-path=SOCKET, until a signal ends it."},
     {"pty",                0, WALK_OPTIONS, flag_pty,                "",          "The same as --terminal=own: a pty of its own."},
     {"argv0",              1, WALK_OPTIONS, flag_argv0,              "TEXT",      "What the program sees as its own name."},
     {"chdir",              1, WALK_OPTIONS, flag_chdir,              "DIR",       "Start in this directory of the sandbox."},

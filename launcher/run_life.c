@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "launcher/plan.h"
 #include "launcher/run.h"
+#include "launcher/run_holder.h"
 #include "launcher/run_say.h"
 #include "launcher/run_status.h"
 
@@ -266,6 +267,8 @@ int run_compile(struct run_options *options, struct launch_plan **ret_plan,
     struct launch_spec *spec = &options->spec;
 
     choose_terminal(spec);
+    if (holder_choose(spec, err) < 0)
+        return -1;
     if (spec->terminal == LAUNCH_TERMINAL_OWN && spec->bounds.output != LAUNCH_UNBOUND)
         return coop_fail(err, COOP_E_RANGE, "Terminal=own and OutputMax= do not go together");
     if (!spec->private_pids && run_has_tree_bounds(&spec->bounds))
@@ -301,6 +304,8 @@ int run_command(struct run_options *options, struct launch_plan **plan)
         return receipt_is_open(&run.receipt) ? run_failed(options, &err) : run_report(&err);
     if (run_frozen_watch(&options->frozen, &err) < 0 || run_group_open(&run, &err) < 0 ||
         (run_group_replace(&run) && compile_again(&run, plan, &err) < 0))
+        return run_failed(options, &err);
+    if (options->spec.own_empty_network && holder_ensure(options->spec.empty_network, &err) < 0)
         return run_failed(options, &err);
     if (run_start(&run, plan, &err) < 0)
         return run_failed(options, &err);

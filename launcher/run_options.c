@@ -321,7 +321,9 @@ static int take_command(struct run_options *o, size_t command, struct coop_err *
     for (size_t i = command; i < o->words.count; i++)
         if (strlist_add(&o->spec.argv, o->words.items[i]) < 0)
             return coop_fail_sys(err, ENOMEM, "the command");
-    if (o->spec.argv.count > 0 || o->help || o->version)
+    if (o->spec.argv.count > 0 && o->hold_network)
+        return coop_fail(err, COOP_E_SYNTAX, "--hold-network takes no command");
+    if (o->spec.argv.count > 0 || o->help || o->version || o->hold_network)
         return 0;
     coop_fail(err, COOP_E_SYNTAX, "no command to run");
     return coop_hint(
@@ -403,7 +405,7 @@ int run_options_parse(struct run_options *ret_options, int argc, char *const *ar
     if (walk_words(o, WALK_ENVIRONMENT, &command, err) < 0 || check_maps(o, err) < 0 ||
         take_command(o, command, err) < 0)
         return -1;
-    if (o->help || o->version)
+    if (o->help || o->version || o->hold_network)
         return 0;
     if (!o->spec.cwd && run_choose_cwd(o, err) < 0)
         return -1;

@@ -20,6 +20,7 @@ struct run_options {
     bool compat; /* --compat=bwrap, or called so: bubblewrap's defaults instead of ours */
     bool level_prefix;
     bool explain, help, version, quiet;
+    const char *hold_network;    /* the socket to serve, and nothing is run; or NULL         */
     const char *receipt;         /* where it goes, or NULL                                   */
     int info_fd, json_status_fd; /* -1: none; so for the next                                */
     int block_fd;                /* the command starts when this can be read, or has ended   */

@@ -85,6 +85,8 @@ static const char *clone_hint(int sys, const struct launch_plan *plan,
 {
     bool users = plan->clone_flags & CLONE_NEWUSER;
 
+    if (plan->network && sys == ECONNREFUSED)
+        return "nobody holds that network any more: coop-run --hold-network SOCKET does";
     if (plan->network && (sys == EPERM || sys == EINVAL || sys == ENOENT || sys == EACCES))
         return "NetworkNamespacePath= needs root, and a file that is a network namespace";
 
@@ -125,6 +127,8 @@ static int explain_join(const struct launch_report *told, struct coop_err *err)
     if (told->sys == EPERM)
         return coop_hint(err, "it takes root, or power over the user namespace that it belongs "
                               "to: join that one as well (UserNamespacePath=, --userns)");
+    if (strcmp(told->call, "connect") == 0)
+        return coop_hint(err, "nobody holds that network: coop-run --hold-network SOCKET does");
     if (told->sys == EACCES && strcmp(told->call, "open") == 0)
         return coop_hint(err, "it is another user's, or a sandbox's reaper, which cannot be "
                               "looked into: name the PID of the program itself");

@@ -357,12 +357,6 @@ static int check_power(const struct launch_spec *spec, struct coop_err *err)
                          "UserNamespacePath=%s and a new user namespace: "
                          "choose one (--private-users=no)",
                          spec->users);
-    if (spec->pids && (spec->oom_score.set || spec->private_time || spec->time_monotonic ||
-                       spec->time_boottime))
-        return coop_fail(err, COOP_E_RANGE,
-                         "PIDNamespacePath=%s: who is in there could enter the child while it "
-                         "sets OOMScoreAdjust= or its clocks; leave these out",
-                         spec->pids);
     if (spec->hold_maps && !spec->private_users)
         return coop_fail(err, COOP_E_RANGE, "held maps of ids need PrivateUsers=yes");
     if (spec->hold_maps && (spec->uid_map.count || spec->gid_map.count))

@@ -48,6 +48,10 @@ int step_write_file(struct child *c, const char *path, const char *text, size_t 
 /* The same for one of /proc/self that belongs to root as long as we are not dumpable. */
 int step_write_own_file(struct child *c, const char *path, const char *text, size_t len);
 
+/* What step oom-score and the first half of step time do; the go-between of a join does it for the
+ * child (join.c).  Children to come are born with it. */
+step_fn step_set_oom_score, step_make_clocks;
+
 /* The number in "pid:[4026531836]", which is what /proc/self/ns/pid links to. 0: none. */
 uint64_t step_namespace_inode(const char *path);
 

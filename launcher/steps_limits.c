@@ -1,20 +1,24 @@
 /*
  * steps_limits.c - how much the program may use
  */
+#include "launcher/join.h"
 #include "launcher/raw.h"
 #include "launcher/steps.h"
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-int step_oom_score(struct child *c)
+int step_set_oom_score(struct child *c)
 {
     char text[24];
 
-    if (!(c->plan->flags & PLAN_SET_OOM))
-        return 0;
     return step_write_own_file(c, "/proc/self/oom_score_adj", text,
                                raw_number(text, c->plan->oom_score));
+}
+
+int step_oom_score(struct child *c)
+{
+    return c->plan->flags & PLAN_SET_OOM && !join_has_pids(c->plan) ? step_set_oom_score(c) : 0;
 }
 
 int step_umask(struct child *c)

@@ -5,6 +5,7 @@
  * it at once.  unshare(2) makes one for the children to come; offsets can be written then, and
  * setns(2) enters what was made for the children, without a fork.
  */
+#include "launcher/join.h"
 #include "launcher/kernel.h"
 #include "launcher/raw.h"
 #include "launcher/steps.h"
@@ -39,16 +40,20 @@ static int shift_clocks(struct child *c)
     return step_write_own_file(c, "/proc/self/timens_offsets", text, n);
 }
 
+int step_make_clocks(struct child *c)
+{
+    long r = raw1(SYS_unshare, CLONE_NEWTIME);
+
+    return r < 0 ? step_fail(c, r, "unshare", "time namespace") : shift_clocks(c);
+}
+
 int step_time(struct child *c)
 {
     long r, fd;
 
-    if (!c->plan->own_time)
+    if (!c->plan->own_time || join_has_pids(c->plan))
         return 0;
-    r = raw1(SYS_unshare, CLONE_NEWTIME);
-    if (r < 0)
-        return step_fail(c, r, "unshare", "time namespace");
-    r = shift_clocks(c);
+    r = step_make_clocks(c);
     if (r < 0)
         return (int)r;
     fd = raw4(SYS_openat, AT_FDCWD, "/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC, 0);

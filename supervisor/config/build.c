@@ -321,17 +321,24 @@ static void check_pace(struct builder *b)
     }
 }
 
-/* It would not be kept: it is about the directory that coop-run is called in. */
-static void check_frozen(struct builder *b)
+/* They would not be kept: a profile was written for coop-run. */
+static void check_profile(struct builder *b)
 {
+    const struct launch_spec *launch = &b->spec->launch;
     struct coop_err err = {0};
 
-    if (b->spec->launch.frozen.count == 0)
-        return;
-    coop_fail(&err, COOP_E_MISSING, "FrozenPaths= is coop-run's: coopd does not keep it");
-    coop_hint(&err, "ReadOnlyPaths= keeps what is there; an empty line FrozenPaths= in the "
-                    "service takes it out");
-    complain_at(b, "Sandbox", &err);
+    if (launch->frozen.count > 0) {
+        coop_fail(&err, COOP_E_MISSING, "FrozenPaths= is coop-run's: coopd does not keep it");
+        coop_hint(&err, "ReadOnlyPaths= keeps what is there; an empty line FrozenPaths= in the "
+                        "service takes it out");
+        complain_at(b, "Sandbox", &err);
+    }
+    if (launch->own_empty_network && !find_key(b->section, "EmptyNetwork")) {
+        coop_fail(&err, COOP_E_MISSING, "EmptyNetwork= is coop-run's: coopd does not keep it");
+        coop_hint(&err, "EmptyNetworkPath= with the socket of a service that is "
+                        "coop-run --hold-network SOCKET");
+        complain_at(b, "Sandbox", &err);
+    }
 }
 
 /* Keys about whoever calls coop-run.  A service has no caller: nothing would become of them. */
@@ -341,6 +348,8 @@ static const struct {
     {"CallerDirectory", "WorkingDirectory= and BindPaths= do that for a service"},
     {"InheritEnvironment", "Environment= and PassEnvironment= say what a service has"},
     {"SetEnvironment", "Environment= does that for a service"},
+    {"EmptyNetwork",
+     "EmptyNetworkPath= with the socket of a service that is coop-run --hold-network SOCKET"},
     {"InheritDescriptors", "a service gets 0, 1 and 2, and no others"},
 };
 
@@ -561,7 +570,7 @@ struct svc_spec *build_service(const struct raw_config *all, const struct raw_se
             check_type(&b);
             check_pace(&b);
             check_conditions(&b);
-            check_frozen(&b);
+            check_profile(&b);
             check_caller_keys(&b);
             resolve_identity(&b);
             resolve_directory(&b);

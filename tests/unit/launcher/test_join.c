@@ -2,8 +2,12 @@
  * root; and user namespaces that nothing can be made in. */
 #include "unit/launcher/run_coop.h"
 
+#include <poll.h>
 #include <sched.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 TestSuite(join);
 
@@ -288,18 +292,40 @@ static int open_namespace(pid_t pid, const char *name)
     return fd;
 }
 
-/* Setting these the child is dumpable, with the host's root and all power: who is in there and may
- * trace could enter it. */
-Test(join, what_is_set_by_opening_oneself_is_refused_among_others_pids)
+/* The child would have to be dumpable to set these itself, with the host's root and all power: who
+ * is in there and may trace could enter it. */
+Test(join, what_takes_a_dumpable_process_is_set_before_others_pids_are_entered)
 {
-    static const char *const keys[] = {"--oom-score-adjust=300", "--time-offset-monotonic=5s",
-                                       "--private-time"};
+    static const char sees[] = "cat /proc/self/oom_score_adj; cut -d. -f1 /proc/uptime; "
+                               "readlink /proc/self/ns/time";
+    struct host host = open_host(me(), CLONE_NEWUSER);
+    int score, uptime, outside;
+    FILE *file = fopen("/proc/uptime", "re");
+    char path[64];
 
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        cr_assert_eq(RUN("--pid-namespace-path=/proc/self/ns/pid", keys[i], "true"), 125, "%s",
-                     keys[i]);
-        SAYS("who is in there could enter the child");
+    cr_assert(file && fscanf(file, "%d", &outside) == 1);
+    fclose(file);
+    snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)host.first);
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(BENT(as_owner, "--private-users=no", option("user", host.pid, "user"),
+                          "--pid-namespace-path", path,
+                          i ? "--private-pids=yes" : "--private-pids=no",
+                          "--oom-score-adjust=345", "--time-offset-boottime=1000000s",
+                          "--time-offset-monotonic=5s", "sh", "-c", sees),
+                     0, "%s", output);
+        cr_assert_eq(sscanf(output, "%d %d", &score, &uptime), 2, "%s", output);
+        cr_assert_eq(score, 345);
+        cr_assert_geq(uptime, outside + 1000000);
     }
+    /* Who has the power to lower it has none that counts once it is in there. */
+    if (RUN("--profile=none", "--oom-score-adjust=-7", "true") == 0) {
+        cr_assert_eq(RUN("--private-users=no", option("user", host.pid, "user"),
+                         "--pid-namespace-path", path, "--oom-score-adjust=-7", "cat",
+                         "/proc/self/oom_score_adj"),
+                     0, "%s", output);
+        SAYS("-7\n");
+    }
+    close_host(&host);
 }
 
 Test(join, user_namespaces_are_joined_by_descriptor)
@@ -426,4 +452,155 @@ Test(join, an_empty_network_is_shared_and_leads_nowhere)
     cr_assert_eq(RUN("--empty-network-path", path, "--private-users=no", "true"), 125);
     SAYS("needs PrivateUsers=yes");
     close_host(&host);
+}
+
+/* ---- and the process that holds it ---- */
+
+static char runtime[] = "/tmp/coop-holder-XXXXXX", held[64];
+
+static void open_runtime(uid_t owner)
+{
+    cr_assert(mkdtemp(runtime));
+    cr_assert_eq(chown(runtime, owner, (gid_t)-1), 0);
+    snprintf(held, sizeof held, "%s/coop/empty-network", runtime);
+}
+
+static void close_runtime(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        execlp("rm", "rm", "-rf", runtime, NULL);
+        _exit(99);
+    }
+    waitpid(pid, NULL, 0);
+}
+
+static void with_runtime(void)
+{
+    setenv("XDG_RUNTIME_DIR", runtime, 1);
+    as_owner();
+}
+
+/* The one who listens there, killed. */
+static void end_holder(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    char byte;
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    cr_assert_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    cr_assert_eq(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size), 0);
+    (void)!read(fd, &byte, 1);
+    cr_assert_eq(kill(peer.pid, SIGKILL), 0);
+    close(fd);
+    /* Its socket is closed as it ends, not at once. */
+    do {
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        size = (socklen_t)connect(fd, (const struct sockaddr *)&address, sizeof address);
+        (void)!read(fd, &byte, 1);
+        close(fd);
+    } while (size == 0);
+}
+
+Test(join, an_ordinary_user_shares_an_empty_network_that_is_held_for_it)
+{
+    static const char sees[] = "readlink /proc/self/ns/net; grep -c : /proc/net/dev; "
+                               "cat /proc/self/uid_map; "
+                               "ip link set lo up 2> /dev/null && echo raised; true";
+    char first[32], again[32];
+
+    open_runtime(me());
+    cr_assert_eq(BENT(with_runtime, "--empty-network", "sh", "-c", sees), 0, "%s", output);
+    cr_assert_eq(sscanf(output, "%31s", first), 1);
+    SAYS("]\n1\n");
+    SILENT_ON("raised");
+    cr_assert_eq(BENT(with_runtime, "--empty-network", "readlink", "/proc/self/ns/net"), 0);
+    cr_assert_eq(sscanf(output, "%31s", again), 1);
+    cr_assert_str_eq(first, again);
+    cr_assert_eq(BENT(as_owner, "--empty-network-path", held, "readlink", "/proc/self/ns/net"),
+                 0, "%s", output);
+    SAYS(first);
+    if (geteuid() == 0) { /* whose is somebody else's choice */
+        cr_assert_eq(RUN("--empty-network-path", held, "true"), 125);
+        SAYS("Operation not permitted");
+    }
+    end_holder(held);
+    cr_assert_eq(BENT(as_owner, "--empty-network-path", held, "true"), 125);
+    SAYS("step 'join': connect '");
+    SAYS("hint: nobody holds that network");
+    cr_assert_eq(BENT(with_runtime, "--empty-network", "readlink", "/proc/self/ns/net"), 0,
+                 "a dead holder's socket stands in the way: %s", output);
+    end_holder(held);
+    close_runtime();
+}
+
+/* Only what nobody else can write to is trusted with the choice. */
+Test(join, a_holders_folder_is_the_users_alone)
+{
+    char folder[64];
+
+    open_runtime(me());
+    snprintf(folder, sizeof folder, "%s/coop", runtime);
+    cr_assert_eq(mkdir(folder, 0700), 0);
+    cr_assert_eq(chown(folder, me(), (gid_t)-1), 0);
+    cr_assert_eq(chmod(folder, 0777), 0);
+    cr_assert_eq(BENT(with_runtime, "--empty-network", "true"), 125);
+    SAYS("must be a folder that nobody else may write");
+    close_runtime();
+}
+
+static void await_name(int news)
+{
+    char events[4096];
+
+    cr_assert_gt(read(news, events, sizeof events), 0);
+}
+
+Test(join, a_network_is_held_where_one_likes_until_a_signal)
+{
+    int news = inotify_init1(IN_CLOEXEC), out;
+    char place[64];
+    pid_t holder;
+
+    open_runtime(me());
+    snprintf(place, sizeof place, "%s/net", runtime);
+    cr_assert_geq(inotify_add_watch(news, runtime, IN_MOVED_TO), 0);
+    holder = start((const char *const[]){"--hold-network", place, NULL}, &out, as_owner);
+    await_name(news);
+    cr_assert_eq(BENT(as_owner, "--hold-network", place), 125);
+    SAYS("holds a network at");
+    cr_assert_eq(
+        BENT(as_owner, "--empty-network-path", place, "grep", "-c", ":", "/proc/net/dev"), 0,
+        "%s", output);
+    SAYS("1\n");
+    kill(holder, SIGTERM);
+    cr_assert_eq(finish(holder, out), -SIGTERM);
+    cr_assert_eq(BENT(as_owner, "--hold-network", "/etc/passwd"), 125);
+    cr_assert_eq(BENT(as_owner, "--hold-network", place, "true"), 125);
+    SAYS("takes no command");
+    close(news);
+    close_runtime();
+}
+
+/* A descriptor that the receipt is written through is not handed down with the others. */
+static void with_receipt(void)
+{
+    int fd;
+
+    as_owner();
+    fd = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+    if (fd < 0 || dup2(fd, FIRST_FD) < 0)
+        _exit(97);
+}
+
+Test(join, no_program_writes_its_own_receipt)
+{
+    cr_assert_eq(BENT(with_receipt, "--inherit-descriptors", "--receipt=/proc/self/fd/50", "sh",
+                      "-c", "test -e /proc/self/fd/50 && echo handed down; true"),
+                 0, "%s", output);
+    SILENT_ON("handed down");
 }
