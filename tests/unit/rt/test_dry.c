@@ -2,6 +2,7 @@
 #include "rt_test.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -201,5 +202,72 @@ CORO_TEST_ON_ONE(dry, what_was_closed_is_not_read_though_another_has_its_number)
     coop_fd_close(ends.theirs);
     coop_fd_close(again[0]);
     coop_fd_close(again[1]);
+    return 0;
+}
+
+/* The first look at a descriptor polls, in the caller: what has happened to others is known then,
+ * though none of them has run. */
+static void hear_of_all(void)
+{
+    struct ends news;
+
+    CHECK(pipe2((int *)&news, O_CLOEXEC | O_NONBLOCK) == 0);
+    CHECK(coop_fd_wait(news.mine, COOP_IN, COOP_NOW) == -EAGAIN);
+    close_pair(&news);
+}
+
+/* Woken, but not yet running: the number is another's by then, and what is there not his. */
+CORO_TEST_ON_ONE(dry, who_was_woken_before_the_close_does_not_read_what_has_the_number_now)
+{
+    struct coop_scope scope;
+    struct ends ends;
+    int again[2];
+
+    open_pair(&ends);
+    coop_scope_init(&scope, "reader", 0);
+    CHECK(coop_go(&scope, read_until_closed, &ends) == 0);
+    settle();
+    CHECK(write(ends.theirs, "late", 4) == 4);
+    hear_of_all();
+    CHECK(coop_fd_close(ends.mine) == 0);
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, again) == 0);
+    CHECK(again[0] == ends.mine && write(again[1], "not for you", 11) == 11);
+    CHECK(coop_fd_wait(again[0], COOP_IN, COOP_NOW) > 0); /* known, as it would be in use */
+    CHECK(coop_scope_wait(&scope) == 0 && read_result == -EBADF);
+    CHECK(coop_read(again[0], got, sizeof got, COOP_NOW) == 11);
+    coop_fd_close(ends.theirs);
+    coop_fd_close(again[0]);
+    coop_fd_close(again[1]);
+    return 0;
+}
+
+/* A duplicate keeps a file alive that was closed under its number, and with it what the kernel was
+ * asked to tell of that number: it tells it still when the number is another's. */
+CORO_TEST_ON_ONE(dry, what_happens_to_a_file_of_the_past_is_no_event_of_the_present)
+{
+    struct ends old, between, now;
+    int kept;
+
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, (int *)&old) == 0);
+    CHECK(coop_fd_wait(old.mine, COOP_IN, COOP_NOW) == -EAGAIN);
+    kept = dup(old.mine);
+    CHECK(kept >= 0);
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, (int *)&between) ==
+          0);
+    CHECK(dup3(between.mine, old.mine, O_CLOEXEC) == old.mine); /* closed behind our back */
+    CHECK(coop_fd_close(old.mine) == 0);
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, (int *)&now) == 0);
+    CHECK(now.mine == old.mine);
+    CHECK(coop_fd_wait(now.mine, COOP_IN, COOP_NOW) == -EAGAIN);
+    CHECK(write(old.theirs, "x", 1) == 1);
+    hear_of_all();
+    CHECK(coop_fd_wait(now.mine, COOP_IN, COOP_NOW) == -EAGAIN);
+    CHECK(write(now.theirs, "x", 1) == 1);
+    hear_of_all();
+    CHECK(coop_fd_wait(now.mine, COOP_IN, COOP_NOW) == COOP_IN);
+    close(kept);
+    coop_fd_close(old.theirs);
+    close_pair(&between);
+    close_pair(&now);
     return 0;
 }

@@ -470,3 +470,79 @@ CORO_TEST(select, the_default_is_not_taken_when_something_was_ready_all_the_time
     coop_chan_unref(verdicts);
     return 0;
 }
+
+static struct coop_chan *there[2];
+static _Atomic(bool) enough;
+static _Atomic(int) carried;
+
+/* What is there is now in the one, now in the other; never, for a moment, in none of them. */
+static int carry_to_and_fro(__attribute__((unused)) void *arg)
+{
+    int x = 1;
+
+    for (int to = 1; !atomic_load(&enough); to = !to) {
+        coop_send(there[to], &x, COOP_NOW); /* or it is full */
+        coop_recv(there[!to], &x, COOP_NOW);
+        carried++;
+    }
+    return 0;
+}
+
+/* Both were seen empty, one after the other: that does not say that they were so at once. */
+CORO_TEST(select, what_moves_while_it_is_looked_for_is_found)
+{
+    int rounds = emulated_less(300000), x = 1;
+    coop_nsec deadline = soon();
+    struct coop_case cases[] = {COOP_RECV(NULL, &x), COOP_RECV(NULL, &x)};
+    struct coop_scope scope;
+
+    for (int i = 0; i < 2; i++)
+        cases[i].ch = there[i] = coop_chan_new(sizeof(int), 1);
+    coop_send(there[0], &x, COOP_NOW);
+    coop_scope_init(&scope, "carrier", 0);
+    CHECK(coop_go(&scope, carry_to_and_fro, NULL) == 0);
+    for (int i = 0; i < rounds || carried < rounds / 10; i++) {
+        int at = coop_select(cases, 2, COOP_NOW);
+
+        CHECK(at >= 0 && (i < rounds || coop_now() < deadline));
+        coop_send(there[at], &x, COOP_NOW); /* back, unless it is full again */
+    }
+    atomic_store(&enough, true);
+    CHECK(coop_scope_wait(&scope) == 0);
+    for (int i = 0; i < 2; i++)
+        coop_chan_unref(there[i]);
+    return 0;
+}
+
+/* However it was asked, and whichever was taken: the others keep what they have. */
+CORO_TEST_ON_ONE(select, of_those_that_are_ready_only_one_gives_and_only_one_takes)
+{
+    enum { ROUNDS = 300 };
+    struct coop_chan *full[3], *empty[3];
+    int x = 1;
+
+    for (int i = 0; i < 3; i++) {
+        full[i] = coop_chan_new(sizeof(int), ROUNDS);
+        empty[i] = coop_chan_new(sizeof(int), ROUNDS);
+        for (int k = 0; k < ROUNDS; k++)
+            CHECK(coop_send(full[i], &x, COOP_NOW) == 0);
+    }
+    for (size_t round = 1, left = 3 * ROUNDS, sent = 0; round <= ROUNDS; round++) {
+        struct coop_case cases[] = {COOP_RECV(full[0], &x), COOP_SEND(empty[0], &x),
+                                    COOP_RECV(full[1], &x), COOP_SEND(empty[1], &x),
+                                    COOP_RECV(full[2], &x), COOP_SEND(empty[2], &x)};
+        int at = coop_select(cases, 6, round % 2 ? COOP_NOW : COOP_FOREVER);
+
+        CHECK(at >= 0);
+        left -= at % 2 == 0;
+        sent += at % 2 == 1;
+        CHECK(coop_chan_len(full[0]) + coop_chan_len(full[1]) + coop_chan_len(full[2]) == left);
+        CHECK(coop_chan_len(empty[0]) + coop_chan_len(empty[1]) + coop_chan_len(empty[2]) ==
+              sent);
+    }
+    for (int i = 0; i < 3; i++) {
+        coop_chan_unref(full[i]);
+        coop_chan_unref(empty[i]);
+    }
+    return 0;
+}

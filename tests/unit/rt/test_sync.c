@@ -95,6 +95,46 @@ CORO_TEST(cond, unlock_and_park_are_one_step)
     return 0;
 }
 
+static _Atomic(int) rounds_begun, rounds_ended;
+
+static int begin_to_wait(void *arg)
+{
+    for (int i = 1; i <= *(int *)arg; i++) {
+        coop_mutex_lock(&mutex);
+        rounds_begun = i;
+        while (rounds_ended < i)
+            CHECK(coop_cond_wait(&cond, &mutex, soon()) == 0);
+        coop_mutex_unlock(&mutex);
+    }
+    return 0;
+}
+
+/* Who gets the mutex finds the one that let go of it in the queue, in that very moment. */
+CORO_TEST(cond, who_has_let_go_of_the_mutex_stands_already)
+{
+    int rounds = emulated_less(100000);
+    coop_nsec deadline = soon();
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "waiter", 0);
+    CHECK(coop_go(&scope, begin_to_wait, &rounds) == 0);
+    while (rounds_ended < rounds) {
+        CHECK(coop_now() < deadline);
+        if (rounds_begun == rounds_ended) {
+            coop_yield();
+            continue;
+        }
+        while (!coop_mutex_trylock(&mutex))
+            ;
+        CHECK(cond.waiters.head);
+        rounds_ended++;
+        coop_cond_signal(&cond);
+        coop_mutex_unlock(&mutex);
+    }
+    CHECK(coop_scope_wait(&scope) == 0);
+    return 0;
+}
+
 /* ---- semaphore ---- */
 
 static struct coop_sem sem;
