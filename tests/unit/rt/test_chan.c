@@ -218,12 +218,15 @@ CORO_TEST_ON_ONE(chan, structs_are_copied_by_value)
 {
     struct big {
         char text[300];
-    } b = {"before"}, got;
+    } b, before, got = {{0}};
     struct coop_chan *ch = coop_chan_new(sizeof b, 1);
 
+    for (size_t i = 0; i < sizeof b.text; i++)
+        b.text[i] = (char)(i % 127 + 1);
+    before = b;
     coop_send(ch, &b, COOP_NOW);
-    strcpy(b.text, "after");
-    CHECK(coop_recv(ch, &got, COOP_NOW) == 1 && strcmp(got.text, "before") == 0);
+    memset(&b, 0, sizeof b);
+    CHECK(coop_recv(ch, &got, COOP_NOW) == 1 && memcmp(&got, &before, sizeof got) == 0);
     coop_chan_unref(ch);
     return 0;
 }
@@ -439,6 +442,45 @@ CORO_TEST(chan, a_prime_sieve_of_coroutines_ends_and_is_torn_down)
     CHECK(prime == 1987);
     coop_scope_end(&scope);
     for (int i = 0; i < PRIMES; i++)
+        coop_chan_unref(stages[i].in);
+    coop_chan_unref(ch);
+    return 0;
+}
+
+static int relay(void *arg)
+{
+    struct sieve *s = arg;
+    int n;
+
+    while (coop_recv(s->in, &n, COOP_FOREVER) == 1)
+        if (coop_send(s->out, &n, COOP_FOREVER) < 0)
+            break;
+    return coop_close(s->out);
+}
+
+/* The end at the one end comes out at the other, behind all that went before it. */
+CORO_TEST(chan, a_pipeline_of_thousands_ends_when_its_source_does)
+{
+    enum { STAGES = 3000, VALUES = 20 };
+    static struct sieve stages[STAGES];
+    int count = emulated_less(STAGES), n = -1;
+    struct coop_chan *first = coop_chan_new(sizeof(int), VALUES), *ch = first;
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "pipeline", 0);
+    for (int i = 0; i < count; i++) {
+        stages[i] = (struct sieve){.in = ch, .out = coop_chan_new(sizeof(int), 0)};
+        CHECK(coop_go(&scope, relay, &stages[i]) == 0);
+        ch = stages[i].out;
+    }
+    for (int i = 0; i < VALUES; i++)
+        CHECK(coop_send(first, &i, COOP_FOREVER) == 0);
+    CHECK(coop_close(first) == 0);
+    for (int i = 0; i < VALUES; i++)
+        CHECK(coop_recv(ch, &n, soon()) == 1 && n == i);
+    CHECK(coop_recv(ch, &n, soon()) == 0);
+    CHECK(coop_scope_wait(&scope) == 0);
+    for (int i = 0; i < count; i++)
         coop_chan_unref(stages[i].in);
     coop_chan_unref(ch);
     return 0;

@@ -209,6 +209,40 @@ CORO_TEST(io, an_error_wakes_both_directions)
     return 0;
 }
 
+static int read_till_refused(void *arg)
+{
+    char c;
+
+    read_result = (int)coop_read(*(int *)arg, &c, 1, soon());
+    return 0;
+}
+
+/* A datagram to where nobody takes it: an error, and nothing to read. */
+CORO_TEST_ON_ONE(io, an_error_with_nothing_to_read_wakes_the_reader)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET}, other = addr;
+    socklen_t len = sizeof addr;
+    struct coop_scope scope;
+    int deaf, mine;
+
+    other.sin_addr.s_addr = addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    other.sin_port = htons(9);
+    deaf = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0); /* keeps the port, hears another */
+    mine = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    CHECK(bind(deaf, (struct sockaddr *)&addr, len) == 0);
+    CHECK(getsockname(deaf, (struct sockaddr *)&addr, &len) == 0);
+    CHECK(connect(deaf, (struct sockaddr *)&other, len) == 0);
+    CHECK(connect(mine, (struct sockaddr *)&addr, len) == 0);
+    coop_scope_init(&scope, "reader", 0);
+    CHECK(coop_go(&scope, read_till_refused, &mine) == 0);
+    settle(); /* it waits */
+    CHECK(send(mine, "x", 1, 0) == 1);
+    CHECK(coop_scope_wait(&scope) == 0 && read_result == -ECONNREFUSED);
+    coop_fd_close(mine);
+    close(deaf);
+    return 0;
+}
+
 static int reset_for_reader, reset_for_writer;
 
 static int read_till_reset(void *arg)
