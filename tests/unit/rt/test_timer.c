@@ -1,8 +1,10 @@
 /* Time: points 80 to 91. */
 #include "rt_test.h"
 
+#include "rt/sched.h"
 #include "rt/switch.h"
 
+#include <malloc.h>
 #include <stdint.h>
 
 enum { TICK = 1 };
@@ -220,11 +222,17 @@ CORO_TEST(timer, set_and_stop_from_two_processors_race_cleanly)
 CORO_TEST_ON_ONE(timer, a_million_settings_cost_no_memory)
 {
     struct clock_actor c;
+    size_t before;
+    int timers;
 
     clock_init(&c);
+    before = mallinfo2().uordblks;
+    timers = coop__rt.procs[0].heap_size;
     for (int i = 0; i < 1000000; i++)
         coop_timer_set(&c.timer, coop_after(COOP_NSEC_PER_SEC * 1000000, i));
+    CHECK(coop__rt.procs[0].heap_size == timers + 1);
     CHECK(coop_timer_stop(&c.timer));
+    CHECK(coop__rt.procs[0].heap_size == timers && mallinfo2().uordblks == before);
     CHECK(c.ticks == 0);
     return 0;
 }
