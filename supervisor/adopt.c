@@ -42,19 +42,21 @@ void survivors_done(struct survivors *all)
     *all = (struct survivors){0};
 }
 
-/* A pidfd of the recorded process; -ESRCH when it is gone (or somebody else has its number);
- * another error when that cannot be told. */
-static int open_survivor(const struct survivor *s)
+int adopt_open(const struct survivor *s)
 {
-    int fd = sys_pidfd_open(s->top_pid, 0);
+    SCOPED_SYS_FD fd = sys_pidfd_open(s->top_pid, 0);
+    uint64_t ticks = 0;
+    int r;
 
-    if (fd < 0) /* anything else: the number is that of a thread now */
-        return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? fd : -ESRCH;
-    /* 0 is "could not be read", then or now: that proves nothing. */
-    if (s->start_ticks != 0 && journal_start_ticks(s->top_pid) == s->start_ticks)
+    if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
         return fd;
-    sys_close(fd);
-    return -ESRCH;
+    r = journal_start_ticks(s->top_pid, &ticks);
+    if (r < 0 && r != -ENOENT && r != -ESRCH)
+        return r;
+    /* A journal that has 0 could not read it: that proves nothing. */
+    if (r < 0 || s->start_ticks == 0 || ticks != s->start_ticks)
+        return -ESRCH;
+    return fd < 0 ? fd : fd_take(&fd);
 }
 
 static void ask(const struct survivor *s, int fd, const struct machine *machine)
@@ -126,7 +128,7 @@ static int end_listed(struct survivors *all, struct machine *machine, int *fds)
     int left = 0;
 
     for (size_t i = 0; i < all->count; i++) {
-        fds[i] = open_survivor(&all->list[i]);
+        fds[i] = adopt_open(&all->list[i]);
         if (fds[i] < 0) {
             if (fds[i] == -ESRCH)
                 continue;

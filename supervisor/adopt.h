@@ -23,6 +23,11 @@ struct survivors {
     pid_t coopd;  /* whose they were; 0: nobody's */
 };
 
+/* A pidfd of the recorded process; -ESRCH when it is gone (or somebody else has its number);
+ * another error when that cannot be told, or it lives and the kernel gives no pidfd: then it must
+ * not be taken for gone. */
+int adopt_open(const struct survivor *survivor);
+
 /* For journal_read(): adds one. */
 void survivors_add(void *arg, const struct survivor *survivor);
 

@@ -175,7 +175,7 @@ ssize_t journal_replay(const char *text, size_t size, const char *boot_id,
 
 /* ---- the file ---- */
 
-uint64_t journal_start_ticks(pid_t pid)
+int journal_start_ticks(pid_t pid, uint64_t *ret_ticks)
 {
     char path[64], text[1024];
     struct proc proc;
@@ -185,9 +185,12 @@ uint64_t journal_start_ticks(pid_t pid)
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
     n = fd < 0 ? fd : sys_read(fd, text, sizeof text);
-    if (n <= 0 || proc_parse_stat(text, (size_t)n, &proc) < 0)
-        return 0;
-    return proc.start_ticks;
+    if (n < 0)
+        return (int)n;
+    if (proc_parse_stat(text, (size_t)n, &proc) < 0)
+        return -EPROTO;
+    *ret_ticks = proc.start_ticks;
+    return 0;
 }
 
 static void read_boot_id(char ret_id[40])
@@ -378,10 +381,13 @@ static void remember(struct journal *j, const char *name, const char *line)
 void journal_run(struct journal *j, const char *name, const struct holder *holder)
 {
     char body[LINE_MAX - 32], line[LINE_MAX];
+    uint64_t ticks = 0;
 
+    if (journal_start_ticks(holder->top_pid, &ticks) < 0)
+        ticks = 0; /* the next coopd cannot prove anything by it */
     snprintf(body, sizeof body, "run %s %u %d %" PRIu64 " %d %s", name,
-             (unsigned)holder->held_by, holder->top_pid, journal_start_ticks(holder->top_pid),
-             holder->main_pid, holder->cgroup ? holder->cgroup : "-");
+             (unsigned)holder->held_by, holder->top_pid, ticks, holder->main_pid,
+             holder->cgroup ? holder->cgroup : "-");
     if (make_line(line, body) < 0)
         return;
     coop_mutex_lock(&j->lock);

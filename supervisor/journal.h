@@ -59,7 +59,8 @@ void journal_end(struct journal *journal, const char *name);
 
 void journal_close(struct journal *journal); /* accepts NULL */
 
-/* The start time of a process in ticks since boot, 0 when there is none. */
-uint64_t journal_start_ticks(pid_t pid);
+/* The start time of a process in ticks since boot.  0, -ENOENT or -ESRCH when there is none, or
+ * what keeps it from being read. */
+int journal_start_ticks(pid_t pid, uint64_t *ret_ticks);
 
 #endif

@@ -1,9 +1,11 @@
 /*
  * What a journal tells after its coopd was killed, whole, torn and damaged.
  */
+#include "adopt.h"
 #include "journal.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/sys.h"
 #include "service/notify.h"
 
 static char dir[] = "/tmp/coop-journal-XXXXXX";
@@ -113,8 +116,58 @@ Test(journal, one_that_cannot_be_read_is_an_error_and_none_is_not)
 
 Test(journal, the_start_time_of_a_process_is_its_second_name)
 {
-    cr_expect(journal_start_ticks(getpid()) > 0);
-    cr_expect_eq(journal_start_ticks(0x7ffffff0), 0);
+    uint64_t ticks = 0;
+
+    cr_expect_eq(journal_start_ticks(getpid(), &ticks), 0);
+    cr_expect(ticks > 0);
+    cr_expect_eq(journal_start_ticks(0x7ffffff0, &ticks), -ENOENT);
+}
+
+/* ---- who cannot be asked ---- */
+
+static int refusal;
+
+static int refused_pidfd(pid_t pid, unsigned flags)
+{
+    return refusal ? -refusal : sys_kernel.pidfd_open(pid, flags);
+}
+
+static int refused_file(int at, const char *path, int flags, mode_t mode)
+{
+    (void)at, (void)path, (void)flags, (void)mode;
+    return -refusal;
+}
+
+Test(adopt, who_lives_and_cannot_be_held_is_not_taken_for_gone)
+{
+    static const int errors[] = {ENOSYS, EPERM, EINVAL, EMFILE, ENFILE, ENOMEM};
+    struct sys_ops ops = sys_kernel;
+    struct survivor life = {.top_pid = getpid()}, gone = {.top_pid = 0x7ffffff0};
+    int fd;
+
+    cr_assert_eq(journal_start_ticks(life.top_pid, &life.start_ticks), 0);
+    gone.start_ticks = life.start_ticks;
+    ops.pidfd_open = refused_pidfd;
+    sys_install(&ops);
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        refusal = errors[i];
+        cr_expect_eq(adopt_open(&life), -errors[i]);
+    }
+    refusal = ENOSYS; /* no process has that number */
+    cr_expect_eq(adopt_open(&gone), -ESRCH);
+    life.start_ticks++; /* somebody else has it */
+    cr_expect_eq(adopt_open(&life), -ESRCH);
+    refusal = 0;
+    cr_expect_eq(adopt_open(&life), -ESRCH);
+    life.start_ticks--;
+    fd = adopt_open(&life);
+    cr_expect_geq(fd, 0);
+    close(fd);
+    ops.openat = refused_file; /* whose it is cannot be read */
+    refusal = EMFILE;
+    ops.pidfd_open = sys_kernel.pidfd_open;
+    cr_expect_eq(adopt_open(&life), -EMFILE);
+    sys_install(&sys_kernel);
 }
 
 static struct notify_message parse(const char *datagram)
