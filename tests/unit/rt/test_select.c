@@ -186,6 +186,23 @@ CORO_TEST_ON_ONE(select, no_cases_waits_for_the_deadline)
     return 0;
 }
 
+static void say_deadlock(void)
+{
+    _exit(42);
+}
+
+static int wait_for_no_case(__attribute__((unused)) void *arg)
+{
+    return coop_select(NULL, 0, COOP_FOREVER);
+}
+
+Test(select, no_cases_for_ever_is_a_deadlock, .exit_code = 42, .timeout = 50)
+{
+    struct coop_options o = {.procs = 2, .on_deadlock = say_deadlock};
+
+    coop_main(&o, wait_for_no_case, NULL);
+}
+
 struct blocked {
     struct coop_chan *in, *out;
     int index, result;
