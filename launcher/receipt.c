@@ -358,14 +358,16 @@ static int open_descriptor(struct receipt_file *file, int fd, const char *path,
 
 static int open_special(struct receipt_file *file, const char *path, struct coop_err *err)
 {
-    file->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    file->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
     return file->fd < 0 ? coop_fail_sys(err, errno, "receipt '%s'", path) : 0;
 }
 
-/* Its bytes are all there is to it: nobody finds it by a name that another could take over. */
+/* Its bytes are all there is to it: nobody finds it by a name that another could take over.  A link
+ * is none: whoever made it, a program of an earlier run, would choose the device we write to. */
 static bool is_special(const struct stat *st)
 {
-    return !S_ISDIR(st->st_mode) && (!S_ISREG(st->st_mode) || st->st_nlink == 0);
+    return !S_ISDIR(st->st_mode) && !S_ISLNK(st->st_mode) &&
+           (!S_ISREG(st->st_mode) || st->st_nlink == 0);
 }
 
 bool receipt_is_open(const struct receipt_file *file)
@@ -391,12 +393,12 @@ int receipt_open(struct receipt_file *ret_file, const char *path, struct coop_er
     *ret_file = (struct receipt_file){.dir = -1, .fd = -1};
     if (descriptor >= 0)
         return open_descriptor(ret_file, descriptor, path, err);
-    if (stat(path, &st) == 0 && is_special(&st))
+    if (lstat(path, &st) == 0 && is_special(&st))
         return open_special(ret_file, path, err);
     ret_file->name = strdup(slash ? slash + 1 : path);
     if (!dir || !ret_file->name)
         return coop_fail_sys(err, ENOMEM, "receipt '%s'", path);
-    if (!ret_file->name[0] || S_ISDIR(st.st_mode))
+    if (!ret_file->name[0] || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
         return coop_fail_sys(err, EISDIR, "receipt '%s'", path);
     ret_file->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (ret_file->dir < 0)

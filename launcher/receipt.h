@@ -17,9 +17,10 @@
  *     receipt_write(&file, &receipt, err);           whole or not at all
  *
  * The object is written to a file without a name, which then takes the place of FILE in one step:
- * a reader sees the old one or the whole new one.  Where FILE exists and is no regular file (a
- * FIFO), or a file without a name (a memfd), it is written to as it is; so is what a descriptor of
- * the caller's leads to (/dev/stdout, /dev/fd/3, /proc/self/fd/3), which the program does not get.
+ * a reader sees the old one or the whole new one.  A link that is FILE is replaced, wherever it
+ * leads.  Where FILE exists and is no regular file (a FIFO), or a file without a name (a memfd), it
+ * is written to as it is; so is what a descriptor of the caller's leads to (/dev/stdout,
+ * /dev/fd/3, /proc/self/fd/3), which the program does not get.
  * Its fields are in launcher/README.md.
  *
  * Errors    0 or -1 with 'err'.

@@ -257,9 +257,12 @@ _Noreturn static void be_holder(const char *path, int ready)
 {
     struct holder holder = {-1, -1, -1};
     struct coop_err err = {0};
+    sigset_t none;
     int r, null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     (void)setsid();
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL); /* it would be deaf to whoever ends it */
     recipe_forget(); /* our words are the command's, and may hold its secrets */
     for (int fd = 0; fd <= STDERR_FILENO && null >= 0; fd++)
         (void)dup2(null, fd);

@@ -300,12 +300,13 @@ int run_command(struct run_options *options, struct launch_plan **plan)
     struct coop_err err = {0};
     int code;
 
+    /* Before orphans become ours: it would end with them. */
+    if (options->spec.own_empty_network && holder_ensure(options->spec.empty_network, &err) < 0)
+        return run_failed(options, &err);
     if (hold_signals(&run, &err) < 0 || open_all(&run, &err) < 0)
         return receipt_is_open(&run.receipt) ? run_failed(options, &err) : run_report(&err);
     if (run_frozen_watch(&options->frozen, &err) < 0 || run_group_open(&run, &err) < 0 ||
         (run_group_replace(&run) && compile_again(&run, plan, &err) < 0))
-        return run_failed(options, &err);
-    if (options->spec.own_empty_network && holder_ensure(options->spec.empty_network, &err) < 0)
         return run_failed(options, &err);
     if (run_start(&run, plan, &err) < 0)
         return run_failed(options, &err);

@@ -476,34 +476,40 @@ static void close_runtime(void)
     waitpid(pid, NULL, 0);
 }
 
+/* Somebody who has signals blocked, which a fork and exec pass on. */
 static void with_runtime(void)
 {
+    sigset_t blocked;
+
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGTERM);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
     setenv("XDG_RUNTIME_DIR", runtime, 1);
     as_owner();
 }
 
-/* The one who listens there, killed. */
+/* The one who listens there is told to end, and does. */
 static void end_holder(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    struct pollfd ended = {.events = POLLIN};
     struct ucred peer;
     socklen_t size = sizeof peer;
-    char byte;
+    int r;
 
     snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
     cr_assert_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
     cr_assert_eq(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size), 0);
-    (void)!read(fd, &byte, 1);
-    cr_assert_eq(kill(peer.pid, SIGKILL), 0);
+    ended.fd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
     close(fd);
-    /* Its socket is closed as it ends, not at once. */
-    do {
-        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-        size = (socklen_t)connect(fd, (const struct sockaddr *)&address, sizeof address);
-        (void)!read(fd, &byte, 1);
-        close(fd);
-    } while (size == 0);
+    cr_assert_geq(ended.fd, 0);
+    cr_assert_eq(kill(peer.pid, SIGTERM), 0);
+    r = poll(&ended, 1, 10000);
+    if (r != 1)
+        (void)kill(peer.pid, SIGKILL);
+    close(ended.fd);
+    cr_assert_eq(r, 1, "it does not hear SIGTERM");
 }
 
 Test(join, an_ordinary_user_shares_an_empty_network_that_is_held_for_it)
@@ -534,6 +540,17 @@ Test(join, an_ordinary_user_shares_an_empty_network_that_is_held_for_it)
     SAYS("hint: nobody holds that network");
     cr_assert_eq(BENT(with_runtime, "--empty-network", "readlink", "/proc/self/ns/net"), 0,
                  "a dead holder's socket stands in the way: %s", output);
+    end_holder(held);
+    close_runtime();
+}
+
+/* The launch that starts it may gather all orphans below it, and ends those with its command. */
+Test(join, a_holder_outlives_the_launch_that_started_it)
+{
+    open_runtime(me());
+    cr_assert_eq(
+        BENT(with_runtime, "--empty-network", "--private-pids=no", "--wall-time=1min", "true"),
+        0, "%s", output);
     end_holder(held);
     close_runtime();
 }
