@@ -223,6 +223,9 @@ static void carry_out(struct daemon *daemon, struct plan *plan, struct reload_re
     }
     for (size_t i = 0; i < plan->removed_count; i++)
         send_change(plan->removed[i], NULL, svc_links_new(0));
+    for (size_t i = 0; i < plan->config->count; i++)
+        if (plan->at[i].svc)
+            svc_look_again(plan->at[i].svc);
     remove_all(daemon, plan);
 }
 

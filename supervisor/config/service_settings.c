@@ -318,12 +318,11 @@ static const char *const access_names[] = {"unset", "none", "main", "all", NULL}
 
 #define FIELD(name) .field = offsetof(struct svc_spec, name)
 
-static const struct
-    setting
-        rows
-            [] =
-                {
-                    /* clang-format off */
+static const struct setting
+    rows
+        [] =
+            {
+                /* clang-format off */
     {"Unit", "Description", &setting_string, FIELD(description),
      .help = "What it is, in a few words, for people."},
     {"Unit", "Requires", &setting_words, FIELD(requires.names),
@@ -339,9 +338,9 @@ static const struct
     {"Unit", "Conflicts", &setting_words, FIELD(conflicts.names),
      .help = "Services that are not up together with this one: whichever is started stops the other, and waits until it is down."},
     {"Unit", "OnFailure", &setting_words, FIELD(on_failure.names),
-     .help = "Services that are started when this one has failed for good."},
+     .help = "Services that are started when this one has failed for good; not more often than their StartLimitBurst."},
     {"Unit", "OnSuccess", &setting_words, FIELD(on_success.names),
-     .help = "Services that are started when this one is done."},
+     .help = "Services that are started when this one is done; not more often than their StartLimitBurst."},
     {"Unit", "After", &setting_words, FIELD(after.names),
      .help = "This service starts when those are up (or failed), and stops before them. Says nothing about whether they are started."},
     {"Unit", "Before", &setting_words, FIELD(before.names),
@@ -439,7 +438,7 @@ static const struct
      .help = "Services that require this one."},
     {"Install", "AutoStart", &setting_enum, FIELD(auto_start), .names = auto_names,
      .help = "Whether it starts with coopd. By default yes, for a .service file only with WantedBy= or RequiredBy=."},
-                    /* clang-format on */
+                /* clang-format on */
 };
 
 const struct setting_table service_settings = {rows, COOP_COUNT(rows)};

@@ -129,9 +129,28 @@ static void want_up(struct svc *svc)
     svc->view.wanted_up = true;
     if (!svc_is_running(svc) && svc->view.place != AT_BACKOFF)
         svc->view.restarts = svc->in_a_row = 0;
-    if (svc->view.place == AT_FAILED)
-        window_clear(&svc->window);
     svc_feed(svc, EV_WANT_UP, NULL);
+}
+
+/* Two handlers of each other's failures would go on for ever, so a start that nobody asked for
+ * by hand is held to the limit as a restart is. */
+static bool hits_limit(struct svc *svc, const struct svc_command *command)
+{
+    const struct svc_spec *spec = svc->spec;
+    enum svc_state state = svc_place_state(svc->view.place);
+
+    if (!command->by_itself) {
+        if (state == ST_FAILED)
+            window_clear(&svc->window);
+        return false;
+    }
+    if ((state != ST_DOWN && state != ST_DONE && state != ST_FAILED) ||
+        window_allows(&svc->window, coop_now(), spec->limit_interval,
+                      (unsigned)spec->limit_burst))
+        return false;
+    log_warn("service", "%s: is not started by what happened to another: start-limit-hit",
+             svc_name(svc));
+    return true;
 }
 
 /* The stop of everything has been posted, or is about to be: a start behind it would leave a
@@ -148,7 +167,7 @@ static void start(struct svc *svc, const struct svc_command *command)
 {
     enum svc_state state = svc_place_state(svc->view.place);
 
-    if (refuses_start(svc, command))
+    if (refuses_start(svc, command) || hits_limit(svc, command))
         return;
     add_waiter(svc, command, false);
     if (state == ST_WAITING || state == ST_STARTING) /* no move will tell that it was heard */
@@ -164,7 +183,7 @@ static void want_down(struct svc *svc, const char *why)
     svc->view.wanted_up = false;
     svc->again = false;
     svc->stop_asked = true;
-    answer(svc, false, SVC_CANCELED, "it was asked to stop");
+    answer(svc, false, SVC_CANCELED, why ? why : "it was asked to stop");
     svc_push(svc, MSG_PUSH_STOP);
     svc_feed(svc, EV_WANT_DOWN, why);
 }
@@ -179,11 +198,13 @@ static void stop(struct svc *svc, const struct svc_command *command)
 
 static void restart(struct svc *svc, const struct svc_command *command)
 {
-    if (refuses_start(svc, command))
+    if (refuses_start(svc, command) || hits_limit(svc, command))
         return;
     add_waiter(svc, command, false);
     if (!svc_is_running(svc)) {
         if (svc_place_state(svc->view.place) == ST_STOPPING) {
+            if (!svc->again)
+                svc_push(svc, MSG_PUSH_RESTART);
             svc->again = svc->stop_asked = true;
             svc->view.wanted_up = true;
             svc_publish(svc);
@@ -271,7 +292,7 @@ void svc_on_push(struct svc *svc, enum svc_msg_kind kind)
                   (kind != MSG_PUSH_END &&
                    (state == ST_STOPPING || state == ST_WAITING || state == ST_BACKOFF));
 
-    if (!active)
+    if (!active || (kind == MSG_PUSH_OUT && !svc_must_yield(svc)))
         return;
     if (kind == MSG_PUSH_RESTART) {
         if (svc_is_running(svc))

@@ -73,7 +73,7 @@ static void start_where(struct svc *svc, unsigned is)
         struct svc *peer = svc->links->at[i].peer;
 
         if (svc->links->at[i].is & is &&
-            svc_command(peer, &(struct svc_command){.kind = CMD_START}) < 0)
+            svc_command(peer, &(struct svc_command){.kind = CMD_START, .by_itself = true}) < 0)
             log_error("service", "%s: out of memory, %s is not started", svc_name(svc),
                       svc_name(peer));
     }
@@ -83,7 +83,10 @@ void svc_tell_end(struct svc *svc, enum svc_place at)
 {
     switch (svc_place_state(at)) {
     case ST_BACKOFF: push_where(svc, LINK_BINDS, MSG_PUSH_RESTART); break;
-    case ST_DOWN: push_where(svc, LINK_BINDS, MSG_PUSH_END); break;
+    case ST_DOWN:
+        if (!svc->view.wanted_up) /* else it is a restart, of which they have heard */
+            push_where(svc, LINK_BINDS, MSG_PUSH_END);
+        break;
     case ST_DONE:
         push_where(svc, LINK_BINDS, MSG_PUSH_END);
         if (!svc->ending.unborn) /* it has run: there was something to start */
@@ -127,7 +130,18 @@ void svc_pull_dependencies(struct svc *svc)
         atomic_fetch_add(&peer->coming, 1);
         coop_post(&peer->actor, &peer->pull);
     }
+    atomic_store(&svc->asked, atomic_fetch_add(&svc->world->asked, 1) + 1);
     push_where(svc, LINK_CONFLICTS, MSG_PUSH_OUT);
+}
+
+/* Two that start at once push each other out: only the one that was asked first goes. */
+bool svc_must_yield(const struct svc *svc)
+{
+    for (unsigned i = 0; i < link_count(svc); i++)
+        if (svc->links->at[i].is & LINK_CONFLICTS &&
+            atomic_load(&svc->links->at[i].peer->asked) > atomic_load(&svc->asked))
+            return true;
+    return false;
 }
 
 enum outlook { IS_FINE, IS_PENDING, IS_HOPELESS };

@@ -146,6 +146,8 @@ static void move(struct svc *svc, const struct svc_edge *edge, const char *detai
     event_text(&event, text, sizeof text);
     log_info("service", "%s", text);
     svc->stir = true;
+    if (edge->from == AT_WAITING && edge->to == AT_FAILED) /* a start, too, though none of it */
+        window_note(&svc->window, coop_now(), (unsigned)svc->spec->limit_burst);
     if (edge->to == AT_FAILED || edge->to == AT_DONE)
         tell_over(svc, edge);
     svc_tell_end(svc, edge->to);
@@ -442,6 +444,9 @@ static void on_nudge(struct svc *svc)
     enum svc_event event = NO_EVENT;
     char detail[120] = "";
 
+    if (svc->relinked && svc->view.place == AT_WAITING)
+        svc_pull_dependencies(svc);
+    svc->relinked = false;
     if (svc->view.place == AT_WAITING)
         event = svc_check_dependencies(svc);
     else if (svc->view.place == AT_STOP_ORDER)
@@ -459,6 +464,7 @@ static void on_change(struct svc *svc, struct change_msg *change)
     if (change->links) {
         svc_links_free(svc->links);
         svc->links = change->links;
+        svc->relinked = svc->view.place == AT_WAITING;
     }
     if (change->spec) {
         svc_spec_unref(svc->next);
@@ -640,6 +646,11 @@ int svc_change(struct svc *svc, struct svc_spec *spec, struct svc_links *links)
     mail->links = links;
     coop_post(&svc->actor, &mail->msg);
     return 0;
+}
+
+void svc_look_again(struct svc *svc)
+{
+    coop_post(&svc->actor, &svc->nudge);
 }
 
 void svc_hurry(struct svc *svc)

@@ -43,6 +43,8 @@ struct svc_command {
     int signo;    /* CMD_KILL: the signal, sent to the main process                 */
     uint64_t tag; /* comes back in the reply                                        */
     struct coop_chan *reply; /* of struct svc_reply; NULL: nobody waits (the FIFO) */
+    bool
+        by_itself; /* CMD_START: what happened to another asks for it (OnFailure=, OnSuccess=) */
 };
 
 enum svc_result {

@@ -35,6 +35,7 @@ struct svc_world {
     const char *log_dir;
     struct coop_wg alive; /* services not freed yet */
     atomic_bool closing;  /* coopd is stopping: nothing is started any more */
+    atomic_ulong asked;   /* starts so far, of all */
     /* A service that coopd is not to outlive has ended for good; from any handler, does not wait.
      * NULL in unit tests. */
     void (*over)(struct svc_world *world, const char *name, int exit_status);
@@ -92,6 +93,7 @@ struct svc {
     atomic_uint refs;            /* anyone */
     atomic_uint coming, leaving; /* anyone: start or stop messages not handled yet */
     atomic_bool pulled;          /* anyone: the embedded message is on its way */
+    atomic_ulong asked;          /* anyone: which start of all its last one was */
     struct coop_actor actor;
     struct svc_push {
         struct coop_msg msg;
@@ -127,6 +129,7 @@ struct svc {
     bool was_ready;    /* in this life */
     bool refusal_told; /* a notify message of a stranger, in this life */
     bool stir;         /* neighbours must look */
+    bool relinked;     /* its links are new and it waits: what is required is not pulled yet */
 };
 
 /* One reference and a slot on the board, or NULL. */
@@ -139,6 +142,9 @@ int svc_change(struct svc *svc, struct svc_spec *spec, struct svc_links *links);
  * svc_command_announced() posts it, or takes it back (-ENOMEM). For many services at once. */
 void svc_announce(struct svc *svc, enum svc_command_kind kind);
 int svc_command_announced(struct svc *svc, const struct svc_command *command);
+
+/* Its neighbours' links have been changed, too: whom does it wait for now? */
+void svc_look_again(struct svc *svc);
 
 /* It has been asked to stop, and that takes too long: SIGKILL to all of it. */
 void svc_hurry(struct svc *svc);
@@ -163,6 +169,7 @@ enum svc_event svc_verdict(struct svc *svc, char *ret_detail, size_t size);
 void svc_pull_dependencies(struct svc *svc);
 enum svc_event svc_check_dependencies(struct svc *svc); /* SVC_EVENT_COUNT: wait */
 enum svc_event svc_check_order(struct svc *svc);        /* SVC_EVENT_COUNT: wait */
+bool svc_must_yield(const struct svc *svc); /* to one in conflict that was asked later */
 void svc_push(struct svc *svc, enum svc_msg_kind kind); /* those that go with us     */
 void svc_tell_end(struct svc *svc, enum svc_place at);  /* at rest, or about to try again */
 void svc_stir(struct svc *svc);
