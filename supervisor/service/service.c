@@ -113,12 +113,14 @@ static bool is_up_place(enum svc_place at)
 static void tell_over(struct svc *svc, const struct svc_edge *edge)
 {
     bool ran = edge->from != AT_WAITING; /* dependency-failed: the ending is an older one */
+    int status = ran ? policy_exit_status(&svc->ending) : EXIT_FAILURE;
 
+    if (edge->to == AT_FAILED && status == EXIT_SUCCESS)
+        status = EXIT_FAILURE; /* it exited with 0 before it was ready, or too often */
     if (edge->to == AT_DONE && svc->ending.unborn)
         return; /* there was nothing to start */
     if ((svc->spec->essential || svc->ends_all) && svc->world->over)
-        svc->world->over(svc->world, svc->view.name,
-                         ran ? policy_exit_status(&svc->ending) : EXIT_FAILURE);
+        svc->world->over(svc->world, svc->view.name, status);
 }
 
 static void move(struct svc *svc, const struct svc_edge *edge, const char *detail)
