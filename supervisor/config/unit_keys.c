@@ -41,6 +41,28 @@ static const char *const missing[] = {
     "JobRunningTimeoutSec",
     "JobTimeoutAction",
     "JobTimeoutRebootArgument",
+    "ConditionArchitecture",
+    "ConditionFirmware",
+    "ConditionVirtualization",
+    "ConditionKernelCommandLine",
+    "ConditionKernelVersion",
+    "ConditionCredential",
+    "ConditionSecurity",
+    "ConditionCapability",
+    "ConditionACPower",
+    "ConditionNeedsUpdate",
+    "ConditionFirstBoot",
+    "ConditionPathIsEncrypted",
+    "ConditionUser",
+    "ConditionGroup",
+    "ConditionControlGroupController",
+    "ConditionMemory",
+    "ConditionCPUs",
+    "ConditionCPUFeature",
+    "ConditionOSRelease",
+    "ConditionMemoryPressure",
+    "ConditionCPUPressure",
+    "ConditionIOPressure",
     "FailureAction",
     "SuccessAction",
     "FailureActionExitStatus",
@@ -179,8 +201,7 @@ enum unit_key_kind unit_key_kind(const char *section, const char *key)
         return UNIT_KEY_HARMLESS;
     if (strcmp(key, "KillMode") == 0 || strcmp(key, "SendSIGKILL") == 0)
         return UNIT_KEY_CHECKED;
-    if (in_list(missing, COOP_COUNT(missing), key) || str_starts_with(key, "Condition") ||
-        str_starts_with(key, "Assert"))
+    if (in_list(missing, COOP_COUNT(missing), key) || str_starts_with(key, "Assert"))
         return UNIT_KEY_MISSING;
     return UNIT_KEY_UNKNOWN;
 }
