@@ -347,7 +347,7 @@ int launch_cgroup_remove(const struct launch_cgroups *groups, const char *path)
     return r == -ENOENT ? 0 : r;
 }
 
-/* ---- what dead coopds left ---- */
+/* ---- what a dead coopd left ---- */
 
 struct leftover {
     struct visitor visitor;
@@ -375,26 +375,6 @@ static int found_leaf(struct visitor *visitor, int above, const char *name)
     return 0;
 }
 
-/* A tree next to ours: of a dead coopd when nobody holds its lock. */
-static int found_tree(struct visitor *visitor, int above, const char *name)
-{
-    struct leftover *left = (struct leftover *)(void *)visitor;
-    SCOPED_FD dir = -1;
-
-    if (!is_tree(name))
-        return 0;
-    dir = sys_openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0)
-        return 0;
-    left->tree = name;
-    left->visitor.leave = found_leaf;
-    (void)visit_below(&left->visitor, dir, 1);
-    left->visitor.leave = found_tree;
-    left->tree = NULL;
-    (void)sys_unlinkat(above, name, AT_REMOVEDIR); /* empty by now, or it stays */
-    return 0;
-}
-
 int launch_cgroup_adopt(const struct launch_cgroups *groups, const char *path)
 {
     char tree[LAUNCH_CGROUP_PATH];
@@ -411,12 +391,23 @@ int launch_cgroup_adopt(const struct launch_cgroups *groups, const char *path)
     return fd_take(&dir);
 }
 
-int launch_cgroups_leftover(const struct launch_cgroups *groups,
+int launch_cgroups_leftover(const struct launch_cgroups *groups, const char *tree,
                             void (*found)(const char *path, void *arg), void *arg)
 {
-    struct leftover left = {.visitor = {.leave = found_tree}, .found = found, .arg = arg};
-    SCOPED_FD dir = sys_openat(groups->parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    int r = dir < 0 ? dir : visit_below(&left.visitor, dir, 1);
+    struct leftover left = {
+        .visitor = {.leave = found_leaf}, .tree = tree, .found = found, .arg = arg};
+    bool ours = strcmp(tree, groups->name) == 0; /* our PID was that of the dead one, too */
+    SCOPED_FD dir = -EINVAL;
+    int r;
 
+    if (is_tree(tree))
+        dir = sys_openat(groups->parent, tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (dir < 0)
+        return dir == -ENOENT ? 0 : dir;
+    if (!ours && flock(dir, LOCK_EX | LOCK_NB) < 0)
+        return -errno;
+    r = visit_below(&left.visitor, dir, 1);
+    if (!ours)
+        (void)sys_unlinkat(groups->parent, tree, AT_REMOVEDIR); /* empty by now, or it stays */
     return r < 0 ? r : left.leaves;
 }

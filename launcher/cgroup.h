@@ -33,9 +33,10 @@
  * A leaf is named by its path, not by a descriptor, so a service at rest costs no descriptor;
  * and the path can go into the state journal: the next coopd can kill or adopt by it.
  *
- * A coopd that dies leaves its tree behind.  It held a lock on its directory (flock, gone with
- * it), so launch_cgroups_leftover() tells dead coopds' trees from living ones whatever has
- * become of the PID in the name.
+ * A coopd that dies leaves its tree behind.  It held a lock on its directory (flock), so
+ * launch_cgroups_leftover() tells a dead coopd's tree from a living one's whatever has become of
+ * the PID in the name.  The lock is gone with coopd and with the children that it was cloning just
+ * then: they hold it until they are executed.
  *
  * Errors    All that take a path refuse (-EINVAL) one that is not "coop-<pid>/<leaf>".
  *           0 (or a count) or -errno; where 'err' is given, -1 and an error.
@@ -107,9 +108,10 @@ ssize_t launch_cgroup_pids(const struct launch_cgroups *groups, const char *path
 /* Removes it and what the service made below. -EBUSY while it is populated; gone already: 0. */
 int launch_cgroup_remove(const struct launch_cgroups *groups, const char *path);
 
-/* Calls 'found' with the path ("coop-123/web") of each leaf that a dead coopd left, and removes
- * its empty directories.  'found' may kill and remove. The number of leaves, or -errno. */
-int launch_cgroups_leftover(const struct launch_cgroups *groups,
+/* Calls 'found' with the path ("coop-123/web") of each leaf in the tree ("coop-123") that a dead
+ * coopd left, and removes it when it is empty then.  'found' may kill and remove.  The number of
+ * leaves, -EWOULDBLOCK while somebody holds the tree, or -errno. */
+int launch_cgroups_leftover(const struct launch_cgroups *groups, const char *tree,
                             void (*found)(const char *path, void *arg), void *arg);
 
 /* Takes the tree of a dead coopd over, before its leaves are adopted: holds its lock, so that no

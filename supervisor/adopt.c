@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "adopt_tree.h"
 #include "base/log.h"
 #include "base/scope.h"
 #include "base/str.h"
@@ -20,8 +21,6 @@
 #include "coop/coro.h"
 #include "coop/io.h"
 #include "launcher/launch.h"
-
-#define ADOPT_PATIENCE (5 * COOP_NSEC_PER_SEC) /* between TERM and KILL, and after KILL */
 
 void survivors_add(void *arg, const struct survivor *survivor)
 {
@@ -82,39 +81,6 @@ static bool wait_gone(int fd, coop_nsec deadline)
     return fd < 0 || coop_fd_wait(fd, COOP_IN, deadline) > 0;
 }
 
-/* Whether it is empty now. */
-static bool end_leaf(const struct machine *machine, const char *path)
-{
-    SCOPED_FD watch = launch_cgroup_watch(&machine->cgroups, path);
-    coop_nsec deadline = coop_after(coop_now(), ADOPT_PATIENCE);
-
-    if (watch >= 0 && launch_cgroup_populated(watch) == 1) {
-        log_warn("adopt", "cgroup '%s' of a dead coopd still has processes: killing them",
-                 path);
-        launch_cgroup_kill(&machine->cgroups, path);
-    }
-    while (watch >= 0 && launch_cgroup_populated(watch) == 1)
-        if (coop_fd_wait(watch, COOP_IN, deadline) == -ETIMEDOUT)
-            break;
-    if (watch >= 0)
-        coop_fd_forget(watch);
-    return launch_cgroup_remove(&machine->cgroups, path) == 0;
-}
-
-struct leftovers {
-    const struct machine *machine;
-    char tree[32]; /* "coop-4711/": the dead coopd's */
-    int left;      /* leaves that could not be emptied */
-};
-
-static void end_if_ours(const char *path, void *arg)
-{
-    struct leftovers *left = arg;
-
-    if (str_starts_with(path, left->tree))
-        left->left += !end_leaf(left->machine, path);
-}
-
 static void let_go(int *fd)
 {
     if (*fd >= 0)
@@ -158,19 +124,15 @@ static int end_listed(struct survivors *all, struct machine *machine, int *fds)
 int survivors_end(struct survivors *all, struct machine *machine, struct coop_err *err)
 {
     SCOPED_FREE int *fds = calloc(all->count + 1, sizeof *fds);
-    int left;
+    int left, in_tree;
 
     if (!fds || all->partial)
         return coop_fail(err, COOP_E_LIMIT, "no memory for the survivors");
     left = end_listed(all, machine, fds);
-    if (machine->has_cgroups && all->coopd > 0) {
-        struct leftovers theirs = {.machine = machine};
-
-        str_format(theirs.tree, sizeof theirs.tree, "coop-%d/", (int)all->coopd);
-        if (launch_cgroups_leftover(&machine->cgroups, end_if_ours, &theirs) < 0)
-            left++;
-        left += theirs.left;
-    }
+    in_tree = adopt_tree_end(machine, all->coopd, err);
+    if (in_tree < 0)
+        return -1;
+    left += in_tree;
     if (left == 0)
         return 0;
     coop_fail(err, COOP_E_BUSY, "%d services of an earlier coopd cannot be ended", left);

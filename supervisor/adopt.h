@@ -10,10 +10,10 @@
  * A service must never run twice.  So before anything is started, every survivor in the journal
  * that is still the same process is ended with its whole tree, politely first; and so is what is
  * left in the cgroups of the coopd that wrote the journal (it may have died between a start and
- * the line about it).  What another coopd left behind, one with a state directory of its own, is
- * for its successor.  The log says so.
+ * the line about it, adopt_tree.h).  What another coopd left behind, one with a state directory of
+ * its own, is for its successor.  The log says so.
  *
- * Time      Waits for the ends, at most ADOPT_PATIENCE, then kills.
+ * Time      Waits for the ends, at most ADOPT_PATIENCE (adopt_tree.h), then kills, and waits again.
  * Threads   In the daemon's coroutine, before any service exists.
  */
 struct survivors {

@@ -183,7 +183,7 @@ Test(spawn_cgroup, what_a_dead_coopd_left_is_found_and_a_living_ones_is_not)
 {
     struct launch_cgroups groups;
     struct coop_err err = {0};
-    char found[4096] = "", path[LAUNCH_CGROUP_PATH], wanted[128];
+    char found[4096] = "", path[LAUNCH_CGROUP_PATH], wanted[128], tree[32];
     int ends[2];
     pid_t dead;
 
@@ -202,14 +202,18 @@ Test(spawn_cgroup, what_a_dead_coopd_left_is_found_and_a_living_ones_is_not)
         _exit(0);
     }
     cr_assert_eq(wait_for(dead), 0);
-    cr_assert_geq(launch_cgroups_leftover(&groups, remember, found), 1);
-    snprintf(wanted, sizeof wanted, "coop-%d/left", (int)dead);
-    cr_assert_not_null(strstr(found, wanted), "%s", found);
-    cr_assert_null(strstr(found, path), "our own is not left over: %s", found);
+    snprintf(tree, sizeof tree, "coop-%d", (int)dead);
+    snprintf(wanted, sizeof wanted, "%s/left ", tree);
+    cr_assert_eq(launch_cgroups_leftover(&groups, tree, remember, found), 1);
+    cr_assert_str_eq(found, wanted);
+    wanted[strlen(wanted) - 1] = '\0';
     cr_assert_eq(launch_cgroup_remove(&groups, wanted), 0);
-    found[0] = '\0';
-    (void)launch_cgroups_leftover(&groups, remember, found);
-    cr_assert_null(strstr(found, wanted), "%s", found);
+    cr_assert_eq(launch_cgroups_leftover(&groups, tree, remember, found), 0);
+    cr_assert_eq(launch_cgroup_adopt(&groups, wanted), -ENOENT, "it is empty: it is gone");
+    strcpy(tree, groups.name);
+    strcpy(groups.name, "coop-0"); /* as another coopd sees it */
+    cr_assert_eq(launch_cgroups_leftover(&groups, tree, remember, found), -EWOULDBLOCK);
+    strcpy(groups.name, tree);
     cr_assert_eq(launch_cgroup_remove(&groups, path), 0);
     launch_cgroups_close(&groups);
 }
@@ -226,11 +230,35 @@ Test(spawn_cgroup, what_a_dead_coopd_lived_in_is_no_service_of_its)
     groups.parent = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (size_t i = 0; i < 4; i++)
         cr_assert_eq(mkdirat(groups.parent, folders[i], 0755), 0);
-    cr_expect_eq(launch_cgroups_leftover(&groups, remember, found), 1);
+    cr_expect_eq(launch_cgroups_leftover(&groups, "coop-1", remember, found), 1);
     cr_expect_str_eq(found, "coop-1/web ");
     cr_expect_eq(unlinkat(groups.parent, folders[3], AT_REMOVEDIR), 0, "it is left alone");
     cr_expect_eq(unlinkat(groups.parent, folders[2], AT_REMOVEDIR), 0);
-    cr_expect_eq(launch_cgroups_leftover(&groups, remember, found), 0);
+    cr_expect_eq(launch_cgroups_leftover(&groups, "coop-1", remember, found), 0);
     cr_expect_eq(rmdir(top), 0, "nobody was in them: they are gone");
     close(groups.parent);
+}
+
+/* The next coopd may have the PID of the one that died: the tree is its own by then. */
+Test(spawn_cgroup, what_a_dead_coopd_with_our_pid_left_is_found_too)
+{
+    struct launch_cgroups groups = {.parent = -1, .own = -1, .cradle = -1, .name = "coop-1"};
+    char top[] = "/tmp/coop-leftover-XXXXXX", found[256] = "";
+
+    cr_assert_not_null(mkdtemp(top));
+    groups.parent = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cr_assert_eq(mkdirat(groups.parent, "coop-1", 0755), 0);
+    cr_assert_eq(mkdirat(groups.parent, "coop-1/web", 0755), 0);
+    groups.own = launch_cgroup_adopt(&groups, "coop-1/web"); /* the lock is ours */
+    cr_assert_geq(groups.own, 0);
+    cr_expect_eq(launch_cgroups_leftover(&groups, "coop-1", remember, found), 1);
+    cr_expect_str_eq(found, "coop-1/web ");
+    cr_expect_eq(unlinkat(groups.parent, "coop-1/web", AT_REMOVEDIR), 0);
+    cr_expect_eq(launch_cgroups_leftover(&groups, "coop-1", remember, found), 0);
+    cr_expect_eq(unlinkat(groups.parent, "coop-1", AT_REMOVEDIR), 0, "we live there");
+    cr_expect_eq(launch_cgroups_leftover(&groups, "coop-1", remember, found), 0);
+    cr_expect_eq(launch_cgroups_leftover(&groups, "..", remember, found), -EINVAL);
+    close(groups.own);
+    close(groups.parent);
+    rmdir(top);
 }
