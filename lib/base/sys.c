@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/random.h>
@@ -21,6 +22,14 @@
 #include <unistd.h>
 
 /* ---- shims: libc's variadic calls under one fixed prototype ---- */
+
+/* What a reader of this pipe or FIFO has not taken yet. */
+static int waiting_bytes(int fd)
+{
+    int bytes = 0;
+
+    return ioctl(fd, FIONREAD, &bytes) < 0 ? -1 : bytes;
+}
 
 static int fcntl_int(int fd, int cmd, int arg)
 {

@@ -66,6 +66,7 @@ struct sys_spawn {
     X(ssize_t, write, (int fd, const void *buf, size_t size), (fd, buf, size))                 \
     X(ssize_t, readv, (int fd, const struct iovec *iov, int count), (fd, iov, count))          \
     X(ssize_t, writev, (int fd, const struct iovec *iov, int count), (fd, iov, count))         \
+    X(int, waiting_bytes, (int fd), (fd))                                                      \
     X(int, fcntl_int, (int fd, int cmd, int arg), (fd, cmd, arg))                              \
     X(int, pipe2, (int ret_fds[2], int flags), (ret_fds, flags))                               \
     X(int, mkfifoat, (int dir, const char *path, mode_t mode), (dir, path, mode))              \

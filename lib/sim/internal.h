@@ -299,7 +299,7 @@ void fake_world_reset(void);
     Y(listen) Y(getsockopt) Y(setsockopt) Y(accept4) Y(connect) Y(shutdown) Y(sendmsg)         \
     Y(recvmsg) Y(epoll_create1) Y(epoll_ctl) Y(epoll_pwait2) Y(eventfd) Y(signalfd) Y(waitid)  \
     Y(wait4) Y(kill) Y(pidfd_open) Y(pidfd_send_signal) Y(getrlimit) Y(setrlimit) Y(spawn)   \
-    Y(ftruncate) Y(getdents64) Y(ppoll) Y(timerfd_create) Y(timerfd_settime)
+    Y(ftruncate) Y(getdents64) Y(ppoll) Y(timerfd_create) Y(timerfd_settime) Y(waiting_bytes)
 /* clang-format on */
 
 #define X(type, name, params, args) type fake_sys_##name params;

@@ -126,3 +126,12 @@ ssize_t fake_stream_put(struct stream *s, const void *bytes, size_t size)
     s->in_events++;
     return (ssize_t)size;
 }
+
+int fake_sys_waiting_bytes(int fd)
+{
+    const struct file *file = fake_file(fd);
+
+    if (!file)
+        return -EBADF;
+    return file->kind == FILE_PIPE && file->in ? (int)file->in->bytes.len : -ENOTTY;
+}

@@ -127,7 +127,7 @@ void svc_keep_judge(struct svc *svc)
                           .code = ending->kind == EXIT_CODE ? ending->value : 0};
 
     /* What it has printed last may not have been read yet. */
-    if (svc->keep && ending->broken == LAUNCH_RESULT_EXIT && output_settle(svc->output))
+    if (svc->keep && ending->broken == LAUNCH_RESULT_EXIT && output_is_over(svc->output))
         ending->broken = LAUNCH_RESULT_OUTPUT;
     end.broken = ending->broken;
     if (ending->unborn)

@@ -12,6 +12,11 @@
  * found again.
  *
  * A handler that has moved OUTPUT_BURST bytes posts itself and lets others run.
+ *
+ * WHY BOUNDS ARE PLACES.  A log may lie on a disk that hangs, and then only this actor does.  So a
+ * bound holds from a place in all that was ever printed, and whether it has been passed is told by
+ * how much there is, in the FIFO as well: a service's handler neither reads nor writes for it, and
+ * the lock that it shares with us is never held over a file.
  */
 #include "service/output.h"
 
@@ -35,7 +40,7 @@ enum {
     OUTPUT_CHUNK = 16 * 1024,
     OUTPUT_BURST = 1024 * 1024,
     OUTPUT_PATH = 512,
-    OUTPUT_SETTLE = 16
+    OUTPUT_GAPS = 4
 };
 enum { MSG_READABLE = 1, MSG_CLOSE };
 
@@ -44,11 +49,17 @@ struct output {
     struct coop_fdwatch watch;
     struct coop_msg close_me;
     int fd;
-    unsigned long dropped;    /* bytes, not told yet */
-    struct coop_mutex lock;   /* over reading and what follows */
-    int64_t left;             /* bytes that may be passed on; LAUNCH_UNBOUND: all */
-    struct output_over *over; /* who hears of more than that; NULL: nobody */
-    bool is_over;
+    unsigned long dropped; /* bytes, not told yet */
+    struct coop_mutex lock;
+    /* Under the lock.  Places are counted in bytes that were ever printed. */
+    uint64_t taken;           /* read so far                                              */
+    uint64_t from;            /* where this life begins                                   */
+    int64_t ceiling;          /* bytes of it that are passed on; LAUNCH_UNBOUND: all      */
+    struct output_over *over; /* who hears of more than that; NULL: nobody, or not again */
+    struct gap {
+        uint64_t from, to;
+    } gaps[OUTPUT_GAPS]; /* what the lives before have printed beyond their bounds; ascending */
+    unsigned gap_count;
     char *fifo, *file;
     const char *name; /* the tail of 'fifo' */
 };
@@ -83,51 +94,86 @@ static void write_all(struct output *out, int file, const char *bytes, size_t si
     }
 }
 
-/* OutputMax= is used up: once for each life. */
-static void tell_over(struct output *out)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-    if (out->is_over)
-        return;
-    out->is_over = true;
-    if (out->over && !atomic_exchange(&out->over->on_its_way, true))
-        coop_post(out->over->actor, &out->over->msg);
+    return a < b ? a : b;
 }
 
-static void pass_on(struct output *out, int file, const char *bytes, size_t size)
+/* Where this life's bound is passed. */
+static uint64_t own_end(const struct output *out)
 {
-    bool fits = out->left == LAUNCH_UNBOUND || size <= (uint64_t)out->left;
-    size_t within = fits ? size : (size_t)out->left;
+    return out->from + (uint64_t)out->ceiling;
+}
 
-    write_all(out, file, bytes, within);
-    if (out->left != LAUNCH_UNBOUND)
-        out->left -= (int64_t)within;
-    if (!fits)
-        tell_over(out);
+/* Out of a chunk that begins at the place 'at'. */
+static size_t cut(char *chunk, size_t size, uint64_t at, struct gap gap)
+{
+    size_t from = gap.from > at ? (size_t)least(gap.from - at, size) : 0;
+    size_t to = gap.to > at ? (size_t)least(gap.to - at, size) : 0;
+
+    if (from >= to)
+        return size;
+    memmove(chunk + from, chunk + to, size - to);
+    return size - (to - from);
+}
+
+/* What nobody may pass on; from the end, or places would move. */
+static size_t cut_all(const struct output *out, char *chunk, size_t size)
+{
+    size_t left = cut(chunk, size, out->taken, (struct gap){own_end(out), UINT64_MAX});
+
+    for (unsigned i = out->gap_count; i-- > 0;)
+        left = cut(chunk, left, out->taken, out->gaps[i]);
+    return left;
+}
+
+/* Reads what is there, and tells that OutputMax= is used up: once for each life. */
+static ssize_t take(struct output *out, char *chunk, size_t *ret_passes)
+{
+    struct output_over *over = NULL;
+    ssize_t n;
+
+    coop_mutex_lock(&out->lock);
+    do
+        n = sys_read(out->fd, chunk, OUTPUT_CHUNK);
+    while (n == -EINTR);
+    if (n > 0) {
+        *ret_passes = cut_all(out, chunk, (size_t)n);
+        out->taken += (uint64_t)n;
+        if (out->taken > own_end(out)) {
+            over = out->over;
+            out->over = NULL;
+        }
+    }
+    coop_mutex_unlock(&out->lock);
+    if (over && !atomic_exchange(&over->on_its_way, true))
+        coop_post(over->actor, &over->msg);
+    return n;
 }
 
 /* Moves what is there. True when there may be more. */
 static bool pump(struct output *out)
 {
     char chunk[OUTPUT_CHUNK];
-    SCOPED_SYS_FD file = -1;
-    size_t moved = 0;
+    size_t moved = 0, passes = 0;
+    ssize_t n = 0;
+    int file = -1;
 
-    while (moved < OUTPUT_BURST) {
-        ssize_t n = sys_read(out->fd, chunk, sizeof chunk);
-
-        if (n == -EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        if (moved == 0) {
+    while (moved < OUTPUT_BURST && (n = take(out, chunk, &passes)) > 0) {
+        coop_syscall_begin();
+        if (moved == 0)
             file = sys_openat(
                 AT_FDCWD, out->file,
                 O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
-        }
-        pass_on(out, file, chunk, (size_t)n);
+        if (passes > 0)
+            write_all(out, file, chunk, passes);
+        coop_syscall_end();
         moved += (size_t)n;
     }
-    return true;
+    coop_syscall_begin();
+    sys_closep(&file);
+    coop_syscall_end();
+    return n > 0;
 }
 
 /* Outputs close by themselves, after their service: who ends the process waits for them. */
@@ -161,11 +207,7 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
         return;
     }
     coop_fdwatch_take(&out->watch);
-    coop_mutex_lock(&out->lock);
-    coop_syscall_begin();
     more = pump(out);
-    coop_syscall_end();
-    coop_mutex_unlock(&out->lock);
     if (more)
         coop_post(actor, &out->watch.msg);
 }
@@ -206,7 +248,7 @@ static struct output *new_output(const char *run_dir, const char *log_dir, const
     if (!out)
         return NULL;
     out->fd = -1;
-    out->left = LAUNCH_UNBOUND;
+    out->ceiling = LAUNCH_UNBOUND;
     out->fifo = strdup(fifo);
     out->file = strdup(file);
     if (out->fifo && out->file) {
@@ -290,40 +332,39 @@ void output_over_take(struct output_over *over)
     atomic_store(&over->on_its_way, false);
 }
 
-/* A burst is more than a pipe holds, but who prints goes on meanwhile. */
-static void settle(struct output *out)
+/* All that was ever printed, read or not. Under the lock. */
+static uint64_t printed(const struct output *out)
 {
-    coop_syscall_begin();
-    for (int burst = 0; burst < OUTPUT_SETTLE; burst++)
-        if (!pump(out))
-            break;
-    coop_syscall_end();
+    int waits = sys_waiting_bytes(out->fd);
+
+    return out->taken + (waits > 0 ? (uint64_t)waits : 0);
+}
+
+static void add_gap(struct output *out, struct gap gap)
+{
+    unsigned left = 0;
+
+    for (unsigned i = 0; i < out->gap_count; i++)
+        if (out->gaps[i].to > out->taken)
+            out->gaps[left++] = out->gaps[i];
+    if (left < OUTPUT_GAPS && gap.from < gap.to)
+        out->gaps[left++] = gap;
+    out->gap_count = left;
 }
 
 void output_bound(struct output *output, int64_t ceiling, struct output_over *over)
 {
+    uint64_t end;
+
     if (!output)
         return;
     coop_mutex_lock(&output->lock);
-    settle(output);
-    output->left = ceiling;
+    end = printed(output); /* who prints goes on meanwhile */
+    add_gap(output, (struct gap){own_end(output), end});
+    output->from = end;
+    output->ceiling = ceiling;
     output->over = over;
-    output->is_over = false;
     coop_mutex_unlock(&output->lock);
-}
-
-bool output_settle(struct output *output)
-{
-    bool over;
-
-    if (!output)
-        return false;
-    coop_mutex_lock(&output->lock);
-    if (output->left != LAUNCH_UNBOUND)
-        settle(output);
-    over = output->is_over;
-    coop_mutex_unlock(&output->lock);
-    return over;
 }
 
 bool output_is_over(struct output *output)
@@ -333,7 +374,7 @@ bool output_is_over(struct output *output)
     if (!output)
         return false;
     coop_mutex_lock(&output->lock);
-    over = output->is_over;
+    over = printed(output) > own_end(output);
     coop_mutex_unlock(&output->lock);
     return over;
 }

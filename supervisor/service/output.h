@@ -23,12 +23,14 @@
  *     output_close(svc->output);                             takes what is left, then frees
  *
  * Time      Never waits for a disk that is full or gone: what cannot be written is dropped and
- *           counted, and the count goes to coopd's log when writing works again.
+ *           counted, and the count goes to coopd's log when writing works again.  A disk that hangs
+ *           holds the reader, and then the program; never who calls here.
  * Threads   From the service's handler.
  *           A bound is set by the service's handler while the output's own reads: a lock keeps
  *           them apart, the only one in service/.
  * Limits    One pipe of the kernel's size is between the program and the file; a program that
- *           prints faster than the disk takes it waits (nothing is lost).
+ *           prints faster than the disk takes it waits (nothing is lost).  Of the lives that pass
+ *           their bounds while a disk hangs, the fifth and later have all passed on.
  */
 struct output;
 
@@ -56,8 +58,7 @@ void output_over_init(struct output_over *over, struct coop_actor *actor, int ki
 void output_over_take(struct output_over *over); /* the handler has the message */
 void output_bound(struct output *output, int64_t ceiling, struct output_over *over);
 
-/* Deals with what is in the FIFO now. Whether the bound has been passed. Accepts NULL. */
-bool output_settle(struct output *output);
+/* Whether the bound has been passed, with what is in the FIFO now. Accepts NULL. */
 bool output_is_over(struct output *output);
 
 /* Reads what is left, removes the FIFO, frees. Accepts NULL. */

@@ -65,6 +65,35 @@ Test(fake_calls, a_file_is_cut_and_grows_with_zeros)
     over_both(cut_and_grow);
 }
 
+static void count_what_waits(const char *dir)
+{
+    int ends[2], fifo, fd = make(dir, "file");
+    char text[8];
+
+    cr_assert_eq(sys_pipe2(ends, O_CLOEXEC), 0);
+    cr_expect_eq(sys_waiting_bytes(ends[0]), 0);
+    cr_expect_eq(sys_write(ends[1], "abcde", 5), 5);
+    cr_expect_eq(sys_waiting_bytes(ends[0]), 5);
+    cr_expect_eq(sys_read(ends[0], text, 2), 2);
+    cr_expect_eq(sys_waiting_bytes(ends[0]), 3);
+    cr_assert_eq(sys_mkfifoat(AT_FDCWD, in(dir, "fifo"), 0600), 0);
+    fifo = sys_openat(AT_FDCWD, in(dir, "fifo"), O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
+    cr_expect_eq(sys_write(fifo, "ab", 2), 2);
+    cr_expect_eq(sys_waiting_bytes(fifo), 2);
+    cr_expect_eq(sys_waiting_bytes(-1), -EBADF);
+    sys_close(ends[0]);
+    sys_close(ends[1]);
+    sys_close(fifo);
+    sys_close(fd);
+    cr_expect_eq(sys_unlinkat(AT_FDCWD, in(dir, "fifo"), 0), 0);
+    cr_expect_eq(sys_unlinkat(AT_FDCWD, in(dir, "file"), 0), 0);
+}
+
+Test(fake_calls, what_waits_in_a_pipe_is_counted)
+{
+    over_both(count_what_waits);
+}
+
 enum { FILES = 40 };
 
 /* Reads what is left, and counts how often each of the numbered files is told. */

@@ -7,6 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/sys.h"
+#include "coop/coop.h"
+#include "coop/io.h"
 #include "service/output.h"
 
 static char dir[64], path[80];
@@ -20,6 +23,12 @@ static void make_dir(void)
 
 static void remove_dir(void)
 {
+    char inner[80];
+
+    snprintf(inner, sizeof inner, "%s/web.log", dir);
+    unlink(inner);
+    snprintf(inner, sizeof inner, "%s/log", dir);
+    rmdir(inner);
     unlink(path);
     rmdir(dir);
 }
@@ -53,5 +62,77 @@ Test(output, the_programs_end_of_a_file_waits_when_it_must)
 
     cr_assert_geq(fd, 0, "%s", err.text);
     cr_assert_eq(fcntl(fd, F_GETFL) & (O_NONBLOCK | O_APPEND), O_APPEND);
+    close(fd);
+}
+
+/* ---- a log on a disk that hangs ---- */
+
+static struct sys_ops hanging;
+static int hangs[2], goes_on[2];
+
+/* The first write to a file waits until it is told to go on. */
+static ssize_t write_and_hang(int fd, const void *bytes, size_t size)
+{
+    static bool has_hung;
+    struct stat st;
+    char byte;
+
+    if (!has_hung && fd > STDERR_FILENO && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        has_hung = true;
+        (void)!write(hangs[1], "h", 1);
+        (void)!read(goes_on[0], &byte, 1);
+    }
+    return sys_kernel.write(fd, bytes, size);
+}
+
+static int print_meanwhile(void *arg)
+{
+    struct output *out = NULL;
+    struct coop_err err = {0};
+    char byte;
+    int end;
+
+    (void)arg;
+    cr_assert_eq(output_open(&out, dir, dir, "web", getuid(), &err), 0, "%s", err.text);
+    end = output_child_fd(out, &err);
+    output_bound(out, 6, NULL);
+    cr_assert_eq(write(end, "12345", 5), 5);
+    cr_assert_eq(coop_read(hangs[0], &byte, 1, COOP_FOREVER), 1);
+    cr_expect_not(output_is_over(out));
+    cr_assert_eq(write(end, "678", 3), 3);
+    cr_expect(output_is_over(out));
+    output_bound(out, 2, NULL); /* the next life */
+    cr_expect_not(output_is_over(out));
+    cr_assert_eq(write(end, "abc", 3), 3);
+    cr_expect(output_is_over(out));
+    output_bound(out, LAUNCH_UNBOUND, NULL);
+    cr_expect_not(output_is_over(out));
+    cr_assert_eq(write(goes_on[1], "g", 1), 1);
+    output_close(out);
+    cr_expect_eq(output_wait_all(COOP_FOREVER), 0);
+    close(end);
+    return 0;
+}
+
+Test(output, a_disk_that_hangs_holds_nobody_but_the_reader, .timeout = 60)
+{
+    struct coop_options options = {.name = "output-test", .procs = 1};
+    char text[32] = "", log[80];
+    int fd;
+
+    snprintf(log, sizeof log, "%s/log", dir);
+    cr_assert_eq(mkdir(log, 0700), 0);
+    cr_assert_eq(pipe2(hangs, O_CLOEXEC | O_NONBLOCK), 0);
+    cr_assert_eq(pipe2(goes_on, O_CLOEXEC), 0);
+    hanging = sys_kernel;
+    hanging.write = write_and_hang;
+    sys_install(&hanging);
+    cr_expect_eq(coop_main(&options, print_meanwhile, NULL), 0);
+    sys_install(NULL);
+    snprintf(log, sizeof log, "%s/web.log", dir);
+    fd = open(log, O_RDONLY);
+    cr_assert_geq(fd, 0);
+    cr_assert_gt(read(fd, text, sizeof text - 1), 0);
+    cr_expect_str_eq(text, "123456ab");
     close(fd);
 }
