@@ -17,7 +17,7 @@ packages_of() {
         lint) echo "$build $lint" ;;
         test) echo "$build $house libcriterion-dev procps uidmap" ;;
         full) echo "$build $house $demo $lint $vm $aarch64 valgrind gdb procps bubblewrap uidmap tini dumb-init $work" ;;
-        bench) echo "$build bubblewrap golang-go" ;;
+        bench) echo "$build bubblewrap golang-go runit s6 supervisor" ;;
         vm) echo "$build $house libcriterion-dev procps uidmap $vm" ;;
         *) die "there is no package group '$1'" "build, demo, test, bench and vm exist" ;;
     esac

@@ -115,7 +115,7 @@ static inline void bench_begin(struct bench *bench, int argc, char **argv, size_
     if (bench->json)
         printf("[");
     else
-        printf("%-20s %12s %12s %7s  %-30s %-12s %s\n", "", "ours", "peer", "ratio", "", "",
+        printf("%-25s %12s %12s %7s  %-25s %-16s %s\n", "", "ours", "peer", "ratio", "", "",
                "goal");
 }
 
@@ -186,8 +186,12 @@ static inline void bench_row(struct bench *bench, const struct row *row)
         bench_row_json(bench, row, ours, peer, ratio);
     } else {
         snprintf(unit, sizeof unit, "%s, %s is better", row->unit, row->better);
-        printf("%-20s %12.1f %12.1f %7.2f  %-30s %-12s", row->name, ours, peer, ratio, unit,
-               row->peer_name);
+        printf("%-25s %12.1f ", row->name, ours);
+        if (peer > 0)
+            printf("%12.1f %7.2f", peer, ratio);
+        else
+            printf("%12s %7s", "-", "-");
+        printf("  %-25s %-16s", unit, row->peer_name);
         bench_print_goal(row, ours, ratio);
         printf("\n");
     }

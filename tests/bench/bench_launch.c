@@ -6,6 +6,7 @@
  * the same program, which is the floor.  Latency is one launch at a time; throughput keeps two
  * launches in flight, one per core of the machine this is tuned for.
  */
+#include "bench/ask.h"
 #include "bench/bench.h"
 
 #include <fcntl.h>
@@ -87,38 +88,6 @@ static double throughput(const char *const *argv)
     return BATCH * 1e6 / (bench_now_us() - before);
 }
 
-/* The last word of "bwrap --version". */
-static void bwrap_version(char ret_version[VERSION_SIZE])
-{
-    static const char *const argv[] = {"bwrap", "--version", NULL};
-    posix_spawn_file_actions_t actions;
-    char text[VERSION_SIZE] = "";
-    const char *word;
-    int ends[2];
-    ssize_t got;
-    pid_t pid;
-
-    snprintf(ret_version, VERSION_SIZE, "unknown");
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    if (posix_spawnp(&pid, argv[0], &actions, NULL, as_argv(argv), environ) == 0) {
-        close(ends[1]);
-        ends[1] = -1;
-        got = read(ends[0], text, sizeof text - 1);
-        waitpid(pid, NULL, 0);
-        text[got > 0 ? (size_t)got : 0] = '\0';
-        text[strcspn(text, "\n")] = '\0';
-        word = strrchr(text, ' ');
-        snprintf(ret_version, VERSION_SIZE, "%s", word ? word + 1 : text);
-    }
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[0]);
-    if (ends[1] >= 0)
-        close(ends[1]);
-}
-
 static void report(struct bench *bench, struct samples *const latency[CONTENDERS],
                    struct samples *const rate[CONTENDERS], const char *version)
 {
@@ -150,7 +119,7 @@ int main(int argc, char **argv)
         if (!latency[who] || !rate[who])
             return EXIT_FAILURE;
     }
-    bwrap_version(version);
+    ask_version((const char *const[]){"bwrap", "--version", NULL}, version, sizeof version);
     bench_begin(&bench, argc, argv, LAUNCH_ROUNDS);
     for (size_t round = 0; round < bench.rounds; round++)
         for (int who = 0; who < CONTENDERS; who++) {
