@@ -455,6 +455,47 @@ CORO_TEST_ON_ONE(select, a_million_of_them_cost_no_memory)
     return 0;
 }
 
+static int answer_each(void *arg)
+{
+    struct coop_chan **ch = arg;
+    int x = 0;
+    struct coop_case cases[] = {COOP_RECV(ch[0], &x), COOP_SEND(ch[2], &x)};
+
+    while (coop_select(cases, 2, COOP_FOREVER) == 0 && cases[0].result == 1)
+        CHECK(coop_send(ch[1], &x, COOP_FOREVER) == 0);
+    return 0;
+}
+
+/* Each of them waits, at several channels, with a timer and a deadline. */
+CORO_TEST_ON_ONE(select, those_that_wait_cost_no_memory)
+{
+    int rounds = emulated_less(100000), x = 0;
+    struct coop_chan *ch[3];
+    struct coop_scope scope;
+    size_t before = 0;
+
+    for (int i = 0; i < 3; i++)
+        ch[i] = coop_chan_new(sizeof(int), 0);
+    coop_scope_init(&scope, "answers", 0);
+    CHECK(coop_go(&scope, answer_each, ch) == 0);
+    for (int i = 0; i < rounds; i++) {
+        struct coop_case cases[] = {COOP_RECV(ch[1], &x), COOP_RECV(ch[2], &x),
+                                    COOP_TIMER(soon())};
+
+        if (i == 1) /* what is made with the first one stays */
+            before = mallinfo2().uordblks;
+        coop_yield(); /* the other one waits again */
+        CHECK(coop_send(ch[0], &i, COOP_FOREVER) == 0);
+        CHECK(coop_select(cases, 3, soon() + 1) == 0 && x == i);
+    }
+    CHECK(mallinfo2().uordblks == before);
+    coop_close(ch[0]);
+    CHECK(coop_scope_wait(&scope) == 0);
+    for (int i = 0; i < 3; i++)
+        coop_chan_unref(ch[i]);
+    return 0;
+}
+
 static struct coop_chan *early, *late, *verdicts;
 
 static int must_find_one(__attribute__((unused)) void *arg)
