@@ -19,6 +19,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -47,7 +48,12 @@
 #define MAY_SHARE_MEMORY true
 #endif
 
-#define GUARD 4096u
+#define GUARD        4096u
+#define SPARE_STACKS 4
+
+/* Stacks of children that have gone on to their program, for the next ones: mapping one, guarding
+ * it and giving it back takes as long as the clone itself where other threads run meanwhile. */
+static _Atomic(void *) spare_stacks[SPARE_STACKS];
 
 /* ---- entering the child ---- */
 
@@ -156,12 +162,49 @@ static pid_t by_clone(const struct clone_order *order, void *stack, int *pidfd)
     return pid < 0 ? -errno : (pid_t)pid;
 }
 
+/* ---- stacks ---- */
+
+/* CLONE_STACK bytes behind a guard; NULL with errno. */
+static void *stack_take(void)
+{
+    void *stack;
+
+    for (size_t i = 0; i < SPARE_STACKS; i++) {
+        stack = atomic_exchange(&spare_stacks[i], NULL);
+        if (stack)
+            return stack;
+    }
+    stack = mmap(NULL, GUARD + CLONE_STACK, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+    if (stack == MAP_FAILED)
+        return NULL;
+    (void)mprotect(stack, GUARD, PROT_NONE);
+    return stack;
+}
+
+/* The child is done with it: CLONE_VFORK lets us go on when it has executed or died. */
+static void stack_put(void *stack)
+{
+    for (size_t i = 0; i < SPARE_STACKS; i++) {
+        void *none = NULL;
+
+        if (atomic_compare_exchange_strong(&spare_stacks[i], &none, stack))
+            return;
+    }
+    (void)munmap(stack, GUARD + CLONE_STACK);
+}
+
 /* ---- the public call ---- */
 
 /* What a filter says that does not know clone3, and what a kernel says that lacks a flag. */
 static bool is_refusal(pid_t result)
 {
     return result == -ENOSYS || result == -EPERM || result == -EINVAL || result == -E2BIG;
+}
+
+bool clone_can_share_memory(void)
+{
+    return MAY_SHARE_MEMORY;
 }
 
 pid_t clone_child(const struct clone_order *order, int *ret_pidfd)
@@ -171,12 +214,10 @@ pid_t clone_child(const struct clone_order *order, int *ret_pidfd)
     int pidfd = -1;
     pid_t pid;
 
-    if (order->share_memory && MAY_SHARE_MEMORY) {
-        stack = mmap(NULL, GUARD + CLONE_STACK, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
-        if (stack == MAP_FAILED)
+    if (order->share_memory && clone_can_share_memory()) {
+        stack = stack_take();
+        if (!stack)
             return -errno;
-        (void)mprotect(stack, GUARD, PROT_NONE);
     }
     init_block_signals(&old_mask);
     pid = by_clone3(order, stack, &pidfd);
@@ -184,7 +225,7 @@ pid_t clone_child(const struct clone_order *order, int *ret_pidfd)
         pid = by_clone(order, stack, &pidfd);
     init_unblock_signals(old_mask);
     if (stack)
-        (void)munmap(stack, GUARD + CLONE_STACK);
+        stack_put(stack);
     if (pid > 0)
         *ret_pidfd = pidfd;
     return pid;

@@ -26,8 +26,10 @@
  *           blocked and with default handlers (what was ignored stays ignored).
  * Errors    -errno; of clone(2) when both calls failed.
  * Threads   From any thread.  pthread_atfork() handlers do not run.
+ * Memory    The stacks of four such children are kept for the next ones, for ever.
  * Limits    The child of share_memory has CLONE_STACK bytes of stack.  Under sanitizers
- *           share_memory is not honoured: their runtime does not survive it.
+ *           share_memory is not honoured (clone_can_share_memory()): their runtime does not
+ *           survive it.
  */
 
 #define CLONE_STACK (128u << 10)
@@ -43,6 +45,9 @@ struct clone_order {
     void (*run)(void *arg, int join_cgroup);
     void *arg;
 };
+
+/* Whether share_memory is honoured in this build. */
+bool clone_can_share_memory(void);
 
 /* The child's pid in ours, -errno. *ret_pidfd is its pidfd, or -1 where there are none. */
 pid_t clone_child(const struct clone_order *order, int *ret_pidfd);

@@ -40,6 +40,7 @@ struct launch_attempt {
     const struct launch_plan *plan;
     struct launch_child child;
     struct launch_report *told; /* shared with the child                        */
+    struct launch_report own;   /* what told is for a child that shares all     */
     int report;                 /* our end, or -1 when all has been said        */
     bool gated, hello;
 };
@@ -51,12 +52,18 @@ static void child_main(void *arg, int join)
     spawn_child_main(arg, join);
 }
 
+/* Until its exec the child runs in our memory, and we wait that long. */
+static bool shares_memory(const struct launch_plan *plan, const struct launch_io *io)
+{
+    return launch_plan_is_light(plan) && io->gate < 0 && clone_can_share_memory();
+}
+
 static int clone_here(struct spawn_order *order, struct spawn_result *ret_result,
                       struct coop_err *err)
 {
     const struct clone_order clone_order = {
         .namespaces = order->plan->clone_flags,
-        .share_memory = launch_plan_is_light(order->plan) && order->io->gate < 0,
+        .share_memory = shares_memory(order->plan, order->io),
         .cgroup = order->io->cgroup,
         .run = child_main,
         .arg = order,
@@ -213,7 +220,7 @@ void launch_attempt_free(struct launch_attempt *attempt)
 {
     if (!attempt)
         return;
-    if (attempt->told)
+    if (attempt->told && attempt->told != &attempt->own) /* mapped by open_told() */
         (void)munmap(attempt->told, sizeof *attempt->told);
     fd_closep(&attempt->report);
     fd_closep(&attempt->child.pidfd);
@@ -245,7 +252,7 @@ static int open_report(int *ret_ours, int *ret_childs, struct coop_err *err)
     return 0;
 }
 
-/* Zeroed memory that the child will share; with a descriptor where a spawner has to map it, too. */
+/* Zeroed memory for child and parent; with a descriptor where a spawner has to map it, too. */
 static int open_told(bool for_spawner, struct spawn_order *order, int *ret_fd,
                      struct coop_err *err)
 {
@@ -271,7 +278,7 @@ int launch_attempt_start(struct launch_attempt **ret_attempt, struct launch_spaw
                          struct coop_err *err)
 {
     SCOPED(struct launch_attempt *, attempt_freep) attempt = calloc(1, sizeof *attempt);
-    struct spawn_order order = {.plan = plan, .io = io};
+    struct spawn_order order = {.plan = plan, .io = io, .told_fd = -1};
     struct spawn_result cloned = {.pidfd = -1};
     SCOPED_FD childs = -1;
     SCOPED_FD told = -1;
@@ -279,8 +286,11 @@ int launch_attempt_start(struct launch_attempt **ret_attempt, struct launch_spaw
     if (!attempt)
         return coop_fail_sys(err, ENOMEM, "launching");
     attempt->report = attempt->child.pidfd = attempt->child.terminal = -1;
-    if (open_report(&attempt->report, &childs, err) < 0 ||
-        open_told(spawner != NULL, &order, &told, err) < 0 || !order.told)
+    if (open_report(&attempt->report, &childs, err) < 0)
+        return -1;
+    order.told = &attempt->own;
+    if ((spawner || !shares_memory(plan, io)) &&
+        open_told(spawner != NULL, &order, &told, err) < 0)
         return -1;
     attempt->told = order.told;
     order.report = childs;
