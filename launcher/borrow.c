@@ -11,39 +11,55 @@
 
 #define LEAVE (-1L) /* "this id stays as it is" */
 
+int join_refused(struct launch_report *told, long r, const char *call, const char *path)
+{
+    told->step = SPAWN_STEP_JOIN;
+    told->sys = (int)-r;
+    raw_copy_text(told->call, sizeof told->call, call);
+    raw_copy_text(told->path, sizeof told->path, path);
+    told->failed = 1;
+    return (int)r;
+}
+
 static long open_namespace(const char *path)
 {
     return raw4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
 }
 
 /* From a file of it, or from a holder's socket (network/take.h). */
-static long open_network(const char *path)
+static long open_network(const char *path, struct launch_report *told)
 {
     struct held_network held;
     const char *call;
     long fd = open_namespace(path);
 
-    if (fd != -ENXIO)
+    if (fd >= 0)
         return fd;
+    if (fd != -ENXIO)
+        return join_refused(told, fd, "open", path);
     fd = network_take(path, &held, &call);
     if (fd < 0)
-        return fd;
+        return join_refused(told, fd, call, path);
     if (held.users >= 0)
         raw1(SYS_close, held.users); /* who may do without it */
     return held.network;
 }
 
 /* Into that network, with a way back in own->network. */
-static long enter_network(const char *path, struct borrowed *own)
+static long enter_network(const char *path, struct launch_report *told, struct borrowed *own)
 {
-    long here = open_namespace("/proc/thread-self/ns/net"), there, r;
+    static const char own_file[] = "/proc/thread-self/ns/net";
+    long here = open_namespace(own_file), there, r;
 
     if (here < 0)
-        return here;
-    there = open_network(path);
-    r = there < 0 ? there : raw2(SYS_setns, there, CLONE_NEWNET);
-    if (there >= 0)
+        return join_refused(told, here, "open", own_file);
+    r = there = open_network(path, told);
+    if (there >= 0) {
+        r = raw2(SYS_setns, there, CLONE_NEWNET);
         raw1(SYS_close, there);
+        if (r < 0)
+            (void)join_refused(told, r, "setns", path);
+    }
     if (r < 0)
         raw1(SYS_close, here);
     else
@@ -99,7 +115,8 @@ static int borrow_user(const struct launch_plan *plan, struct borrowed *ret_own)
     return (int)r;
 }
 
-int borrow_ids(const struct launch_plan *plan, struct borrowed *ret_own)
+int borrow_ids(const struct launch_plan *plan, struct launch_report *told,
+               struct borrowed *ret_own)
 {
     const char *network = plan_str(plan, plan->network);
     int r = 0;
@@ -107,7 +124,7 @@ int borrow_ids(const struct launch_plan *plan, struct borrowed *ret_own)
     ret_own->active = false;
     ret_own->network = -1;
     if (network)
-        r = (int)enter_network(network, ret_own); /* while we still may */
+        r = (int)enter_network(network, told, ret_own); /* while we still may */
     if (r >= 0)
         r = borrow_user(plan, ret_own);
     if (r < 0)

@@ -1,14 +1,14 @@
 #ifndef LAUNCHER_BORROW_H
 #define LAUNCHER_BORROW_H
 
-#include "launcher/plan.h"
+#include "launcher/spawn.h"
 
 /*
  * borrow.h - cloning in the name of another user, or in another network; private to the spawning
  * side
  *
  *     struct borrowed own;
- *     int r = borrow_ids(plan, &own);
+ *     int r = borrow_ids(plan, told, &own);
  *     if (r >= 0) {
  *         pid = clone_child(...);
  *         return_ids(&own);
@@ -34,8 +34,13 @@ struct borrowed {
     uint32_t groups[LAUNCH_MAX_GROUPS];
 };
 
-/* 0 at once when the plan borrows nothing; or -errno, and nothing has changed. */
-int borrow_ids(const struct launch_plan *plan, struct borrowed *ret_own);
+/* 0 at once when the plan borrows nothing; or -errno, and nothing has changed.  Of a network that
+ * cannot be entered 'told' has call and path. */
+int borrow_ids(const struct launch_plan *plan, struct launch_report *told,
+               struct borrowed *ret_own);
 void return_ids(const struct borrowed *own);
+
+/* A namespace cannot be entered (SPAWN_STEP_JOIN): 'r', which is -errno. */
+int join_refused(struct launch_report *told, long r, const char *call, const char *path);
 
 #endif

@@ -291,6 +291,13 @@ static void explain_landlock(const struct launch_plan *p, FILE *out)
                 p->land_scoped & LAND_SIGNAL ? "signals to" : "");
 }
 
+static void explain_shared(const struct launch_plan *p, FILE *out)
+{
+    (void)p;
+    fprintf(out, "    others in it can read the names of this sandbox's unix sockets; "
+                 "nobody could in one of its own (PrivateNetwork=yes)\n");
+}
+
 static void explain_terminal(const struct launch_plan *p, FILE *out)
 {
     fprintf(out, "    a pty of the sandbox's own; %s\n",
@@ -340,7 +347,7 @@ static const struct explained {
     {"no-nesting",   PLAN_NO_NESTING,     0, NULL},
     {"time",         0, offsetof(struct launch_plan, own_time), explain_time},
     {"loopback",     PLAN_LOOPBACK,       0, NULL},
-    {"empty-network", 0, offsetof(struct launch_plan, empty_network), NULL},
+    {"empty-network", 0, offsetof(struct launch_plan, empty_network), explain_shared},
     {"hostname",     0, offsetof(struct launch_plan, hostname), explain_hostname},
     {"private-view", PLAN_PRIVATE_VIEW,   0, explain_propagation},
     {"new-root",     PLAN_NEW_ROOT,       0, explain_root},

@@ -29,16 +29,6 @@ struct between {
     struct launch_report *told;
 };
 
-static int refused(struct launch_report *told, long r, const char *call, const char *path)
-{
-    told->step = SPAWN_STEP_JOIN;
-    told->sys = (int)-r;
-    raw_copy_text(told->call, sizeof told->call, call);
-    raw_copy_text(told->path, sizeof told->path, path);
-    told->failed = 1;
-    return (int)r;
-}
-
 /* What is entered: a holder brings a user namespace along that no path names. */
 #define DOORS_MAX (PLAN_JOINS_MAX + 1)
 
@@ -60,7 +50,7 @@ static int enter(const struct between *b, const struct door *door)
 {
     long r = raw2(SYS_setns, door->fd, door->flag);
 
-    return r < 0 ? refused(b->told, r, "setns", door->path) : 0;
+    return r < 0 ? join_refused(b->told, r, "setns", door->path) : 0;
 }
 
 static int ask_holder(const struct between *b, const char *path, struct doors *doors)
@@ -70,7 +60,7 @@ static int ask_holder(const struct between *b, const char *path, struct doors *d
     int r = network_take(path, &held, &call);
 
     if (r < 0)
-        return refused(b->told, r, call, path);
+        return join_refused(b->told, r, call, path);
     if (held.users >= 0)
         add_door(doors, held.users, CLONE_NEWUSER, path);
     add_door(doors, held.network, CLONE_NEWNET, path);
@@ -93,7 +83,7 @@ static int open_all(const struct between *b, struct doors *doors)
         else if (fd >= 0)
             add_door(doors, (int)fd, joins[i].flag, path);
         else
-            fd = refused(b->told, fd, "open", path);
+            fd = join_refused(b->told, fd, "open", path);
         if (fd < 0)
             return (int)fd;
     }
@@ -125,7 +115,7 @@ static void bear(const struct between *b)
     struct clone_order order = *b->order;
     struct borrowed own;
     int pidfd = -1;
-    int r = borrow_ids(b->plan, &own);
+    int r = borrow_ids(b->plan, b->told, &own);
 
     order.for_parent = true;
     if (r >= 0)
@@ -213,7 +203,7 @@ static int refused_own(const struct between *b, const struct child *c, long r, i
         b->told->lost |= LAUNCH_BIT(guard);
         return 0;
     }
-    return refused(b->told, r, c->call, c->path);
+    return join_refused(b->told, r, c->call, c->path);
 }
 
 /* Before anything is entered: lowering it takes a power over the host. */

@@ -21,13 +21,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define FOREVER     (-1)
-#define WAITING     64  /* launches that may queue up for an answer */
-#define SOCKET_PATH 104 /* of 108 that the kernel takes; ".new" is put behind it */
+#define LOCK_SEC    (HOLDER_SEC + 1) /* who has it may be waiting for a holder that is stopped */
+#define PAUSE_MS    100              /* when there is no descriptor to be had for a client */
+#define WAITING     64               /* launches that may queue up for an answer */
+#define SOCKET_PATH 104              /* of 108 that the kernel takes; ".new" is put behind it */
 
 struct holder {
     int users, network; /* users: -1 for root */
@@ -174,17 +177,54 @@ static int open_listener(const char *path, struct coop_err *err)
     return fd_take(&fd);
 }
 
-/* One at a time: two that find nobody there would both take the place.  1: somebody else serves. */
-static int take_place(const char *path, struct holder *holder, struct coop_err *err)
+static void interrupt(int signo)
+{
+    (void)signo;
+}
+
+/* Whoever has it may be stopped, or no holder at all.  -EINTR: it has taken too long. */
+static int lock_in_time(int fd)
+{
+    const struct sigaction told = {.sa_handler = interrupt}, standard = {.sa_handler = SIG_DFL};
+    /* again and again: the first one may come before flock() waits */
+    const struct itimerval most = {.it_interval = {.tv_usec = 100000},
+                                   .it_value = {.tv_sec = LOCK_SEC}};
+    const struct itimerval none = {0};
+    int r;
+
+    (void)sigaction(SIGALRM, &told, NULL);
+    (void)setitimer(ITIMER_REAL, &most, NULL);
+    r = flock(fd, LOCK_EX) < 0 ? -errno : 0;
+    (void)setitimer(ITIMER_REAL, &none, NULL);
+    (void)sigaction(SIGALRM, &standard, NULL);
+    return r;
+}
+
+static int open_lock(const char *path, struct coop_err *err)
 {
     char lock[SOCKET_PATH + 8];
     SCOPED_FD fd = -1;
+    int r;
 
     if (str_format(lock, sizeof lock, "%s.lock", path) < 0)
         return coop_fail(err, COOP_E_LIMIT, "'%s' is too long for a socket", path);
     fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0 || flock(fd, LOCK_EX) < 0)
-        return coop_fail_sys(err, errno, "'%s'", lock);
+    r = fd < 0 ? -errno : lock_in_time(fd);
+    if (r == -EINTR) {
+        (void)coop_fail(err, COOP_E_BUSY, "'%s' is locked by another process for %d s", lock,
+                        LOCK_SEC);
+        return coop_hint(err, "fuser %s tells which: it is stopped, or no coop-run", lock);
+    }
+    return r < 0 ? coop_fail_sys(err, r, "'%s'", lock) : fd_take(&fd);
+}
+
+/* One at a time: two that find nobody there would both take the place.  1: somebody else serves. */
+static int take_place(const char *path, struct holder *holder, struct coop_err *err)
+{
+    SCOPED_FD lock = open_lock(path, err);
+
+    if (lock < 0)
+        return -1;
     if (answers(path))
         return 1;
     if (check_stale(path, err) < 0 || make_network(holder, err) < 0)
@@ -231,18 +271,32 @@ static void serve(const struct holder *holder, int idle_ms)
         if (r == 0)
             return;
         client = r < 0 ? -1 : accept4(holder->listener, NULL, NULL, SOCK_CLOEXEC);
-        if (client < 0)
+        if (client < 0) {
+            if (r > 0 && errno != EINTR && errno != ECONNABORTED)
+                (void)poll(NULL, 0, PAUSE_MS); /* who waits there would make us spin */
             continue;
+        }
         answer(holder, client);
         (void)close(client);
     }
 }
 
+/* It would be deaf to whoever ends it, where the caller has blocked signals. */
+static void hear_signals(void)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 int holder_serve(const char *path, struct coop_err *err)
 {
     struct holder holder = {-1, -1, -1};
-    int r = take_place(path, &holder, err);
+    int r;
 
+    hear_signals();
+    r = take_place(path, &holder, err);
     if (r == 1)
         return coop_fail(err, COOP_E_BUSY, "somebody holds a network at '%s' already", path);
     if (r == 0)
@@ -257,12 +311,10 @@ _Noreturn static void be_holder(const char *path, int ready)
 {
     struct holder holder = {-1, -1, -1};
     struct coop_err err = {0};
-    sigset_t none;
     int r, null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     (void)setsid();
-    sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL); /* it would be deaf to whoever ends it */
+    hear_signals();
     recipe_forget(); /* our words are the command's, and may hold its secrets */
     for (int fd = 0; fd <= STDERR_FILENO && null >= 0; fd++)
         (void)dup2(null, fd);

@@ -49,7 +49,7 @@ static const struct setting rows[] = {
     {"Sandbox", "NetworkNamespacePath", &setting_path, FIELD(network), .metavar = "FILE",
      .help = "The network namespace to be in, whatever PrivateNetwork says: a file like /run/netns/NAME, /proc/PID/ns/net, or /proc/self/fd/NUMBER. Needs root, or UserNamespacePath."},
     {"Sandbox", "EmptyNetworkPath", &setting_path, FIELD(empty_network), .metavar = "FILE",
-     .help = "A network with no interface up that many sandboxes share, which is faster than a new one each: the socket of coop-run --hold-network, or for root a namespace's file. Sockets are unix ones only, and abstract names end at the sandbox, or nothing is started. Needs PrivateUsers."},
+     .help = "A network with no interface up that many sandboxes share, which is faster than a new one each: the socket of coop-run --hold-network, or for root a namespace's file. Sockets are unix ones only, and abstract names end at the sandbox, or nothing is started; the others can read their names, which a network of its own (PrivateNetwork) hides. Needs PrivateUsers."},
     {"Sandbox", "EmptyNetwork", BOOL(own_empty_network),
      .help = "EmptyNetworkPath of a network that coop-run holds for all sandboxes of the caller: a small process keeps it, starts when it is needed and ends when nobody has asked for a minute."},
     {"Sandbox", "UserNamespacePath", &setting_path, FIELD(users), .metavar = "FILE",

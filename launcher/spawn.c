@@ -74,7 +74,7 @@ static int clone_here(struct spawn_order *order, struct spawn_result *ret_result
 
     if (order->plan->joins.count > 0) {
         pid = join_clone(order->plan, &clone_order, order->told, &pidfd);
-    } else if ((pid = borrow_ids(order->plan, &own)) >= 0) {
+    } else if ((pid = borrow_ids(order->plan, order->told, &own)) >= 0) {
         pid = clone_child(&clone_order, &pidfd);
         return_ids(&own);
     }
@@ -91,11 +91,6 @@ static const char *clone_hint(int sys, const struct launch_plan *plan,
                               const struct launch_io *io)
 {
     bool users = plan->clone_flags & CLONE_NEWUSER;
-
-    if (plan->network && sys == ECONNREFUSED)
-        return "nobody holds that network any more: coop-run --hold-network SOCKET does";
-    if (plan->network && (sys == EPERM || sys == EINVAL || sys == ENOENT || sys == EACCES))
-        return "NetworkNamespacePath= needs root, and a file that is a network namespace";
 
     switch (sys) {
     case EPERM:

@@ -4,7 +4,9 @@
 
 #include <poll.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -445,6 +447,7 @@ Test(join, an_empty_network_is_shared_and_leads_nowhere)
     SAYS("pair");
     cr_assert_eq(RUN("--empty-network-path", path, "--explain", "true"), 0);
     SAYS("empty-network: ");
+    SAYS("others in it can read the names of this sandbox's unix sockets");
     SAYS("abstract sockets");
     cr_assert_eq(RUN("--empty-network-path=/proc/self/ns/net", "true"), 125);
     SAYS("step 'empty-network': ioctl an interface that is up");
@@ -570,6 +573,55 @@ Test(join, a_holders_folder_is_the_users_alone)
     close_runtime();
 }
 
+/* The one who has the lock is stopped, or no holder at all. */
+Test(join, a_holders_place_that_stays_locked_is_told, .timeout = 60)
+{
+    char lock[64 + 8];
+    int fd;
+
+    open_runtime(me());
+    snprintf(lock, sizeof lock, "%s/net.lock", runtime);
+    fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(fchown(fd, me(), (gid_t)-1), 0);
+    cr_assert_eq(flock(fd, LOCK_EX), 0);
+    snprintf(held, sizeof held, "%s/net", runtime);
+    cr_assert_eq(BENT(as_owner, "--hold-network", held), 125);
+    SAYS("net.lock' is locked by another process");
+    SAYS("hint: fuser ");
+    close(fd);
+    close_runtime();
+}
+
+/* Clock ticks of CPU time. */
+static unsigned long used_by(pid_t pid)
+{
+    char path[32], text[512] = "";
+    unsigned long user, system;
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    cr_assert_gt(read(fd, text, sizeof text - 1), 0);
+    close(fd);
+    cr_assert_eq(sscanf(strrchr(text, ')') + 1,
+                        " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system),
+                 2);
+    return user + system;
+}
+
+static int knock(const char *path)
+{
+    const struct timeval most = {.tv_sec = 1};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+    cr_assert_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
 static void await_name(int news)
 {
     char events[4096];
@@ -599,6 +651,52 @@ Test(join, a_network_is_held_where_one_likes_until_a_signal)
     cr_assert_eq(BENT(as_owner, "--hold-network", "/etc/passwd"), 125);
     cr_assert_eq(BENT(as_owner, "--hold-network", place, "true"), 125);
     SAYS("takes no command");
+    close(news);
+    close_runtime();
+}
+
+/* As its own user: not every root may. */
+static void limit_descriptors(pid_t of, rlim_t most)
+{
+    struct rlimit limit;
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        as_owner();
+        if (prlimit(of, RLIMIT_NOFILE, NULL, &limit) < 0)
+            _exit(96);
+        limit.rlim_cur = most;
+        _exit(prlimit(of, RLIMIT_NOFILE, &limit, NULL) < 0 ? 95 : 0);
+    }
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert_eq(status, 0, "prlimit: %x", status);
+}
+
+/* A client that it has no number for waits in its queue, and must not make it run in circles. */
+Test(join, a_holder_without_descriptors_waits)
+{
+    int news = inotify_init1(IN_CLOEXEC), out, client;
+    unsigned long before;
+    char byte;
+    pid_t holder;
+
+    open_runtime(me());
+    snprintf(held, sizeof held, "%s/net", runtime);
+    cr_assert_geq(inotify_add_watch(news, runtime, IN_MOVED_TO), 0);
+    holder = start((const char *const[]){"--hold-network", held, NULL}, &out, as_owner);
+    await_name(news);
+    limit_descriptors(holder, 3);
+    before = used_by(holder);
+    client = knock(held);
+    cr_expect_lt(read(client, &byte, 1), 0);
+    cr_expect_eq(errno, EAGAIN);
+    cr_expect_lt(used_by(holder) - before, (unsigned long)sysconf(_SC_CLK_TCK) / 4);
+    limit_descriptors(holder, 64);
+    cr_expect_geq(read(client, &byte, 1), 0, "it does not come back"); /* root is not served */
+    kill(holder, SIGTERM);
+    cr_assert_eq(finish(holder, out), -SIGTERM);
+    close(client);
     close(news);
     close_runtime();
 }

@@ -233,8 +233,12 @@ Test(walls, network_can_be_one_that_there_is)
     SAYS(wanted);
     SILENT_ON(mine);
     cr_assert_eq(RUN("--network-namespace-path=/etc/passwd", "true"), 125);
-    SAYS("hint: NetworkNamespacePath=");
+    SAYS("step 'join': setns '/etc/passwd': Invalid argument");
+    SAYS("hint: it must be a namespace of the named kind");
     cr_assert_eq(RUN("--network-namespace-path=/no/such", "true"), 125);
+    SAYS("step 'join': open '/no/such': No such file or directory");
+    cr_assert_eq(RUN("--empty-network-path=/no/such", "true"), 125);
+    SAYS("step 'join': open '/no/such': No such file or directory");
     close(end);
     waitpid(pid, NULL, 0);
 }
