@@ -411,3 +411,27 @@ int launch_cgroups_leftover(const struct launch_cgroups *groups, const char *tre
         (void)sys_unlinkat(groups->parent, tree, AT_REMOVEDIR); /* empty by now, or it stays */
     return r < 0 ? r : left.leaves;
 }
+
+static int sweep_tree(struct visitor *visitor, int above, const char *name)
+{
+    SCOPED_FD dir = -1;
+
+    (void)visitor;
+    if (!is_tree(name))
+        return 0;
+    dir = sys_openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0)
+        return 0;
+    (void)sys_unlinkat(dir, LAUNCH_CGROUP_SELF, AT_REMOVEDIR);
+    (void)sys_unlinkat(above, name, AT_REMOVEDIR);
+    return 0;
+}
+
+void launch_cgroups_sweep(const struct launch_cgroups *groups)
+{
+    struct visitor visitor = {.leave = sweep_tree};
+    SCOPED_FD dir = sys_openat(groups->parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+    if (dir >= 0)
+        (void)visit_below(&visitor, dir, 1);
+}

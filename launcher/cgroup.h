@@ -114,6 +114,9 @@ int launch_cgroup_remove(const struct launch_cgroups *groups, const char *path);
 int launch_cgroups_leftover(const struct launch_cgroups *groups, const char *tree,
                             void (*found)(const char *path, void *arg), void *arg);
 
+/* Removes the trees of dead coopds that have no leaves, where nobody lives in them any more. */
+void launch_cgroups_sweep(const struct launch_cgroups *groups);
+
 /* Takes the tree of a dead coopd over, before its leaves are adopted: holds its lock, so that no
  * other coopd counts it as left over.  The descriptor that holds it, -EWOULDBLOCK when its coopd
  * lives or another has taken it, or -errno. */

@@ -151,5 +151,6 @@ int adopt_tree_end(const struct machine *machine, pid_t coopd, struct coop_err *
         (void)coop_sleep_until(coop_after(coop_now(), LOCK_PAUSE));
     if (r == -EWOULDBLOCK)
         return fail_held(machine, tree, err);
+    launch_cgroups_sweep(&machine->cgroups); /* those of coopds before that one, too */
     return leaves.left + (r < 0);
 }

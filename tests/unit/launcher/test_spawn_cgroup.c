@@ -239,6 +239,37 @@ Test(spawn_cgroup, what_a_dead_coopd_lived_in_is_no_service_of_its)
     close(groups.parent);
 }
 
+/* Who lived in %self beside a coopd that died may go on for longer than its successor. */
+Test(spawn_cgroup, empty_trees_of_all_dead_coopds_are_swept)
+{
+    static const char *const folders[] = {"coop-1",
+                                          "coop-1/" LAUNCH_CGROUP_SELF,
+                                          "coop-2",
+                                          "coop-2/web",
+                                          "coop-3",
+                                          "coop-3/" LAUNCH_CGROUP_SELF,
+                                          "coop-3/" LAUNCH_CGROUP_SELF "/full",
+                                          "coop-4",
+                                          "other"};
+    static const bool goes[] = {true, true, false, false, false, false, false, false, false};
+    struct launch_cgroups groups = {.parent = -1, .own = -1, .cradle = -1, .name = "coop-5"};
+    char top[TEMP_DIR_TEXT];
+    int living;
+
+    groups.parent = open(temp_dir_make(top), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+        cr_assert_eq(mkdirat(groups.parent, folders[i], 0755), 0);
+    living = launch_cgroup_adopt(&groups, "coop-4/any"); /* the lock of a coopd that lives */
+    cr_assert_geq(living, 0);
+    launch_cgroups_sweep(&groups);
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+        cr_expect_eq(faccessat(groups.parent, folders[i], F_OK, 0), goes[i] ? -1 : 0, "%s",
+                     folders[i]);
+    close(living);
+    close(groups.parent);
+    temp_dir_remove(top);
+}
+
 /* The next coopd may have the PID of the one that died: the tree is its own by then. */
 Test(spawn_cgroup, what_a_dead_coopd_with_our_pid_left_is_found_too)
 {
