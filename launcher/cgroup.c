@@ -341,9 +341,10 @@ int launch_cgroup_kill(const struct launch_cgroups *groups, const char *path)
 int launch_cgroup_remove(const struct launch_cgroups *groups, const char *path)
 {
     struct visitor visitor = {.leave = remove_group};
-    int r =
-        is_leaf(path) ? visit(&visitor, groups->parent, path, LAUNCH_CGROUP_DEPTH) : -EINVAL;
+    int r = is_leaf(path) ? sys_unlinkat(groups->parent, path, AT_REMOVEDIR) : -EINVAL;
 
+    if (r == -EBUSY) /* groups below it, or processes: most leaves have neither any more */
+        r = visit(&visitor, groups->parent, path, LAUNCH_CGROUP_DEPTH);
     return r == -ENOENT ? 0 : r;
 }
 
