@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 struct profile_row {
@@ -178,8 +179,42 @@ static int apply_built_in(struct applying *a, const char *name, struct coop_err 
 
 /* ---- files ---- */
 
+/* The kernel's form of a list of access rights (acl(5)): a version, then entries. */
+#define ACL_VERSION 2
+#define ACL_WRITE   2
+enum { ACL_USER = 0x02, ACL_GROUP = 0x08 };
+
+struct acl_entry {
+    uint16_t tag, rights;
+    uint32_t id;
+};
+
+/* Others than its owner and its group may write to it, by name.  What we do not understand is such
+ * a list. */
+static bool is_writable_by_list(int fd, const struct stat *st)
+{
+    struct {
+        uint32_t version;
+        struct acl_entry entries[64];
+    } list;
+    ssize_t size = fgetxattr(fd, "system.posix_acl_access", &list, sizeof list);
+
+    if (size < 0)
+        return errno != ENODATA && errno != EOPNOTSUPP;
+    if (size < (ssize_t)sizeof list.version || list.version != ACL_VERSION)
+        return true;
+    for (size_t i = 0; i < ((size_t)size - sizeof list.version) / sizeof *list.entries; i++) {
+        const struct acl_entry *entry = &list.entries[i];
+        bool named = entry->tag == ACL_USER || entry->tag == ACL_GROUP;
+
+        if (named && entry->rights & ACL_WRITE && entry->id != 0 && entry->id != st->st_uid)
+            return true;
+    }
+    return false;
+}
+
 /* Whoever can write to a profile decides what a sandbox is: that is root, or whoever calls. */
-static int check_owner(const struct stat *st, struct coop_err *err)
+static int check_owner(int fd, const struct stat *st, struct coop_err *err)
 {
     if (!S_ISREG(st->st_mode))
         return coop_fail(err, COOP_E_SYNTAX, "not a regular file");
@@ -192,6 +227,10 @@ static int check_owner(const struct stat *st, struct coop_err *err)
     if (st->st_mode & S_IWGRP && st->st_gid != 0 && st->st_gid != st->st_uid)
         return coop_fail(err, COOP_E_DENIED, "a group may write to it (%u)",
                          (unsigned)st->st_gid);
+    /* Where there is a list, the group's bits are its mask: without one of them nobody may. */
+    if (st->st_mode & S_IWGRP && is_writable_by_list(fd, st))
+        return coop_fail(err, COOP_E_DENIED,
+                         "its access list (getfacl) lets others write to it");
     if (st->st_size > (off_t)INI_FILE_MAX)
         return coop_fail(err, COOP_E_LIMIT, "more than %zu bytes", INI_FILE_MAX);
     return 0;
@@ -207,7 +246,7 @@ static int read_profile(const char *path, struct buf *text, struct coop_err *err
         return coop_fail_sys(err, errno, "open");
     if (fstat(fd, &st) < 0)
         return coop_fail_sys(err, errno, "fstat");
-    if (check_owner(&st, err) < 0)
+    if (check_owner(fd, &st, err) < 0)
         return -1;
     for (;;) {
         ssize_t got;

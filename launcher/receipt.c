@@ -16,6 +16,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #define RECEIPT_MAX ((size_t)256 * 1024)
+#define READER_MSEC 5000 /* for whoever reads it from a pipe to take a piece */
 
 /* ---- JSON ---- */
 
@@ -358,7 +360,11 @@ static int open_descriptor(struct receipt_file *file, int fd, const char *path,
 
 static int open_special(struct receipt_file *file, const char *path, struct coop_err *err)
 {
-    file->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
+    file->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+    if (file->fd < 0 && errno == ENXIO) {
+        (void)coop_fail(err, COOP_E_MISSING, "receipt '%s': nobody reads there", path);
+        return coop_hint(err, "open a FIFO for reading first");
+    }
     return file->fd < 0 ? coop_fail_sys(err, errno, "receipt '%s'", path) : 0;
 }
 
@@ -418,12 +424,19 @@ int receipt_open(struct receipt_file *ret_file, const char *path, struct coop_er
     return 0;
 }
 
+/* A reader that does not read must not keep us, who hear no signal any more.  A pipe that says it
+ * is writable takes PIPE_BUF bytes without waiting. */
 static int write_all(int fd, const char *bytes, size_t size)
 {
     for (size_t done = 0; done < size;) {
-        ssize_t wrote = write(fd, bytes + done, size - done);
+        struct pollfd room = {.fd = fd, .events = POLLOUT};
+        size_t piece = size - done < PIPE_BUF ? size - done : PIPE_BUF;
+        ssize_t wrote;
 
-        if (wrote < 0 && errno != EINTR)
+        if (poll(&room, 1, READER_MSEC) == 0)
+            return -ETIMEDOUT;
+        wrote = write(fd, bytes + done, piece);
+        if (wrote < 0 && errno != EINTR && errno != EAGAIN)
             return -errno;
         if (wrote > 0)
             done += (size_t)wrote;

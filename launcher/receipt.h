@@ -23,6 +23,8 @@
  * /dev/fd/3, /proc/self/fd/3), which the program does not get.
  * Its fields are in launcher/README.md.
  *
+ * Time      A FIFO that nobody reads is refused, and who reads it, or a pipe, has five seconds to
+ *           take each page of it.
  * Errors    0 or -1 with 'err'.
  * Memory    The structs borrow all they point to; receipt_close() closes.
  */

@@ -413,6 +413,42 @@ Test(limits, a_receipt_may_go_to_a_descriptor)
     SAYS("{\"version\": 1, \"result\": \"exit\"");
 }
 
+Test(limits, a_receipt_waits_for_no_reader, .timeout = 60)
+{
+    int fifo;
+
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    cr_assert_eq(RUN("--receipt", path, "echo", "ran"), 125);
+    SAYS("nobody reads there");
+    SILENT_ON("ran\n");
+    fifo = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    cr_assert_geq(fifo, 0);
+    cr_assert_eq(RUN("--receipt", path, "true"), 0);
+    cr_assert_gt(read(fifo, receipt, sizeof receipt - 1), 0);
+    cr_assert(strstr(receipt, "\"result\": \"exit\""), "%s", receipt);
+    close(fifo);
+}
+
+static void full_descriptor(void)
+{
+    static char page[4096];
+    int ends[2];
+
+    if (pipe(ends) < 0 || dup2(ends[1], 9) != 9 || dup2(ends[0], 10) != 10)
+        _exit(97);
+    (void)fcntl(9, F_SETFL, O_NONBLOCK);
+    while (write(9, page, sizeof page) > 0)
+        continue;
+    (void)fcntl(9, F_SETFL, 0);
+}
+
+/* By then all signals wait: nobody could end it. */
+Test(limits, a_receipt_for_a_reader_that_does_not_read_is_given_up, .timeout = 60)
+{
+    cr_assert_eq(BENT(full_descriptor, "--receipt", "/dev/fd/9", "sh", "-c", "exit 3"), 3);
+    SAYS("writing the receipt: Connection timed out");
+}
+
 /* Where a shell has led a descriptor to a file: that gets the receipt, and the program nothing. */
 static void file_behind_descriptor(void)
 {

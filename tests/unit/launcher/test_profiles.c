@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static struct launch_spec spec;
@@ -194,6 +195,41 @@ Test(profiles, a_hostile_file_is_refused_at_once)
     }
     put("binary.ini", "[Sandbox]\nUMask=\001\n");
     refuses("binary.ini", "binary.ini:2: ", "");
+}
+
+/* What setfacl(1) writes: "u::rw- TAG:ID:RIGHTS g::r-- m::MASK o::r--", or -1. */
+static int put_list(const char *name, uint16_t tag, uint32_t id, uint16_t rights, uint16_t mask)
+{
+    const struct {
+        uint32_t version;
+        struct {
+            uint16_t tag, rights;
+            uint32_t id;
+        } entries[5];
+    } list = {2,
+              {{0x01, 6, ~0u},
+               {tag == 0x02 ? tag : 0x04, tag == 0x02 ? rights : 4, tag == 0x02 ? id : ~0u},
+               {tag == 0x02 ? 0x04 : tag, tag == 0x02 ? 4 : rights, tag == 0x02 ? ~0u : id},
+               {0x10, mask, ~0u},
+               {0x20, 4, ~0u}}};
+
+    return setxattr(name, "system.posix_acl_access", &list, sizeof list, 0);
+}
+
+Test(profiles, an_access_list_that_lets_others_write_is_refused)
+{
+    put("list.ini", "[Sandbox]\nUMask=0022\n");
+    if (geteuid() == 0) /* a group of the owner's own number, or the group's bits are refused */
+        cr_assert_eq(chown("list.ini", 0, 0), 0);
+    if (put_list("list.ini", 0x02, 61234, 6, 6) < 0)
+        cr_skip_test("no access lists on this file system");
+    refuses("list.ini", "its access list (getfacl) lets others write to it", "");
+    cr_assert_eq(put_list("list.ini", 0x08, 61234, 6, 6), 0);
+    refuses("list.ini", "its access list (getfacl) lets others write to it", "");
+    cr_assert_eq(put_list("list.ini", 0x02, 61234, 4, 6), 0);
+    cr_assert_eq(launch_spec_profile(&spec, "./list.ini", &err), 0, "%s", err.text);
+    cr_assert_eq(put_list("list.ini", 0x02, 61234, 6, 4), 0); /* masked */
+    cr_assert_eq(launch_spec_profile(&spec, "./list.ini", &err), 0, "%s", err.text);
 }
 
 Test(profiles, operations_come_back_from_their_text)
