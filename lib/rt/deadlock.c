@@ -172,9 +172,6 @@ void coop__check_deadlock(coop_nsec first_timer)
     report();
 }
 
-/* The sleep of the one worker that waits for descriptors and times. It has the seat and no
- * processor. */
-
 /* The worker in the poller has looked while we still held a processor, and saw somebody awake:
  * it must look again, or nobody ever does. */
 void coop__recheck_deadlock(void)

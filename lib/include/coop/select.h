@@ -35,6 +35,8 @@ extern "C" {
  * Memory    The array is the caller's, read once; 'result' of the case that happened is
  *           written.
  * Limits    A descriptor's case is an edge, as in coop_fd_wait() (io.h): read till -EAGAIN.
+ *           A child that has ended, a point in time that has passed, and a closed channel stay
+ *           ready: put COOP_RECV(NULL, NULL), which never is, in the case's place.
  *           COOP_SELECT_MAX cases.  The same channel may stand in several of them.
  * Source    Go's select, over more than channels.
  */

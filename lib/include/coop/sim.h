@@ -38,7 +38,7 @@ extern "C" {
  *           failures.
  * Misuse    A wait that nothing can ever end calls the stuck hook, or aborts with a list of what
  *           there is; so does a program that polls ten million times without letting time go on,
- *           and a test that names a process which is not there.
+ *           and a test that names a process which is not there (but to end it: that is harmless).
  * Threads   One runs at a time; processes that are functions have one each, for its stack.  There
  *           is one simulation per process, and it begins before coop_main().
  * Memory    All of it is freed by coop_sim_end().  Without memory it aborts.

@@ -33,8 +33,8 @@ extern "C" {
  * Memory    The caller's; it must not go away while somebody waits on it or has not returned from
  *           waiting.  A mutex may be freed by who unlocked it last.
  * Misuse    Aborts: unlock of what is not locked; a negative count, or a release by one; once
- *           inside itself; waiting in a bracket or a forked child, where a deadline is given
- *           -EPERM.
+ *           inside itself; waiting in a bracket; waiting in a forked child, but calls that take a
+ *           deadline are -EPERM there.
  *           [debug], too: taking again what one holds (readers too: a writer may stand between; a
  *           writer cannot become a reader), else it waits for itself; unlocking what another has
  *           locked, else that works; ending with a lock, else it stays locked; waiting for one

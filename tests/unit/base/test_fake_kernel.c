@@ -85,6 +85,24 @@ Test(fake_kernel, a_deadlock_aborts_with_a_list, .signal = SIGABRT, .fini = NULL
     wait_for(ep, COOP_FOREVER, &event);
 }
 
+Test(fake_kernel, who_polls_for_ever_without_letting_time_go_on_aborts, .signal = SIGABRT,
+     .fini = NULL, .timeout = 50)
+{
+    struct epoll_event event;
+    int ep = sys_epoll_create1(0);
+
+    for (;;)
+        wait_for(ep, COOP_NOW, &event);
+}
+
+Test(fake_kernel, naming_a_process_that_is_not_there_aborts, .signal = SIGABRT, .fini = NULL)
+{
+    pid_t pid = coop_sim_spawn(0);
+
+    coop_sim_exit(pid + 1, 0); /* harmless, it may have been reaped */
+    coop_sim_on_signal(pid + 1, NULL, NULL);
+}
+
 Test(fake_kernel, the_nth_call_fails_on_top)
 {
     int ends[2];

@@ -145,6 +145,9 @@ static int odd_births(__attribute__((unused)) void *arg)
     coop_scope_cancel(&scope, -ENOENT); /* the first reason stays */
     CHECK(coop_go(&scope, nothing, NULL) == -EIO);
     CHECK(coop_scope_wait(&scope) == -EIO);
+    coop_scope_init(&scope, "over", 0);
+    CHECK(coop_scope_wait(&scope) == 0);
+    CHECK(coop_go(&scope, nothing, NULL) == -ECANCELED);
     return 0;
 }
 

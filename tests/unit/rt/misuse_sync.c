@@ -85,6 +85,13 @@ static int hold_and_block(__attribute__((unused)) void *arg)
     return 0;
 }
 
+static int hold_and_block_till(__attribute__((unused)) void *arg)
+{
+    coop_block_begin();
+    CHECK(coop_mutex_lock_until(&mutex, COOP_NOW) == -EAGAIN);
+    return coop_mutex_lock_until(&mutex, coop_after(coop_now(), COOP_NSEC_PER_SEC));
+}
+
 static int lock_in_bracket_of_another(__attribute__((unused)) void *arg)
 {
     coop_mutex_lock(&mutex);
@@ -97,6 +104,18 @@ static int lock_in_bracket(void)
     return inside(lock_in_bracket_of_another);
 }
 
+static int lock_in_bracket_till_of_another(__attribute__((unused)) void *arg)
+{
+    coop_mutex_lock(&mutex);
+    coop_go_with(NULL, &(struct coop_attr){.name = "blocked"}, hold_and_block_till, NULL);
+    return coop_sleep_until(COOP_FOREVER);
+}
+
+static int lock_in_bracket_till(void)
+{
+    return inside(lock_in_bracket_till_of_another);
+}
+
 static int lock_in_copy(__attribute__((unused)) void *arg)
 {
     int status = 0;
@@ -105,6 +124,8 @@ static int lock_in_copy(__attribute__((unused)) void *arg)
     coop_mutex_lock(&mutex);
     pid = fork();
     if (pid == 0) {
+        CHECK(coop_mutex_lock_until(&mutex, COOP_FOREVER) == -EPERM);
+        CHECK(coop_mutex_lock_until(&mutex, COOP_NOW) == -EAGAIN);
         coop_mutex_lock(&mutex);
         _exit(0);
     }
@@ -273,6 +294,8 @@ static const struct misuse rows[] = {
                     "coop: a condition is waited for with two mutexes" MAIN),
     RETURNS("polling a condition", polled_condition),
     ABORTS("a lock that must be waited for in a bracket", lock_in_bracket,
+           "coop: waiting inside a blocking bracket (coroutine 2 'blocked')"),
+    ABORTS("the same with a deadline", lock_in_bracket_till,
            "coop: waiting inside a blocking bracket (coroutine 2 'blocked')"),
     TELLS("a lock that must be waited for in a forked child", lock_in_forked_child,
           "coop: locking a mutex where nothing may wait" NOBODY),

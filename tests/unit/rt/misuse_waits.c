@@ -78,6 +78,7 @@ static int odd_selects(__attribute__((unused)) void *arg)
 {
     static struct coop_case cases[COOP_SELECT_MAX + 1];
     struct coop_case bad = COOP_FD(-1, COOP_IN);
+    int ends[2];
 
     for (int i = 0; i <= COOP_SELECT_MAX; i++)
         cases[i] = COOP_RECV(NULL, NULL);
@@ -85,6 +86,14 @@ static int odd_selects(__attribute__((unused)) void *arg)
     CHECK(coop_select(cases, -1, COOP_NOW) == -EINVAL);
     CHECK(coop_select(cases, COOP_SELECT_MAX, COOP_NOW) == -EAGAIN);
     CHECK(coop_select(&bad, 1, COOP_FOREVER) == 0 && bad.result == -EBADF);
+    bad.fd = memfd_create("always ready", MFD_CLOEXEC);
+    CHECK(coop_select(&bad, 1, COOP_FOREVER) == 0 && bad.result == -EPERM);
+    CHECK(close(bad.fd) == 0);
+    CHECK(pipe2(ends, O_NONBLOCK) == 0 && write(ends[1], "x", 1) == 1);
+    bad = COOP_FD(ends[0], 0); /* there is something, but nobody asks for it */
+    CHECK(coop_select(&bad, 1, COOP_NOW) == -EAGAIN);
+    CHECK(coop_select(&bad, 1, 1) == -ETIMEDOUT);
+    CHECK(coop_fd_close(ends[0]) == 0 && coop_fd_close(ends[1]) == 0);
     return 0;
 }
 
