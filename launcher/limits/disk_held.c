@@ -19,7 +19,9 @@
 #define CHUNK       4096
 #define STAT_BYTES  1024 /* of a stat file: a name and fifty numbers */
 #define FIELD_STATE 3    /* of proc(5) */
+#define FIELD_FLAGS 9
 #define FIELD_BORN  22
+#define EXITING     0x4u /* PF_EXITING */
 
 /* A directory of /proc, read name by name. */
 struct listing {
@@ -153,27 +155,35 @@ static const char *read_state(int dir, const char *path, char *text, size_t size
     return state && state[1] == ' ' ? state + 2 : NULL;
 }
 
-/* Of those nobody may see the table; they have none. */
+/* From the state on to a later field. */
+static const char *find_field(const char *state, int wanted)
+{
+    for (int field = FIELD_STATE; state && field < wanted; field++) {
+        state = strchr(state, ' ');
+        state += state != NULL;
+    }
+    return state;
+}
+
+/* Of those nobody may see the table; they have none.  Who has much memory to give back is a while
+ * on his way there. */
 static bool is_dead(int tasks, const char *tid)
 {
     char path[32], text[STAT_BYTES];
-    const char *state;
+    const char *state, *flags;
 
     (void)snprintf(path, sizeof path, "%.20s/stat", tid);
     state = read_state(tasks, path, text, sizeof text);
-    return !state || *state == 'Z' || *state == 'X';
+    flags = find_field(state, FIELD_FLAGS);
+    return !flags || *state == 'Z' || *state == 'X' || strtoul(flags, NULL, 10) & EXITING;
 }
 
 /* The same process, and not another one that got its number since. */
 static bool is_member(const struct member *member, int tasks)
 {
     char text[STAT_BYTES];
-    const char *at = read_state(tasks, "../stat", text, sizeof text);
+    const char *at = find_field(read_state(tasks, "../stat", text, sizeof text), FIELD_BORN);
 
-    for (int field = FIELD_STATE; at && field < FIELD_BORN; field++) {
-        at = strchr(at, ' ');
-        at += at != NULL;
-    }
     return at && strtoull(at, NULL, 10) == member->born;
 }
 

@@ -188,6 +188,19 @@ Test(limits, what_was_there_before_is_not_charged)
     remove_folder();
 }
 
+/* While it is at that, nobody but root may see which files it has open. */
+Test(limits, a_process_that_gives_back_much_memory_hides_no_files)
+{
+    static const char grow[] =
+        "for (1..8) { if (!fork) { $x = 'a' x (100 << 20); exit 0 } wait } exit 3";
+
+    cr_assert_eq(
+        run_bent(as_user, (const char *const[]){"--receipt", path, "--disk-max=4M",
+                                                "--limit-as=1G", "perl", "-e", grow, NULL}),
+        3, "%s", output);
+    RECEIVED("\"result\": \"exit\"");
+}
+
 /* The last look comes after the end; one before it may be quick enough to end it. */
 Test(limits, who_fills_it_and_ends_at_once_is_told)
 {
