@@ -18,7 +18,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -59,6 +62,14 @@ static int explain(const struct run_options *options, const struct launch_plan *
 
 /* ---- ourselves ---- */
 
+/* The command may get it, and read and write what it really is. */
+static bool is_null_device(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
 /* Whoever shares our uid, the command's processes included, must not be able to look into us or
  * write to us; and descriptors 0 to 2 must be something before anything else gets those numbers. */
 static int secure_ourselves(struct coop_err *err)
@@ -70,6 +81,9 @@ static int secure_ourselves(struct coop_err *err)
         fd = open("/dev/null", O_RDWR | O_CLOEXEC);
         if (fd < 0)
             return coop_fail_sys(err, errno, "open '/dev/null'");
+        if (fd <= STDERR_FILENO && !is_null_device(fd))
+            return coop_fail(err, COOP_E_DENIED,
+                             "descriptor %d is closed, and '/dev/null' is no null device", fd);
     } while (fd <= STDERR_FILENO);
     close(fd);
     return 0;

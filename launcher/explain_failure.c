@@ -153,6 +153,9 @@ static void hint_for(const struct launch_report *report, const struct launch_pla
         coop_hint(err,
                   "through the descriptor of a directory the program could leave its root: "
                   "redirect 0, 1 and 2 from and to files, pipes or terminals");
+    else if (report->sys == ENODEV && strncmp(report->path, "/dev/", 5) == 0)
+        coop_hint(err, "it is missing here, or no such device: what is in its place would be "
+                       "shown to the program");
     else if (report->sys == ENOSYS)
         coop_hint(err, "this kernel lacks the call, or a filter around us hides it");
     else if (report->sys == EPERM || (report->sys == EACCES && !exec))

@@ -60,6 +60,7 @@ enum plan_op_kind {
 #define PLAN_MNT_HELD      0x80u  /* SELF, MASK: the last name of dst, in what is held   */
 #define PLAN_MNT_ALONE     0x100u /* BIND: without what is mounted below src             */
 #define PLAN_MNT_SAME      0x200u /* BIND: src must be 'dev' and 'ino'              */
+#define PLAN_MNT_DEVICE    0x800u /* BIND: src must be the character device 'dev'   */
 #define PLAN_MNT_ABSENT    0x400u /* MASK: a dst that is missing is hidden when it comes */
 #define PLAN_MNT_EARLY                                                                         \
     0x20u /* BIND: an earlier operation hides src, so its tree is taken

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #define ATTR_PROC (FILES_ATTR_SAFE | MOUNT_ATTR_NOEXEC)
 #define DEV_SIZE  (64u << 20) /* /dev with its shm: as much as container engines give      */
@@ -159,7 +160,11 @@ static void add_proc(struct files *f, enum launch_guard guard, const char *at)
 
 static void add_dev(struct files *f, enum launch_guard guard, const char *at)
 {
-    static const char *const nodes[] = {"null", "zero", "full", "random", "urandom", "tty"};
+    static const struct {
+        const char *name;
+        unsigned major, minor;
+    } nodes[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+                 {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
     static const char *const links[][2] = {
         {"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"},
         {"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"},
@@ -170,11 +175,12 @@ static void add_dev(struct files *f, enum launch_guard guard, const char *at)
     for (size_t i = 0; i < COOP_COUNT(nodes); i++) {
         struct plan_op *op;
 
-        str_format(from, sizeof from, "/dev/%s", nodes[i]);
-        str_format(path, sizeof path, "%s/%s", at, nodes[i]);
+        str_format(from, sizeof from, "/dev/%s", nodes[i].name);
+        str_format(path, sizeof path, "%s/%s", at, nodes[i].name);
         op = files_add(f, PLAN_OP_BIND, guard, from, path);
         op->attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
-        op->flags = PLAN_MNT_TRY;
+        op->flags = PLAN_MNT_TRY | PLAN_MNT_DEVICE;
+        op->dev = makedev(nodes[i].major, nodes[i].minor);
     }
     for (size_t i = 0; i < COOP_COUNT(links); i++) {
         str_format(path, sizeof path, "%s/%s", at, links[i][0]);

@@ -11,6 +11,7 @@
 #include "base/scope.h"
 #include "launcher/raw.h"
 #include "launcher/steps.h"
+#include "launcher/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,7 +80,9 @@ int step_keep_fds(struct child *c)
     }
     for (unsigned i = 0; i < 3 && r >= 0; i++) {
         if (c->io.stdio[i] < 0) {
-            long null = raw4(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
+            long null = tree_check_device(
+                raw4(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY, 0),
+                NULL_DEVICE);
 
             if (null < 0)
                 return step_fail(c, null, "openat", "/dev/null");

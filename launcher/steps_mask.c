@@ -44,8 +44,9 @@ static long make_cover(struct child *c, bool directory)
         c->own_count = own; /* nothing is ever made in there */
         return tree;
     }
-    /* A device node where device nodes do not work: opening it fails, for root as well. */
-    tree = tree_copy(c, AT_FDCWD, "/dev/null", false);
+    /* A device node where device nodes do not work: opening it fails, for root as well.  A file or
+     * a link in its place would show what it leads to (CVE-2025-31133). */
+    tree = tree_check_device(tree_copy(c, AT_FDCWD, "/dev/null", false), NULL_DEVICE);
     if (tree >= 0)
         tree_set_attributes(c, tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
                             0, false);
@@ -60,6 +61,8 @@ static int cover(struct child *c, const char *dst, long target)
     if (r < 0)
         return step_fail(c, r, "newfstatat", dst);
     tree = make_cover(c, S_ISDIR(st.st_mode));
+    if (tree == -ENODEV)
+        return step_fail(c, tree, "open_tree", "/dev/null");
     r = tree < 0 ? tree : tree_attach(c, tree, target);
     tree_close(tree);
     return step_fail(c, r, "move_mount", dst);

@@ -94,6 +94,8 @@ static int bind_tree(struct child *c, const struct plan_op *op, long tree, const
 
     if (tree < 0 && tree_is_missing(tree) && op->flags & PLAN_MNT_TRY)
         return 0;
+    if (op->flags & PLAN_MNT_DEVICE)
+        tree = tree_check_device(tree, op->dev);
     if (tree < 0)
         return step_fail(c, tree, "open_tree", path[0] ? path : plan_str(c->plan, op->dst));
     if (op->flags & PLAN_MNT_SAME && !is_same(op, tree)) {

@@ -33,6 +33,18 @@ long tree_stat(long fd, struct stat *ret_st)
     return raw4(SYS_newfstatat, fd, "", ret_st, AT_EMPTY_PATH);
 }
 
+long tree_check_device(long fd, uint64_t number)
+{
+    struct stat st = {0};
+
+    if (tree_is_missing(fd))
+        return -ENODEV;
+    if (fd < 0 || (tree_stat(fd, &st) >= 0 && S_ISCHR(st.st_mode) && st.st_rdev == number))
+        return fd;
+    tree_close(fd);
+    return -ENODEV;
+}
+
 /* ---- targets ---- */
 
 /* Where openat2 is refused (an outer filter; systemd's RestrictSUIDSGID= does it): part by part,

@@ -17,6 +17,8 @@
 /* Directories that lead to a target, and targets, when they have to be made. */
 #define TARGET_MODE 0755
 
+#define NULL_DEVICE 0x103u /* makedev(1, 3) */
+
 struct fs_option {
     const char *key, *value; /* value NULL: leave out, unless it is a flag */
     bool is_flag;
@@ -25,6 +27,10 @@ struct fs_option {
 void tree_close(long fd); /* negative: nothing */
 bool tree_is_missing(long r);
 long tree_stat(long fd, struct stat *ret_st);
+/* 'fd', if it is the character device 'number'; else it is closed, and -ENODEV: the caller's /dev
+ * may be anybody's work.  Neither is a device that is missing taken for a place that is: -ENODEV.
+ */
+long tree_check_device(long fd, uint64_t number);
 
 /* O_PATH of a place in the new root. */
 long target_open(struct child *c, const char *path, int flags);

@@ -56,6 +56,7 @@ struct visit {
     int tty;                    /* becomes 0-2 and the controlling terminal, or 0 */
     int in;                     /* becomes 0, or 0: the null device                */
     int out;                    /* becomes 1, or 0                                 */
+    bool closed;                /* 0-2 are closed, whatever stands above          */
     int cwd;                    /* where coop-run starts, or 0: arena.work          */
 };
 

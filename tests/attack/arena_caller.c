@@ -176,5 +176,7 @@ pid_t arena_start(const struct arena *arena, const struct visit *visit)
     if (getppid() != parent)
         _exit(99);
     get_dirty(arena);
+    for (int fd = 0; fd < 3 && visit->closed; fd++)
+        close(fd);
     become_coop_run(arena, visit);
 }

@@ -6,7 +6,7 @@
  * Each case runs as root and as an ordinary user, in an arena of its own; afterwards no process of
  * the arena may live and nothing outside may have changed.
  */
-#include "attack/arena.h"
+#include "attack/arena_cases.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,26 +26,6 @@
 #define TURN_ROUNDS 100
 #define KILL_ROUNDS 100 /* per caller: the corpus asks for 200 random points */
 
-#define CHECK(condition)                                                                       \
-    do {                                                                                       \
-        if (!(condition)) {                                                                    \
-            printf("%s:%d: %s\n", __func__, __LINE__, #condition);                             \
-            return false;                                                                      \
-        }                                                                                      \
-    } while (0)
-
-typedef bool case_fn(const struct arena *arena);
-
-/* One line from a pipe, waiting at most ten seconds for it. */
-static bool read_line(int fd, char *ret_line, size_t size)
-{
-    struct pollfd wait = {.fd = fd, .events = POLLIN};
-    ssize_t got = poll(&wait, 1, 10000) == 1 ? read(fd, ret_line, size - 1) : -1;
-
-    ret_line[got > 0 ? got : 0] = '\0';
-    return got > 0;
-}
-
 /* ---- what stays behind ---- */
 
 static bool survivors(const struct arena *arena)
@@ -57,23 +37,11 @@ static bool survivors(const struct arena *arena)
     return true;
 }
 
-/* Starts an attacker that stays, and waits until it says so. */
 static pid_t start_stayer(const struct arena *arena, const char *attack)
 {
     struct visit visit = {.attack = attack};
-    char line[64];
-    int ends[2];
-    pid_t pid;
 
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        abort(); /* a -1 that went on to kill(2) would mean everybody */
-    visit.out = ends[1];
-    pid = arena_start(arena, &visit);
-    close(ends[1]);
-    if (!read_line(ends[0], line, sizeof line))
-        printf("it never got ready\n");
-    close(ends[0]);
-    return pid;
+    return arena_start_stayer(arena, &visit);
 }
 
 /* The payload ignores everything and has cleared its parent-death signal. */
@@ -153,7 +121,7 @@ static bool option_injection(const struct arena *arena)
     CHECK(pipe2(ends, O_CLOEXEC) == 0);
     visit.out = ends[1];
     CHECK(arena_run(arena, &visit) == 0);
-    CHECK(read_line(ends[0], text, sizeof text));
+    CHECK(arena_read_line(ends[0], text, sizeof text));
     CHECK(strcmp(text, "[--bind][-x][a\nb][%s%n][][--ro-bind][--]") == 0);
     visit.command = named; /* a program of that name does not exist */
     CHECK(arena_run(arena, &visit) == 127);
@@ -202,23 +170,6 @@ static bool planted_link(const struct arena *arena)
 
 /* ---- paths that turn ---- */
 
-/* Turns dir/name and dir/turn to and fro, until it is killed. */
-static pid_t start_turning(const char *dir, const char *name)
-{
-    pid_t pid = fork();
-    int root;
-
-    if (pid < 0)
-        abort(); /* a -1 that went on to kill(2) would mean everybody */
-    if (pid > 0)
-        return pid;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (renameat2(root, name, root, "turn", RENAME_EXCHANGE) == 0)
-        continue;
-    _exit(1);
-}
-
 static void make_turning_root(const struct arena *arena, char *ret_root, size_t size)
 {
     static const char *const folders[] = {"", "/p1", "/p2", "/dev", "/sys"};
@@ -255,7 +206,7 @@ static bool turning_root(const struct arena *arena)
     CHECK(readlink("/proc/self/ns/pid", pid_ns + 9, sizeof pid_ns - 10) > 0);
     CHECK(readlink("/proc/self/ns/mnt", mount_ns + 9, sizeof mount_ns - 10) > 0);
     make_turning_root(arena, root, sizeof root);
-    turner = start_turning(root, "proc");
+    turner = arena_start_turning(root, "proc", NULL);
     for (int round = 0; round < TURN_ROUNDS; round++) {
         int code = arena_run(arena, &visit);
 
@@ -284,7 +235,7 @@ static bool turning_cwd(const struct arena *arena)
     CHECK(mkdir(here, 0755) == 0 && symlink("home", link) == 0);
     visit.cwd = open(here, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CHECK(visit.cwd > 0);
-    turner = start_turning(arena->dir, "here");
+    turner = arena_start_turning(arena->dir, "here", NULL);
     for (int round = 0; round < TURN_ROUNDS; round++) {
         int code = arena_run(arena, &visit);
 
@@ -375,10 +326,7 @@ static bool terminal(const struct arena *arena)
 
 /* ---- the table ---- */
 
-static const struct {
-    const char *name;
-    case_fn *run;
-} cases[] = {
+static const struct arena_case cases[] = {
     {"survivors", survivors},
     {"kill-launcher", kill_launcher},
     {"kill-anywhere", kill_anywhere},
@@ -392,38 +340,10 @@ static const struct {
     {"reopen-stdin", reopen_stdin},
     {"terminal", terminal},
     {"two-sandboxes", two_sandboxes},
+    {NULL, NULL},
 };
-
-static bool run_as(case_fn *run, uid_t uid)
-{
-    struct arena arena;
-    bool good;
-
-    arena_open(&arena, uid);
-    good = run(&arena);
-    good = arena_check(&arena) && good;
-    if (!arena_empties(&arena, 5)) {
-        printf("%d processes are left\n", arena_processes(&arena));
-        good = false;
-    }
-    arena_close(&arena);
-    printf("as %s: %s\n", uid ? "user" : "root", good ? "held" : "FAILED");
-    return good;
-}
 
 int main(int argc, char **argv)
 {
-    if (geteuid() != 0) {
-        printf("SKIP: needs root, to be an ordinary user that nobody else is\n");
-        return 77;
-    }
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    for (size_t i = 0; argc > 1 && i < sizeof cases / sizeof *cases; i++)
-        if (strcmp(cases[i].name, argv[1]) == 0) {
-            bool root = run_as(cases[i].run, 0), user = run_as(cases[i].run, arena_user());
-
-            return root && user ? 0 : 1;
-        }
-    fprintf(stderr, "usage: attack_launcher CASE\n");
-    return 2;
+    return arena_cases(argc, argv, cases);
 }

@@ -6,7 +6,7 @@
  * Each case runs as root and as an ordinary user, in an arena of its own.  Everything that burns or
  * floods has a second, wider bound of another kind, so that a bound that fails harms nobody.
  */
-#include "attack/arena.h"
+#include "attack/arena_cases.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -23,16 +23,6 @@
 #define TRIES     5
 #define FLOOD     "1048576"
 #define RSS_MOST  16384 /* KiB of a launcher through which a flood goes */
-
-#define CHECK(condition)                                                                       \
-    do {                                                                                       \
-        if (!(condition)) {                                                                    \
-            printf("%s:%d: %s\n", __func__, __LINE__, #condition);                             \
-            return false;                                                                      \
-        }                                                                                      \
-    } while (0)
-
-typedef bool case_fn(const struct arena *arena);
 
 static char receipt[65536];
 
@@ -314,42 +304,15 @@ static bool output_flood(const struct arena *arena)
 
 /* ---- the table ---- */
 
-static const struct {
-    const char *name;
-    case_fn *run;
-} cases[] = {
-    {"wall-time", wall_time},     {"cpu-time", cpu_time},   {"clock-shifted", clock_shifted},
-    {"memory-bomb", memory_bomb}, {"task-bomb", task_bomb}, {"output-flood", output_flood},
-    {"disk-fill", disk_fill},     {"odd-files", odd_files}, {"turned-receipt", turned_receipt},
+static const struct arena_case cases[] = {
+    {"wall-time", wall_time},           {"cpu-time", cpu_time},
+    {"clock-shifted", clock_shifted},   {"memory-bomb", memory_bomb},
+    {"task-bomb", task_bomb},           {"output-flood", output_flood},
+    {"disk-fill", disk_fill},           {"odd-files", odd_files},
+    {"turned-receipt", turned_receipt}, {NULL, NULL},
 };
-
-static bool run_as(case_fn *run, uid_t uid)
-{
-    struct arena arena;
-    bool good;
-
-    arena_open(&arena, uid);
-    good = run(&arena);
-    good = arena_empties(&arena, 5) && good;
-    good = arena_check(&arena) && good;
-    arena_close(&arena);
-    printf("as %s: %s\n", uid ? "user" : "root", good ? "held" : "FAILED");
-    return good;
-}
 
 int main(int argc, char **argv)
 {
-    if (geteuid() != 0) {
-        printf("SKIP: needs root, to be an ordinary user that nobody else is\n");
-        return 77;
-    }
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    for (size_t i = 0; argc > 1 && i < sizeof cases / sizeof *cases; i++)
-        if (strcmp(cases[i].name, argv[1]) == 0) {
-            bool root = run_as(cases[i].run, 0), user = run_as(cases[i].run, arena_user());
-
-            return root && user ? 0 : 1;
-        }
-    fprintf(stderr, "usage: attack_limits CASE\n");
-    return 2;
+    return arena_cases(argc, argv, cases);
 }

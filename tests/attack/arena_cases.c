@@ -1,0 +1,89 @@
+/*
+ * arena_cases.c - see arena_cases.h
+ */
+#include "attack/arena_cases.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+bool arena_read_line(int fd, char *ret_line, size_t size)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    ssize_t got = poll(&wait, 1, 10000) == 1 ? read(fd, ret_line, size - 1) : -1;
+
+    ret_line[got > 0 ? got : 0] = '\0';
+    return got > 0;
+}
+
+pid_t arena_start_stayer(const struct arena *arena, struct visit *visit)
+{
+    char line[64];
+    int ends[2];
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        abort(); /* a -1 that went on to kill(2) would mean everybody */
+    visit->out = ends[1];
+    pid = arena_start(arena, visit);
+    close(ends[1]);
+    if (!arena_read_line(ends[0], line, sizeof line))
+        printf("it never got ready\n");
+    close(ends[0]);
+    return pid;
+}
+
+pid_t arena_start_turning(const char *dir, const char *name, unsigned long *ret_turns)
+{
+    pid_t pid = fork();
+    int root;
+
+    if (pid < 0)
+        abort(); /* a -1 that went on to kill(2) would mean everybody */
+    if (pid > 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (renameat2(root, name, root, "turn", RENAME_EXCHANGE) == 0)
+        if (ret_turns)
+            __atomic_fetch_add(ret_turns, 1, __ATOMIC_RELAXED);
+    _exit(1);
+}
+
+static bool run_as(const struct arena_case *what, uid_t uid)
+{
+    struct arena arena;
+    bool good;
+
+    arena_open(&arena, uid);
+    good = what->run(&arena);
+    good = arena_check(&arena) && good;
+    if (!arena_empties(&arena, 5)) {
+        printf("%d processes are left\n", arena_processes(&arena));
+        good = false;
+    }
+    arena_close(&arena);
+    printf("as %s: %s\n", uid ? "user" : "root", good ? "held" : "FAILED");
+    return good;
+}
+
+int arena_cases(int argc, char **argv, const struct arena_case *cases)
+{
+    if (geteuid() != 0) {
+        printf("SKIP: needs root, to be an ordinary user that nobody else is\n");
+        return 77;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (; argc > 1 && cases->name; cases++)
+        if (strcmp(cases->name, argv[1]) == 0) {
+            bool root = run_as(cases, 0), user = run_as(cases, arena_user());
+
+            return root && user ? 0 : 1;
+        }
+    fprintf(stderr, "usage: %s CASE\n", argv[0]);
+    return 2;
+}
