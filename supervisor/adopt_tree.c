@@ -44,6 +44,7 @@ static bool end_leaf(const struct machine *machine, const char *path)
 
 struct leaves {
     const struct machine *machine;
+    const struct map *kept;
     int left; /* that could not be emptied */
 };
 
@@ -51,7 +52,8 @@ static void found_leaf(const char *path, void *arg)
 {
     struct leaves *leaves = arg;
 
-    leaves->left += !end_leaf(leaves->machine, path);
+    if (!map_get(leaves->kept, path))
+        leaves->left += !end_leaf(leaves->machine, path);
 }
 
 /* ---- who holds the tree ---- */
@@ -135,10 +137,11 @@ static int fail_held(const struct machine *machine, const char *tree, struct coo
 
 /* ---- the tree ---- */
 
-int adopt_tree_end(const struct machine *machine, pid_t coopd, struct coop_err *err)
+int adopt_tree_end(const struct machine *machine, pid_t coopd, const struct map *kept,
+                   struct coop_err *err)
 {
     coop_nsec deadline = coop_after(coop_now(), ADOPT_PATIENCE);
-    struct leaves leaves = {.machine = machine};
+    struct leaves leaves = {.machine = machine, .kept = kept};
     char tree[32];
     int r;
 

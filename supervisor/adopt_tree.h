@@ -1,6 +1,7 @@
 #ifndef COOP_ADOPT_TREE_H
 #define COOP_ADOPT_TREE_H
 
+#include "base/map.h"
 #include "service/machine.h"
 
 /*
@@ -20,8 +21,10 @@
 
 #define ADOPT_PATIENCE (5 * COOP_NSEC_PER_SEC)
 
-/* Ends what is in the leaves of the coopd with that PID.  How many could not be emptied, or -1 when
- * the tree stays in somebody's hands.  0 where there are no cgroups. */
-int adopt_tree_end(const struct machine *machine, pid_t coopd, struct coop_err *err);
+/* Ends what is in the leaves of the coopd with that PID, but for those in 'kept' (leaf ->
+ * anything).  How many could not be emptied, or -1 when the tree stays in somebody's hands.  0
+ * where there are no cgroups. */
+int adopt_tree_end(const struct machine *machine, pid_t coopd, const struct map *kept,
+                   struct coop_err *err);
 
 #endif

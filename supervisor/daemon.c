@@ -3,8 +3,8 @@
  *
  *     places    directories, the lock
  *     machine   probe, cgroups, spawner
- *     journal   what an earlier coopd left behind is ended here
- *     services  made, linked, not started
+ *     journal   what an earlier coopd left behind is ended here, or kept
+ *     services  made, linked; what was kept goes on; the others are not started
  *     control   the door opens: status answers from the first moment on
  *     start     everything at once; the graph orders it
  *     ...       until a signal or a client ends it
@@ -187,15 +187,15 @@ static int open_world(struct daemon *daemon, struct coop_err *err)
 
 static int take_over(struct daemon *daemon, struct coop_err *err)
 {
-    struct survivors survivors = {0};
-    int r = journal_read(daemon->options->state_dir, survivors_add, &survivors,
-                         &survivors.coopd, err);
+    struct survivors *survivors = &daemon->survivors;
+    int r = journal_read(daemon->options->state_dir, survivors_add, survivors,
+                         &survivors->coopd, &survivors->closing, err);
 
     if (r == 0)
-        r = survivors_end(&survivors, &daemon->machine, err);
-    survivors_done(&survivors);
+        r = survivors_sort(survivors, daemon->config, &daemon->machine, err);
     if (r == 0)
-        r = journal_open(&daemon->journal, daemon->options->state_dir, err);
+        r = journal_open(&daemon->journal, daemon->options->state_dir, survivors->list,
+                         survivors->count, err);
     daemon->world.journal = daemon->journal;
     return r;
 }
@@ -366,6 +366,7 @@ static void stop_services(struct daemon *daemon)
 
     atomic_store(&daemon->world.closing, true);
     bus_publish(daemon->world.bus, &event);
+    journal_closing(daemon->journal);
     waiting = stop_all(daemon, &replies);
     wait_all(daemon, replies, waiting);
     coop_chan_unref(replies);
@@ -385,6 +386,7 @@ static void close_all(struct daemon *daemon)
     if (daemon->asks)
         coop_signal_stop(daemon->asks);
     coop_chan_unref(daemon->asks);
+    survivors_done(&daemon->survivors);
     machine_close(&daemon->machine);
     journal_close(daemon->journal);
     board_free(daemon->world.board);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "adopt.h"
 #include "base/map.h"
 #include "config/load.h"
 #include "coop/chan.h"
@@ -32,6 +33,7 @@ struct daemon {
     struct svc_world world;
     struct machine machine;
     struct journal *journal;
+    struct survivors survivors; /* services of an earlier coopd, until they are restored */
     struct control *control;
     struct coop_chan *asks; /* of int: signal numbers, ASK_SHUTDOWN, ASK_OVER */
     atomic_int exit_status; /* of coopd; the first service it is not to outlive sets it */

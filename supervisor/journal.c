@@ -1,5 +1,5 @@
 /*
- * journal.c - lines with a checksum (see journal.h)
+ * journal.c - the file of the lines (see journal.h)
  *
  * The file is only ever appended to, or replaced as a whole by rename(2).  What runs now is
  * kept in memory as the very lines it would be replaced with, so compaction cannot disagree
@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,157 +20,30 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "coop/sync.h"
+#include "journal_line.h"
 #include "tree.h"
 
-enum { LINE_MAX = 1024, READ_MAX = 64 * 1024 * 1024 };
+enum { READ_MAX = 64 * 1024 * 1024 };
 
 struct entry {
     char name[SVC_NAME_MAX + 1];
-    char line[]; /* as it stands in the file, with its newline */
+    char *run, *at; /* as they stand in the file, with their newlines; NULL: none */
 };
 
 struct journal {
     struct coop_mutex lock;
-    struct map running; /* name -> struct entry */
+    struct map known; /* name -> struct entry */
     int fd;
     size_t size;
+    size_t least; /* bytes of it when it was written last as a whole */
     bool broken;  /* the last write failed: write it anew */
     bool told;    /* ... and the log knows */
     bool torn;    /* the file ends in the middle of a line */
-    bool partial; /* 'running' lacks something: the file knows more than we do, keep it */
+    bool partial; /* 'known' lacks something: the file knows more than we do, keep it */
+    bool closing;
     char path[512];
     char boot_id[40];
 };
-
-/* ---- lines ---- */
-
-/* CRC-32 (the usual polynomial, reflected); a table would not pay for lines of 100 bytes. */
-static uint32_t crc32_of(const char *bytes, size_t size)
-{
-    uint32_t crc = UINT32_MAX;
-
-    for (size_t i = 0; i < size; i++) {
-        crc ^= (uint8_t)bytes[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0xEDB88320) : 0);
-    }
-    return ~crc;
-}
-
-static int make_line(char line[LINE_MAX], const char *body)
-{
-    return str_format(line, LINE_MAX, "J1 %08" PRIx32 " %s\n", crc32_of(body, strlen(body)),
-                      body);
-}
-
-/* The body of a whole line, NUL-terminated in 'text'; NULL when it is damaged. */
-static const char *check_line(char text[LINE_MAX], const char *line, size_t size)
-{
-    unsigned crc;
-    int used = 0;
-
-    if (size >= LINE_MAX)
-        return NULL;
-    memcpy(text, line, size);
-    text[size] = '\0';
-    if (strlen(text) != size || sscanf(text, "J1 %8x %n", &crc, &used) != 1 || used != 12)
-        return NULL;
-    return crc32_of(text + used, size - (size_t)used) == crc ? text + used : NULL;
-}
-
-/* ---- replay ---- */
-
-struct replay {
-    struct survivor *found;
-    size_t count;
-    const char *boot_id;
-    bool other_boot;
-    bool no_memory;
-    pid_t coopd;
-};
-
-static void forget(struct replay *r, const char *name)
-{
-    for (size_t i = 0; i < r->count; i++)
-        if (strcmp(r->found[i].name, name) == 0) {
-            r->found[i] = r->found[--r->count];
-            return;
-        }
-}
-
-static bool replay_run(struct replay *r, const char *body)
-{
-    struct survivor s = {0};
-    unsigned held_by;
-    struct survivor *grown;
-
-    if (sscanf(body, "run %79s %u %d %" SCNu64 " %d %511s", s.name, &held_by, &s.top_pid,
-               &s.start_ticks, &s.main_pid, s.cgroup) != 6)
-        return false;
-    if (held_by > HELD_BY_ITSELF || s.top_pid <= 1)
-        return false;
-    s.held_by = (enum svc_held_by)held_by;
-    if (strcmp(s.cgroup, "-") == 0)
-        s.cgroup[0] = '\0';
-    forget(r, s.name);
-    if (r->other_boot)
-        return true;
-    grown = realloc(r->found, (r->count + 1) * sizeof *grown);
-    if (!grown) {
-        r->no_memory = true;
-        return true;
-    }
-    r->found = grown;
-    grown[r->count++] = s;
-    return true;
-}
-
-static bool replay_line(struct replay *r, const char *body)
-{
-    char word[128];
-    int pid = 0;
-
-    if (str_starts_with(body, "run "))
-        return replay_run(r, body);
-    if (sscanf(body, "end %79s", word) == 1) {
-        forget(r, word);
-        return true;
-    }
-    if (sscanf(body, "boot %39s %d", word, &pid) >= 1) {
-        r->other_boot = r->boot_id[0] && strcmp(word, r->boot_id) != 0;
-        r->coopd = r->other_boot ? 0 : pid;
-        return true;
-    }
-    return false;
-}
-
-ssize_t journal_replay(const char *text, size_t size, const char *boot_id,
-                       void (*fn)(void *arg, const struct survivor *survivor), void *arg,
-                       pid_t *ret_coopd)
-{
-    struct replay r = {.boot_id = boot_id};
-    ssize_t damaged = 0;
-
-    while (size > 0) {
-        const char *end = memchr(text, '\n', size);
-        size_t len = end ? (size_t)(end - text) : size;
-        char line[LINE_MAX];
-        const char *body = end ? check_line(line, text, len) : NULL;
-
-        if (!body || !replay_line(&r, body))
-            damaged++;
-        len += end ? 1 : 0;
-        text += len;
-        size -= len;
-    }
-    for (size_t i = 0; i < r.count && !r.no_memory; i++)
-        fn(arg, &r.found[i]);
-    free(r.found);
-    if (r.no_memory)
-        return -ENOMEM;
-    *ret_coopd = r.coopd;
-    return damaged;
-}
 
 /* ---- the file ---- */
 
@@ -265,7 +137,7 @@ static void write_line(struct journal *j, const char *line)
 /* A new file beside the old one, then in its place. */
 static int rewrite(struct journal *j, struct coop_err *err)
 {
-    char fresh[600], line[LINE_MAX], body[128];
+    char fresh[600], line[JOURNAL_LINE_MAX], body[128];
     struct entry *entry;
     int r, old = j->fd;
     size_t old_size = j->size;
@@ -279,10 +151,16 @@ static int rewrite(struct journal *j, struct coop_err *err)
     j->size = 0;
     j->broken = j->torn = false;
     snprintf(body, sizeof body, "boot %s %d", j->boot_id[0] ? j->boot_id : "-", getpid());
-    make_line(line, body);
+    journal_make_line(line, body);
     write_line(j, line);
-    for (size_t i = 0; (entry = map_next(&j->running, &i)) != NULL;)
-        write_line(j, entry->line);
+    for (size_t i = 0; (entry = map_next(&j->known, &i)) != NULL;) {
+        if (entry->run) /* before `at`, which says more */
+            write_line(j, entry->run);
+        if (entry->at)
+            write_line(j, entry->at);
+    }
+    if (j->closing && journal_make_line(line, "closing") == 0)
+        write_line(j, line);
     r = j->broken ? -EIO : sys_renameat(AT_FDCWD, fresh, AT_FDCWD, j->path);
     if (r < 0) {
         sys_close(j->fd);
@@ -295,6 +173,7 @@ static int rewrite(struct journal *j, struct coop_err *err)
     }
     if (old >= 0)
         sys_close(old);
+    j->least = j->size;
     if (j->told)
         log_info("journal", "'%s' is whole again", j->path);
     j->told = false;
@@ -306,14 +185,15 @@ static void append(struct journal *j, const char *line)
     struct coop_err err = {0};
 
     write_line(j, line);
-    if ((j->size > JOURNAL_MAX || j->broken) && !j->partial && rewrite(j, &err) < 0)
+    if ((j->size > JOURNAL_MAX + 2 * j->least || j->broken) && !j->partial &&
+        rewrite(j, &err) < 0)
         tell_broken(j, err.sys);
 }
 
 /* ---- the public calls ---- */
 
 int journal_read(const char *state_dir, void (*fn)(void *arg, const struct survivor *survivor),
-                 void *arg, pid_t *ret_coopd, struct coop_err *err)
+                 void *arg, pid_t *ret_coopd, bool *ret_closing, struct coop_err *err)
 {
     char path[512], boot_id[40];
     SCOPED_FREE char *text = NULL;
@@ -322,6 +202,7 @@ int journal_read(const char *state_dir, void (*fn)(void *arg, const struct survi
     SCOPED_SYS_FD fd = -1;
 
     *ret_coopd = 0;
+    *ret_closing = false;
     if (str_format(path, sizeof path, "%s/journal", state_dir) < 0)
         return coop_fail(err, COOP_E_LIMIT, "journal: the path is too long");
     r = fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
@@ -331,7 +212,7 @@ int journal_read(const char *state_dir, void (*fn)(void *arg, const struct survi
         r = read_all(fd, &text, &size);
     if (r >= 0) {
         read_boot_id(boot_id);
-        r = journal_replay(text, size, boot_id, fn, arg, ret_coopd);
+        r = journal_replay(text, size, boot_id, fn, arg, ret_coopd, ret_closing);
     }
     if (r < 0) {
         coop_fail_sys(err, (int)r, "journal '%s'", path);
@@ -343,7 +224,63 @@ int journal_read(const char *state_dir, void (*fn)(void *arg, const struct survi
     return 0;
 }
 
-int journal_open(struct journal **ret_journal, const char *state_dir, struct coop_err *err)
+static void free_entry(struct entry *entry)
+{
+    if (!entry)
+        return;
+    free(entry->run);
+    free(entry->at);
+    free(entry);
+}
+
+/* The entry of that name, made when there is none; NULL: no memory. */
+static struct entry *known(struct journal *j, const char *name)
+{
+    struct entry *entry = map_get(&j->known, name);
+
+    if (entry)
+        return entry;
+    entry = calloc(1, sizeof *entry);
+    if (entry) {
+        str_copy(entry->name, sizeof entry->name, name);
+        if (map_put(&j->known, entry->name, entry) == 0)
+            return entry;
+    }
+    free(entry);
+    j->partial = true;
+    return NULL;
+}
+
+static void keep_line(struct journal *j, char **slot, const char *line)
+{
+    char *copy = strdup(line);
+
+    if (!copy) {
+        j->partial = true;
+        return;
+    }
+    free(*slot);
+    *slot = copy;
+}
+
+static int keep_all(struct journal *j, const struct survivor *kept, size_t count)
+{
+    char line[JOURNAL_LINE_MAX];
+
+    for (size_t i = 0; i < count && !j->partial; i++) {
+        struct entry *entry = known(j, kept[i].name);
+
+        if (entry && kept[i].has_life &&
+            journal_run_line(line, kept[i].name, &kept[i].life) == 0)
+            keep_line(j, &entry->run, line);
+        if (entry && journal_at_line(line, kept[i].name, &kept[i].state) == 0)
+            keep_line(j, &entry->at, line);
+    }
+    return j->partial ? -ENOMEM : 0;
+}
+
+int journal_open(struct journal **ret_journal, const char *state_dir,
+                 const struct survivor *kept, size_t count, struct coop_err *err)
 {
     struct journal *j = calloc(1, sizeof *j);
 
@@ -353,57 +290,84 @@ int journal_open(struct journal **ret_journal, const char *state_dir, struct coo
     }
     j->fd = -1;
     read_boot_id(j->boot_id);
+    if (keep_all(j, kept, count) < 0) {
+        journal_close(j);
+        return coop_fail(err, COOP_E_LIMIT, "journal: no memory");
+    }
     if (rewrite(j, err) < 0) {
-        free(j);
+        journal_close(j);
         return -1;
     }
     *ret_journal = j;
     return 0;
 }
 
-static void remember(struct journal *j, const char *name, const char *line)
+void journal_run(struct journal *j, const char *name, const struct saved_life *life)
 {
-    struct entry *entry = calloc(1, sizeof *entry + strlen(line) + 1);
+    char line[JOURNAL_LINE_MAX];
+    struct entry *entry;
 
-    free(map_remove(&j->running, name));
-    if (!entry) {
-        j->partial = true;
-        return;
-    }
-    str_copy(entry->name, sizeof entry->name, name);
-    memcpy(entry->line, line, strlen(line) + 1);
-    if (map_put(&j->running, entry->name, entry) < 0) {
-        j->partial = true;
-        free(entry);
-    }
-}
-
-void journal_run(struct journal *j, const char *name, const struct holder *holder)
-{
-    char body[LINE_MAX - 32], line[LINE_MAX];
-    uint64_t ticks = 0;
-
-    if (journal_start_ticks(holder->top_pid, &ticks) < 0)
-        ticks = 0; /* the next coopd cannot prove anything by it */
-    snprintf(body, sizeof body, "run %s %u %d %" PRIu64 " %d %s", name,
-             (unsigned)holder->held_by, holder->top_pid, ticks, holder->main_pid,
-             holder->cgroup ? holder->cgroup : "-");
-    if (make_line(line, body) < 0)
+    if (journal_run_line(line, name, life) < 0)
         return;
     coop_mutex_lock(&j->lock);
-    remember(j, name, line);
+    entry = known(j, name);
+    if (entry)
+        keep_line(j, &entry->run, line);
     append(j, line);
     coop_mutex_unlock(&j->lock);
 }
 
 void journal_end(struct journal *j, const char *name)
 {
-    char body[128], line[LINE_MAX];
+    char body[128], line[JOURNAL_LINE_MAX];
+    struct entry *entry;
 
     snprintf(body, sizeof body, "end %s", name);
-    make_line(line, body);
+    journal_make_line(line, body);
     coop_mutex_lock(&j->lock);
-    free(map_remove(&j->running, name));
+    entry = map_get(&j->known, name);
+    if (entry) {
+        free(entry->run);
+        entry->run = NULL;
+    }
+    append(j, line);
+    coop_mutex_unlock(&j->lock);
+}
+
+void journal_at(struct journal *j, const char *name, const struct saved_state *state)
+{
+    char line[JOURNAL_LINE_MAX];
+    struct entry *entry;
+
+    if (journal_at_line(line, name, state) < 0)
+        return;
+    coop_mutex_lock(&j->lock);
+    entry = known(j, name);
+    if (entry)
+        keep_line(j, &entry->at, line);
+    append(j, line);
+    coop_mutex_unlock(&j->lock);
+}
+
+void journal_gone(struct journal *j, const char *name)
+{
+    char body[128], line[JOURNAL_LINE_MAX];
+
+    snprintf(body, sizeof body, "gone %s", name);
+    journal_make_line(line, body);
+    coop_mutex_lock(&j->lock);
+    free_entry(map_remove(&j->known, name));
+    append(j, line);
+    coop_mutex_unlock(&j->lock);
+}
+
+void journal_closing(struct journal *j)
+{
+    char line[JOURNAL_LINE_MAX];
+
+    journal_make_line(line, "closing");
+    coop_mutex_lock(&j->lock);
+    j->closing = true;
     append(j, line);
     coop_mutex_unlock(&j->lock);
 }
@@ -414,9 +378,9 @@ void journal_close(struct journal *j)
 
     if (!j)
         return;
-    for (size_t i = 0; (entry = map_next(&j->running, &i)) != NULL;)
-        free(entry);
-    map_done(&j->running);
+    for (size_t i = 0; (entry = map_next(&j->known, &i)) != NULL;)
+        free_entry(entry);
+    map_done(&j->known);
     if (j->fd >= 0)
         sys_close(j->fd);
     free(j);

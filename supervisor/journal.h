@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 #include "coop/err.h"
-#include "service/spawn.h"
+#include "service/saved.h"
 
 /*
  * journal.h - what a coopd that comes back must know about the one before
@@ -16,46 +16,52 @@
  *
  *     J1 <crc32> boot <boot id> <coopd pid>
  *     J1 <crc32> run <name> <held by> <top pid> <its start time> <main pid> <cgroup or ->
+ *                <notes> <polls> <lost> <digest> <began> <command> <notify address or ->
  *     J1 <crc32> end <name>
+ *     J1 <crc32> at <name> <place> <flags> <command> <restarts> <in a row> <since> <the same
+ *                by the calendar> <up since> <up at> <until> <how main ended: kind, value, flags,
+ *                bound> <whether coopd ends with it>
+ *     J1 <crc32> gone <name>
+ *     J1 <crc32> closing
  *
- * A *survivor* is a run without an end.  PIDs are only numbers: with the boot id and the start
- * time they are identities.
+ * A *life* is a run without an end.  PIDs are only numbers: with the boot id and the start time
+ * they are identities.  What somebody wanted of a service stands in its last `at`; a coopd that
+ * is asked to end writes `closing`, and from there on nothing is wanted any more: the next one
+ * begins with what the configuration says.
  *
- * Threads   journal_run and journal_end from any coroutine; the rest from the daemon's.
+ * Threads   All that append from any coroutine; the rest from the daemon's.
  * Errors    Appending cannot fail for its caller: a full disk is told to the log once, and a
  *           later compaction makes good for what is missing.
- * Limits    JOURNAL_MAX bytes, then it is written anew with what still runs.
+ * Limits    JOURNAL_MAX bytes more than twice what is true now, then it is written anew with that.
  */
 #define JOURNAL_MAX (1024 * 1024)
 
 struct journal;
 
-struct survivor {
-    char name[SVC_NAME_MAX + 1];
-    enum svc_held_by held_by;
-    pid_t top_pid, main_pid;
-    uint64_t start_ticks; /* of top */
-    char cgroup[512];     /* "" for none */
-};
-
-/* Pure: what still ran at the end of this text, on this boot ("" : any).  Calls 'fn' for each;
- * '*ret_coopd' is the PID of the coopd that wrote it, 0 for none or another boot.  Returns the
- * number of lines that are damaged and were skipped; -ENOMEM: who survived is not known. */
+/* Pure: what was true at the end of this text, on this boot ("" : any).  Calls 'fn' for each
+ * service with a life or a state; '*ret_coopd' is the PID of the coopd that wrote it, 0 for none or
+ * another boot; '*ret_closing': it was about to end.  Returns the number of lines that are damaged
+ * and were skipped; -ENOMEM: who survived is not known. */
 ssize_t journal_replay(const char *text, size_t size, const char *boot_id,
                        void (*fn)(void *arg, const struct survivor *survivor), void *arg,
-                       pid_t *ret_coopd);
+                       pid_t *ret_coopd, bool *ret_closing);
 
 /* The same for <state_dir>/journal, which stays as it is: who is killed while the survivors are
  * being ended leaves the next one the same list.  No journal: nobody survived.  One that is
  * there and cannot be read is an error: to start anyway would run what it tells of twice. */
 int journal_read(const char *state_dir, void (*fn)(void *arg, const struct survivor *survivor),
-                 void *arg, pid_t *ret_coopd, struct coop_err *err);
+                 void *arg, pid_t *ret_coopd, bool *ret_closing, struct coop_err *err);
 
-/* Begins a new one in its place: what the old one told of must be ended. */
-int journal_open(struct journal **ret_journal, const char *state_dir, struct coop_err *err);
+/* Begins a new one in its place.  It tells of these 'kept' ones as the old one did; all else that
+ * the old one told of must be ended. */
+int journal_open(struct journal **ret_journal, const char *state_dir,
+                 const struct survivor *kept, size_t count, struct coop_err *err);
 
-void journal_run(struct journal *journal, const char *name, const struct holder *holder);
+void journal_run(struct journal *journal, const char *name, const struct saved_life *life);
 void journal_end(struct journal *journal, const char *name);
+void journal_at(struct journal *journal, const char *name, const struct saved_state *state);
+void journal_gone(struct journal *journal, const char *name);
+void journal_closing(struct journal *journal);
 
 void journal_close(struct journal *journal); /* accepts NULL */
 

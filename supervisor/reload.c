@@ -297,6 +297,36 @@ int daemon_reload(struct daemon *daemon, struct reload_report *ret_report, struc
     return 0;
 }
 
+static void restore(struct daemon *daemon, struct survivor *was)
+{
+    struct svc *svc = map_get(&daemon->services, was->name);
+
+    if (!svc || svc_restore(svc, was) < 0)
+        log_error("reload", "%s: out of memory, it is not adopted", was->name);
+    else
+        was->life.pidfd = -1; /* the service's now */
+}
+
+static bool lives(const struct survivor *was)
+{
+    return was->has_life && was->life.pidfd >= 0;
+}
+
+/* Every service of an earlier coopd learns what that one knew, before anybody asks it anything.
+ * Those whose end is news come last: who lives must know of its life when it hears that what it is
+ * bound to has ended. */
+static void restore_all(struct daemon *daemon, struct survivors *all)
+{
+    SCOPED_FREE bool *done = calloc(all->count + 1, sizeof *done);
+
+    for (size_t i = 0; done && i < all->count; i++)
+        if ((done[i] = lives(&all->list[i])))
+            restore(daemon, &all->list[i]);
+    for (size_t i = 0; i < all->count; i++)
+        if (!done || !done[i])
+            restore(daemon, &all->list[i]);
+}
+
 /* Makes the services of the configuration in force; nothing starts yet. */
 int daemon_first_services(struct daemon *daemon, struct coop_err *err)
 {
@@ -309,11 +339,27 @@ int daemon_first_services(struct daemon *daemon, struct coop_err *err)
     if (r == 0) {
         carry_out(daemon, &plan, &report);
         daemon->config = plan.config;
+        restore_all(daemon, &daemon->survivors);
     } else {
         drop_plan(&plan);
     }
     free(plan.at);
     free(plan.removed);
+    return r;
+}
+
+/* Those of an earlier coopd know what is wanted of them. */
+static int take_out_restored(const struct daemon *daemon, struct plan *plan)
+{
+    struct map restored = {0};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < daemon->survivors.count; i++)
+        r = map_put(&restored, daemon->survivors.list[i].name, &daemon->survivors.list[i]);
+    for (size_t i = 0; i < plan->config->count; i++)
+        if (map_get(&restored, plan->config->specs[i]->name))
+            plan->at[i].svc = NULL;
+    map_done(&restored);
     return r;
 }
 
@@ -326,6 +372,8 @@ void daemon_start_all(struct daemon *daemon)
         return;
     for (size_t i = 0; i < daemon->config->count; i++)
         plan.at[i].svc = map_get(&daemon->services, daemon->config->specs[i]->name);
-    start_these(&plan, true);
+    if (take_out_restored(daemon, &plan) == 0)
+        start_these(&plan, true);
+    survivors_done(&daemon->survivors);
     free(plan.at);
 }

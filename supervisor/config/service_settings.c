@@ -313,6 +313,7 @@ static const char *const restart_names[] = {
     "no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always", NULL};
 static const char *const first_names[] = {"wait", "now", NULL};
 static const char *const action_names[] = {"none", "cooldown", "exit", NULL};
+static const char *const death_names[] = {"keep", "kill", NULL};
 static const char *const auto_names[] = {"unset", "no", "yes", NULL};
 static const char *const access_names[] = {"unset", "none", "main", "all", NULL};
 
@@ -431,6 +432,9 @@ static const struct setting
      .help = "The same for its errors; without it they go where StandardOutput goes."},
     {"Service", "Sandbox", &setting_string, FIELD(sandbox),
      .help = "Profile of protections: the NAME of a [Sandbox NAME] section, one of ours (none, service, default, strict, build, judge, bwrap), the path of a file, or NAME for /etc/coop/profiles/NAME.ini. Written out, all of it is required but what the profile itself prefers; left out, a [Service NAME] has `service` with every protection preferred, and a .service file has none."},
+
+    {"Service", "OnSupervisorDeath", &setting_enum, FIELD(on_death), .names = death_names, .fallback = "keep",
+     .help = "What becomes of it when coopd itself is killed: keep (it runs on, and the next coopd with the same state directory goes on with it), kill (all of its processes are killed at once)."},
 
     {"Install", "WantedBy", &setting_words, FIELD(wanted_by.names),
      .help = "Services that want this one. In a .service file any name here (multi-user.target) makes it start with coopd."},

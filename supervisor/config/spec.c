@@ -116,6 +116,78 @@ bool svc_spec_needs_restart(const struct svc_spec *from, const struct svc_spec *
            !launches_equal(&from->launch, &to->launch);
 }
 
+/* FNV-1a: short texts, no secrets, nobody who wants a collision. */
+static uint64_t mix(uint64_t sum, const void *bytes, size_t size)
+{
+    const unsigned char *at = bytes;
+
+    for (size_t i = 0; i < size; i++)
+        sum = (sum ^ at[i]) * UINT64_C(0x100000001b3);
+    return sum;
+}
+
+static uint64_t mix_number(uint64_t sum, uint64_t number)
+{
+    for (unsigned shift = 0; shift < 64; shift += 8)
+        sum = (sum ^ (number >> shift & 0xff)) * UINT64_C(0x100000001b3);
+    return sum;
+}
+
+static uint64_t mix_text(uint64_t sum, const char *text)
+{
+    return text ? mix(sum, text, strlen(text) + 1) : mix(sum, "\377", 1);
+}
+
+static uint64_t mix_rows(uint64_t sum, const struct setting_table *table, const void *spec,
+                         bool live_too)
+{
+    struct buf text = BUF_INIT((size_t)1 << 20);
+
+    settings_for_each (row, table) {
+        if (!live_too && is_live(row))
+            continue;
+        buf_clear(&text);
+        setting_render(row, spec, &text);
+        sum = mix_text(sum, row->key);
+        sum = mix(sum, text.data, text.len);
+    }
+    buf_done(&text);
+    return sum;
+}
+
+static uint64_t mix_mounts(uint64_t sum, const struct launch_mounts *mounts)
+{
+    for (size_t i = 0; i < mounts->count; i++) {
+        const struct launch_mount *m = &mounts->items[i];
+
+        sum = mix_number(mix_number(sum, (uint64_t)m->kind), m->flags);
+        sum = mix_number(mix_number(sum, m->perms), m->size);
+        sum = mix_text(mix_text(sum, m->src), m->dst);
+    }
+    return sum;
+}
+
+uint64_t svc_spec_digest(struct svc_spec *spec)
+{
+    const struct launch_spec *launch = &spec->launch;
+    uint64_t sum = atomic_load_explicit(&spec->digest, memory_order_relaxed);
+
+    if (sum != 0)
+        return sum;
+    sum = mix_number(UINT64_C(0xcbf29ce484222325), spec->is_unit);
+    sum = mix_number(mix_number(sum, launch->uid), launch->gid);
+    sum = mix_number(mix_number(sum, launch->prefer), (uint64_t)launch->root);
+    sum = mix_rows(sum, &service_settings, spec, false);
+    sum = mix_rows(sum, &launch_settings, launch, true);
+    for (size_t i = 0; i < launch->groups.count; i++)
+        sum = mix_text(sum, launch->groups.items[i]);
+    sum = mix_mounts(sum, &launch->mounts);
+    sum = mix_text(sum, launch->filter_profile.text);
+    sum = sum ? sum : 1;
+    atomic_store_explicit(&spec->digest, sum, memory_order_relaxed);
+    return sum;
+}
+
 bool svc_spec_starts_by_itself(const struct svc_spec *spec)
 {
     if (spec->auto_start != AUTO_UNSET)

@@ -39,6 +39,9 @@ enum limit_action { LIMIT_NONE, LIMIT_COOLDOWN, LIMIT_EXIT };
 /* NotifyAccess=: who may speak for the service on its notify socket. */
 enum notify_access { NOTIFY_UNSET, NOTIFY_NONE, NOTIFY_MAIN, NOTIFY_ALL };
 
+/* OnSupervisorDeath=: what becomes of it when coopd is killed. */
+enum on_death { ON_DEATH_KEEP, ON_DEATH_KILL };
+
 /* AutoStart=: with coopd, or only when something needs it. */
 enum auto_start { AUTO_UNSET, AUTO_NO, AUTO_YES };
 
@@ -78,6 +81,7 @@ struct name_list {
 
 struct svc_spec {
     atomic_uint refs;
+    atomic_uint_fast64_t digest; /* 0: not asked for yet */
     char *name;
     char *file; /* where it was defined */
     unsigned line;
@@ -107,6 +111,7 @@ struct svc_spec {
     struct conditions conditions;
     struct output_spec out, err;
     char *sandbox;  /* the profile's name as written; NULL: not written                     */
+    int on_death;   /* enum on_death */
     int auto_start; /* enum auto_start                                                       */
 
     struct launch_spec launch; /* profile, sandbox keys, ids; argv and env are added at start */
@@ -122,6 +127,10 @@ bool svc_spec_equal(const struct svc_spec *a, const struct svc_spec *b);
 /* Must a running service be restarted to get from one to the other?  Dependencies, restart
  * policy, stop settings and words for people change under a running service. */
 bool svc_spec_needs_restart(const struct svc_spec *from, const struct svc_spec *to);
+
+/* A number for all that needs a restart: equal for specs that do not differ in it, and in all
+ * likelihood for no others; the same in every coopd of this version.  Never 0. */
+uint64_t svc_spec_digest(struct svc_spec *spec);
 
 /* Does it start with coopd, or only when something needs it? */
 bool svc_spec_starts_by_itself(const struct svc_spec *spec);

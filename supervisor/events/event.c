@@ -44,6 +44,8 @@ static int body_text(const struct event *event, char *buf, size_t size)
                         svc_place_sub(event->to)[0] ? "/" : "", svc_place_sub(event->to));
     case EVENT_EXIT: return exit_text(event, buf, size);
     case EVENT_SPAWN: return snprintf(buf, size, "main process %d started", event->pid);
+    case EVENT_ADOPTED:
+        return snprintf(buf, size, "process %d of an earlier coopd goes on", event->pid);
     case EVENT_LOST:
     case EVENT_ADDED:
     case EVENT_REMOVED:

@@ -29,7 +29,7 @@ struct event {
     enum event_kind kind;
     char service[SVC_NAME_MAX + 1]; /* "" for an event of coopd itself                    */
     enum svc_place from, to;        /* EVENT_STATE                                        */
-    pid_t pid;                      /* EVENT_SPAWN, EVENT_EXIT                            */
+    pid_t pid;                      /* EVENT_SPAWN, EVENT_EXIT, EVENT_ADOPTED             */
     uint8_t exit_kind;              /* EVENT_EXIT: enum svc_exit_kind                     */
     int exit_value;
     char why[160];

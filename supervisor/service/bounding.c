@@ -105,24 +105,44 @@ int bounding_open(const struct launch_spec *spec, const struct launch_plan *plan
     return -1;
 }
 
-void bounding_begin(const struct machine *machine, struct holder *holder,
-                    const struct launch_plan *plan)
+static void begin(const struct machine *machine, struct holder *holder, bool has_reaper,
+                  coop_nsec began)
 {
     struct bounds *bounds = holder->bounds;
     const struct launch_bounds limit = bounds->limit;
-    struct disk_usage *disk = bounds->disk;
     bool polls = bounds->poll_memory;
-    coop_nsec now = coop_now();
 
-    bounds_begin(bounds, &limit, holder->top_pid, !launch_plan_has_reaper(plan), now);
+    bounds_begin(bounds, &limit, holder->top_pid, !has_reaper, began);
     if (holder->held_by == HELD_BY_CGROUP)
         bounds_use_group(bounds, &machine->cgroups, holder->cgroup);
     if (polls)
-        bounds_poll_all(bounds, now);
+        bounds_poll_all(bounds, coop_now());
+}
+
+void bounding_begin(const struct machine *machine, struct holder *holder,
+                    const struct launch_plan *plan)
+{
+    struct disk_usage *disk = holder->bounds->disk;
+    coop_nsec now = coop_now();
+
+    begin(machine, holder, launch_plan_has_reaper(plan), now);
     if (!disk)
         return;
     disk_usage_enter(disk, plan, holder->main_pid);
-    bounds_use_disk(bounds, disk, now);
+    bounds_use_disk(holder->bounds, disk, now);
+}
+
+int bounding_adopt(const struct machine *machine, const struct svc_spec *spec,
+                   struct holder *holder, coop_nsec began, struct coop_err *err)
+{
+    struct launch_spec known = spec->launch; /* borrowed; who has a DiskMax= is not adopted */
+
+    known.bounds.disk_max = known.bounds.disk_files_max = LAUNCH_UNBOUND;
+    if (bounding_open(&known, NULL, holder->polls, &holder->bounds, err) < 0)
+        return -1;
+    if (holder->bounds)
+        begin(machine, holder, holder->notes || holder->held_by == HELD_BY_SUBREAPER, began);
+    return 0;
 }
 
 enum launch_result bounding_look(struct spawn *spawn, struct holder *holder,

@@ -29,6 +29,9 @@ int bounding_open(const struct launch_spec *spec, const struct launch_plan *plan
                   struct bounds **ret_bounds, struct coop_err *err);
 void bounding_begin(const struct machine *machine, struct holder *holder,
                     const struct launch_plan *plan);
+/* Both for a tree that began at 'began', under another coopd. 0 or -1: no memory. */
+int bounding_adopt(const struct machine *machine, const struct svc_spec *spec,
+                   struct holder *holder, coop_nsec began, struct coop_err *err);
 enum launch_result bounding_look(struct spawn *spawn, struct holder *holder,
                                  coop_nsec *ret_next);
 void bounding_free(struct bounds *bounds); /* accepts NULL */

@@ -8,6 +8,8 @@
  *     ask               relayed to main     each process           relayed to main, then to all
  *     kill              SIGKILL to top      cgroup.kill            launch_tree_kill     
  *
+ * An adopted top is no child of ours: its end is told by a pidfd (adopted.h).
+ *
  * In a namespace "top's end" is exact: the kernel lets PID 1 be reaped only when everything
  * inside is dead.  A subreaper lives on after main, so its note is the news: main's own pidfd
  * would tell a moment too early, before the reaper has written how it ended.
@@ -26,6 +28,7 @@
 #include "base/sys.h"
 #include "coop/io.h"
 #include "launcher/launch.h"
+#include "service/adopted.h"
 #include "service/bounding.h"
 #include "service/machine.h"
 #include "tree.h"
@@ -36,6 +39,19 @@ static struct machine *machine_of(struct spawn *spawn)
 }
 
 /* ---- news ---- */
+
+/* Its own end is known. */
+static bool top_has_ended(const struct holder *holder)
+{
+    return holder->pidfd >= 0 ? holder->main_gone && holder->empty
+                              : coop_child_ended(&holder->child);
+}
+
+static int signal_top(struct holder *holder, int signo)
+{
+    return holder->pidfd >= 0 ? sys_pidfd_send_signal(holder->pidfd, signo, NULL, 0)
+                              : coop_child_kill(&holder->child, signo);
+}
 
 static void stop_watch(struct holder *holder)
 {
@@ -73,6 +89,8 @@ static void news(struct spawn *spawn, struct holder *holder, int kind_top,
                  const struct coop_msg *msg)
 {
     if (msg->kind == kind_top) {
+        if (holder->pidfd >= 0 && !adopted_top_is_gone(holder))
+            return; /* the watch's first word, which comes in any case */
         if (holder->held_by == HELD_BY_SUBREAPER)
             take_note(holder);
         holder->main_gone = true;
@@ -158,6 +176,10 @@ static void learn_status(struct spawn *spawn, const struct svc_spec *spec,
         from_wait_status(note.status, ret_ending);
         return;
     }
+    if (holder->end_known) {
+        from_wait_status(holder->end_status, ret_ending);
+        return;
+    }
     if (!coop_child_ended(&holder->child)) {
         ret_ending->kind = EXIT_UNKNOWN;
         return;
@@ -188,8 +210,8 @@ static int signal_all(struct spawn *spawn, struct holder *holder, int signo)
         launch_cgroup_signal(&machine_of(spawn)->cgroups, holder->cgroup, SIGCONT);
         return r < 0 ? r : 0;
     }
-    r = coop_child_kill(&holder->child, signo);
-    coop_child_kill(&holder->child, SIGCONT); /* a stopped process could not act on it */
+    r = signal_top(holder, signo);
+    signal_top(holder, SIGCONT); /* a stopped process could not act on it */
     return r;
 }
 
@@ -230,7 +252,15 @@ static int signal_main(struct spawn *spawn, struct holder *holder, int signo)
     if (holder->main_pid != holder->top_pid &&
         (signo == SIGKILL || signo == SIGSTOP || signo == SIGRTMAX))
         return signal_below_reaper(holder, signo);
-    return coop_child_kill(&holder->child, signo);
+    return signal_top(holder, signo);
+}
+
+static int kill_below_reaper(struct holder *holder)
+{
+    if (top_has_ended(holder))
+        return -ESRCH;
+    return holder->pidfd >= 0 ? launch_tree_kill_fd(holder->pidfd)
+                              : launch_tree_kill(holder->top_pid);
 }
 
 static int kill_all(struct spawn *spawn, struct holder *holder)
@@ -240,8 +270,8 @@ static int kill_all(struct spawn *spawn, struct holder *holder)
     if (holder->held_by == HELD_BY_CGROUP)
         return launch_cgroup_kill(&machine_of(spawn)->cgroups, holder->cgroup);
     if (holder->held_by == HELD_BY_SUBREAPER)
-        return coop_child_ended(&holder->child) ? -ESRCH : launch_tree_kill(holder->top_pid);
-    return coop_child_kill(&holder->child, SIGKILL);
+        return kill_below_reaper(holder);
+    return signal_top(holder, SIGKILL);
 }
 
 static void clear(struct spawn *spawn, const struct svc_spec *spec, struct holder *holder)
@@ -249,13 +279,14 @@ static void clear(struct spawn *spawn, const struct svc_spec *spec, struct holde
     char path[600];
 
     stop_watch(holder);
+    adopted_done(holder);
     bounding_free(holder->bounds);
     if (holder->cgroup) {
         bounding_tell(machine_of(spawn), spec->name, holder->cgroup);
         launch_cgroup_remove(&machine_of(spawn)->cgroups, holder->cgroup);
         free(holder->cgroup);
     }
-    if (holder->notes &&
+    if ((holder->notes || holder->held_by == HELD_BY_SUBREAPER) &&
         machine_note_path(machine_of(spawn), spec->name, path, sizeof path) == 0)
         sys_unlinkat(AT_FDCWD, path, 0);
     holder_init(holder);
@@ -263,6 +294,7 @@ static void clear(struct spawn *spawn, const struct svc_spec *spec, struct holde
 
 const struct spawn_ops machine_ops = {
     .launch = machine_launch,
+    .adopt = machine_adopt,
     .news = news,
     .learn_end = learn_end,
     .signal = signal_all,

@@ -104,6 +104,7 @@ static void begin_life(struct svc *svc)
 {
     svc->ending = (struct ending){0};
     svc->up_at = 0;
+    svc->view.adopted = false;
     svc->stop_asked = svc->main_told = svc->was_ready = svc->refusal_told = false;
     svc->view.status[0] = svc->launch_hint[0] = '\0';
     if (svc->command == 0)
@@ -138,9 +139,24 @@ static void tell_started(struct svc *svc)
 static void write_down(void *arg, const struct holder *holder)
 {
     struct svc *svc = arg;
+    struct saved_life life = {.held_by = holder->held_by,
+                              .top_pid = holder->top_pid,
+                              .main_pid = holder->main_pid,
+                              .command = svc->command,
+                              .notes = holder->notes,
+                              .polls = holder->polls,
+                              .lost = holder->lost,
+                              .began = coop_now()};
 
-    if (svc->world->journal)
-        journal_run(svc->world->journal, svc->view.name, holder);
+    if (!svc->world->journal)
+        return;
+    if (journal_start_ticks(holder->top_pid, &life.start_ticks) < 0)
+        life.start_ticks = 0; /* the next coopd cannot prove anything by it */
+    life.digest = svc_spec_digest(svc->spec);
+    str_copy(life.cgroup, sizeof life.cgroup, holder->cgroup ? holder->cgroup : "");
+    if (svc->notify.fd >= 0 && svc->notify.address[0] == '@')
+        str_copy(life.notify, sizeof life.notify, svc->notify.address);
+    journal_run(svc->world->journal, svc->view.name, &life);
 }
 
 static int try_launch(struct svc *svc, struct coop_err *err)

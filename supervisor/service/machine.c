@@ -91,7 +91,12 @@ int machine_open(struct machine *machine, const char *state_dir, struct coop_err
     struct coop_err why = {0};
     int r;
 
-    *machine = (struct machine){.spawn.ops = &machine_ops};
+    *machine = (struct machine){.spawn.ops = &machine_ops, .alive = {-1, -1}};
+    for (int i = 0; i < MACHINE_TREES_MAX; i++)
+        machine->held_trees[i] = -1;
+    r = sys_pipe2(machine->alive, O_CLOEXEC);
+    if (r < 0)
+        return coop_fail_sys(err, r, "pipe for coopd's own life");
     coop_sem_init(&machine->light, MACHINE_LIGHT_MAX);
     coop_sem_init(&machine->turns, MACHINE_TURNS_MAX);
     take_descriptors(machine);
@@ -118,12 +123,31 @@ int machine_open(struct machine *machine, const char *state_dir, struct coop_err
     return 0;
 }
 
+/* What was adopted is gone by now: the empty directories go, too. */
+static void let_trees_go(struct machine *machine)
+{
+    for (int i = 0; i < MACHINE_TREES_MAX; i++)
+        if (machine->held_trees[i] >= 0) {
+            sys_close(machine->held_trees[i]);
+            machine->held_trees[i] = -1;
+        }
+    launch_cgroups_sweep(&machine->cgroups);
+}
+
 void machine_close(struct machine *machine)
 {
+    if (!machine->spawn.ops)
+        return; /* it has never been opened */
+    for (int i = 0; i < 2; i++) {
+        if (machine->alive[i] >= 0)
+            sys_close(machine->alive[i]);
+        machine->alive[i] = -1;
+    }
     launch_spawner_stop(machine->spawner);
     machine->spawner = NULL;
     if (!machine->has_cgroups)
         return;
+    let_trees_go(machine);
     group_step_back(&machine->cgroups);
     launch_cgroups_close(&machine->cgroups);
 }

@@ -25,7 +25,7 @@
  *           them: the governor on start storms, and the ceiling for the descriptors of launches
  *           under way.
  */
-enum { MACHINE_LIGHT_MAX = 4, MACHINE_TURNS_MAX = 16 };
+enum { MACHINE_LIGHT_MAX = 4, MACHINE_TURNS_MAX = 16, MACHINE_TREES_MAX = 16 };
 
 struct machine {
     struct spawn spawn; /* first: the ops get this pointer */
@@ -37,8 +37,10 @@ struct machine {
     struct coop_mutex bounds_lock; /* controllers are handed down by one at a time */
     struct coop_sem turns, light;
     struct rlimit descriptors; /* as coopd was given them, and as services get them */
-    char helper[512];          /* path of coop-init */
-    char notes[512];           /* directory of exit notes: <state-dir>/exit */
+    int alive[2];              /* a pipe that nobody writes to: it ends with coopd           */
+    int held_trees[MACHINE_TREES_MAX]; /* locks on the cgroups of dead coopds; -1: none */
+    char helper[512];                  /* path of coop-init */
+    char notes[512];                   /* directory of exit notes: <state-dir>/exit */
 };
 
 int machine_open(struct machine *machine, const char *state_dir, struct coop_err *err);
@@ -48,6 +50,11 @@ void machine_close(struct machine *machine);
 extern const struct spawn_ops machine_ops;
 int machine_launch(struct spawn *spawn, const struct spawn_order *order, struct holder *holder,
                    struct coop_err *err);
+
+spawn_adopt_fn machine_adopt;
+
+/* Services in the cgroups of a dead coopd were adopted: nobody shall take them for left over. */
+void machine_hold_tree(struct machine *machine, const char *leaf);
 
 /* <notes>/<name>, for launch and learn_end. */
 int machine_note_path(const struct machine *machine, const char *name, char *ret_path,

@@ -59,31 +59,36 @@ static int make_address(char *address, size_t size, const char *run_dir, const c
                       name);
 }
 
-int notify_open(struct notify *notify, const char *run_dir, const char *name, bool as_path,
-                struct coop_actor *actor, int kind, struct coop_err *err)
+int notify_open_again(struct notify *notify, const char *address, struct coop_actor *actor,
+                      int kind, struct coop_err *err)
 {
-    SCOPED_FREE char *address = NULL;
-    char text[512];
-    SCOPED_SYS_FD fd = -1;
+    SCOPED_FREE char *copy = strdup(address);
+    SCOPED_SYS_FD fd = sys_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int r;
 
-    if (notify->fd >= 0 && as_path == (notify->address[0] != '@'))
-        return 0;
-    notify_close(notify);
-    if (make_address(text, sizeof text, run_dir, name, as_path) < 0)
-        return coop_fail(err, COOP_E_LIMIT, "notify socket: the path is too long");
-    address = strdup(text);
-    fd = sys_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (!address || fd < 0)
-        return coop_fail_sys(err, address ? fd : -ENOMEM, "notify socket");
+    if (!copy || fd < 0)
+        return coop_fail_sys(err, copy ? fd : -ENOMEM, "notify socket");
     if (bind_at(fd, address, err) < 0)
         return -1;
     r = coop_fdwatch_start(&notify->watch, fd, COOP_IN, actor, kind);
     if (r < 0)
         return coop_fail_sys(err, r, "notify socket '%s'", address);
     notify->fd = fd_take(&fd);
-    notify->address = ptr_take(&address);
+    notify->address = ptr_take(&copy);
     return 0;
+}
+
+int notify_open(struct notify *notify, const char *run_dir, const char *name, bool as_path,
+                struct coop_actor *actor, int kind, struct coop_err *err)
+{
+    char text[512];
+
+    if (notify->fd >= 0 && as_path == (notify->address[0] != '@'))
+        return 0;
+    notify_close(notify);
+    if (make_address(text, sizeof text, run_dir, name, as_path) < 0)
+        return coop_fail(err, COOP_E_LIMIT, "notify socket: the path is too long");
+    return notify_open_again(notify, text, actor, kind, err);
 }
 
 void notify_close(struct notify *notify)

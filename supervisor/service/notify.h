@@ -45,6 +45,10 @@ void notify_init(struct notify *notify);
 int notify_open(struct notify *notify, const char *run_dir, const char *name, bool as_path,
                 struct coop_actor *actor, int kind, struct coop_err *err);
 
+/* The same under the address that a program of an earlier coopd knows. Nothing is open yet. */
+int notify_open_again(struct notify *notify, const char *address, struct coop_actor *actor,
+                      int kind, struct coop_err *err);
+
 /* The next message: 1, or 0 when there is none for now. */
 int notify_next(struct notify *notify, struct notify_message *ret_message);
 

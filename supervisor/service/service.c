@@ -49,6 +49,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "coop/coro.h"
+#include "journal.h"
 
 /* How long processes may take to die of SIGKILL before the service is called stuck. */
 #define KILL_TIMEOUT (10 * COOP_NSEC_PER_SEC)
@@ -70,6 +71,7 @@ void svc_publish(struct svc *svc)
     svc->view.main_pid = svc->holder.main_gone ? 0 : svc->holder.main_pid;
     svc->view.top_pid = svc->holder.empty ? 0 : svc->holder.top_pid;
     board_write(svc->world->board, svc->slot, &svc->view);
+    svc_note_state(svc);
 }
 
 void svc_set_deadline(struct svc *svc, coop_nsec deadline)
@@ -109,18 +111,26 @@ static bool is_up_place(enum svc_place at)
     return svc_place_state(at) == ST_UP || svc_place_state(at) == ST_RELOADING;
 }
 
-/* Essential=, StartLimitAction=exit: nothing follows any more, so coopd ends, too. */
-static void tell_over(struct svc *svc, const struct svc_edge *edge)
+/* Essential=, StartLimitAction=exit: nothing follows any more, so coopd ends, too.  1 + its exit
+ * code, or 0: it goes on. */
+static unsigned ends_coopd(const struct svc *svc, const struct svc_edge *edge)
 {
     bool ran = edge->from != AT_WAITING; /* dependency-failed: the ending is an older one */
     int status = ran ? policy_exit_status(&svc->ending) : EXIT_FAILURE;
 
     if (edge->to == AT_FAILED && status == EXIT_SUCCESS)
         status = EXIT_FAILURE; /* it exited with 0 before it was ready, or too often */
-    if (edge->to == AT_DONE && svc->ending.unborn)
-        return; /* there was nothing to start */
-    if ((svc->spec->essential || svc->ends_all) && svc->world->over)
-        svc->world->over(svc->world, svc->view.name, status);
+    if ((edge->to != AT_DONE && edge->to != AT_FAILED) ||
+        (!svc->spec->essential && !svc->ends_all) ||
+        (edge->to == AT_DONE && svc->ending.unborn)) /* there was nothing to start */
+        return 0;
+    return 1U + (unsigned)status;
+}
+
+void svc_tell_over(struct svc *svc)
+{
+    if (svc->over && svc->world->over)
+        svc->world->over(svc->world, svc->view.name, (int)svc->over - 1);
 }
 
 static void move(struct svc *svc, const struct svc_edge *edge, const char *detail)
@@ -140,6 +150,7 @@ static void move(struct svc *svc, const struct svc_edge *edge, const char *detai
     else if (!is_up_place(edge->to))
         view->up_since = 0;
     view->place = edge->to;
+    svc->over = ends_coopd(svc, edge);
     describe_move(svc, edge, detail);
     svc_publish(svc);
     str_copy(event.service, sizeof event.service, view->name);
@@ -150,8 +161,7 @@ static void move(struct svc *svc, const struct svc_edge *edge, const char *detai
     svc->stir = true;
     if (edge->from == AT_WAITING && edge->to == AT_FAILED) /* a start, too, though none of it */
         window_note(&svc->window, coop_now(), (unsigned)svc->spec->limit_burst);
-    if (edge->to == AT_FAILED || edge->to == AT_DONE)
-        tell_over(svc, edge);
+    svc_tell_over(svc);
     svc_tell_end(svc, edge->to);
 }
 
@@ -225,7 +235,7 @@ enum svc_event svc_verdict(struct svc *svc, char *detail, size_t size)
     return event == EV_DIED ? start_again(svc, detail, size) : event;
 }
 
-static enum svc_event after_empty(struct svc *svc, char *detail, size_t size)
+enum svc_event svc_after_empty(struct svc *svc, char *detail, size_t size)
 {
     bool next = svc->view.place == AT_START_TREE;
     enum svc_event event = next ? EV_NEXT : svc_verdict(svc, detail, size);
@@ -270,7 +280,7 @@ static enum svc_event clean_tree(struct svc *svc, char *detail, size_t size)
     struct spawn *spawn = svc->world->spawn;
 
     if (svc->holder.empty)
-        return after_empty(svc, detail, size);
+        return svc_after_empty(svc, detail, size);
     spawn->ops->watch_rest(spawn, &svc->holder, &svc->actor, MSG_WATCH);
     spawn->ops->signal(spawn, &svc->holder, svc->spec->kill_signal);
     if (svc->spec->kill_signal != SIGTERM) /* KillSignal= is main's language, not everybody's */
@@ -294,7 +304,7 @@ static void kill_tree(struct svc *svc)
     svc_set_deadline(svc, in(KILL_TIMEOUT));
 }
 
-static enum svc_event perform(struct svc *svc, enum svc_act act, char *detail, size_t size)
+enum svc_event svc_perform(struct svc *svc, enum svc_act act, char *detail, size_t size)
 {
     switch (act) {
     case DO_NOTHING: return NO_EVENT;
@@ -342,7 +352,7 @@ void svc_feed(struct svc *svc, enum svc_event on, const char *detail)
         }
         move(svc, edge, text);
         text[0] = '\0';
-        on = perform(svc, edge->act, text, sizeof text);
+        on = svc_perform(svc, edge->act, text, sizeof text);
         svc_publish(svc);
         svc_settle(svc);
         if (on == NO_EVENT && svc->view.place == AT_DOWN && svc->view.wanted_up) { /* I4 */
@@ -416,7 +426,7 @@ static void on_news(struct svc *svc, const struct coop_msg *msg)
     case AT_STOP_KILL:
     case AT_STOP_STUCK:
     case AT_START_TREE: {
-        enum svc_event event = after_empty(svc, detail, sizeof detail);
+        enum svc_event event = svc_after_empty(svc, detail, sizeof detail);
 
         svc_feed(svc, event, detail);
         break;
@@ -486,6 +496,9 @@ static void on_change(struct svc *svc, struct change_msg *change)
 
 static void let_go(struct svc *svc)
 {
+    if (svc->world->journal && !atomic_load(&svc->world->closing) &&
+        svc->holder.held_by == HELD_BY_NOTHING)
+        journal_gone(svc->world->journal, svc->view.name);
     coop_timer_stop(&svc->timer);
     svc_keep_end(svc);
     notify_close(&svc->notify);
@@ -535,6 +548,16 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
             atomic_fetch_sub(&svc->coming, 1);
         if (kind == CMD_STOP || kind == CMD_RESTART)
             atomic_fetch_sub(&svc->leaving, 1);
+        svc->stir = true;
+        break;
+    }
+    case MSG_RESTORE: {
+        struct restore_msg *mail = (struct restore_msg *)(void *)msg;
+
+        svc_on_restore(svc, &mail->was);
+        free(mail);
+        atomic_fetch_sub(&svc->coming, 1);
+        atomic_fetch_sub(&svc->leaving, 1);
         svc->stir = true;
         break;
     }

@@ -82,20 +82,28 @@ static int bind_notify(struct launch *l, struct coop_err *err)
     return 0;
 }
 
-static void choose_owner(struct launch *l)
+/* A reaper sees coopd's death and takes its tree along: without a PID namespace, a subreaper. */
+static int choose_owner(struct launch *l, struct coop_err *err)
 {
+    bool dies = l->order->spec->on_death == ON_DEATH_KILL;
     bool bounded = bounding_wants_group(&l->spec) && l->machine->has_cgroups;
 
     if (gets_pid_namespace(l->machine, &l->spec) && !bounded)
         l->held_by = HELD_BY_PIDNS;
-    else if (l->machine->has_cgroups)
+    else if (l->machine->has_cgroups &&
+             (bounded || !dies || gets_pid_namespace(l->machine, &l->spec)))
         l->held_by = HELD_BY_CGROUP;
     else
         l->held_by = HELD_BY_SUBREAPER;
+    if (dies && l->held_by == HELD_BY_CGROUP && !gets_pid_namespace(l->machine, &l->spec))
+        return coop_fail(err, COOP_E_MISSING,
+                         "OnSupervisorDeath=kill together with bounds that a cgroup keeps "
+                         "needs PrivatePIDs=yes");
     l->spec.subreaper = l->held_by == HELD_BY_SUBREAPER;
     /* In coopd's own group a Ctrl-C would reach every service at once, and a service's kill(0)
      * would reach coopd and all the others. */
     l->spec.new_session = true;
+    return 0;
 }
 
 /* What coopd was given, or less: somebody may have lowered coopd's limits since. */
@@ -126,7 +134,8 @@ static int compile(struct launch *l, struct coop_err *err)
     if (failed < 0)
         return -1;
     l->lost_bounds = failed > 0;
-    choose_owner(l);
+    if (choose_owner(l, err) < 0)
+        return -1;
     limit_descriptors(l);
     if (bind_notify(l, err) < 0)
         return -1;
@@ -136,16 +145,24 @@ static int compile(struct launch *l, struct coop_err *err)
     return failed;
 }
 
-/* A subreaper lives on after main: its note must wake us, so it comes through a pipe. */
+/* A subreaper lives on after main: its note must wake us, so it comes through a FIFO.  The reaper
+ * holds it open both ways, so that a note outlives a coopd, and has a name for the next one. */
 static int open_note_pipe(struct launch *l, struct coop_err *err)
 {
-    int ends[2];
-    int r = sys_pipe2(ends, O_CLOEXEC | O_NONBLOCK);
+    char path[600];
+    int r = machine_note_path(l->machine, l->order->spec->name, path, sizeof path);
 
+    if (r == 0) {
+        sys_unlinkat(AT_FDCWD, path, 0);
+        r = sys_mkfifoat(AT_FDCWD, path, 0600);
+    }
+    if (r == 0)
+        r = l->note_end = sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+    if (r >= 0)
+        r = l->note_fd = sys_openat(AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
     if (r < 0)
-        return coop_fail_sys(err, r, "pipe for the exit note");
-    l->note_end = ends[0];
-    l->io.exit_note = l->note_fd = ends[1];
+        return coop_fail_sys(err, r, "exit note '%s'", path);
+    l->io.exit_note = l->note_fd;
     return 0;
 }
 
@@ -156,9 +173,11 @@ static int open_note(struct launch *l, struct coop_err *err)
     char path[600];
     int r = machine_note_path(l->machine, l->order->spec->name, path, sizeof path);
 
-    if (r == 0)
+    if (r == 0) {
+        sys_unlinkat(AT_FDCWD, path, 0); /* it may be a FIFO */
         r = l->note_fd =
             sys_openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    }
     if (r < 0)
         return coop_fail_sys(err, r, "exit note '%s'", path);
     l->io.exit_note = l->note_fd;
@@ -202,6 +221,13 @@ static int open_io(struct launch *l, struct coop_err *err)
 {
     l->io = (struct launch_io)LAUNCH_IO_NULL;
     memcpy(l->io.stdio, l->order->stdio, sizeof l->io.stdio);
+    if (l->order->spec->on_death == ON_DEATH_KILL) {
+        if (!launch_plan_has_reaper(l->plan))
+            return coop_fail(
+                err, COOP_E_MISSING,
+                "OnSupervisorDeath=kill needs a reaper, and this sandbox has none");
+        l->io.liveness = l->machine->alive[0];
+    }
     if (launch_plan_has_reaper(l->plan) &&
         (l->held_by == HELD_BY_SUBREAPER ? open_note_pipe(l, err) : open_note(l, err)) < 0)
         return -1;
@@ -245,6 +271,7 @@ static int watch(struct launch *l, const struct launch_child *child, struct hold
     holder->lost = child->lost | launch_plan_lost(l->plan);
     if (l->lost_bounds)
         holder->lost |= LAUNCH_BIT(LAUNCH_GUARD_LIMITS);
+    holder->polls = l->polls;
     holder->notes = l->note_fd >= 0 && l->held_by != HELD_BY_SUBREAPER;
     holder->cgroup = ptr_take(&l->leaf);
     if (l->held_by != HELD_BY_SUBREAPER)
@@ -398,7 +425,7 @@ static int in_turn(struct launch *l, struct holder *holder, struct coop_err *err
 
 void holder_init(struct holder *holder)
 {
-    *holder = (struct holder){.empty = true, .watch_fd = -1};
+    *holder = (struct holder){.empty = true, .watch_fd = -1, .pidfd = -1};
 }
 
 int machine_launch(struct spawn *spawn, const struct spawn_order *order, struct holder *holder,

@@ -36,19 +36,27 @@ struct spawn;
 
 struct holder {
     enum svc_held_by held_by;
-    pid_t top_pid, main_pid;   /* host PIDs; 0: none                                        */
-    bool main_gone;            /* its end is known: learn_end() tells how                   */
-    bool empty;                /* no process is left                                        */
-    bool notes;                /* a reaper writes into a file how main ended                */
-    bool noted;                /* ... or into watch_fd (subreaper), and it has come:        */
-    int note_status;           /* main's wait status                                        */
-    uint64_t lost;             /* preferred protections that are not in force               */
-    struct coop_child child;   /* top                                                       */
+    pid_t top_pid, main_pid; /* host PIDs; 0: none                                        */
+    bool main_gone;          /* its end is known: learn_end() tells how                   */
+    bool empty;              /* no process is left                                        */
+    bool notes;              /* a reaper writes into a file how main ended                */
+    bool noted;              /* ... or into watch_fd (subreaper), and it has come:        */
+    int note_status;         /* main's wait status                                        */
+    uint64_t lost;           /* preferred protections that are not in force               */
+    struct coop_child child; /* top                                                       */
+    int pidfd;               /* of top when it is no child of ours, adopted; else -1      */
+    struct coop_fdwatch top_watch; /* ... and the watch on it                              */
+    uint64_t start_ticks;      /* ... its second name                                       */
+    bool end_known;            /* ... and how it ended could be learned:                    */
+    int end_status;            /* its wait status                                           */
+    bool polls;                /* memory and tasks are bounded by looking                   */
     struct coop_fdwatch watch; /* the note's pipe (subreaper) or cgroup.events (cgroup)  */
     int watch_fd;              /* -1: none                                                */
     char *cgroup;              /* the leaf's path                                         */
     struct bounds *bounds;     /* of the tree, owned; NULL: none                          */
 };
+
+struct saved_life; /* saved.h */
 
 /* What to launch and where its messages go. */
 struct spawn_order {
@@ -64,11 +72,25 @@ struct spawn_order {
     void *born_arg;
 };
 
+/* Takes over 'life', whose pidfd changes owner.  News come as after a launch, at once when it has
+ * ended meanwhile.  0, or -1 and then nothing is held. */
+struct adoption {
+    const struct svc_spec *spec;
+    const struct saved_life *life;
+    bool main_told; /* how main ended is known already */
+    struct coop_actor *actor;
+    int kind_top, kind_watch;
+};
+typedef int spawn_adopt_fn(struct spawn *spawn, const struct adoption *what,
+                           struct holder *holder, struct coop_err *err);
+
 struct spawn_ops {
     /* On success the program is executed, and its end will be told.  On failure nothing is left
      * over and the holder is empty. */
     int (*launch)(struct spawn *spawn, const struct spawn_order *order, struct holder *holder,
                   struct coop_err *err);
+    /* Takes over what another coopd has launched. */
+    spawn_adopt_fn *adopt;
     /* A message of kind_top or kind_watch came: brings main_gone and empty up to date. */
     void (*news)(struct spawn *spawn, struct holder *holder, int kind_top,
                  const struct coop_msg *msg);

@@ -14,6 +14,7 @@
 #include "service/backoff.h"
 #include "service/notify.h"
 #include "service/output.h"
+#include "service/saved.h"
 #include "service/service.h"
 #include "service/spawn.h"
 
@@ -60,6 +61,7 @@ struct waiter {
 
 enum svc_msg_kind {
     MSG_COMMAND = 1,  /* struct command_msg, ours to free                            */
+    MSG_RESTORE,      /* struct restore_msg, ours to free: what an earlier coopd knew */
     MSG_CHANGE,       /* struct change_msg, ours to free: new spec, new links         */
     MSG_TIMER,        /* the place's timer                                           */
     MSG_NUDGE,        /* a neighbour has changed: look at the board                  */
@@ -81,6 +83,11 @@ enum svc_msg_kind {
 struct command_msg {
     struct coop_msg msg;
     struct svc_command command;
+};
+
+struct restore_msg {
+    struct coop_msg msg;
+    struct survivor was;
 };
 
 struct change_msg {
@@ -117,23 +124,29 @@ struct svc {
     coop_nsec up_at; /* when this life was up; 0: it was not                                 */
     coop_nsec delay; /* before the next automatic restart                                    */
     bool ends_all;   /* StartLimitAction=exit has been reached                               */
+    unsigned over;   /* 1 + the exit code with which coopd is to end; 0: it goes on          */
     struct notify notify;
     struct output *output;
     struct svc_keep *keep; /* NULL: it has never had bounds */
     struct waiter *waiters;
     unsigned waiter_count;
-    unsigned command;  /* which ExecStart= runs */
-    bool again;        /* a restart was asked for: down is not the end */
-    bool stop_asked;   /* this life ends because somebody wanted it */
-    bool main_told;    /* the end of main has been turned into an event */
-    bool was_ready;    /* in this life */
-    bool refusal_told; /* a notify message of a stranger, in this life */
-    bool stir;         /* neighbours must look */
-    bool relinked;     /* its links are new and it waits: what is required is not pulled yet */
+    struct saved_state noted; /* what the journal has, but for the times */
+    unsigned command;         /* which ExecStart= runs */
+    bool again;               /* a restart was asked for: down is not the end */
+    bool stop_asked;          /* this life ends because somebody wanted it */
+    bool main_told;           /* the end of main has been turned into an event */
+    bool was_ready;           /* in this life */
+    bool refusal_told;        /* a notify message of a stranger, in this life */
+    bool stir;                /* neighbours must look */
+    bool relinked; /* its links are new and it waits: what is required is not pulled yet */
 };
 
 /* One reference and a slot on the board, or NULL. */
 struct svc *svc_new(struct svc_world *world, struct svc_spec *spec);
+
+/* It was there under an earlier coopd: goes on from that, instead of being started.  Takes over the
+ * pidfd.  After its links, before any command.  0 or -ENOMEM. */
+int svc_restore(struct svc *svc, const struct survivor *was);
 
 /* Replaces spec (unless NULL) and links (unless NULL); both change owner. 0 or -ENOMEM. */
 int svc_change(struct svc *svc, struct svc_spec *spec, struct svc_links *links);
@@ -165,12 +178,22 @@ bool svc_is_running(const struct svc *svc); /* starting, up or reloading */
 /* The event that an ending means: EV_TREE_GONE, EV_SUCCEEDED, EV_DIED or EV_HOPELESS. */
 enum svc_event svc_verdict(struct svc *svc, char *ret_detail, size_t size);
 
+/* Does what an edge says. The event that follows, SVC_EVENT_COUNT for none. */
+enum svc_event svc_perform(struct svc *svc, enum svc_act act, char *detail, size_t size);
+/* What has become of it when no process is left. */
+enum svc_event svc_after_empty(struct svc *svc, char *detail, size_t size);
+
+/* restore.c */
+void svc_on_restore(struct svc *svc, struct survivor *was);
+void svc_note_state(struct svc *svc); /* what has changed, into the journal */
+
 /* neighbours.c */
 void svc_pull_dependencies(struct svc *svc);
 enum svc_event svc_check_dependencies(struct svc *svc); /* SVC_EVENT_COUNT: wait */
 enum svc_event svc_check_order(struct svc *svc);        /* SVC_EVENT_COUNT: wait */
 bool svc_must_yield(const struct svc *svc); /* to one in conflict that was asked later */
 void svc_push(struct svc *svc, enum svc_msg_kind kind); /* those that go with us     */
+void svc_tell_over(struct svc *svc);                    /* is coopd to end with it? */
 void svc_tell_end(struct svc *svc, enum svc_place at);  /* at rest, or about to try again */
 void svc_stir(struct svc *svc);
 

@@ -31,6 +31,7 @@ static int patient;      /* looks until the holder ends; 0: it never does */
 static coop_nsec pace;   /* how much later it is after each look */
 static coop_nsec passed; /* so much later it is than it is */
 static struct coop_err err;
+static struct map kept;
 
 static int counted_openat(int dir, const char *path, int flags, mode_t mode)
 {
@@ -58,7 +59,7 @@ static int later_clock(clockid_t clock, struct timespec *ret_now)
 static int end_tree(void *arg)
 {
     (void)arg;
-    return adopt_tree_end(&machine, 4711, &err);
+    return adopt_tree_end(&machine, 4711, &kept, &err);
 }
 
 /* What coopd makes of the tree. */
@@ -187,6 +188,19 @@ Test(adopt_tree, without_cgroups_or_an_earlier_coopd_nothing_is_held)
     machine.has_cgroups = false;
     cr_expect_eq(ask(), 0);
     machine.has_cgroups = true;
-    cr_expect_eq(adopt_tree_end(&machine, 0, &err), 0);
+    cr_expect_eq(adopt_tree_end(&machine, 0, &kept, &err), 0);
     cr_expect_eq(looks, 0);
+}
+
+Test(adopt_tree, a_kept_leaf_stays_and_its_neighbour_goes)
+{
+    char other[160];
+
+    snprintf(other, sizeof other, "%s/db", tree);
+    cr_assert_eq(mkdir(other, 0755), 0);
+    cr_assert_eq(map_put(&kept, TREE "/web", &kept), 0);
+    cr_expect_eq(ask(), 0);
+    cr_expect_eq(access(leaf, F_OK), 0);
+    cr_expect_eq(access(other, F_OK), -1);
+    map_done(&kept);
 }

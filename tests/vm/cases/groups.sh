@@ -133,7 +133,7 @@ second=$(coopd_pid)
 wait_for 'a hog of memory is ended again' has hog result memory
 wait_for 'the other is up again' has boxed state up
 check 'not below the dead one' grep -q "^0::/given/coop-$second/%self$" /proc/$second/cgroup
-check 'of the dead one nothing is left' test ! -e $groups/given/coop-$first
+check 'what it left is adopted where it was' test -d $groups/given/coop-$first/calm
 touch /tmp/root/wanted
 kill -9 $second
 wait_for 'it is started a third time' is_another $second

@@ -1,0 +1,329 @@
+/*
+ * journal_line.c - the text of the journal, written and read back (see journal_line.h)
+ *
+ * What is read is believed only when it is whole, and then only within the bounds of what can
+ * have been written: anything else is a damaged line.
+ */
+#include "journal_line.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/str.h"
+#include "journal.h"
+
+/* ---- lines ---- */
+
+/* CRC-32 (the usual polynomial, reflected); a table would not pay for lines of 100 bytes. */
+static uint32_t crc32_of(const char *bytes, size_t size)
+{
+    uint32_t crc = UINT32_MAX;
+
+    for (size_t i = 0; i < size; i++) {
+        crc ^= (uint8_t)bytes[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0xEDB88320) : 0);
+    }
+    return ~crc;
+}
+
+int journal_make_line(char line[JOURNAL_LINE_MAX], const char *body)
+{
+    return str_format(line, JOURNAL_LINE_MAX, "J1 %08" PRIx32 " %s\n",
+                      crc32_of(body, strlen(body)), body);
+}
+
+/* The body of a whole line, NUL-terminated in 'text'; NULL when it is damaged. */
+static const char *check_line(char text[JOURNAL_LINE_MAX], const char *line, size_t size)
+{
+    unsigned crc;
+    int used = 0;
+
+    if (size >= JOURNAL_LINE_MAX)
+        return NULL;
+    memcpy(text, line, size);
+    text[size] = '\0';
+    if (strlen(text) != size || sscanf(text, "J1 %8x %n", &crc, &used) != 1 || used != 12)
+        return NULL;
+    return crc32_of(text + used, size - (size_t)used) == crc ? text + used : NULL;
+}
+
+/* ---- bodies ---- */
+
+enum { /* flags of `at` */
+       AT_WANTED = 1,
+       AT_STOP_ASKED = 2,
+       AT_AGAIN = 4,
+       AT_READY = 8,
+       AT_MAIN_TOLD = 16
+};
+enum { /* flags of an ending */
+       END_CORE = 1,
+       END_UNBORN = 2,
+       END_TIMED_OUT = 4,
+       END_NEVER_READY = 8,
+       END_NO_MEMORY = 16,
+       END_NO_TASKS = 32,
+       END_NO_DISK = 64
+};
+
+int journal_run_line(char line[JOURNAL_LINE_MAX], const char *name,
+                     const struct saved_life *life)
+{
+    char body[JOURNAL_LINE_MAX];
+
+    if (str_format(body, sizeof body,
+                   "run %s %u %d %" PRIu64 " %d %s %d %d %" PRIx64 " %" PRIx64 " %" PRId64
+                   " %u %s",
+                   name, (unsigned)life->held_by, life->top_pid, life->start_ticks,
+                   life->main_pid, life->cgroup[0] ? life->cgroup : "-", life->notes,
+                   life->polls, life->lost, life->digest, (int64_t)life->began, life->command,
+                   life->notify[0] ? life->notify : "-") < 0)
+        return -ENAMETOOLONG;
+    return journal_make_line(line, body);
+}
+
+static unsigned end_flags(const struct ending *ending)
+{
+    return (ending->core ? END_CORE : 0) | (ending->unborn ? END_UNBORN : 0) |
+           (ending->timed_out ? END_TIMED_OUT : 0) |
+           (ending->never_ready ? END_NEVER_READY : 0) |
+           (ending->out_of_memory ? END_NO_MEMORY : 0) |
+           (ending->out_of_tasks ? END_NO_TASKS : 0) | (ending->out_of_disk ? END_NO_DISK : 0);
+}
+
+int journal_at_line(char line[JOURNAL_LINE_MAX], const char *name,
+                    const struct saved_state *state)
+{
+    unsigned flags = (state->wanted_up ? AT_WANTED : 0) |
+                     (state->stop_asked ? AT_STOP_ASKED : 0) | (state->again ? AT_AGAIN : 0) |
+                     (state->was_ready ? AT_READY : 0) | (state->main_told ? AT_MAIN_TOLD : 0);
+    char body[JOURNAL_LINE_MAX];
+
+    if (str_format(body, sizeof body,
+                   "at %s %s %u %u %u %u %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
+                   " %" PRId64 " %u %d %u %u %u",
+                   name, svc_place_word(state->place), flags, state->command, state->restarts,
+                   state->in_a_row, (int64_t)state->since, state->since_wall,
+                   (int64_t)state->up_since, (int64_t)state->up_at, (int64_t)state->until,
+                   (unsigned)state->ending.kind, state->ending.value, end_flags(&state->ending),
+                   (unsigned)state->ending.broken, state->over) < 0)
+        return -ENAMETOOLONG;
+    return journal_make_line(line, body);
+}
+
+static bool parse_run(const char *body, struct survivor *s)
+{
+    struct saved_life *life = &s->life;
+    unsigned held_by;
+    int notes = 0, polls = 0, r;
+
+    r = sscanf(body,
+               "run %79s %u %d %" SCNu64 " %d %511s %d %d %" SCNx64 " %" SCNx64 " %" SCNd64
+               " %u %119s",
+               s->name, &held_by, &life->top_pid, &life->start_ticks, &life->main_pid,
+               life->cgroup, &notes, &polls, &life->lost, &life->digest, &life->began,
+               &life->command, life->notify);
+    if ((r != 6 && r != 13) || held_by > HELD_BY_ITSELF || life->top_pid <= 1 ||
+        life->main_pid < 0 || life->main_pid == 1)
+        return false;
+    if (r == 13 && strcmp(life->notify, "-") != 0 && life->notify[0] != '@')
+        return false; /* a path would be removed before it is bound */
+    life->whole = r == 13;
+    life->held_by = (enum svc_held_by)held_by;
+    life->notes = notes;
+    life->polls = polls;
+    life->pidfd = -1;
+    if (strcmp(life->cgroup, "-") == 0)
+        life->cgroup[0] = '\0';
+    if (strcmp(life->notify, "-") == 0)
+        life->notify[0] = '\0';
+    return true;
+}
+
+static bool place_of(const char *word, enum svc_place *ret_place)
+{
+    for (unsigned i = 0; i < SVC_PLACE_COUNT; i++)
+        if (strcmp(word, svc_place_word((enum svc_place)i)) == 0) {
+            *ret_place = (enum svc_place)i;
+            return true;
+        }
+    return false;
+}
+
+static bool parse_at(const char *body, char name[SVC_NAME_MAX + 1], struct saved_state *state)
+{
+    struct ending *ending = &state->ending;
+    unsigned flags, kind, ended, broken;
+    char place[32];
+
+    if (sscanf(body,
+               "at %79s %31s %u %u %u %u %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64
+               " %" SCNd64 " %u %d %u %u %u",
+               name, place, &flags, &state->command, &state->restarts, &state->in_a_row,
+               &state->since, &state->since_wall, &state->up_since, &state->up_at,
+               &state->until, &kind, &ending->value, &ended, &broken, &state->over) != 16)
+        return false;
+    if (!place_of(place, &state->place) || kind > EXIT_UNKNOWN ||
+        broken >= LAUNCH_RESULT_COUNT || state->over > 256)
+        return false;
+    state->wanted_up = flags & AT_WANTED;
+    state->stop_asked = flags & AT_STOP_ASKED;
+    state->again = flags & AT_AGAIN;
+    state->was_ready = flags & AT_READY;
+    state->main_told = flags & AT_MAIN_TOLD;
+    ending->kind = (enum svc_exit_kind)kind;
+    ending->broken = (enum launch_result)broken;
+    ending->core = ended & END_CORE;
+    ending->unborn = ended & END_UNBORN;
+    ending->timed_out = ended & END_TIMED_OUT;
+    ending->never_ready = ended & END_NEVER_READY;
+    ending->out_of_memory = ended & END_NO_MEMORY;
+    ending->out_of_tasks = ended & END_NO_TASKS;
+    ending->out_of_disk = ended & END_NO_DISK;
+    return true;
+}
+
+/* ---- replay ---- */
+
+struct replay {
+    struct map found; /* name -> struct survivor */
+    const char *boot_id;
+    bool other_boot, no_memory, closing;
+    pid_t coopd;
+};
+
+/* A survivor of that name; NULL: no memory. */
+static struct survivor *entry_of(struct replay *r, const char *name)
+{
+    struct survivor *s = map_get(&r->found, name);
+
+    if (s)
+        return s;
+    s = calloc(1, sizeof *s);
+    if (s) {
+        str_copy(s->name, sizeof s->name, name);
+        s->life.pidfd = -1;
+        s->state.place = AT_DOWN;
+        if (map_put(&r->found, s->name, s) == 0)
+            return s;
+    }
+    free(s);
+    r->no_memory = true;
+    return NULL;
+}
+
+static void forget(struct replay *r, const char *name)
+{
+    free(map_remove(&r->found, name));
+}
+
+/* A launch: the line about where that leads may be missing behind it. */
+static void begin_life(struct survivor *s, const struct saved_life *life)
+{
+    s->has_life = true;
+    s->life = *life;
+    s->state.place = AT_START_MAIN;
+    s->state.wanted_up = true;
+    s->state.command = life->command;
+    s->state.stop_asked = s->state.again = s->state.was_ready = s->state.main_told = false;
+    s->state.ending = (struct ending){0};
+}
+
+static bool replay_run(struct replay *r, const char *body)
+{
+    struct survivor run = {0}, *s;
+
+    if (!parse_run(body, &run))
+        return false;
+    if (!r->other_boot && (s = entry_of(r, run.name)))
+        begin_life(s, &run.life);
+    return true;
+}
+
+static bool replay_at(struct replay *r, const char *body)
+{
+    char name[SVC_NAME_MAX + 1];
+    struct saved_state state = {0};
+    struct survivor *s;
+
+    if (!parse_at(body, name, &state))
+        return false;
+    if (!r->other_boot && (s = entry_of(r, name)))
+        s->state = state;
+    return true;
+}
+
+static void replay_boot(struct replay *r, const char *boot_id, int pid)
+{
+    r->other_boot = r->boot_id[0] && strcmp(boot_id, r->boot_id) != 0;
+    r->coopd = r->other_boot ? 0 : pid;
+}
+
+static bool replay_line(struct replay *r, const char *body)
+{
+    char word[128];
+    int pid = 0;
+    struct survivor *s;
+
+    if (str_starts_with(body, "run "))
+        return replay_run(r, body);
+    if (str_starts_with(body, "at "))
+        return replay_at(r, body);
+    if (sscanf(body, "end %79s", word) == 1) {
+        s = map_get(&r->found, word);
+        if (s)
+            s->has_life = false;
+        return true;
+    }
+    if (sscanf(body, "gone %79s", word) == 1) {
+        forget(r, word);
+        return true;
+    }
+    if (strcmp(body, "closing") == 0) {
+        r->closing = true;
+        return true;
+    }
+    if (sscanf(body, "boot %39s %d", word, &pid) >= 1) {
+        replay_boot(r, word, pid);
+        return true;
+    }
+    return false;
+}
+
+ssize_t journal_replay(const char *text, size_t size, const char *boot_id,
+                       void (*fn)(void *arg, const struct survivor *survivor), void *arg,
+                       pid_t *ret_coopd, bool *ret_closing)
+{
+    struct replay r = {.boot_id = boot_id};
+    struct survivor *s;
+    ssize_t damaged = 0;
+
+    while (size > 0) {
+        const char *end = memchr(text, '\n', size);
+        size_t len = end ? (size_t)(end - text) : size;
+        char line[JOURNAL_LINE_MAX];
+        const char *body = end ? check_line(line, text, len) : NULL;
+
+        if (!body || !replay_line(&r, body))
+            damaged++;
+        len += end ? 1 : 0;
+        text += len;
+        size -= len;
+    }
+    for (size_t i = 0; (s = map_next(&r.found, &i)) != NULL;) {
+        if (!r.no_memory)
+            fn(arg, s);
+        free(s);
+    }
+    map_done(&r.found);
+    if (r.no_memory)
+        return -ENOMEM;
+    *ret_coopd = r.coopd;
+    *ret_closing = r.closing;
+    return damaged;
+}
