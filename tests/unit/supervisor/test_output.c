@@ -114,7 +114,7 @@ static int print_meanwhile(void *arg)
     return 0;
 }
 
-Test(output, a_disk_that_hangs_holds_nobody_but_the_reader, .timeout = 60)
+Test(output, a_disk_that_hangs_holds_nobody_but_the_reader)
 {
     struct coop_options options = {.name = "output-test", .procs = 1};
     char text[32] = "", log[80];
