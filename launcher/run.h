@@ -28,6 +28,7 @@ struct run {
     bool has_output;
     struct run_terminal terminal;
     bool has_terminal;
+    struct run_modes modes; /* of a terminal that is not kept away from the program */
 
     struct launch_cgroups groups; /* with a leaf, in which everything inside lives */
     char leaf[LAUNCH_CGROUP_PATH];

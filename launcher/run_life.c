@@ -115,6 +115,8 @@ static int open_all(struct run *run, struct coop_err *err)
     if (open_disk(run, err) < 0)
         return -1;
     run->has_terminal = run->plan->terminal;
+    if (run->options->keeps_modes)
+        run_modes_keep(&run->modes);
     if (run->has_terminal && run_terminal_open(&run->terminal, err) < 0)
         return -1;
     run->has_output = ceiling != LAUNCH_UNBOUND;
@@ -249,13 +251,15 @@ static bool has_devices(const struct launch_spec *spec)
 }
 
 /* A terminal of its own where we are at a keyboard and it can be had. */
-static void choose_terminal(struct launch_spec *spec)
+static void choose_terminal(struct run_options *options)
 {
+    struct launch_spec *spec = &options->spec;
     bool own = run_terminal_at_keyboard() && has_devices(spec) &&
                spec->bounds.output == LAUNCH_UNBOUND;
 
     if (spec->terminal != LAUNCH_TERMINAL_AUTO)
         return;
+    options->keeps_modes = !own;
     spec->terminal = own ? LAUNCH_TERMINAL_OWN : LAUNCH_TERMINAL_INHERIT;
     if (own)
         spec->prefer |= LAUNCH_BIT(LAUNCH_GUARD_TERMINAL);
@@ -266,7 +270,7 @@ int run_compile(struct run_options *options, struct launch_plan **ret_plan,
 {
     struct launch_spec *spec = &options->spec;
 
-    choose_terminal(spec);
+    choose_terminal(options);
     if (holder_choose(spec, err) < 0)
         return -1;
     if (spec->terminal == LAUNCH_TERMINAL_OWN && spec->bounds.output != LAUNCH_UNBOUND)
@@ -296,6 +300,7 @@ int run_command(struct run_options *options, struct launch_plan **plan)
            .child = {.pidfd = -1, .terminal = -1},
            .gate = {-1, -1},
            .receipt = {.dir = -1, .fd = -1},
+           .modes = {.fd = -1},
            .kill_at = COOP_FOREVER};
     struct coop_err err = {0};
     int code;
@@ -332,6 +337,7 @@ int run_command(struct run_options *options, struct launch_plan **plan)
         run_flush_output(&run);
     if (run.has_terminal)
         run_flush_terminal(&run);
+    run_modes_restore(&run.modes);
     print_end(&run);
     code = exit_code(run.status);
     run_status_ended(options->json_status_fd, code);

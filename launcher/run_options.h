@@ -26,7 +26,8 @@ struct run_options {
     int block_fd;                /* the command starts when this can be read, or has ended   */
     int userns_block_fd;         /* its ids have been mapped when this can be read           */
     int sync_fd;                 /* kept open while anything inside lives                    */
-    int life_fd;                 /* everything inside ends when its other end is closed      */
+    bool keeps_modes;         /* of a terminal that the program can bend: put back at the end */
+    int life_fd;              /* everything inside ends when its other end is closed      */
     struct strlist words;     /* the command line, with --args put in; owns what spec borrows */
     struct run_frozen frozen; /* FrozenPaths= */
     struct strlist notes;     /* what the user should know, one line each                   */

@@ -23,6 +23,21 @@ bool run_terminal_at_keyboard(void)
     return isatty(STDIN_FILENO) && is_foreground(STDIN_FILENO);
 }
 
+void run_modes_keep(struct run_modes *ret_modes)
+{
+    ret_modes->fd = -1;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && ret_modes->fd < 0; fd++)
+        if (tcgetattr(fd, &ret_modes->modes) == 0)
+            ret_modes->fd = fd;
+}
+
+void run_modes_restore(const struct run_modes *modes)
+{
+    /* In the background the modes are somebody else's by now. */
+    if (modes->fd >= 0 && is_foreground(modes->fd))
+        (void)tcsetattr(modes->fd, TCSANOW, &modes->modes);
+}
+
 unsigned run_terminal_mask(void)
 {
     struct stat in, other;

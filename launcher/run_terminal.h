@@ -36,6 +36,18 @@ struct run_terminal {
     struct run_flow in, out;
 };
 
+/*
+ * A terminal that only output leads to stays the caller's: who reads from it would take the keys
+ * from whoever else asks there (sudo, in a pipeline).  What is done to its modes is undone.
+ */
+struct run_modes {
+    int fd; /* the terminal, one of 0, 1 and 2, or -1 */
+    struct termios modes;
+};
+
+void run_modes_keep(struct run_modes *ret_modes);
+void run_modes_restore(const struct run_modes *modes);
+
 /* Whether standard input is a terminal with us in its foreground. */
 bool run_terminal_at_keyboard(void);
 /* A bit for each of 0, 1 and 2 that is the terminal which standard input is. */

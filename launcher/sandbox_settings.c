@@ -256,7 +256,7 @@ static const struct setting rows[] = {
     {"Sandbox", "DieWithParent", BOOL(die_with_parent),
      .help = "End with the process that launched it. A program without a reaper above it (AsPid1, or no PrivatePIDs) can undo that."},
     {"Sandbox", "ScrubEnvironment", BOOL(scrub_environment),
-     .help = "Keep variables whose names look like secrets out of an inherited environment."},
+     .help = "Keep variables whose names look like secrets, or that name a folder for temporary files, out of an inherited environment."},
     {"Sandbox", "InheritEnvironment", &setting_bool, FIELD(inherit_environment), .fallback = "yes",
      .help = "With no, nothing of coop-run's own environment gets inside."},
     {"Sandbox", "InheritDescriptors", BOOL(inherit_descriptors),

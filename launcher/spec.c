@@ -406,29 +406,15 @@ static const char *const secret_parts[] = {
     "SECRET",     "SECRETS",    "TOKEN",       "TOKENS", "PASSWORD", "PASSWD",
     "PASSPHRASE", "CREDENTIAL", "CREDENTIALS", "APIKEY", "KEY",      "KEYS",
     "AUTH",       "COOKIE",     "PRIVATE",     "PWORD",  "PASS",     "DSN"};
-/* Names that lead to a socket or a file through which the caller can be acted for. */
-static const char *const secret_names[] = {"SSH_AUTH_SOCK",
-                                           "SSH_AGENT_PID",
-                                           "GPG_AGENT_INFO",
-                                           "DBUS_SESSION_BUS_ADDRESS",
-                                           "DBUS_SYSTEM_BUS_ADDRESS",
-                                           "XAUTHORITY",
-                                           "DISPLAY",
-                                           "WAYLAND_DISPLAY",
-                                           "DOCKER_HOST",
-                                           "CONTAINER_HOST",
-                                           "KUBECONFIG",
-                                           "NOTIFY_SOCKET",
-                                           "LISTEN_FDS",
-                                           "LISTEN_PID",
-                                           "LISTEN_FDNAMES",
-                                           "XDG_RUNTIME_DIR",
-                                           "COOP_SOCKET",
-                                           "DATABASE_URL",
-                                           "PGPASSFILE",
-                                           "NETRC",
-                                           "SSHPASS",
-                                           "MYSQL_PWD"};
+/* Names that lead to what is the caller's: a socket or a file through which it can be acted for. */
+static const char *const secret_names[] = {
+    "SSH_AUTH_SOCK", "SSH_AGENT_PID", "GPG_AGENT_INFO", "DBUS_SESSION_BUS_ADDRESS",
+    "DBUS_SYSTEM_BUS_ADDRESS", "XAUTHORITY", "DISPLAY", "WAYLAND_DISPLAY", "DOCKER_HOST",
+    "CONTAINER_HOST", "KUBECONFIG", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID",
+    "LISTEN_FDNAMES", "XDG_RUNTIME_DIR", "COOP_SOCKET", "DATABASE_URL", "PGPASSFILE", "NETRC",
+    "SSHPASS", "MYSQL_PWD",
+    /* a folder that is not inside: /tmp is */
+    "TMPDIR", "TMP", "TEMP", "TEMPDIR"};
 
 static bool is_secret(const char *part, size_t length)
 {

@@ -222,10 +222,11 @@ Test(spec, environment_loses_what_looks_like_a_secret)
                                          "SSHPASS",
                                          "DBPASSWORD",
                                          "authToken",
-                                         "SENTRY_DSN"};
-    static const char *const harmless[] = {"PATH",   "HOME",      "LANG",    "KEYBOARD",
-                                           "MONKEY", "TERM",      "AUTHOR",  "TOKENIZER_PATH",
-                                           "PWD",    "COLORTERM", "COMPASS", "PASSENGER_ROOT"};
+                                         "SENTRY_DSN",
+                                         "TMPDIR"};
+    static const char *const harmless[] = {
+        "PATH",           "HOME", "LANG",    "KEYBOARD",  "MONKEY",  "TERM",          "AUTHOR",
+        "TOKENIZER_PATH", "PWD",  "TMPDIRS", "COLORTERM", "COMPASS", "PASSENGER_ROOT"};
 
     for (size_t i = 0; i < sizeof secret / sizeof secret[0]; i++)
         cr_assert(launch_scrubs(secret[i], strlen(secret[i])), "%s", secret[i]);

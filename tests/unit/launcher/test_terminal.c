@@ -208,6 +208,25 @@ Test(terminal, a_program_that_bends_its_modes_bends_its_own)
     pty_close(&pty);
 }
 
+static void without_a_keyboard(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null < 0 || dup2(null, 0) < 0)
+        _exit(97);
+}
+
+/* Where only output leads to a terminal it is the caller's, and gets back the modes it had. */
+Test(terminal, modes_that_a_program_bends_through_its_output_are_put_back)
+{
+    open_with(without_a_keyboard,
+              (const char *const[]){"sh", "-c", "stty raw -echo <&1; stty <&1; exit 5", NULL});
+    SHOWS("-icanon");
+    EVENT("exit 5");
+    cr_assert(pty_is_cooked(&pty));
+    pty_close(&pty);
+}
+
 Test(terminal, coop_run_that_is_told_to_end_leaves_the_callers_modes)
 {
     OPEN("sh", "-c", "echo ready; exec sleep 100");
