@@ -29,12 +29,15 @@ static unsigned untold(struct desc *d, unsigned events)
 
 static int register_and_look(int fd, unsigned events, struct desc **ret_desc)
 {
-    int r = coop__desc_open(fd, events, ret_desc);
+    int r = coop__desc_open(fd, events, ret_desc), home;
 
     /* Epoll tells the state at registration as a first edge, after all that came before. */
-    if (r > 0)
-        while (coop__poll(COOP_NOW, false) == POLL_BATCH)
-            ;
+    if (r > 0) {
+        coop__lock(&(*ret_desc)->lock);
+        home = (*ret_desc)->home;
+        coop__unlock(&(*ret_desc)->lock);
+        coop__poll_home(home);
+    }
     return r;
 }
 

@@ -117,13 +117,8 @@ static void wake_for(struct proc *p)
 
 static void poll_late(void)
 {
-    coop_nsec now = sys_now(), before = atomic_load(&coop__rt.last_poll);
-
-    if (!coop__rt.fd_registered || atomic_load(&coop__rt.poll_until) ||
-        now - before < MONITOR_DELAY)
-        return;
-    atomic_store(&coop__rt.last_poll, now);
-    coop__poll(COOP_NOW, false);
+    if (coop__rt.fd_registered && !atomic_load(&coop__rt.poll_until))
+        coop__poll_late(sys_now(), MONITOR_DELAY);
 }
 
 static void fire_late(void)

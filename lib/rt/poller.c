@@ -1,5 +1,5 @@
 /*
- * poller.c - descriptors in one epoll, and who waits for them
+ * poller.c - descriptors, what epoll tells of them, and who waits for that
  *
  * THE NOUNS
  *   edge     epoll, edge-triggered, reports once that something became possible
@@ -34,9 +34,12 @@
  *   registered, and is dropped when that is over.  Who registers a descriptor that is being closed
  *   waits until it is, and is told so: epoll forgets a closed one silently.
  *
- * WHO POLLS
- *   One worker without work sleeps here (sched.c), with the earliest timer as its timeout; busy
- *   ones look in every 256 picks.  coop__poll_kick() ends the sleep by an eventfd.
+ * HOME
+ *   The epoll that a descriptor is in: that of the processor where it was first waited for, and
+ *   there it is looked for first (epolls.c).  If its coroutine is stolen and stays away for 16
+ *   waits in a row it follows.  It joins the new one before it leaves the old one: an edge in
+ *   both is told twice, which does no harm, and none is lost, since joining tells the state.
+ *   Not if a watch or a select stands at it: they would be told a second time what they know.
  */
 #include "rt/poller.h"
 
@@ -44,18 +47,13 @@
 #include "rt/dump.h"
 #include "rt/leaks.h"
 #include "rt/park.h"
-#include "rt/reaper.h"
-#include "rt/trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 
 enum { CHUNK = 64, CHUNKS = 16384 };
-
-#define KICK UINT64_MAX
+enum { AWAY_MAX = 16 }; /* waits in a row on other processors before it follows */
 
 static _Atomic(struct desc *) chunks[CHUNKS]; /* descriptors by number */
 static uint32_t chunks_lock;
@@ -89,18 +87,34 @@ static struct desc *find_or_make(int fd)
     return chunk ? &chunk[fd % CHUNK] : NULL;
 }
 
-static int listen_for(struct desc *d, unsigned events)
+static int tell_epoll(struct desc *d, int home, int op, unsigned events)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET,
                                 .data.u64 = (uint64_t)d->generation << 32 | (uint32_t)d->fd};
     int r;
 
-    if ((d->listens | events) & COOP_OUT)
+    if (events & COOP_OUT)
         event.events |= EPOLLOUT;
-    r = sys_epoll_ctl(coop__rt.epoll_fd, d->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, d->fd,
-                      &event);
+    r = coop__epoll_ctl(home, op, d->fd, &event);
     if (r == -EEXIST) /* a number that was closed behind our back and came again */
-        r = sys_epoll_ctl(coop__rt.epoll_fd, EPOLL_CTL_MOD, d->fd, &event);
+        r = coop__epoll_ctl(home, EPOLL_CTL_MOD, d->fd, &event);
+    return r;
+}
+
+static int listen_for(struct desc *d, unsigned events)
+{
+    int op = d->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, r;
+
+    if (!d->registered) {
+        d->home = coop__epoll_home();
+        d->away = 0;
+    }
+    r = tell_epoll(d, d->home, op, d->listens | events);
+    if (!d->registered && coop__epoll_is(d->fd)) { /* asked after it has joined: see there */
+        if (r == 0)
+            coop__epoll_ctl(d->home, EPOLL_CTL_DEL, d->fd, NULL);
+        return -EBADF;
+    }
     if (r < 0)
         return r;
     if (!d->registered)
@@ -118,6 +132,27 @@ static void note_descriptor(int fd)
     if (g)
         coop__leak_made(LEAK_DESCRIPTOR, (const void *)((uintptr_t)fd + 1),
                         coop__function_of(g));
+}
+
+/* Under the lock, by who is about to wait. */
+static void follow(struct desc *d)
+{
+    const struct worker *w = coop__worker();
+    int home;
+
+    if (!w || !w->proc || w->proc->id == d->home) {
+        d->away = 0;
+        return;
+    }
+    if (++d->away < AWAY_MAX || d->watches || d->selecting.head)
+        return;
+    d->away = 0;
+    home = coop__epoll_home();
+    if (home == d->home || tell_epoll(d, home, EPOLL_CTL_ADD, d->listens) < 0)
+        return;
+    RT_DELAY();
+    coop__epoll_ctl(d->home, EPOLL_CTL_DEL, d->fd, NULL);
+    d->home = home;
 }
 
 static bool listens(const struct desc *d, unsigned events)
@@ -218,7 +253,7 @@ static uint32_t translate(uint32_t events)
     return seen;
 }
 
-static void edge(uint64_t data, uint32_t events)
+void coop__desc_edge(uint64_t data, uint32_t events)
 {
     struct desc *d = coop__desc_at((int)(uint32_t)data);
     uint32_t seen = translate(events);
@@ -243,78 +278,6 @@ static void edge(uint64_t data, uint32_t events)
         coop__desc_tell(d, seen);
     }
     coop__unlock(&d->lock);
-}
-
-/* ---- polling ---- */
-
-static void drain_kicks(void)
-{
-    uint64_t count;
-
-    sys_read(coop__rt.kick_fd, &count, sizeof count);
-    coop__signals_look();
-}
-
-static _Atomic(bool) no_pwait2; /* the kernel has said so since the start */
-
-/* epoll_pwait2, and where that is not to be had (old filters, valgrind) milliseconds, rounded
- * up. */
-static int wait_for_events(struct epoll_event *events, const struct timespec *limit)
-{
-    int n, ms = -1;
-
-    if (likely(!atomic_load_explicit(&no_pwait2, memory_order_relaxed))) {
-        n = sys_epoll_pwait2(coop__rt.epoll_fd, events, POLL_BATCH, limit, NULL);
-        if (likely(n != -ENOSYS && n != -EPERM))
-            return n;
-        atomic_store_explicit(&no_pwait2, true, memory_order_relaxed);
-    }
-    if (limit && limit->tv_sec > INT_MAX / 2000)
-        ms = INT_MAX;
-    else if (limit)
-        ms = (int)(limit->tv_sec * 1000 + (limit->tv_nsec + 999999) / 1000000);
-    return sys_epoll_pwait(coop__rt.epoll_fd, events, POLL_BATCH, ms, NULL);
-}
-
-int coop__poll(coop_nsec until, bool sleeper)
-{
-    struct epoll_event events[POLL_BATCH];
-    struct timespec wait = {0}, *limit = &wait;
-    coop_nsec began = coop__tracing() ? sys_now() : 0;
-    int n;
-
-    if (until == COOP_FOREVER) {
-        limit = NULL;
-    } else if (until != COOP_NOW) {
-        coop_nsec delay = until - sys_now();
-
-        delay = delay > 0 ? delay : 0;
-        wait.tv_sec = delay / COOP_NSEC_PER_SEC;
-        wait.tv_nsec = delay % COOP_NSEC_PER_SEC;
-    }
-    n = wait_for_events(events, limit);
-    atomic_fetch_add_explicit(&coop__rt.polls, 1, memory_order_relaxed);
-    for (int i = 0; i < n; i++) {
-        if (events[i].data.u64 != KICK)
-            edge(events[i].data.u64, events[i].events);
-        else if (sleeper)
-            drain_kicks();
-        else /* the kick is left to the one that is meant, a signal is for anybody */
-            coop__signals_look();
-    }
-    if (unlikely(began))
-        coop__trace_note(coop__worker(), TRACE_POLL, 0, n > 0 ? (uint64_t)n : 0,
-                         (uint64_t)began);
-    return n;
-}
-
-void coop__poll_kick(void)
-{
-    uint64_t one = 1;
-
-    /* The sleeper may have a processor in its hand: a kick that fails is given once more. */
-    if (sys_write(coop__rt.kick_fd, &one, sizeof one) < 0)
-        sys_write(coop__rt.kick_fd, &one, sizeof one);
 }
 
 /* ---- dry ---- */
@@ -391,6 +354,7 @@ int coop__desc_wait(struct desc *d, int dir, uint32_t turn, coop_nsec deadline)
         coop__unlock(&d->lock);
         return r;
     }
+    follow(d);
     r = wait_here(d, dir, g, deadline);
     return r > 0 ? 0 : r;
 }
@@ -423,7 +387,7 @@ void coop_fd_forget(int fd)
         return;
     coop__lock(&d->lock);
     if (d->registered) {
-        sys_epoll_ctl(coop__rt.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+        coop__epoll_ctl(d->home, EPOLL_CTL_DEL, fd, NULL);
         atomic_fetch_sub(&coop__rt.fd_registered, 1);
         __atomic_store_n(&d->registered, false, __ATOMIC_RELEASE);
         __atomic_store_n(&d->listens, 0, __ATOMIC_RELEASE);
@@ -447,10 +411,10 @@ int coop_fd_close(int fd)
     struct desc *d = coop__desc_at(fd);
     int r;
 
-    if (!atomic_load(&coop__rt.running) || (!d && !(d = find_or_make(fd)))) {
-        coop_fd_forget(fd);
-        return sys_close(fd);
-    }
+    if (!atomic_load(&coop__rt.running) || (!d && !(d = find_or_make(fd))))
+        return sys_close(fd); /* nothing is known of it, or it is not ours to forget */
+    if (coop__epoll_is(fd))
+        return -EBADF;
     coop__lock(&d->joining);
     coop_fd_forget(fd);
     r = sys_close(fd);
@@ -467,35 +431,12 @@ int coop_fd_nonblock(int fd)
     return sys_fcntl_int(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-/* ---- start and end ---- */
+/* ---- the end ---- */
 
-int coop__poller_start(void)
-{
-    struct epoll_event kick = {.events = EPOLLIN, .data.u64 = KICK};
-    int ep = sys_epoll_create1(EPOLL_CLOEXEC), kick_fd, r;
-
-    if (ep < 0)
-        return ep;
-    kick_fd = sys_eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    r = kick_fd < 0 ? kick_fd : sys_epoll_ctl(ep, EPOLL_CTL_ADD, kick_fd, &kick);
-    if (r < 0) {
-        if (kick_fd >= 0)
-            sys_close(kick_fd);
-        sys_close(ep);
-        return r;
-    }
-    coop__rt.epoll_fd = ep;
-    no_pwait2 = false;
-    coop__rt.kick_fd = kick_fd;
-    return 0;
-}
-
-void coop__poller_end(void)
+void coop__descs_end(void)
 {
     for (int i = 0; i < CHUNKS; i++) {
         free(chunks[i]);
         chunks[i] = NULL;
     }
-    sys_close(coop__rt.kick_fd);
-    sys_close(coop__rt.epoll_fd);
 }

@@ -4,32 +4,54 @@
 #include "coop/io.h"
 #include "rt/sched.h"
 
+#include <sys/epoll.h>
+
 /*
- * poller.h - descriptors in one epoll, and who waits for them
+ * poller.h - descriptors, who waits for them, and the epolls that they are in
  *
- * Private half of io.h; poller.c opens with the protocol.
+ * Private half of io.h; poller.c opens with the protocol, epolls.c with who looks where.
  */
 
-int coop__poller_start(void);
-void coop__poller_end(void);
+int coop__epolls_start(void);
+void coop__epolls_end(void);
+void coop__descs_end(void);
 
 /* Events in one go.  What epoll has looked at is read next, so it should be in the cache still:
  * 256 sockets with their coroutines are not. */
 enum { POLL_BATCH = 64 };
 
-/* Waits till 'until' at most (COOP_NOW: looks only) and makes ready whoever waits for what
- * happened. 'sleeper': the caller has the poller's seat, kicks are meant for it.  Returns the
- * number of events. */
-int coop__poll(coop_nsec until, bool sleeper);
+/* What makes ready whoever waits for what happened.  Sleep: till 'until' at most, by who has the
+ * poller's seat; kicks are meant for it.  The others only look. */
+void coop__poll_sleep(coop_nsec until);
+/* Into that of 'p', which is the caller's, and into one more if there is nothing, or 'another'. */
+void coop__poll_own(struct proc *p, bool another);
+/* Into this one, to its end. */
+void coop__poll_home(int home);
+/* Into those that nobody has looked into for 'delay'. */
+void coop__poll_late(coop_nsec now, coop_nsec delay);
+/* Somebody has just looked into all. */
+void coop__poll_looked(coop_nsec clock);
 
-/* Wakes the worker that sleeps in coop__poll(). Any thread. */
+/* Wakes the worker that sleeps in coop__poll_sleep(). Any thread. */
 void coop__poll_kick(void);
+
+/* The number of the epoll for what the caller's processor registers: its own, made if need be,
+ * or the first. */
+int coop__epoll_home(void);
+/* Whether this is none of the program's, but one of them, also one that is just being made. */
+bool coop__epoll_is(int fd);
+int coop__epoll_ctl(int home, int op, int fd, struct epoll_event *event);
+
+/* Epoll has told 'events' of what was registered with 'data'. */
+void coop__desc_edge(uint64_t data, uint32_t events);
 
 /* What the runtime remembers of one descriptor. */
 struct desc {
     uint32_t lock;
     uint32_t joining; /* lock, before the other: held to register it, and to close it */
     int fd;
+    int home;            /* the processor in whose epoll it is */
+    int away;            /* waits in a row on other processors */
     uint32_t generation; /* grows at each close: events of the past are told by it */
     bool registered;
     bool internal;     /* the runtime's own: no reason to expect events */

@@ -164,7 +164,7 @@ static int start_everything(const struct coop_options *o)
     r = procs_start(procs);
     if (r < 0)
         return r;
-    r = coop__poller_start();
+    r = coop__epolls_start();
     if (r < 0) {
         procs_end();
         return r;
@@ -175,7 +175,8 @@ static int start_everything(const struct coop_options *o)
     if (r < 0) {
         coop__hog_end();
         coop__signals_end();
-        coop__poller_end();
+        coop__descs_end();
+        coop__epolls_end();
         procs_end();
     }
     return r;
@@ -191,7 +192,8 @@ static void end_everything(void)
     coop__hog_end();
     coop__signals_end();
     coop__leaks_end();
-    coop__poller_end();
+    coop__descs_end();
+    coop__epolls_end();
     procs_end();
     coop__stacks_end();
     coop__trace_end();

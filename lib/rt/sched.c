@@ -26,10 +26,10 @@
  * WHAT WE DO
  *   A parking coroutine picks its successor and jumps there at once, on its own stack; only when
  *   nothing is ready it jumps to the worker's own stack, which looks around (find_work): the
- *   clock, the global queue, the poller, the other processors' queues.  A worker that looks at
- *   others' queues is "spinning"; at most half of the busy ones do.  Whoever makes work wakes
- *   one sleeper, unless one is spinning already, or the last ones were hardly worth waking
- *   (ready.c); a spinner that finds something wakes the next.
+ *   clock, the global queue, its epoll and another one (epolls.c), the other processors' queues.
+ *   A worker that looks at others' queues is "spinning"; at most half of the busy ones do.
+ *   Whoever makes work wakes one sleeper, unless one is spinning already, or the last ones were
+ *   hardly worth waking (ready.c); a spinner that finds something wakes the next.
  *
  * THE ONE RACE
  *   making work                           falling asleep
@@ -105,10 +105,9 @@ void coop__look_around(struct worker *w, struct proc *p)
         coop__work_made(p);
     if ((int)(p->tick - p->poll_at) >= 0 &&
         atomic_load_explicit(&coop__rt.fd_registered, memory_order_relaxed)) {
-        atomic_store_explicit(&coop__rt.last_poll, p->clock, memory_order_relaxed);
         p->poll_at = p->tick + POLL_EVERY;
         w->collecting = true;
-        coop__poll(COOP_NOW, false);
+        coop__poll_own(p, true);
         coop__inject(w);
     }
 }
@@ -341,7 +340,7 @@ static void sleep_in_poller(struct worker *w)
     else
         coop__check_deadlock(first);
     w->collecting = true;
-    coop__poll(coop__timers_round(first), true);
+    coop__poll_sleep(coop__timers_round(first));
     RT_DELAY();
     atomic_store(&coop__rt.poll_until, 0);
     coop__timers_run_all();
@@ -368,7 +367,7 @@ static bool return_from_poller(struct worker *w)
     coop__unlock(&coop__rt.lock);
     if (p) {
         coop__proc_acquire(w, p);
-        atomic_store_explicit(&coop__rt.last_poll, p->clock, memory_order_relaxed);
+        coop__poll_looked(p->clock);
     }
     RT_DELAY();
     coop__inject(w);
@@ -482,7 +481,7 @@ static struct coro *find_work(struct worker *w)
             return found(w, g);
         if (coop__rt.fd_registered && !coop__rt.poller && !coop__rt.sim) {
             w->collecting = true;
-            coop__poll(COOP_NOW, false);
+            coop__poll_own(p, false);
             coop__inject(w);
             if ((g = pick(w)))
                 return found(w, g);

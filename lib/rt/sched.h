@@ -176,6 +176,7 @@ struct proc {
     _Atomic(int64_t) members[OUTERMOST];
     int64_t settled[OUTERMOST];
     _Atomic(int) outside;  /* coop__outside_add() by its worker */
+    int poll_next;         /* whose epoll it has looked into beside its own */
     uint64_t last_id;      /* given out; see new_id() */
     _Atomic(int) tid;      /* of the thread that has it */
     _Atomic(uint64_t) cpu; /* the bit of where that is as far as known; 0: idle */
@@ -269,9 +270,8 @@ struct runtime {
     struct coop_actor *starved;              /* wait for a stack */
     _Atomic(int) starved_count;
     /* poller */
-    int epoll_fd, kick_fd;
+    int kick_fd;
     _Atomic(coop_nsec) poll_until; /* 0: nobody sleeps there; FOREVER: without limit */
-    _Atomic(coop_nsec) last_poll;
     _Atomic(int) fd_registered;
     _Atomic(int) outside; /* see coop__outside_add() */
     /* counters */

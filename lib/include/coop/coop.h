@@ -54,6 +54,9 @@
  * Memory    64 KiB of address space for each coroutine's stack, of which one page is there while it
  *           waits.  What the runtime made is given back when coop_main() returns; what the
  *           program made (channels, pools) is the program's.
+ *           Descriptors: an epoll, an eventfd and a timerfd; a signalfd for signals and children;
+ *           and where the program waits for descriptors an epoll for each further processor, all
+ *           together at most a 32nd of RLIMIT_NOFILE.  They are close-on-exec.
  * Limits    Linux 6.1 or later, x86-64 and aarch64.  Nothing is preempted: a coroutine that
  *           computes for long keeps its processor (the others go on).  The headers are C17 without
  *           extensions, and C++17 (in which COOP_RECV() and its like are an extension).

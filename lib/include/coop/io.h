@@ -16,8 +16,9 @@ extern "C" {
  * io.h - read and write without holding a thread
  *
  * Each call tries at once and parks its coroutine when the kernel says EAGAIN.  The descriptor
- * must be O_NONBLOCK (coop_fd_nonblock sets it); it joins the runtime's epoll at the first
- * wait.  Pipes, FIFOs, terminals, sockets of every kind, eventfds, pidfds: whatever epoll takes.
+ * must be O_NONBLOCK (coop_fd_nonblock sets it); it joins an epoll of the runtime at the
+ * first wait.  Pipes, FIFOs, terminals, sockets of every kind, eventfds, pidfds: whatever epoll
+ * takes.
  *
  *     ssize_t n = coop_read(fd, buf, sizeof buf, coop_after(coop_now(), timeout));
  *     if (n < 0)

@@ -50,6 +50,8 @@ static int read_once(__attribute__((unused)) void *arg)
 
 CORO_TEST(io, close_wakes_waiters_and_the_number_can_be_used_again)
 {
+    int taken = 0; /* by the epoll of the other processor: one that is made just then */
+
     for (int i = 0; i < 50; i++) {
         struct coop_scope scope;
         int again[2];
@@ -61,7 +63,8 @@ CORO_TEST(io, close_wakes_waiters_and_the_number_can_be_used_again)
         coop_sleep_until(coop_after(coop_now(), 100 * COOP_NSEC_PER_USEC));
         coop_fd_close(fds[0]);
         CHECK(coop_scope_wait(&scope) == 0 && read_result == -EBADF);
-        CHECK(pipe2(again, O_CLOEXEC | O_NONBLOCK) == 0 && again[0] == fds[0]);
+        CHECK(pipe2(again, O_CLOEXEC | O_NONBLOCK) == 0);
+        CHECK(again[0] == fds[0] || ++taken == 1);
         CHECK(coop_read(again[0], &c, 1, in_ms(1)) == -ETIMEDOUT);
         CHECK(write(again[1], "x", 1) == 1);
         CHECK(coop_read(again[0], &c, 1, soon()) == 1);
