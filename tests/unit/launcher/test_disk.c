@@ -1,5 +1,6 @@
 /* Looking at what was written, a piece at a time (launcher/limits/disk_*.h). */
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <sched.h>
@@ -117,6 +118,39 @@ Test(disk, a_walk_in_pieces_counts_what_a_whole_one_counts)
     cr_assert_eq(pieces.sum.bytes, whole.sum.bytes);
     disk_walk_end(&whole);
     disk_walk_end(&pieces);
+}
+
+/* What a bound of the disk promises is the look after the end. */
+Test(disk, what_moves_behind_a_walk_is_found_when_nobody_moves_it)
+{
+    struct disk_walk walk;
+    char first[280] = "", from[300], to[300];
+    struct dirent *entry;
+    int fd = open(".", O_PATH | O_CLOEXEC);
+    DIR *here;
+
+    make_names("a", 400);
+    make_names("b", 400);
+    here = opendir(".");
+    while (!*first && (entry = readdir(here)))
+        if (entry->d_name[0] != '.')
+            snprintf(first, sizeof first, "%s", entry->d_name);
+    closedir(here);
+    snprintf(to, sizeof to, "%s/large", first);
+    snprintf(from, sizeof from, "%s/large", strcmp(first, "a") == 0 ? "b" : "a");
+    close(make_file(from, 1000000));
+    disk_walk_begin(&walk, fd);
+    while (walk.sum.files < 402) /* all of the first, and the second's own name */
+        cr_assert_not(disk_walk_go(&walk, 0));
+    cr_assert_eq(rename(from, to), 0);
+    cr_assert(disk_walk_go(&walk, COOP_FOREVER));
+    cr_expect_lt(walk.sum.bytes, 1000000, "if walks follow what moves, say so");
+    disk_walk_end(&walk);
+    disk_walk_begin(&walk, fd);
+    cr_assert(disk_walk_go(&walk, COOP_FOREVER));
+    cr_expect_geq(walk.sum.bytes, 1000000);
+    disk_walk_end(&walk);
+    close(fd);
 }
 
 static int open_descriptors(void)
