@@ -3,6 +3,7 @@
  */
 #include "stress/processes.h"
 
+#include "base/seqlock.h"
 #include "coop/page.h"
 
 #include <errno.h>
@@ -153,6 +154,26 @@ static void memory_that_is_not_sealed_is_refused(void)
     HOLDS(fds_open() == open_before);
 }
 
+/* What a writer does while it stores, seen from a reader that it has overtaken. */
+static void what_is_being_written_is_not_given_out(void)
+{
+    struct coop_page reader;
+    int value = 7, seen = 0;
+    struct seqlock *lock;
+
+    HOLDS(coop_page_new(&page, "met", sizeof value) == 0);
+    HOLDS(coop_page_attach(&reader, dup(page.fd), sizeof value) == 0);
+    coop_page_publish(&page, &value); /* into the second place, two lines on */
+    lock = (struct seqlock *)(void *)((char *)page.map + 2 * 64);
+    HOLDS(coop_page_read(&reader, &seen) == 1 && seen == 7);
+    atomic_fetch_add(&lock->number, 1);
+    HOLDS(coop_page_read(&reader, &seen) == -EAGAIN);
+    atomic_fetch_add(&lock->number, 1);
+    HOLDS(coop_page_read(&reader, &seen) == 1 && seen == 7);
+    coop_page_done(&reader);
+    coop_page_done(&page);
+}
+
 static int root(void *arg)
 {
     (void)arg;
@@ -160,6 +181,7 @@ static int root(void *arg)
         the_writer_is_killed_in_the_middle();
     nobody_else_can_write();
     memory_that_is_not_sealed_is_refused();
+    what_is_being_written_is_not_given_out();
     return 0;
 }
 

@@ -16,6 +16,24 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
+enum { LARGE = 256 * 1024, LARGE_GUARD = 64 * 1024 }; /* large stacks have large guards */
+
+/* Nothing can be read in below the caller's stack, or there is a canary. */
+static const struct coro *check_guard(void)
+{
+    const struct coro *g = coop__current();
+    size_t slot = coop__stack_slot_size(g), size = slot < LARGE ? 4096 : LARGE_GUARD;
+
+    /* (qemu says yes to all advice.) */
+    for (size_t at = 4096; at <= size && !g->canary && !getenv("COOP_SLOWER"); at += 4096)
+        CHECK(madvise(g->stack_low - at, 4096, MADV_POPULATE_READ) < 0);
+    return g;
+}
+
 /* Under a sanitizer the report is the sanitizer's, and the end is an exit. */
 #if !RT_ASAN && !RT_TSAN
 static __attribute__((noinline)) int eat(int n)
@@ -214,6 +232,7 @@ static int use_nearly_all(void *arg)
     char here = 7;
 
     CHECK(g && coop__stack_slot_size(g) >= size && g->stack_size >= size / 3 * 2);
+    check_guard();
     /* From the low end to just below what this and memset stand on. */
     memset(g->stack_low, 1, (size_t)(&here - g->stack_low) - 4096);
     coop_yield();
@@ -239,6 +258,7 @@ CORO_TEST(stack, each_coroutine_can_have_a_size_of_its_own)
 
 static int wait_for_close(void *ch)
 {
+    check_guard();
     CHECK(coop_recv(ch, NULL, COOP_FOREVER) == 0);
     return 0;
 }
@@ -267,17 +287,10 @@ Test(stack, on_old_kernels_guards_and_canaries_live_side_by_side, .timeout = 20)
     cr_assert_eq(coop_main(NULL, pass_the_limit, NULL), 0);
 }
 
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
-
 static int look_at_guard(void *all_started)
 {
-    const struct coro *g = coop__current();
+    const struct coro *g = check_guard();
 
-    /* (qemu says yes to all advice.) */
-    if (!getenv("COOP_SLOWER"))
-        CHECK(g->canary || madvise(g->stack_low - 4096, 4096, MADV_POPULATE_READ) < 0);
     CHECK(madvise(g->stack_low, 4096, MADV_POPULATE_READ) == 0);
     CHECK(coop_recv(all_started, NULL, soon()) == 0);
     return 0;
@@ -330,6 +343,7 @@ static int touch(void *all_started)
 
     for (size_t i = 0; i < sizeof frame; i += 4096)
         frame[i] = 1;
+    check_guard();
     CHECK(coop_recv(all_started, NULL, soon()) == 0);
     return frame[0] - 1;
 }
