@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -148,6 +149,11 @@ static bool is_leaf(const char *path)
     const char *leaf = tree > 0 && path[5 + tree] == '/' ? path + 5 + tree + 1 : "";
 
     return *leaf && *leaf != '.' && !strchr(leaf, '/');
+}
+
+pid_t launch_cgroup_owner(const char *path)
+{
+    return is_leaf(path) ? (pid_t)strtol(path + strlen("coop-"), NULL, 10) : 0;
 }
 
 int launch_cgroup_enter(const struct launch_cgroups *groups, const char *path)

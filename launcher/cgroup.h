@@ -122,6 +122,9 @@ void launch_cgroups_sweep(const struct launch_cgroups *groups);
  * lives or another has taken it, or -errno. */
 int launch_cgroup_adopt(const struct launch_cgroups *groups, const char *path);
 
+/* The PID of the coopd in whose tree a leaf is; 0: 'path' is NULL or no leaf. */
+pid_t launch_cgroup_owner(const char *path);
+
 /* A service's name as a directory's: letters, digits, '-', '_', '@', ':' stay, all else becomes
  * %XX, so no name can be a path, or one of the kernel's own files. -ENAMETOOLONG. */
 int launch_cgroup_escape(const char *name, char *ret_text, size_t size);

@@ -163,10 +163,12 @@ int daemon_cgroup_path(struct daemon *daemon, const char *name, char *buf, size_
 {
     const struct launch_cgroups *groups = &daemon->machine.cgroups;
     char leaf[LAUNCH_CGROUP_PATH];
+    struct svc_view view;
 
-    if (!daemon->machine.has_cgroups || launch_cgroup_escape(name, leaf, sizeof leaf) < 0)
+    if (!daemon->machine.has_cgroups || !board_find(daemon->world.board, name, &view) ||
+        view.cgroup_of == 0 || launch_cgroup_escape(name, leaf, sizeof leaf) < 0)
         return -1;
-    return str_format(buf, size, "%s/%s/%s", groups->where, groups->name, leaf);
+    return str_format(buf, size, "%s/coop-%d/%s", groups->where, (int)view.cgroup_of, leaf);
 }
 
 /* ---- starting ---- */

@@ -273,7 +273,7 @@ static int keep_all(struct journal *j, const struct survivor *kept, size_t count
         if (entry && kept[i].has_life &&
             journal_run_line(line, kept[i].name, &kept[i].life) == 0)
             keep_line(j, &entry->run, line);
-        if (entry && journal_at_line(line, kept[i].name, &kept[i].state) == 0)
+        if (entry && journal_at_line(line, kept[i].name, &kept[i].state, &kept[i].starts) == 0)
             keep_line(j, &entry->at, line);
     }
     return j->partial ? -ENOMEM : 0;
@@ -334,12 +334,13 @@ void journal_end(struct journal *j, const char *name)
     coop_mutex_unlock(&j->lock);
 }
 
-void journal_at(struct journal *j, const char *name, const struct saved_state *state)
+void journal_at(struct journal *j, const char *name, const struct saved_state *state,
+                const struct saved_starts *starts)
 {
     char line[JOURNAL_LINE_MAX];
     struct entry *entry;
 
-    if (journal_at_line(line, name, state) < 0)
+    if (journal_at_line(line, name, state, starts) < 0)
         return;
     coop_mutex_lock(&j->lock);
     entry = known(j, name);

@@ -20,7 +20,7 @@
  *     J1 <crc32> end <name>
  *     J1 <crc32> at <name> <place> <flags> <command> <restarts> <in a row> <since> <the same
  *                by the calendar> <up since> <up at> <until> <how main ended: kind, value, flags,
- *                bound> <whether coopd ends with it>
+ *                bound> <whether coopd ends with it> <its last starts, with commas, or ->
  *     J1 <crc32> gone <name>
  *     J1 <crc32> closing
  *
@@ -59,7 +59,8 @@ int journal_open(struct journal **ret_journal, const char *state_dir,
 
 void journal_run(struct journal *journal, const char *name, const struct saved_life *life);
 void journal_end(struct journal *journal, const char *name);
-void journal_at(struct journal *journal, const char *name, const struct saved_state *state);
+void journal_at(struct journal *journal, const char *name, const struct saved_state *state,
+                const struct saved_starts *starts);
 void journal_gone(struct journal *journal, const char *name);
 void journal_closing(struct journal *journal);
 

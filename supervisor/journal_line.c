@@ -96,22 +96,52 @@ static unsigned end_flags(const struct ending *ending)
            (ending->out_of_tasks ? END_NO_TASKS : 0) | (ending->out_of_disk ? END_NO_DISK : 0);
 }
 
+enum { STARTS_TEXT = SAVED_STARTS_MAX * 21 + 2 }; /* ",-9223372036854775808" */
+
+static const char *starts_text(const struct saved_starts *starts, char text[STARTS_TEXT])
+{
+    size_t used = 0;
+
+    str_copy(text, STARTS_TEXT, "-");
+    for (unsigned i = 0; i < starts->count; i++)
+        used += (size_t)snprintf(text + used, STARTS_TEXT - used, "%s%" PRId64, i ? "," : "",
+                                 (int64_t)starts->at[i]);
+    return text;
+}
+
+static bool parse_starts(const char *text, struct saved_starts *starts)
+{
+    char *end;
+
+    if (strcmp(text, "-") == 0)
+        return true;
+    do {
+        if (starts->count == SAVED_STARTS_MAX)
+            return false;
+        starts->at[starts->count++] = strtoll(text, &end, 10);
+        if (end == text)
+            return false;
+        text = end + 1;
+    } while (*end == ',');
+    return *end == '\0';
+}
+
 int journal_at_line(char line[JOURNAL_LINE_MAX], const char *name,
-                    const struct saved_state *state)
+                    const struct saved_state *state, const struct saved_starts *starts)
 {
     unsigned flags = (state->wanted_up ? AT_WANTED : 0) |
                      (state->stop_asked ? AT_STOP_ASKED : 0) | (state->again ? AT_AGAIN : 0) |
                      (state->was_ready ? AT_READY : 0) | (state->main_told ? AT_MAIN_TOLD : 0);
-    char body[JOURNAL_LINE_MAX];
+    char body[JOURNAL_LINE_MAX], text[STARTS_TEXT];
 
     if (str_format(body, sizeof body,
                    "at %s %s %u %u %u %u %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
-                   " %" PRId64 " %u %d %u %u %u",
+                   " %" PRId64 " %u %d %u %u %u %s",
                    name, svc_place_word(state->place), flags, state->command, state->restarts,
                    state->in_a_row, (int64_t)state->since, state->since_wall,
                    (int64_t)state->up_since, (int64_t)state->up_at, (int64_t)state->until,
                    (unsigned)state->ending.kind, state->ending.value, end_flags(&state->ending),
-                   (unsigned)state->ending.broken, state->over) < 0)
+                   (unsigned)state->ending.broken, state->over, starts_text(starts, text)) < 0)
         return -ENAMETOOLONG;
     return journal_make_line(line, body);
 }
@@ -155,18 +185,22 @@ static bool place_of(const char *word, enum svc_place *ret_place)
     return false;
 }
 
-static bool parse_at(const char *body, char name[SVC_NAME_MAX + 1], struct saved_state *state)
+static bool parse_at(const char *body, char name[SVC_NAME_MAX + 1], struct saved_state *state,
+                     struct saved_starts *starts)
 {
     struct ending *ending = &state->ending;
     unsigned flags, kind, ended, broken;
     char place[32];
+    int used = 0;
 
     if (sscanf(body,
                "at %79s %31s %u %u %u %u %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64
-               " %" SCNd64 " %u %d %u %u %u",
+               " %" SCNd64 " %u %d %u %u %u %n",
                name, place, &flags, &state->command, &state->restarts, &state->in_a_row,
                &state->since, &state->since_wall, &state->up_since, &state->up_at,
-               &state->until, &kind, &ending->value, &ended, &broken, &state->over) != 16)
+               &state->until, &kind, &ending->value, &ended, &broken, &state->over,
+               &used) != 16 ||
+        !parse_starts(body + used, starts))
         return false;
     if (!place_of(place, &state->place) || kind > EXIT_UNKNOWN ||
         broken >= LAUNCH_RESULT_COUNT || state->over > 256)
@@ -249,12 +283,15 @@ static bool replay_at(struct replay *r, const char *body)
 {
     char name[SVC_NAME_MAX + 1];
     struct saved_state state = {0};
+    struct saved_starts starts = {0};
     struct survivor *s;
 
-    if (!parse_at(body, name, &state))
+    if (!parse_at(body, name, &state, &starts))
         return false;
-    if (!r->other_boot && (s = entry_of(r, name)))
+    if (!r->other_boot && (s = entry_of(r, name))) {
         s->state = state;
+        s->starts = starts;
+    }
     return true;
 }
 

@@ -15,6 +15,6 @@ int journal_make_line(char line[JOURNAL_LINE_MAX], const char *body);
 int journal_run_line(char line[JOURNAL_LINE_MAX], const char *name,
                      const struct saved_life *life);
 int journal_at_line(char line[JOURNAL_LINE_MAX], const char *name,
-                    const struct saved_state *state);
+                    const struct saved_state *state, const struct saved_starts *starts);
 
 #endif

@@ -59,6 +59,7 @@ struct svc_view {
     int exit_value;       /* exit code or signal number                                     */
     pid_t main_pid;       /* host PID of the main process, 0 for none                       */
     pid_t top_pid;        /* host PID of the direct child that holds the tree, 0 for none   */
+    pid_t cgroup_of;      /* the coopd below whose cgroup its own one is, 0 for none        */
     uint32_t restarts;    /* automatic restarts since it was last asked to start            */
     coop_nsec since;      /* when it came to this state, monotonic                          */
     int64_t since_wall;   /* the same in ns since 1970                                      */

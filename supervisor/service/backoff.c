@@ -51,6 +51,16 @@ int window_note(struct start_window *window, coop_nsec when, unsigned burst)
     return 0;
 }
 
+unsigned window_last(const struct start_window *window, coop_nsec *ret_starts, unsigned max)
+{
+    unsigned count = window->count < max ? window->count : max;
+
+    for (unsigned i = 0; i < count; i++)
+        ret_starts[i] =
+            window->starts[(window->next + window->burst - count + i) % window->burst];
+    return count;
+}
+
 void window_clear(struct start_window *window)
 {
     window->count = window->next = 0;

@@ -38,6 +38,9 @@ bool window_allows(const struct start_window *window, coop_nsec when, coop_nsec 
 /* Remembers a start.  0 or -ENOMEM, and then it is not counted. */
 int window_note(struct start_window *window, coop_nsec when, unsigned burst);
 
+/* The last starts in it, at most 'max', the oldest one first.  How many. */
+unsigned window_last(const struct start_window *window, coop_nsec *ret_starts, unsigned max);
+
 void window_clear(struct start_window *window);
 void window_done(struct start_window *window);
 

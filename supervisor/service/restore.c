@@ -82,6 +82,7 @@ static bool same_state(const struct saved_state *a, const struct saved_state *b)
 void svc_note_state(struct svc *svc)
 {
     struct saved_state state;
+    struct saved_starts starts;
 
     if (!svc->world->journal)
         return;
@@ -93,7 +94,8 @@ void svc_note_state(struct svc *svc)
     if (same_state(&state, &svc->noted) && state.until == svc->noted.until)
         return;
     svc->noted = state;
-    journal_at(svc->world->journal, svc->view.name, &state);
+    starts.count = window_last(&svc->window, starts.at, SAVED_STARTS_MAX);
+    journal_at(svc->world->journal, svc->view.name, &state, &starts);
 }
 
 /* ---- reading ---- */
@@ -113,6 +115,8 @@ static void take_state(struct svc *svc, const struct survivor *was)
     view->exit_value = state->ending.value;
     view->core = state->ending.core;
     svc->in_a_row = state->in_a_row;
+    for (unsigned i = 0; i < was->starts.count; i++)
+        window_note(&svc->window, was->starts.at[i], (unsigned)svc->spec->limit_burst);
     svc->up_at = state->up_at;
     if (svc->spec->essential || svc->spec->limit_action == LIMIT_EXIT)
         svc->over = state->over;

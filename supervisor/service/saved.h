@@ -17,7 +17,7 @@
  * monotonic clock: they are good for one boot, and so is everything here.
  */
 
-enum { SAVED_NOTIFY_MAX = 120, SAVED_CGROUP_MAX = 512 };
+enum { SAVED_NOTIFY_MAX = 120, SAVED_CGROUP_MAX = 512, SAVED_STARTS_MAX = 16 };
 
 /* The processes of one life. */
 struct saved_life {
@@ -48,12 +48,19 @@ struct saved_state {
     int64_t since_wall;
 };
 
+/* What counts for its start limit: the last starts, the oldest one first. */
+struct saved_starts {
+    unsigned count;
+    coop_nsec at[SAVED_STARTS_MAX];
+};
+
 /* A service of an earlier coopd. */
 struct survivor {
     char name[SVC_NAME_MAX + 1];
     bool has_life;
     struct saved_life life;
     struct saved_state state;
+    struct saved_starts starts;
 };
 
 #endif

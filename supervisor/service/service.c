@@ -50,6 +50,7 @@
 #include "base/sys.h"
 #include "coop/coro.h"
 #include "journal.h"
+#include "launcher/cgroup.h"
 
 /* How long processes may take to die of SIGKILL before the service is called stuck. */
 #define KILL_TIMEOUT (10 * COOP_NSEC_PER_SEC)
@@ -70,6 +71,7 @@ void svc_publish(struct svc *svc)
     svc->view.held_by = (uint8_t)svc->holder.held_by;
     svc->view.main_pid = svc->holder.main_gone ? 0 : svc->holder.main_pid;
     svc->view.top_pid = svc->holder.empty ? 0 : svc->holder.top_pid;
+    svc->view.cgroup_of = launch_cgroup_owner(svc->holder.cgroup);
     board_write(svc->world->board, svc->slot, &svc->view);
     svc_note_state(svc);
 }

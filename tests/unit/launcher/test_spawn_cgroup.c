@@ -167,6 +167,7 @@ Test(spawn_cgroup, a_damaged_path_never_means_the_whole_machine)
         cr_assert_eq(launch_cgroup_pids(&nowhere, paths[i], NULL, 0), -EINVAL, "'%s'",
                      paths[i]);
         cr_assert_eq(launch_cgroup_adopt(&nowhere, paths[i]), -EINVAL, "'%s'", paths[i]);
+        cr_assert_eq(launch_cgroup_owner(paths[i]), 0, "'%s'", paths[i]);
     }
 }
 
@@ -206,6 +207,7 @@ Test(spawn_cgroup, what_a_dead_coopd_left_is_found_and_a_living_ones_is_not)
     snprintf(wanted, sizeof wanted, "%s/left ", tree);
     cr_assert_eq(launch_cgroups_leftover(&groups, tree, remember, found), 1);
     cr_assert_str_eq(found, wanted);
+    cr_assert_eq(launch_cgroup_owner(wanted), dead);
     wanted[strlen(wanted) - 1] = '\0';
     cr_assert_eq(launch_cgroup_remove(&groups, wanted), 0);
     cr_assert_eq(launch_cgroups_leftover(&groups, tree, remember, found), 0);

@@ -62,6 +62,23 @@ Test(backoff, the_window_slides_start_by_start)
     window_done(&window);
 }
 
+Test(backoff, the_last_starts_are_told_oldest_first)
+{
+    struct start_window window = {0};
+    coop_nsec last[4] = {0};
+
+    cr_expect_eq(window_last(&window, last, 4), 0);
+    for (int i = 1; i <= 5; i++) { /* the ring goes round */
+        window_note(&window, i * S, 3);
+        cr_expect_eq(window_last(&window, last, 4), i < 3 ? (unsigned)i : 3U);
+        cr_expect_eq(last[0], (i < 3 ? 1 : i - 2) * S);
+    }
+    cr_expect(last[0] == 3 * S && last[1] == 4 * S && last[2] == 5 * S);
+    cr_expect_eq(window_last(&window, last, 2), 2);
+    cr_expect(last[0] == 4 * S && last[1] == 5 * S);
+    window_done(&window);
+}
+
 Test(backoff, clear_and_a_new_limit_begin_anew)
 {
     struct start_window window = {0};

@@ -167,6 +167,16 @@ static struct saved_state state_at(unsigned place)
                                 .since_wall = place + 9};
 }
 
+/* None, one, ... as many as there can be, and longer than any that there will be. */
+static struct saved_starts starts_at(unsigned place)
+{
+    struct saved_starts starts = {.count = place % (SAVED_STARTS_MAX + 1)};
+
+    for (unsigned i = 0; i < starts.count; i++)
+        starts.at[i] = INT64_MIN + place + i;
+    return starts;
+}
+
 static unsigned states_seen;
 
 static bool same_state(const struct saved_state *a, const struct saved_state *b)
@@ -193,8 +203,12 @@ static void expect_state(void *arg, const struct survivor *survivor)
 {
     struct saved_state wanted = state_at((unsigned)atoi(survivor->name + 1));
 
+    const struct saved_starts starts = starts_at((unsigned)atoi(survivor->name + 1));
+
     (void)arg;
     states_seen++;
+    cr_expect_eq(survivor->starts.count, starts.count);
+    cr_expect_eq(memcmp(survivor->starts.at, starts.at, sizeof starts.at), 0);
     cr_expect(!survivor->has_life);
     cr_expect(same_state(&survivor->state, &wanted), "%s", survivor->name);
     cr_expect(same_ending(&survivor->state.ending, &wanted.ending), "%s", survivor->name);
@@ -210,11 +224,13 @@ Test(journal, every_place_and_every_field_come_back)
     cr_assert_eq(journal_open(&journal, place, NULL, 0, NULL), 0);
     for (unsigned i = 0; i < SVC_PLACE_COUNT; i++) {
         const struct saved_state state = state_at(i);
+        const struct saved_starts starts = starts_at(i);
 
         snprintf(name, sizeof name, "s%u", i);
-        journal_at(journal, name, &state);
+        journal_at(journal, name, &state, &starts);
     }
-    journal_at(journal, "gone", &(struct saved_state){.place = AT_UP});
+    journal_at(journal, "gone", &(struct saved_state){.place = AT_UP},
+               &(struct saved_starts){0});
     journal_gone(journal, "gone");
     journal_close(journal);
     read_back(place);
@@ -243,7 +259,8 @@ Test(journal, no_line_reaches_who_is_none_of_ours)
     cr_assert_eq(journal_open(&journal, place, NULL, 0, NULL), 0);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         journal_run(journal, "web", &bad[i]);
-    journal_at(journal, "web", &(struct saved_state){.place = AT_FAILED, .over = 257});
+    journal_at(journal, "web", &(struct saved_state){.place = AT_FAILED, .over = 257},
+               &(struct saved_starts){0});
     journal_close(journal);
     read_back(place);
     cr_expect_eq(replay(size), (ssize_t)(sizeof bad / sizeof bad[0] + 1));
