@@ -1,9 +1,11 @@
 /*
  * coopd - starts services, keeps them alive, answers coopctl
  */
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "config/load.h"
@@ -57,6 +59,9 @@ static int supervise(const struct options *options, struct config *config)
     int r;
 
     signal(SIGPIPE, SIG_IGN);
+    /* The groups of whoever started us: inside a user namespace no service could drop them. */
+    if (geteuid() == 0)
+        (void)setgroups(0, NULL);
     r = coop_main(&runtime, live, &life);
     if (r < 0) {
         coop_fail_sys(&life.err, r, "the runtime");

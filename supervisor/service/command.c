@@ -139,13 +139,14 @@ static int put_user(struct strlist *env, const char *user, struct coop_err *err)
     return failed ? -1 : 0;
 }
 
-/* What an ordinary user's coopd passes on of its own environment, and root's does not. */
-static int inherit(struct strlist *env, struct coop_err *err)
+/* What an ordinary user's coopd passes on of its own environment, and root's does not.  Secrets
+ * that PassEnvironment= names are passed on all the same: somebody has written it down. */
+static int inherit(const struct launch_spec *launch, struct strlist *env, struct coop_err *err)
 {
     static const char *const ours[] = {"NOTIFY_SOCKET=", "LISTEN_", "COOP_", "WATCHDOG_"};
 
     for (char **pair = environ; pair && *pair; pair++) {
-        bool skip = false;
+        bool skip = launch->scrub_environment && launch_scrubs(*pair, strcspn(*pair, "="));
 
         for (size_t i = 0; i < COOP_COUNT(ours); i++)
             skip = skip || str_starts_with(*pair, ours[i]);
@@ -164,7 +165,7 @@ static int base_env(const struct svc_spec *spec, struct strlist *env, struct coo
         return -1;
     if (lang && put(env, "LANG", lang, err) < 0)
         return -1;
-    if (geteuid() != 0 && inherit(env, err) < 0)
+    if (geteuid() != 0 && inherit(&spec->launch, env, err) < 0)
         return -1;
     return spec->user ? put_user(env, spec->user, err) : 0;
 }

@@ -58,7 +58,7 @@ static void write_file(const char *path, const char *text, uid_t uid, gid_t gid,
     close(fd);
 }
 
-static void copy_program(const char *from, const char *to, mode_t mode)
+void copy_program(const char *from, const char *to, mode_t mode)
 {
     int in = open(from, O_RDONLY | O_CLOEXEC);
     int out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);

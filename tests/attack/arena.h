@@ -53,6 +53,7 @@ struct visit {
     const char *attack;
     const char *const *options; /* more of coop-run's, NULL-terminated, or NULL    */
     const char *const *command; /* instead of the attacker, NULL-terminated, or NULL */
+    const char *const *instead; /* of coop-run with all that: NULL-terminated, or NULL */
     int tty;                    /* becomes 0-2 and the controlling terminal, or 0 */
     int in;                     /* becomes 0, or 0: the null device                */
     int out;                    /* becomes 1, or 0                                 */

@@ -63,8 +63,10 @@ static void get_dirty(const struct arena *arena)
     unsetenv("COOP_INIT");
 }
 
+#define FACTS_MOST 24
+
 struct facts {
-    char text[24][ARENA_PATH + 32];
+    char text[FACTS_MOST][ARENA_PATH + 32];
     int count;
 };
 
@@ -86,7 +88,7 @@ static void add_namespace(struct facts *facts, const char *key, const char *path
     add_fact(facts, "%s=%s", key, here);
 }
 
-static void tell(const struct arena *arena, const struct visit *visit, struct facts *facts)
+static void tell(const struct arena *arena, bool sees_host, struct facts *facts)
 {
     add_namespace(facts, "host_pid", "/proc/self/ns/pid");
     add_namespace(facts, "host_mnt", "/proc/self/ns/mnt");
@@ -106,7 +108,7 @@ static void tell(const struct arena *arena, const struct visit *visit, struct fa
     add_fact(facts, "limit=100");
     if (!arena->uid)
         add_fact(facts, "group_file=%s", arena->group_file);
-    if (visit->mode == BOUND) {
+    if (sees_host) {
         add_fact(facts, "sees_home=1");
         add_fact(facts, "tmp_read_only=1");
         if (!arena->uid)
@@ -116,12 +118,27 @@ static void tell(const struct arena *arena, const struct visit *visit, struct fa
         add_fact(facts, "verbose=1");
 }
 
+char *const *arena_facts(const struct arena *arena, bool sees_host)
+{
+    static struct facts facts;
+    static char *words[FACTS_MOST + 1];
+
+    facts.count = 0;
+    tell(arena, sees_host, &facts);
+    for (int i = 0; i <= facts.count; i++)
+        words[i] = i < facts.count ? facts.text[i] : NULL;
+    return words;
+}
+
 _Noreturn static void become_coop_run(const struct arena *arena, const struct visit *visit)
 {
-    struct facts facts = {.count = 0};
     const char *argv[MAX_ARGS] = {arena->coop_run};
     int n = 1;
 
+    if (visit->instead) {
+        execv(visit->instead[0], (char *const *)(const void *)visit->instead);
+        must(-1, visit->instead[0]);
+    }
     for (const char *const *o = visit->options; o && *o; o++)
         argv[n++] = *o;
     if (visit->mode == BOUND) {
@@ -136,9 +153,8 @@ _Noreturn static void become_coop_run(const struct arena *arena, const struct vi
     } else {
         argv[n++] = arena->attacker;
         argv[n++] = visit->attack;
-        tell(arena, visit, &facts);
-        for (int i = 0; i < facts.count; i++)
-            argv[n++] = facts.text[i];
+        for (char *const *f = arena_facts(arena, visit->mode == BOUND); *f; f++)
+            argv[n++] = *f;
     }
     execv(arena->coop_run, (char *const *)(void *)argv);
     must(-1, arena->coop_run);

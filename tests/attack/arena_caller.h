@@ -12,6 +12,12 @@
 /* Ends the program, with errno's name, when 'result' is negative. */
 void must(long result, const char *what);
 
+/* A program of ours where everybody may execute it. */
+void copy_program(const char *from, const char *to, mode_t mode);
+
+/* What an attacker is told: "key=value" words, NULL-terminated; good until the next call. */
+char *const *arena_facts(const struct arena *arena, bool sees_host);
+
 /* Becomes an ordinary user (0: stays root), in ARENA_GROUP. */
 void become_user(uid_t uid);
 

@@ -92,6 +92,44 @@ static bool two_sandboxes(const struct arena *arena)
     return true;
 }
 
+/* The network that both share, held by a small process: it hands over what it was asked for, and
+ * nothing of who asked before. */
+static bool shared_network(const struct arena *arena)
+{
+    char socket[ARENA_PATH + 16], use[ARENA_PATH + 48];
+    const char *const held[] = {arena->coop_run, "--hold-network", socket, NULL};
+    const char *const options[] = {use, NULL};
+    const struct visit holder = {.instead = held};
+    struct visit visit = {.attack = "harmless", .options = options};
+    pid_t first, pid;
+    int code;
+
+    snprintf(socket, sizeof socket, "%s/network", arena->work);
+    snprintf(use, sizeof use, "--empty-network-path=%s", socket);
+    pid = arena_start(arena, &holder);
+    for (int i = 0; i < 1000 && access(socket, F_OK) < 0; i++)
+        (void)poll(NULL, 0, 10); /* nothing else announces it */
+    code = arena_run(arena, &visit);
+    if (code == 125) {
+        printf("no network can be shared here\n");
+    } else {
+        CHECK(code == 0);
+        visit.attack = "leave-traces";
+        first = arena_start_stayer(arena, &visit);
+        visit.attack = "find-traces";
+        CHECK(arena_run(arena, &visit) == 0);
+        kill(first, SIGKILL);
+        CHECK(arena_wait(first, 10) == 128 + SIGKILL);
+        visit.attack = "leave-residue";
+        CHECK(arena_run(arena, &visit) == 0);
+        visit.attack = "find-residue";
+        CHECK(arena_run(arena, &visit) == 0);
+    }
+    kill(pid, SIGKILL);
+    CHECK(arena_wait(pid, 10) == 128 + SIGKILL);
+    return true;
+}
+
 /* ---- bombs ---- */
 
 /* Only an ordinary user: the kernel does not count root's processes. */
@@ -340,6 +378,7 @@ static const struct arena_case cases[] = {
     {"reopen-stdin", reopen_stdin},
     {"terminal", terminal},
     {"two-sandboxes", two_sandboxes},
+    {"shared-network", shared_network},
     {NULL, NULL},
 };
 
