@@ -37,6 +37,8 @@ extern "C" {
  *           the rest from coroutines.
  * Memory    A scope lives in its owner's frame and must be waited for before that frame ends. A
  *           coroutine costs one page of memory while it waits, and address space for its stack.
+ *           Members of a scope that the program opened stand in a list under a lock, those of the
+ *           root scope are only counted: a birth in the former takes some 15 ns longer.
  * Misuse    -ECANCELED: starting in a scope that has been waited for.
  *           Aborts: a scope opened outside of a coroutine; waited for by another than its owner,
  *           twice, or before one that was opened inside it; still open when its coroutine ends;
