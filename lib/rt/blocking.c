@@ -11,7 +11,8 @@
  *
  * At the limit of threads ('crowded') idle processors may have work, in a queue that only their own
  * worker looks into.  So they wait in line, who comes back takes the first one, also instead of
- * its own, and lets what is ready there run before it goes on.
+ * its own, looks at timers and descriptors that nobody has looked at for long, and lets what is
+ * ready there run before it goes on.
  *
  * In simulation there is one thread, so brackets do nothing and offload calls directly.
  */
@@ -139,8 +140,10 @@ void coop_block_end(void)
         return;
     get_proc_back(w);
     /* No thread for those who were ready meanwhile: or a loop of brackets would go before them. */
-    if (unlikely(atomic_load_explicit(&coop__rt.crowded, memory_order_relaxed)))
+    if (unlikely(atomic_load_explicit(&coop__rt.crowded, memory_order_relaxed))) {
+        coop__look_late(coop__worker());
         coop__let_others();
+    }
 }
 
 void coop_syscall_begin(void)

@@ -36,7 +36,8 @@
  *   A processor that computes on, is out of use, or whose worker is in a blocking call does not
  *   look.  Then others do: with an empty queue into one more epoll when their own says nothing,
  *   otherwise into one more every 256 picks; the monitor into each that nobody has looked into
- *   for 10 ms; the sleeper into all.
+ *   for 10 ms; the sleeper into all.  At the limit of threads a loop of brackets never looks and
+ *   lets the monitor believe that all are idle: there who comes back looks as the monitor does.
  *
  * THE ONE RACE
  *   a new epoll                            falling asleep (sched.c)

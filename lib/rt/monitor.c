@@ -27,7 +27,6 @@
 #include <errno.h>
 
 #define SHORTEST   (20 * COOP_NSEC_PER_USEC)
-#define LATE       COOP_NSEC_PER_MSEC
 #define TRIM_DELAY COOP_NSEC_PER_SEC
 
 static struct {
@@ -123,7 +122,7 @@ static void poll_late(void)
 
 static void fire_late(void)
 {
-    if (atomic_load(&coop__rt.poll_until) || coop__timers_first() > sys_now() - LATE)
+    if (atomic_load(&coop__rt.poll_until) || coop__timers_first() > sys_now() - TIMER_LATE)
         return;
     /* A timer in our hands is in no heap, its coroutine in no queue: no deadlock for all that. */
     atomic_fetch_add(&coop__rt.outside, 1);

@@ -112,6 +112,20 @@ void coop__look_around(struct worker *w, struct proc *p)
     }
 }
 
+void coop__look_late(struct worker *w)
+{
+    coop_nsec now = sys_now();
+
+    if (atomic_load(&coop__rt.poll_until)) /* somebody sleeps there, and does */
+        return;
+    w->collecting = true;
+    if (coop__timers_first() <= now - TIMER_LATE)
+        coop__timers_run_all();
+    if (atomic_load_explicit(&coop__rt.fd_registered, memory_order_relaxed))
+        coop__poll_late(now, MONITOR_DELAY);
+    coop__inject(w);
+}
+
 /* One comparison per pick finds out whether anything else is due than the next in the queue.  Due
  * is what its number has passed: the very pick with that number may be an urgent one. */
 static COLD struct coro *pick_elsewhere(struct worker *w, struct proc *p)

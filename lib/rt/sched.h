@@ -37,6 +37,7 @@ enum {
 };
 
 #define MONITOR_DELAY (10 * COOP_NSEC_PER_MSEC) /* how long a busy processor goes unwatched */
+#define TIMER_LATE    COOP_NSEC_PER_MSEC        /* then it is for others to fire it */
 
 enum wait_reason {
     WAIT_FOR_NOTHING,
@@ -355,6 +356,8 @@ void coop__leave_to_root(struct worker *w, struct coro *g,
 /* Runs what the stack we came from left to do. */
 void coop__after(struct worker *w);
 void coop__worker_loop(struct worker *w);
+/* Fires timers, and polls descriptors, that the monitor would have seen to. */
+void coop__look_late(struct worker *w);
 /* Gives a processor that has lost its worker to another one, or to the idle list. */
 void coop__hand_off(struct proc *p);
 void coop__proc_acquire(struct worker *w, struct proc *p);

@@ -265,6 +265,88 @@ CORO_TEST_WITH(blocking, work_of_a_processor_without_a_thread_is_reached_by_opti
     return come_back_until_it_has_run(coop_syscall_begin, coop_syscall_end);
 }
 
+/* ---- a thread for many processors ---- */
+
+enum { PIPES = 8, SPREAD = 5, SOON = 100 }; /* brackets; a look takes up to 10 ms */
+
+static int ends[PIPES][2], heard;
+
+static void bracket(void)
+{
+    coop_block_begin();
+    block_for(1);
+    coop_block_end();
+}
+
+/* Each comes back to the next processor. */
+static void go_elsewhere(void)
+{
+    for (int i = 0; i < SPREAD; i++) {
+        coop_block_begin();
+        coop_block_end();
+    }
+}
+
+static int hear(void *arg)
+{
+    char c;
+
+    while (coop_read(*(int *)arg, &c, 1, COOP_FOREVER) == 1 && c != '.')
+        heard++;
+    return 0;
+}
+
+CORO_TEST_WITH(blocking, with_a_single_thread_descriptors_are_heard_beside_brackets,
+               .procs = 16, .max_workers = 1)
+{
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "readers", 0);
+    for (int i = 0; i < PIPES; i++) {
+        CHECK(pipe2(ends[i], O_CLOEXEC | O_NONBLOCK) == 0);
+        CHECK(coop_go(&scope, hear, &ends[i][0]) == 0);
+        go_elsewhere();
+    }
+    for (int i = 0; i < PIPES; i++) {
+        CHECK(write(ends[i][1], "x", 1) == 1);
+        for (int brackets = 0; heard == i; brackets++) {
+            CHECK(brackets < SOON);
+            bracket();
+        }
+    }
+    for (int i = 0; i < PIPES; i++)
+        CHECK(write(ends[i][1], ".", 1) == 1);
+    CHECK(coop_scope_wait(&scope) == 0);
+    for (int i = 0; i < PIPES; i++)
+        CHECK(coop_fd_close(ends[i][0]) == 0 && close(ends[i][1]) == 0);
+    return 0;
+}
+
+static int sleep_a_little(__attribute__((unused)) void *arg)
+{
+    CHECK(coop_sleep_until(in_ms(1)) == 0);
+    heard++;
+    return 0;
+}
+
+CORO_TEST_WITH(blocking, with_a_single_thread_timers_fire_beside_brackets, .procs = 16,
+               .max_workers = 1)
+{
+    struct coop_scope scope;
+
+    coop_scope_init(&scope, "sleepers", 0);
+    for (int i = 0; i < PIPES; i++) {
+        CHECK(coop_go(&scope, sleep_a_little, NULL) == 0);
+        go_elsewhere();
+        for (int brackets = 0; heard == i; brackets++) {
+            CHECK(brackets < SOON);
+            bracket();
+        }
+    }
+    CHECK(coop_scope_wait(&scope) == 0);
+    return 0;
+}
+
 CORO_TEST_WITH(blocking, at_the_limit_of_threads_work_queues, .procs = 2, .max_workers = 3)
 {
     struct coop_scope scope;
