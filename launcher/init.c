@@ -167,7 +167,8 @@ static void stop_with_main(const struct init_reaper *reaper)
 
 /* ---- the dead ---- */
 
-static void write_note(int fd, uint32_t magic, int status, const struct rusage *usage)
+static void write_note(int fd, uint32_t magic, int status, const struct rusage *usage,
+                       bool tasks_reached)
 {
     struct launch_exit_note note;
     ssize_t wrote;
@@ -177,10 +178,37 @@ static void write_note(int fd, uint32_t magic, int status, const struct rusage *
     memset(&note, 0, sizeof note);
     note.magic = magic;
     note.status = status;
+    note.tasks_reached = tasks_reached;
     note.usage = *usage;
     do
         wrote = write(fd, &note, sizeof note);
     while (wrote < 0 && errno == EINTR);
+}
+
+/* Nobody is told of a fork that the kernel refuses.  But the dead count until they are reaped: as
+ * many as there were when main ended there still are, but for who ended since, and main's limit is
+ * reached if we, under the same one, get no child. */
+static bool is_full(const struct init_reaper *reaper)
+{
+    struct rlimit limit;
+    siginfo_t info = {0};
+    long pid;
+
+    if (reaper->tasks_max == 0 || getrlimit(RLIMIT_NPROC, &limit) < 0 ||
+        waitid(P_PID, (id_t)reaper->main, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 ||
+        info.si_pid != reaper->main || (info.si_code == CLD_EXITED && info.si_status == 0))
+        return false;
+    limit.rlim_cur = reaper->tasks_max;
+    if (limit.rlim_cur > limit.rlim_max || setrlimit(RLIMIT_NPROC, &limit) < 0)
+        return false;
+    pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid == 0)
+        (void)syscall(SYS_exit_group, 0);
+    if (pid < 0)
+        return errno == EAGAIN;
+    while (wait4((pid_t)pid, NULL, __WALL, NULL) < 0 && errno == EINTR)
+        continue;
+    return false;
 }
 
 /* What one pass over the dead found. */
@@ -195,6 +223,7 @@ static struct passed reap_dead(const struct init_reaper *reaper, int *status_of_
     int options =
         WNOHANG | __WALL | (reaper->flags & (INIT_JOBS | INIT_REPORT) ? WUNTRACED : 0);
     struct passed passed = {0};
+    bool full = is_full(reaper);
 
     for (;;) {
         struct rusage usage;
@@ -210,14 +239,14 @@ static struct passed reap_dead(const struct init_reaper *reaper, int *status_of_
         if (WIFSTOPPED(status)) {
             passed.stopped = passed.stopped || pid == reaper->main;
             if (pid == reaper->main && reaper->flags & INIT_REPORT)
-                write_note(reaper->note_fd, LAUNCH_STOP_MAGIC, status, &usage);
+                write_note(reaper->note_fd, LAUNCH_STOP_MAGIC, status, &usage, false);
             continue;
         }
         tell(reaper, pid == reaper->main ? INIT_ENDED : INIT_REAPED, pid, status);
         if (pid == reaper->main) {
             passed.main = true;
             *status_of_main = status;
-            write_note(reaper->note_fd, LAUNCH_EXIT_MAGIC, status, &usage);
+            write_note(reaper->note_fd, LAUNCH_EXIT_MAGIC, status, &usage, full);
         }
     }
 }

@@ -82,6 +82,7 @@ struct init_reaper {
     unsigned flags;
     const uint8_t *rewrite; /* 65 numbers: what a signal is passed on as, 0: not at all; NULL */
     void (*tell)(enum init_event event, int what, int value); /* or NULL */
+    uint64_t tasks_max; /* main's RLIMIT_NPROC: the note says whether it was reached; 0: none */
     int asked; /* set: the last SIGTERM, SIGINT or SIGQUIT that was meant for main; 0: none */
 };
 

@@ -617,6 +617,7 @@ struct launch_exit_note {
     uint32_t magic; /* LAUNCH_EXIT_MAGIC */
     int32_t status; /* as wait4() gave it for the program */
     struct rusage usage;
+    uint32_t tasks_reached; /* 1: there were as many processes as its RLIMIT_NPROC allows */
 };
 /* And one of these whenever a program with a terminal of its own has stopped. */
 #define LAUNCH_STOP_MAGIC UINT32_C(0x53544f50) /* "STOP" */

@@ -50,6 +50,7 @@ struct run {
     int status;
     bool noted; /* the reaper has written down how the command ended: */
     int noted_status;
+    bool tasks_reached;
     struct rusage usage;
 };
 

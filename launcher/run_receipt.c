@@ -23,7 +23,8 @@ enum launch_result run_result(const struct run *run)
         .signal = WIFSIGNALED(run->status) ? WTERMSIG(run->status) : 0,
         .code = WIFEXITED(run->status) ? WEXITSTATUS(run->status) : 0,
         .out_of_memory = run->used.oom_kills > 0,
-        .out_of_tasks = run->used.tasks_refused > 0 || bounds_tasks_reached(&run->bounds),
+        .out_of_tasks = run->used.tasks_refused > 0 || bounds_tasks_reached(&run->bounds) ||
+                        (run->replaced && run->tasks_reached),
         .out_of_disk = bounds_disk_reached(&run->bounds),
     };
 

@@ -105,6 +105,7 @@ void run_take_notes(struct run *run)
             continue;
         run->noted = true;
         run->noted_status = note.status;
+        run->tasks_reached = note.tasks_reached;
     }
 }
 

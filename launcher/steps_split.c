@@ -50,6 +50,17 @@ static void become_powerless(struct child *c)
         (void)step_seccomp(c); /* where the kernel refuses, main's step says so */
 }
 
+/* 0: it has none. */
+static uint64_t tasks_max(const struct launch_plan *plan)
+{
+    const struct plan_limit *limits = plan_at(plan, plan->limits.at);
+
+    for (uint32_t i = 0; i < plan->limits.count; i++)
+        if (limits[i].which == RLIMIT_NPROC)
+            return limits[i].soft;
+    return 0;
+}
+
 #define REAPER_FDS 6
 
 /* 'ready' ends when there is nothing left to be had from us: main waits for that at "hello". */
@@ -59,6 +70,7 @@ _Noreturn static void reap_for(struct child *c, pid_t main_pid, int ready)
         .main = main_pid,
         .note_fd = c->io.exit_note,
         .life_fd = c->io.liveness,
+        .tasks_max = tasks_max(c->plan),
         .flags = (c->plan->flags & PLAN_SUBREAPER ? INIT_TREE : 0) |
                  (c->terminal >= 0 ? INIT_REPORT : 0),
     };

@@ -314,6 +314,15 @@ Test(limits, preferred_tasks_are_kept_by_the_kernel)
                            "exit 3 unless defined $p; $p or sleep 1000 }"),
                  3, "%s", output);
     RECEIVED("\"kept_by\": \"rlimit and polling\"");
+    RECEIVED("\"result\": \"tasks\"");
+    /* in too short a time for anybody to look */
+    cr_assert_eq(UNGROUPED("--prefer=limits", "--tasks-max=4", "perl", "-e",
+                           "for (1..9) { my $p = fork; "
+                           "exit 3 unless defined $p; $p or sleep 1000 }"),
+                 3, "%s", output);
+    RECEIVED("\"result\": \"tasks\"");
+    cr_assert_eq(UNGROUPED("--prefer=limits", "--tasks-max=40", "sh", "-c", "exit 3"), 3);
+    RECEIVED("\"result\": \"exit\"");
 }
 
 /* ---- ending with grace ---- */
