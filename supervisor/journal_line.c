@@ -68,21 +68,39 @@ enum { /* flags of an ending */
        END_NEVER_READY = 8,
        END_NO_MEMORY = 16,
        END_NO_TASKS = 32,
-       END_NO_DISK = 64
+       END_NO_DISK = 64,
+       END_STEP_FAILED = 128,
+       END_SKIPPED = 256
 };
+enum { COMMANDS_PER_KIND = 1 << 16 };
+
+/* Which key's command, and which one of them, as one number. */
+static unsigned command_number(enum exec_kind kind, unsigned command)
+{
+    return (unsigned)kind * COMMANDS_PER_KIND + command;
+}
+
+static bool parse_command(unsigned number, enum exec_kind *ret_kind, unsigned *ret_command)
+{
+    if (number / COMMANDS_PER_KIND >= EXEC_KINDS)
+        return false;
+    *ret_kind = (enum exec_kind)(number / COMMANDS_PER_KIND);
+    *ret_command = number % COMMANDS_PER_KIND;
+    return true;
+}
 
 int journal_run_line(char line[JOURNAL_LINE_MAX], const char *name,
                      const struct saved_life *life)
 {
     char body[JOURNAL_LINE_MAX];
 
-    if (str_format(body, sizeof body,
-                   "run %s %u %d %" PRIu64 " %d %s %d %d %" PRIx64 " %" PRIx64 " %" PRId64
-                   " %u %s",
-                   name, (unsigned)life->held_by, life->top_pid, life->start_ticks,
-                   life->main_pid, life->cgroup[0] ? life->cgroup : "-", life->notes,
-                   life->polls, life->lost, life->digest, (int64_t)life->began, life->command,
-                   life->notify[0] ? life->notify : "-") < 0)
+    if (str_format(
+            body, sizeof body,
+            "run %s %u %d %" PRIu64 " %d %s %d %d %" PRIx64 " %" PRIx64 " %" PRId64 " %u %s",
+            name, (unsigned)life->held_by, life->top_pid, life->start_ticks, life->main_pid,
+            life->cgroup[0] ? life->cgroup : "-", life->notes, life->polls, life->lost,
+            life->digest, (int64_t)life->began, command_number(life->kind, life->command),
+            life->notify[0] ? life->notify : "-") < 0)
         return -ENAMETOOLONG;
     return journal_make_line(line, body);
 }
@@ -93,7 +111,8 @@ static unsigned end_flags(const struct ending *ending)
            (ending->timed_out ? END_TIMED_OUT : 0) |
            (ending->never_ready ? END_NEVER_READY : 0) |
            (ending->out_of_memory ? END_NO_MEMORY : 0) |
-           (ending->out_of_tasks ? END_NO_TASKS : 0) | (ending->out_of_disk ? END_NO_DISK : 0);
+           (ending->out_of_tasks ? END_NO_TASKS : 0) | (ending->out_of_disk ? END_NO_DISK : 0) |
+           (ending->step_failed ? END_STEP_FAILED : 0) | (ending->skipped ? END_SKIPPED : 0);
 }
 
 enum { STARTS_TEXT = SAVED_STARTS_MAX * 21 + 2 }; /* ",-9223372036854775808" */
@@ -137,7 +156,8 @@ int journal_at_line(char line[JOURNAL_LINE_MAX], const char *name,
     if (str_format(body, sizeof body,
                    "at %s %s %u %u %u %u %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
                    " %" PRId64 " %u %d %u %u %u %s",
-                   name, svc_place_word(state->place), flags, state->command, state->restarts,
+                   name, svc_place_word(state->place), flags,
+                   command_number(state->kind, state->command), state->restarts,
                    state->in_a_row, (int64_t)state->since, state->since_wall,
                    (int64_t)state->up_since, (int64_t)state->up_at, (int64_t)state->until,
                    (unsigned)state->ending.kind, state->ending.value, end_flags(&state->ending),
@@ -149,17 +169,19 @@ int journal_at_line(char line[JOURNAL_LINE_MAX], const char *name,
 static bool parse_run(const char *body, struct survivor *s)
 {
     struct saved_life *life = &s->life;
-    unsigned held_by;
+    unsigned held_by, command = 0;
     int notes = 0, polls = 0, r;
 
     r = sscanf(body,
                "run %79s %u %d %" SCNu64 " %d %511s %d %d %" SCNx64 " %" SCNx64 " %" SCNd64
                " %u %119s",
                s->name, &held_by, &life->top_pid, &life->start_ticks, &life->main_pid,
-               life->cgroup, &notes, &polls, &life->lost, &life->digest, &life->began,
-               &life->command, life->notify);
+               life->cgroup, &notes, &polls, &life->lost, &life->digest, &life->began, &command,
+               life->notify);
     if ((r != 6 && r != 13) || held_by > HELD_BY_ITSELF || life->top_pid <= 1 ||
         life->main_pid < 0 || life->main_pid == 1)
+        return false;
+    if (!parse_command(command, &life->kind, &life->command))
         return false;
     if (r == 13 && strcmp(life->notify, "-") != 0 && life->notify[0] != '@')
         return false; /* a path would be removed before it is bound */
@@ -189,17 +211,17 @@ static bool parse_at(const char *body, char name[SVC_NAME_MAX + 1], struct saved
                      struct saved_starts *starts)
 {
     struct ending *ending = &state->ending;
-    unsigned flags, kind, ended, broken;
+    unsigned flags, command, kind, ended, broken;
     char place[32];
     int used = 0;
 
     if (sscanf(body,
                "at %79s %31s %u %u %u %u %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64
                " %" SCNd64 " %u %d %u %u %u %n",
-               name, place, &flags, &state->command, &state->restarts, &state->in_a_row,
-               &state->since, &state->since_wall, &state->up_since, &state->up_at,
-               &state->until, &kind, &ending->value, &ended, &broken, &state->over,
-               &used) != 16 ||
+               name, place, &flags, &command, &state->restarts, &state->in_a_row, &state->since,
+               &state->since_wall, &state->up_since, &state->up_at, &state->until, &kind,
+               &ending->value, &ended, &broken, &state->over, &used) != 16 ||
+        !parse_command(command, &state->kind, &state->command) ||
         !parse_starts(body + used, starts))
         return false;
     if (!place_of(place, &state->place) || kind > EXIT_UNKNOWN ||
@@ -219,6 +241,8 @@ static bool parse_at(const char *body, char name[SVC_NAME_MAX + 1], struct saved
     ending->out_of_memory = ended & END_NO_MEMORY;
     ending->out_of_tasks = ended & END_NO_TASKS;
     ending->out_of_disk = ended & END_NO_DISK;
+    ending->step_failed = ended & END_STEP_FAILED;
+    ending->skipped = ended & END_SKIPPED;
     return true;
 }
 
@@ -261,10 +285,16 @@ static void begin_life(struct survivor *s, const struct saved_life *life)
 {
     s->has_life = true;
     s->life = *life;
-    s->state.place = AT_START_MAIN;
-    s->state.wanted_up = true;
+    s->state.kind = life->kind;
     s->state.command = life->command;
-    s->state.stop_asked = s->state.again = s->state.was_ready = s->state.main_told = false;
+    s->state.main_told = false;
+    if (life->kind == EXEC_STOP_POST) { /* what came before it is still to be judged */
+        s->state.place = AT_STOP_POST;
+        return;
+    }
+    s->state.place = life->kind == EXEC_START ? AT_START_MAIN : AT_START_PRE;
+    s->state.wanted_up = true;
+    s->state.stop_asked = s->state.again = s->state.was_ready = false;
     s->state.ending = (struct ending){0};
 }
 

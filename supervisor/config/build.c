@@ -7,6 +7,7 @@
  */
 #include "config/build.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +159,16 @@ static void remember_line(struct svc_spec *spec, const struct setting *row,
         ((struct name_list *)(void *)((char *)spec + row->field))->line = key->line;
 }
 
+/* Several lines make one list: each command has its own place for messages. */
+static void remember_commands(struct svc_spec *spec, const struct setting *row,
+                              const struct raw_key *key)
+{
+    struct exec_list *list = (struct exec_list *)(void *)((char *)spec + row->field);
+
+    if (row->type == &setting_exec && list->count > 0)
+        list->items[list->count - 1].line = key->line;
+}
+
 static int apply_timeout_both(struct builder *b, const struct raw_key *key,
                               struct coop_err *err)
 {
@@ -218,7 +229,10 @@ static int apply_key(struct builder *b, const struct raw_key *key, struct coop_e
         row = setting_find(&service_settings, "Unit", key->key);
     if (row) {
         remember_line(b->spec, row, key);
-        return apply_row(b, row, b->spec, key->value, err);
+        if (apply_row(b, row, b->spec, key->value, err) < 0)
+            return -1;
+        remember_commands(b->spec, row, key);
+        return 0;
     }
     if (strcmp(key->key, "TimeoutSec") == 0)
         return apply_timeout_both(b, key, err);
@@ -260,15 +274,15 @@ static void check_type(struct builder *b)
     struct coop_err err = {0};
     bool oneshot = spec->type == TYPE_ONESHOT;
 
-    if (spec->execs.count == 0) {
+    if (spec->execs[EXEC_START].count == 0) {
         coop_fail(&err, COOP_E_SYNTAX, "service '%s' has no ExecStart=", spec->name);
         complain_at(b, "ExecStart", &err);
     }
-    if (spec->execs.count > 1 && !oneshot) {
+    if (spec->execs[EXEC_START].count > 1 && !oneshot) {
         coop_fail(&err, COOP_E_RANGE,
                   "service '%s' has %zu ExecStart=; only Type=oneshot may "
                   "have several",
-                  spec->name, spec->execs.count);
+                  spec->name, spec->execs[EXEC_START].count);
         complain_at(b, "ExecStart", &err);
     }
     if (oneshot && (spec->restart == RESTART_ALWAYS || spec->restart == RESTART_ON_SUCCESS)) {
@@ -284,10 +298,51 @@ static void check_type(struct builder *b)
         spec->start_timeout = COOP_FOREVER;
     if (spec->stop_timeout == 0)
         spec->stop_timeout = COOP_FOREVER;
+    if (spec->type == TYPE_NOTIFY_RELOAD && spec->reload_signal == 0)
+        spec->reload_signal = SIGHUP;
     if (spec->notify_access == NOTIFY_UNSET)
-        spec->notify_access = spec->type == TYPE_NOTIFY ? NOTIFY_MAIN : NOTIFY_NONE;
-    if (spec->type == TYPE_NOTIFY && spec->notify_access == NOTIFY_NONE)
+        spec->notify_access = svc_spec_notifies(spec) ? NOTIFY_MAIN : NOTIFY_NONE;
+    if (svc_spec_notifies(spec) && spec->notify_access == NOTIFY_NONE)
         spec->notify_access = NOTIFY_MAIN;
+}
+
+/* In a PID namespace of its own a command sees none of the others. */
+static void check_main_pid(struct builder *b, enum exec_kind kind)
+{
+    const struct exec_list *list = &b->spec->execs[kind];
+    struct coop_err err = {0};
+
+    for (size_t i = 0; i < list->count; i++)
+        for (size_t k = 1; k < list->items[i].argv.count; k++) {
+            if (list->items[i].literal || !strstr(list->items[i].argv.items[k], "MAINPID"))
+                continue;
+            coop_fail(&err, COOP_E_RANGE,
+                      "%s= cannot reach $MAINPID: service '%s' has PID namespaces of its own",
+                      exec_key(kind), b->spec->name);
+            coop_hint(&err, "%s, or PrivatePIDs=no",
+                      kind == EXEC_RELOAD ? "ReloadSignal= or Type=notify-reload"
+                                          : "KillSignal=");
+            tell(b, b->spec->file, list->items[i].line, &err);
+            return;
+        }
+}
+
+static void check_commands(struct builder *b)
+{
+    const struct svc_spec *spec = b->spec;
+    struct coop_err err = {0};
+
+    if (spec->type == TYPE_NOTIFY_RELOAD && spec->execs[EXEC_RELOAD].count > 0) {
+        coop_fail(&err, COOP_E_RANGE,
+                  "service '%s' has Type=notify-reload and ExecReload=: which one reloads it?",
+                  spec->name);
+        complain_at(b, "ExecReload", &err);
+    }
+    if (!spec->launch.private_pids)
+        return;
+    check_main_pid(b, EXEC_START_POST);
+    check_main_pid(b, EXEC_RELOAD);
+    check_main_pid(b, EXEC_STOP);
 }
 
 static void check_conditions(struct builder *b)
@@ -460,7 +515,9 @@ static int check_copy(const struct svc_spec *spec, struct coop_err *err)
 
     if (launch_spec_copy(&copy, &spec->launch, err) < 0)
         return -1;
-    r = spec->execs.count ? strlist_add(&copy.argv, spec->execs.items[0].argv.items[0]) : 0;
+    r = spec->execs[EXEC_START].count
+            ? strlist_add(&copy.argv, spec->execs[EXEC_START].items[0].argv.items[0])
+            : 0;
     r = r < 0 ? coop_fail(err, COOP_E_LIMIT, "no memory") : launch_spec_check(&copy, err);
     launch_spec_done(&copy);
     return r;
@@ -568,6 +625,7 @@ struct svc_spec *build_service(const struct raw_config *all, const struct raw_se
         apply_keys(&b);
         if (b.errors == 0) {
             check_type(&b);
+            check_commands(&b);
             check_pace(&b);
             check_conditions(&b);
             check_profile(&b);

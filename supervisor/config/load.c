@@ -122,15 +122,17 @@ static bool sees_the_host(const struct launch_spec *launch)
            launch->temporary.count == 0;
 }
 
-static void check_program(const struct svc_spec *spec, const char *program,
-                          raw_complain *complain, void *arg)
+static void check_program(const struct svc_spec *spec, enum exec_kind kind,
+                          const struct exec_spec *exec, raw_complain *complain, void *arg)
 {
+    const char *program = exec->argv.items[0];
     struct coop_err err = {0};
 
     if (program[0] != '/' || strchr(program, '$') || access(program, X_OK) == 0)
         return;
-    coop_fail(&err, COOP_OK, "%s:%u: warning: ExecStart=%s: %s", spec->file, spec->line,
-              program, errno == ENOENT ? "there is no such program" : coop_strerror(errno));
+    coop_fail(&err, COOP_OK, "%s:%u: warning: %s=%s: %s", spec->file,
+              exec->line ? exec->line : spec->line, exec_key(kind), program,
+              errno == ENOENT ? "there is no such program" : coop_strerror(errno));
     complain(arg, &err);
 }
 
@@ -139,8 +141,10 @@ void config_check_programs(const struct config *config, raw_complain *complain, 
     for (size_t i = 0; i < config->count; i++) {
         const struct svc_spec *spec = config->specs[i];
 
-        for (size_t k = 0; k < spec->execs.count && sees_the_host(&spec->launch); k++)
-            check_program(spec, spec->execs.items[k].argv.items[0], complain, arg);
+        for (int kind = 0; kind < EXEC_KINDS && sees_the_host(&spec->launch); kind++)
+            for (size_t k = 0; k < spec->execs[kind].count; k++)
+                check_program(spec, (enum exec_kind)kind, &spec->execs[kind].items[k], complain,
+                              arg);
     }
 }
 

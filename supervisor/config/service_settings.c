@@ -52,7 +52,7 @@ static int check_words(const struct exec_spec *exec, struct coop_err *err)
     for (size_t i = 0; i < exec->argv.count; i++)
         if (strcmp(exec->argv.items[i], ";") == 0) {
             coop_fail(err, COOP_E_MISSING, "';' between commands is not supported");
-            return coop_hint(err, "write one ExecStart= line for each command");
+            return coop_hint(err, "write one line for each command");
         }
     return 0;
 }
@@ -136,6 +136,7 @@ static void exec_clear(void *field)
 
 static int exec_copy_one(struct exec_spec *to, const struct exec_spec *from)
 {
+    to->line = from->line;
     to->may_fail = from->may_fail;
     to->literal = from->literal;
     to->argv0 = from->argv0 ? strdup(from->argv0) : NULL;
@@ -162,7 +163,7 @@ static int exec_copy(void *to_field, const void *from_field)
     return 0;
 }
 
-static const struct setting_type setting_exec = {
+const struct setting_type setting_exec = {
     .metavar = "COMMAND",
     .size = sizeof(struct exec_list),
     .list = true,
@@ -175,12 +176,12 @@ static const struct setting_type setting_exec = {
 
 /* ---- Type= ---- */
 
-static const char *const type_names[] = {"simple", "oneshot", "notify", NULL};
+static const char *const type_names[] = {"simple", "oneshot", "notify", "notify-reload", NULL};
 
 static int type_parse(const struct setting *row, const char *text, void *field,
                       struct coop_err *err)
 {
-    static const char *const later[] = {"forking", "dbus", "idle", "notify-reload", NULL};
+    static const char *const later[] = {"forking", "dbus", "idle", NULL};
     int *type = field;
 
     (void)row;
@@ -198,9 +199,10 @@ static int type_parse(const struct setting *row, const char *text, void *field,
             coop_fail(err, COOP_E_MISSING, "not supported yet");
             return coop_hint(err, i == 0 ? "let the program stay in the foreground and use "
                                            "Type=simple or Type=notify"
-                                         : "use simple, oneshot or notify");
+                                         : "use simple, oneshot, notify or notify-reload");
         }
-    return coop_fail(err, COOP_E_RANGE, "not one of simple, exec, oneshot, notify");
+    return coop_fail(err, COOP_E_RANGE,
+                     "not one of simple, exec, oneshot, notify, notify-reload");
 }
 
 static void type_render(const struct setting *row, const void *field, struct buf *out)
@@ -214,7 +216,7 @@ static const struct setting_type setting_service_type = {
     .size = sizeof(int),
     .parse = type_parse,
     .render = type_render,
-    .samples = "simple exec oneshot notify",
+    .samples = "simple exec oneshot notify notify-reload",
 };
 
 /* ---- StandardOutput=, StandardError= ---- */
@@ -319,11 +321,9 @@ static const char *const access_names[] = {"unset", "none", "main", "all", NULL}
 
 #define FIELD(name) .field = offsetof(struct svc_spec, name)
 
-static const struct setting
-    rows
-        [] =
-            {
-                /* clang-format off */
+static const struct setting rows[] =
+    {
+        /* clang-format off */
     {"Unit", "Description", &setting_string, FIELD(description),
      .help = "What it is, in a few words, for people."},
     {"Unit", "Requires", &setting_words, FIELD(requires.names),
@@ -378,9 +378,21 @@ static const struct setting
      .help = "How long StartLimitAction=cooldown waits; then its starts are counted from the beginning."},
 
     {"Service", "Type", &setting_service_type, FIELD(type), .fallback = "simple",
-     .help = "When it counts as started: simple (and exec) when its program is executed, notify when it says READY=1 on $NOTIFY_SOCKET, oneshot when its commands have ended well."},
-    {"Service", "ExecStart", &setting_exec, FIELD(execs),
+     .help = "When it counts as started: simple (and exec) when its program is executed, notify when it says READY=1 on $NOTIFY_SOCKET, notify-reload the same, and a reload is ReloadSignal= (without it SIGHUP), to which it answers with RELOADING=1, MONOTONIC_USEC= and later READY=1; oneshot when its commands have ended well."},
+    {"Service", "ExecStart", &setting_exec, FIELD(execs[EXEC_START]),
      .help = "Command to run: words as a shell splits them, $NAME and ${NAME} from its environment, % specifiers. In a .service file $$ is a dollar sign and a name that is not set is empty, as for systemd; in an INI file both stay as they are. Prefixes: - a failure is fine, @ the second word is argv[0], : no $. A oneshot may have several."},
+    {"Service", "ExecCondition", &setting_exec, FIELD(execs[EXEC_CONDITION]),
+     .help = "Commands before all others. One that ends with 1 to 254 skips the start: the service is done and has not failed. 255 or a signal is a failed start."},
+    {"Service", "ExecStartPre", &setting_exec, FIELD(execs[EXEC_START_PRE]),
+     .help = "Commands before ExecStart=, one after the other. One that does not end well (without - in front) is a failed start. What it leaves running is ended before the next one."},
+    {"Service", "ExecStartPost", &setting_exec, FIELD(execs[EXEC_START_POST]),
+     .help = "Commands after ExecStart= counts as started (Type=) and before the service counts as up. One that does not end well is a failed start, and the service is stopped. $MAINPID is its main process, unless it has a PID namespace of its own."},
+    {"Service", "ExecReload", &setting_exec, FIELD(execs[EXEC_RELOAD]),
+     .help = "Commands of `coopctl reload NAME`, which waits for them, and fails as they do; the service stays up either way. They have TimeoutStartSec together. $MAINPID as for ExecStartPost."},
+    {"Service", "ExecStop", &setting_exec, FIELD(execs[EXEC_STOP]),
+     .help = "Commands that stop a service that was up, also when its main process has ended by itself. Each has TimeoutStopSec; then, and whatever becomes of them, KillSignal goes to what is left. $MAINPID as for ExecStartPost, and unset when main has ended."},
+    {"Service", "ExecStopPost", &setting_exec, FIELD(execs[EXEC_STOP_POST]),
+     .help = "Commands when no process of the service is left, after each start that launched something, however it ended. Each has TimeoutStopSec. $SERVICE_RESULT is a word (success, exit-code, signal, core-dump, timeout, protocol, watchdog, oom-kill, resources, exec-condition), $EXIT_CODE is exited, killed or dumped, $EXIT_STATUS the code or the signal's name."},
     {"Service", "Restart", &setting_enum, FIELD(restart), .names = restart_names, .fallback = "no",
      .help = "After which endings it is started again; the words mean what they mean to systemd."},
     {"Service", "RestartSec", &setting_duration, FIELD(pace.delay), .fallback = "100ms",
@@ -402,9 +414,9 @@ static const struct setting
     {"Service", "Essential", &setting_bool, FIELD(essential), .fallback = "no",
      .help = "When it has ended for good (failed, or done), coopd stops all other services and ends with its exit code: 128 and the signal's number when a signal killed it, 1 when it never ran or failed in spite of a 0."},
     {"Service", "TimeoutStartSec", &setting_duration, FIELD(start_timeout), .fallback = "90s",
-     .help = "How long it may take to start; then it is stopped, and that counts as a failure. A oneshot has no limit unless this is given."},
+     .help = "How long it may take to start, with ExecStartPre= and ExecStartPost=; then it is stopped, and that counts as a failure. A oneshot has no limit unless this is given."},
     {"Service", "TimeoutStopSec", &setting_duration, FIELD(stop_timeout), .fallback = "90s",
-     .help = "How long to wait between KillSignal and SIGKILL to all its processes."},
+     .help = "How long to wait between KillSignal and SIGKILL to all its processes; each command of ExecStop= and ExecStopPost= has as long."},
     {"Service", "RemainAfterExit", &setting_bool, FIELD(remain), .fallback = "no",
      .help = "Counts as up after its command has ended well."},
     {"Service", "KillSignal", &setting_signal, FIELD(kill_signal), .fallback = "SIGTERM",
@@ -442,7 +454,7 @@ static const struct setting
      .help = "Services that require this one."},
     {"Install", "AutoStart", &setting_enum, FIELD(auto_start), .names = auto_names,
      .help = "Whether it starts with coopd. By default yes, for a .service file only with WantedBy= or RequiredBy=."},
-                /* clang-format on */
+        /* clang-format on */
 };
 
 const struct setting_table service_settings = {rows, COOP_COUNT(rows)};

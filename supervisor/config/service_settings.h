@@ -12,6 +12,9 @@
  */
 extern const struct setting_table service_settings;
 
+/* The type of the rows that name commands: struct exec_list. */
+extern const struct setting_type setting_exec;
+
 /* A key of systemd's that has no row here. */
 enum unit_key_kind {
     UNIT_KEY_UNKNOWN,  /* not systemd's either                                     */

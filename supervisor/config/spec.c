@@ -40,6 +40,23 @@ void svc_spec_unref(struct svc_spec *spec)
     free(spec);
 }
 
+bool svc_spec_notifies(const struct svc_spec *spec)
+{
+    return spec->type == TYPE_NOTIFY || spec->type == TYPE_NOTIFY_RELOAD;
+}
+
+const char *exec_key(enum exec_kind kind)
+{
+    static const char *const keys[EXEC_KINDS] = {
+        [EXEC_START] = "ExecStart",        [EXEC_CONDITION] = "ExecCondition",
+        [EXEC_START_PRE] = "ExecStartPre", [EXEC_START_POST] = "ExecStartPost",
+        [EXEC_RELOAD] = "ExecReload",      [EXEC_STOP] = "ExecStop",
+        [EXEC_STOP_POST] = "ExecStopPost",
+    };
+
+    return keys[kind];
+}
+
 /* Rows whose new value is good at once. [Unit] and [Install] rows are, all of them. */
 static bool is_live(const struct setting *row)
 {
@@ -53,6 +70,9 @@ static bool is_live(const struct setting *row)
                                        "RestartPreventExitStatus",
                                        "RestartForceExitStatus",
                                        "Essential",
+                                       "ExecReload",
+                                       "ExecStop",
+                                       "ExecStopPost",
                                        "TimeoutStopSec",
                                        "KillSignal",
                                        "ReloadSignal",

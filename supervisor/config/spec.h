@@ -20,7 +20,7 @@
  * Threads   Reading from anywhere; svc_spec_ref/unref from anywhere.
  */
 
-enum svc_type { TYPE_SIMPLE, TYPE_ONESHOT, TYPE_NOTIFY };
+enum svc_type { TYPE_SIMPLE, TYPE_ONESHOT, TYPE_NOTIFY, TYPE_NOTIFY_RELOAD };
 
 /* The words of Restart=, in the order of systemd's manual. */
 enum svc_restart {
@@ -60,9 +60,22 @@ struct output_spec {
     char *path; /* OUTPUT_FILE, _APPEND, _TRUNCATE */
 };
 
-/* One command line of ExecStart=. */
+/* The keys that name commands.  The number of each is in the journal. */
+enum exec_kind {
+    EXEC_START,
+    EXEC_CONDITION,
+    EXEC_START_PRE,
+    EXEC_START_POST,
+    EXEC_RELOAD,
+    EXEC_STOP,
+    EXEC_STOP_POST,
+    EXEC_KINDS
+};
+
+/* One command line. */
 struct exec_spec {
     struct strlist argv; /* as written; $ is not expanded yet                              */
+    unsigned line;       /* where                                                          */
     char *argv0;         /* '@': shown as argv[0] instead; else NULL                       */
     bool may_fail;       /* '-': a failure counts as success                               */
     bool literal;        /* ':': $ means nothing                                           */
@@ -90,7 +103,7 @@ struct svc_spec {
     /* from rows (service_settings.c) */
     char *description;
     int type; /* enum svc_type */
-    struct exec_list execs;
+    struct exec_list execs[EXEC_KINDS];
     int restart; /* enum svc_restart */
     struct exit_set success_exits, prevent_exits, force_exits;
     struct restart_pace pace;
@@ -120,6 +133,12 @@ struct svc_spec {
 struct svc_spec *svc_spec_new(void); /* one reference; NULL when out of memory */
 struct svc_spec *svc_spec_ref(struct svc_spec *spec);
 void svc_spec_unref(struct svc_spec *spec); /* accepts NULL */
+
+/* Does it say itself when it is ready? */
+bool svc_spec_notifies(const struct svc_spec *spec);
+
+/* "ExecStartPre". */
+const char *exec_key(enum exec_kind kind);
 
 /* True when nothing differs but where it was written. */
 bool svc_spec_equal(const struct svc_spec *a, const struct svc_spec *b);

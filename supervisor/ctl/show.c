@@ -300,6 +300,7 @@ void show_service(const json_t *service, const json_t *tree, const json_t *lines
     exit_text(service, text, sizeof text);
     field(out, "Last exit", text);
     field(out, "Result", show_text(service, "result"));
+    field(out, "Failed", show_text(service, "failed_command"));
     field(out, "Sandbox", show_text(service, "sandbox"));
     if (json_is_true(json_object_get(service, "adopted")))
         field(out, "Adopted", "found running by this coopd");

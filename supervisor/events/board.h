@@ -68,6 +68,7 @@ struct svc_view {
     char waiting_for[80]; /* what this state waits for: a service's name or a sentence     */
     char reason[160];     /* why it is where it is                                          */
     char status[80];      /* the last STATUS= it sent, "" for none                          */
+    char step[160];       /* the last ExecStartPre= and the like that failed, "" for none   */
     char result[16];      /* how the last life ended, in the receipt's word; "" for none    */
 };
 

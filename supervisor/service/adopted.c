@@ -130,7 +130,7 @@ static int open_note(struct machine *machine, const struct adoption *what,
                      struct holder *holder)
 {
     char path[600];
-    int r = machine_note_path(machine, what->spec->name, path, sizeof path);
+    int r = machine_note_path(machine, what->spec, false, path, sizeof path);
 
     if (r == 0)
         r = holder->watch_fd =

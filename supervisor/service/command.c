@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "config/identity.h"
+#include "service/spawn.h"
 
 enum { ENV_FILE_MAX = 1024 * 1024, WORD_MAX = 128 * 1024 };
 
@@ -170,9 +171,10 @@ static int base_env(const struct svc_spec *spec, struct strlist *env, struct coo
     return spec->user ? put_user(env, spec->user, err) : 0;
 }
 
-static int whole_env(const struct svc_spec *spec, const char *notify, struct strlist *env,
-                     struct coop_err *err)
+static int whole_env(const struct spawn_order *order, struct strlist *env, struct coop_err *err)
 {
+    const struct svc_spec *spec = order->spec;
+
     if (base_env(spec, env, err) < 0)
         return -1;
     for (size_t i = 0; i < spec->pass_env.count; i++) {
@@ -187,7 +189,10 @@ static int whole_env(const struct svc_spec *spec, const char *notify, struct str
     for (size_t i = 0; i < spec->env_files.count; i++)
         if (command_read_env_file(spec->env_files.items[i], env, err) < 0)
             return -1;
-    return notify ? put(env, "NOTIFY_SOCKET", notify, err) : 0;
+    for (const char *const *pair = order->env; pair && *pair; pair++)
+        if (strlist_env_put(env, *pair) < 0)
+            return out_of_memory(err);
+    return order->notify ? put(env, "NOTIFY_SOCKET", order->notify, err) : 0;
 }
 
 /* ---- $NAME ---- */
@@ -287,10 +292,13 @@ int command_expand(const struct strlist *words, const struct strlist *env, bool 
 
 /* ---- the public call ---- */
 
-static int fill(const struct svc_spec *spec, const struct exec_spec *exec, const char *notify,
-                struct launch_spec *launch, struct coop_err *err)
+static int fill(const struct spawn_order *order, struct launch_spec *launch,
+                struct coop_err *err)
 {
-    if (whole_env(spec, notify, &launch->env, err) < 0)
+    const struct svc_spec *spec = order->spec;
+    const struct exec_spec *exec = &spec->execs[order->kind].items[order->command];
+
+    if (whole_env(order, &launch->env, err) < 0)
         return -1;
     if (exec->argv0 && !(launch->argv0 = strdup(exec->argv0)))
         return out_of_memory(err);
@@ -299,14 +307,14 @@ static int fill(const struct svc_spec *spec, const struct exec_spec *exec, const
     return command_expand(&exec->argv, &launch->env, spec->is_unit, &launch->argv, err);
 }
 
-int command_prepare(const struct svc_spec *spec, size_t command, const char *notify,
-                    struct launch_spec *ret_launch, struct coop_err *err)
+int command_prepare(const struct spawn_order *order, struct launch_spec *ret_launch,
+                    struct coop_err *err)
 {
     struct launch_spec launch;
 
-    if (launch_spec_copy(&launch, &spec->launch, err) < 0)
+    if (launch_spec_copy(&launch, &order->spec->launch, err) < 0)
         return -1;
-    if (fill(spec, &spec->execs.items[command], notify, &launch, err) < 0) {
+    if (fill(order, &launch, err) < 0) {
         launch_spec_done(&launch);
         return -1;
     }

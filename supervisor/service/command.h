@@ -10,13 +10,15 @@
  *
  * A copy of the service's launch_spec with the command's words and its whole environment put
  * in. The environment is made at each start, as systemd does: PATH and the user's own
- * variables, then PassEnvironment=, Environment=, EnvironmentFile= (read now), NOTIFY_SOCKET.
+ * variables, then PassEnvironment=, Environment=, EnvironmentFile= (read now), NOTIFY_SOCKET and
+ * what this command is told ($MAINPID and the like).
  * Then $NAME and ${NAME} in the words are replaced.
  *
  * Time      Reads files and asks the user database: bracket it.
  */
-int command_prepare(const struct svc_spec *spec, size_t command, const char *notify,
-                    struct launch_spec *ret_launch, struct coop_err *err);
+struct spawn_order;
+int command_prepare(const struct spawn_order *order, struct launch_spec *ret_launch,
+                    struct coop_err *err);
 
 /* systemd's rules: ${NAME} anywhere, $NAME only as a whole word (and then it is split at
  * blanks), $$ is a dollar sign, what is not set is empty.  In an INI file ('strict' false) only

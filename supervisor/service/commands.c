@@ -31,7 +31,7 @@ static void reply(struct svc *svc, struct coop_chan *to, uint64_t tag, enum svc_
     coop_send(to, &answer, COOP_NOW);
 }
 
-static void add_waiter(struct svc *svc, const struct svc_command *command, bool for_down)
+static void add_waiter(struct svc *svc, const struct svc_command *command, enum waits_for what)
 {
     struct waiter *grown;
 
@@ -49,17 +49,18 @@ static void add_waiter(struct svc *svc, const struct svc_command *command, bool 
     }
     svc->waiters = grown;
     grown[svc->waiter_count++] = (struct waiter){
-        .reply = coop_chan_ref(command->reply), .tag = command->tag, .for_down = for_down};
+        .reply = coop_chan_ref(command->reply), .tag = command->tag, .what = what};
 }
 
-static void answer(struct svc *svc, bool for_down, enum svc_result result, const char *text)
+static void answer(struct svc *svc, enum waits_for what, enum svc_result result,
+                   const char *text)
 {
     unsigned kept = 0;
 
     for (unsigned i = 0; i < svc->waiter_count; i++) {
         struct waiter *waiter = &svc->waiters[i];
 
-        if (waiter->for_down != for_down) {
+        if (waiter->what != what) {
             svc->waiters[kept++] = *waiter;
             continue;
         }
@@ -75,8 +76,9 @@ static void answer(struct svc *svc, bool for_down, enum svc_result result, const
 
 void svc_drop_waiters(struct svc *svc)
 {
-    answer(svc, true, SVC_CANCELED, "it was taken out of the configuration");
-    answer(svc, false, SVC_CANCELED, "it was taken out of the configuration");
+    answer(svc, WAIT_DOWN, SVC_CANCELED, "it was taken out of the configuration");
+    answer(svc, WAIT_RELOAD, SVC_CANCELED, "it was taken out of the configuration");
+    answer(svc, WAIT_UP, SVC_CANCELED, "it was taken out of the configuration");
 }
 
 static void tell_backoff(struct svc *svc)
@@ -85,7 +87,12 @@ static void tell_backoff(struct svc *svc)
 
     str_format(text, sizeof text, "%s; trying again in %s", svc->view.reason,
                units_render_duration(svc->delay, delay));
-    answer(svc, false, SVC_FAILED, text);
+    answer(svc, WAIT_UP, SVC_FAILED, text);
+}
+
+void svc_reload_over(struct svc *svc, const char *failure)
+{
+    answer(svc, WAIT_RELOAD, failure ? SVC_FAILED : SVC_OK, failure ? failure : "");
 }
 
 /* After every move: who has what it waited for? */
@@ -98,26 +105,32 @@ void svc_settle(struct svc *svc)
     case AT_UP_EXITED:
     case AT_DONE:
         if (!svc->again)
-            answer(svc, false, SVC_OK, "");
+            answer(svc, WAIT_UP, SVC_OK, "");
         break;
-    case AT_FAILED: answer(svc, false, SVC_FAILED, svc->view.reason); break;
+    case AT_FAILED: answer(svc, WAIT_UP, SVC_FAILED, svc->view.reason); break;
     case AT_BACKOFF: tell_backoff(svc); break;
     case AT_DOWN:
-        answer(svc, true, SVC_OK, "");
+        answer(svc, WAIT_DOWN, SVC_OK, "");
         if (!svc->view.wanted_up)
-            answer(svc, false, SVC_CANCELED, "it was asked to stop");
+            answer(svc, WAIT_UP, SVC_CANCELED, "it was asked to stop");
         break;
     case AT_STOP_STUCK:
-        answer(svc, true, SVC_FAILED, "it has processes that SIGKILL does not end");
+        answer(svc, WAIT_DOWN, SVC_FAILED, "it has processes that SIGKILL does not end");
         break;
     case AT_WAITING:
     case AT_START_MAIN:
+    case AT_START_PRE:
     case AT_START_TREE:
+    case AT_START_POST:
     case AT_RELOADING:
+    case AT_RELOAD_SIGNAL:
+    case AT_RELOAD_STEP:
     case AT_STOP_ORDER:
+    case AT_STOP_STEP:
     case AT_STOP_MAIN:
     case AT_STOP_TREE:
     case AT_STOP_KILL:
+    case AT_STOP_POST:
     case SVC_PLACE_COUNT: break;
     }
 }
@@ -169,7 +182,7 @@ static void start(struct svc *svc, const struct svc_command *command)
 
     if (refuses_start(svc, command) || hits_limit(svc, command))
         return;
-    add_waiter(svc, command, false);
+    add_waiter(svc, command, WAIT_UP);
     if (state == ST_WAITING || state == ST_STARTING) /* no move will tell that it was heard */
         log_info("service", "%s: asked to start, is %s already", svc_name(svc),
                  svc_state_word(state));
@@ -183,14 +196,14 @@ static void want_down(struct svc *svc, const char *why)
     svc->view.wanted_up = false;
     svc->again = false;
     svc->stop_asked = true;
-    answer(svc, false, SVC_CANCELED, why ? why : "it was asked to stop");
+    answer(svc, WAIT_UP, SVC_CANCELED, why ? why : "it was asked to stop");
     svc_push(svc, MSG_PUSH_STOP);
     svc_feed(svc, EV_WANT_DOWN, why);
 }
 
 static void stop(struct svc *svc, const struct svc_command *command)
 {
-    add_waiter(svc, command, true);
+    add_waiter(svc, command, WAIT_DOWN);
     want_down(svc, NULL);
     svc_publish(svc);
     svc_settle(svc);
@@ -200,7 +213,7 @@ static void restart(struct svc *svc, const struct svc_command *command)
 {
     if (refuses_start(svc, command) || hits_limit(svc, command))
         return;
-    add_waiter(svc, command, false);
+    add_waiter(svc, command, WAIT_UP);
     if (!svc_is_running(svc)) {
         if (svc_place_state(svc->view.place) == ST_STOPPING) {
             if (!svc->again)
@@ -236,14 +249,29 @@ static void send_signal(struct svc *svc, const struct svc_command *command, int 
     reply(svc, command->reply, command->tag, r == -ESRCH ? SVC_REFUSED : SVC_FAILED, text);
 }
 
+/* One that asks while a reload is under way waits for that one. */
 static void reload(struct svc *svc, const struct svc_command *command)
 {
-    if (svc->view.place != AT_UP && svc->view.place != AT_RELOADING)
+    const struct svc_spec *spec = svc->spec;
+    bool under_way = svc_place_state(svc->view.place) == ST_RELOADING;
+    enum svc_event event = spec->execs[EXEC_RELOAD].count > 0 ? EV_RELOAD
+                           : spec->type == TYPE_NOTIFY_RELOAD ? EV_RELOAD_SIG
+                                                              : SVC_EVENT_COUNT;
+
+    if (svc->view.place != AT_UP && !under_way) {
         reply(svc, command->reply, command->tag, SVC_REFUSED, "it is not up");
-    else if (svc->spec->reload_signal == 0)
-        reply(svc, command->reply, command->tag, SVC_REFUSED, "it has no ReloadSignal=");
-    else
-        send_signal(svc, command, svc->spec->reload_signal);
+    } else if (event != SVC_EVENT_COUNT && !svc->step.holder.empty && !under_way) {
+        reply(svc, command->reply, command->tag, SVC_BUSY, "its last reload is still ending");
+    } else if (event != SVC_EVENT_COUNT) {
+        add_waiter(svc, command, WAIT_RELOAD);
+        if (!under_way)
+            svc_feed(svc, event, NULL);
+    } else if (spec->reload_signal == 0) {
+        reply(svc, command->reply, command->tag, SVC_REFUSED,
+              "it has no ExecReload= and no ReloadSignal=");
+    } else {
+        send_signal(svc, command, spec->reload_signal);
+    }
 }
 
 /* ---- the doors ---- */

@@ -37,16 +37,22 @@
 #define SVC_PLACES(X)                                                                          \
     X(AT_DOWN, ST_DOWN, "")                                                                    \
     X(AT_WAITING, ST_WAITING, "dependencies")                                                  \
+    X(AT_START_PRE, ST_STARTING, "pre")                                                        \
     X(AT_START_MAIN, ST_STARTING, "main")                                                      \
     X(AT_START_TREE, ST_STARTING, "tree")                                                      \
+    X(AT_START_POST, ST_STARTING, "post")                                                      \
     X(AT_UP, ST_UP, "main")                                                                    \
     X(AT_UP_EXITED, ST_UP, "exited")                                                           \
     X(AT_RELOADING, ST_RELOADING, "main")                                                      \
+    X(AT_RELOAD_SIGNAL, ST_RELOADING, "signal")                                                \
+    X(AT_RELOAD_STEP, ST_RELOADING, "command")                                                 \
     X(AT_STOP_ORDER, ST_STOPPING, "order")                                                     \
+    X(AT_STOP_STEP, ST_STOPPING, "command")                                                    \
     X(AT_STOP_MAIN, ST_STOPPING, "main")                                                       \
     X(AT_STOP_TREE, ST_STOPPING, "tree")                                                       \
     X(AT_STOP_KILL, ST_STOPPING, "final-kill")                                                 \
     X(AT_STOP_STUCK, ST_STOPPING, "stuck")                                                     \
+    X(AT_STOP_POST, ST_STOPPING, "post")                                                       \
     X(AT_BACKOFF, ST_BACKOFF, "")                                                              \
     X(AT_DONE, ST_DONE, "")                                                                    \
     X(AT_FAILED, ST_FAILED, "")
@@ -56,15 +62,25 @@
     X(EV_WANT_UP, "want-up")         /* somebody wants it up                                */ \
     X(EV_WANT_DOWN, "want-down")     /* somebody wants it down                              */ \
     X(EV_DEPS_UP, "deps-up")         /* all it is ordered after is up                       */ \
+    X(EV_PREPARE, "prepare")         /* the same, and commands come before ExecStart=       */ \
     X(EV_DEPS_FAILED, "deps-failed") /* something it requires cannot come up                */ \
     X(EV_READY, "ready")             /* started in the sense of Type=                       */ \
     X(EV_RELOADING, "reloading")     /* it said RELOADING=1                                 */ \
     X(EV_LEAVING, "leaving")         /* it said STOPPING=1                                  */ \
     X(EV_CMD_DONE, "command-done")   /* a oneshot's command ended well and more follow      */ \
     X(EV_NEXT, "next")               /* ... and its processes are gone                      */ \
-    X(EV_REMAINS, "remains")         /* main ended well under RemainAfterExit=yes           */ \
-    X(EV_MAIN_GONE, "main-gone")     /* main ended in any other way                         */ \
+    X(EV_NEXT_PRE, "next-pre")   /* the same, and it is not ExecStart='s turn yet         */   \
+    X(EV_REMAINS, "remains")     /* main ended well under RemainAfterExit=yes           */     \
+    X(EV_POST, "post")           /* started, and ExecStartPost= follows                 */     \
+    X(EV_MAIN_GONE, "main-gone") /* main ended in any other way                         */     \
+    X(EV_STOP_STEP, "stop-command") /* it is to stop, and ExecStop= comes first            */  \
+    X(EV_RELOAD, "reload")          /* asked to reload, by ExecReload=                     */  \
+    X(EV_RELOAD_SIG, "reload-signal") /* asked to reload, by a signal that it answers       */ \
+    X(EV_STEP_NEXT, "step-next")     /* a command beside main ended well and more follow    */ \
+    X(EV_STEP_DONE, "step-done")     /* the last one did                                    */ \
+    X(EV_STEP_FAILED, "step-failed") /* one of them did not                                 */ \
     X(EV_ORDER_CLEAR, "order-clear") /* all that must stop before it has stopped            */ \
+    X(EV_STOP_POST, "stop-post")     /* tree empty, and ExecStopPost= follows               */ \
     X(EV_TREE_GONE, "tree-gone")     /* tree empty after a stop that was asked for          */ \
     X(EV_SUCCEEDED, "succeeded")     /* tree empty (or no birth needed), and that is fine   */ \
     X(EV_DIED, "died")               /* tree empty (or never born), Restart= tries again    */ \
@@ -99,6 +115,11 @@ enum svc_act {
     DO_NOTHING,
     DO_CHECK_DEPS, /* pull what it requires and wants, then look whether they are up   */
     DO_SPAWN,      /* launch the next command, arm TimeoutStartSec                      */
+    DO_SPAWN_POST, /* the same after the end, arm TimeoutStopSec                         */
+    DO_STEP,       /* launch the first command beside main                               */
+    DO_NEXT_STEP,  /* ... and the next one                                               */
+    DO_KILL_STEP,  /* SIGKILL to it                                                      */
+    DO_SIG_RELOAD, /* ReloadSignal to main, arm TimeoutStartSec                          */
     DO_ARM_RELOAD, /* arm TimeoutStartSec: a reload that is never confirmed ends there  */
     DO_SETTLE,     /* it is up: disarm the timer, tell those who wait for it            */
     DO_ORDER,      /* ask those who must stop first, then look whether they have        */

@@ -130,19 +130,22 @@ static void watch_rest(struct spawn *spawn, struct holder *holder, struct coop_a
 
 /* ---- how it ended ---- */
 
-int machine_note_path(const struct machine *machine, const char *name, char *ret_path,
-                      size_t size)
+int machine_note_path(const struct machine *machine, const struct svc_spec *spec, bool beside,
+                      char *ret_path, size_t size)
 {
-    return str_format(ret_path, size, "%s/%s", machine->notes, name);
+    char name[SVC_NAME_MAX + 2];
+    int r = holder_name(spec, beside, name, sizeof name);
+
+    return r < 0 ? r : str_format(ret_path, size, "%s/%s", machine->notes, name);
 }
 
-static bool read_note(const struct machine *machine, const char *name,
+static bool read_note(const struct machine *machine, const struct svc_spec *spec, bool beside,
                       struct launch_exit_note *ret_note)
 {
     char path[600];
     SCOPED_FD fd = -1;
 
-    if (machine_note_path(machine, name, path, sizeof path) < 0)
+    if (machine_note_path(machine, spec, beside, path, sizeof path) < 0)
         return false;
     fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0 || sys_pread(fd, ret_note, sizeof *ret_note, 0) != (ssize_t)sizeof *ret_note)
@@ -172,7 +175,7 @@ static void learn_status(struct spawn *spawn, const struct svc_spec *spec,
         from_wait_status(holder->note_status, ret_ending);
         return;
     }
-    if (holder->notes && read_note(machine_of(spawn), spec->name, &note)) {
+    if (holder->notes && read_note(machine_of(spawn), spec, holder->beside, &note)) {
         from_wait_status(note.status, ret_ending);
         return;
     }
@@ -287,7 +290,7 @@ static void clear(struct spawn *spawn, const struct svc_spec *spec, struct holde
         free(holder->cgroup);
     }
     if ((holder->notes || holder->held_by == HELD_BY_SUBREAPER) &&
-        machine_note_path(machine_of(spawn), spec->name, path, sizeof path) == 0)
+        machine_note_path(machine_of(spawn), spec, holder->beside, path, sizeof path) == 0)
         sys_unlinkat(AT_FDCWD, path, 0);
     holder_init(holder);
 }

@@ -85,6 +85,11 @@ static int open_notify(struct svc *svc, struct spawn_order *order, struct coop_e
 {
     struct notify_message stale;
 
+    if (order->beside) { /* main's, if it may be used */
+        order->notify =
+            svc->spec->notify_access == NOTIFY_ALL ? svc->notify.address : order->notify;
+        return 0;
+    }
     if (svc->spec->notify_access == NOTIFY_NONE || !svc->world->run_dir) {
         notify_close(&svc->notify);
         return 0;
@@ -100,14 +105,56 @@ static int open_notify(struct svc *svc, struct spawn_order *order, struct coop_e
 
 /* ---- the beginning ---- */
 
+/* The keys whose commands come before main and with it, in their order. */
+static const enum exec_kind start_kinds[] = {EXEC_CONDITION, EXEC_START_PRE, EXEC_START};
+
+static void first_of(struct svc *svc, size_t from)
+{
+    while (svc->spec->execs[start_kinds[from]].count == 0 && start_kinds[from] != EXEC_START)
+        from++;
+    svc->kind = start_kinds[from];
+    svc->command = 0;
+}
+
+void svc_first_command(struct svc *svc)
+{
+    first_of(svc, 0);
+}
+
+void svc_next_command(struct svc *svc)
+{
+    size_t at = svc->kind == EXEC_CONDITION ? 0 : svc->kind == EXEC_START_PRE ? 1 : 2;
+
+    if (++svc->command >= svc->spec->execs[svc->kind].count && at < 2)
+        first_of(svc, at + 1);
+}
+
+static bool is_first(const struct svc *svc)
+{
+    const struct exec_list *execs = svc->spec->execs;
+
+    if (svc->command > 0 || svc->kind == EXEC_STOP_POST)
+        return false;
+    return svc->kind == EXEC_CONDITION ||
+           (execs[EXEC_CONDITION].count == 0 &&
+            (svc->kind == EXEC_START_PRE || execs[EXEC_START_PRE].count == 0));
+}
+
 static void begin_life(struct svc *svc)
 {
+    svc->main_told = svc->refusal_told = false;
+    if (svc->kind == EXEC_STOP_POST) { /* how main ended is still to be judged */
+        svc_set_deadline(svc, coop_after(coop_now(), svc->spec->stop_timeout));
+        return;
+    }
     svc->ending = (struct ending){0};
     svc->up_at = 0;
     svc->view.adopted = false;
-    svc->stop_asked = svc->main_told = svc->was_ready = svc->refusal_told = false;
+    svc->stop_asked = svc->was_ready = false;
     svc->view.status[0] = svc->launch_hint[0] = '\0';
-    if (svc->command == 0)
+    if (is_first(svc))
+        svc->view.step[0] = '\0';
+    if (is_first(svc))
         window_note(&svc->window, coop_now(), (unsigned)svc->spec->limit_burst);
     if (svc->view.until == 0)
         svc_set_deadline(svc, coop_after(coop_now(), svc->spec->start_timeout));
@@ -132,16 +179,16 @@ static void tell_started(struct svc *svc)
     str_copy(event.service, sizeof event.service, svc->view.name);
     bus_publish(svc->world->bus, &event);
     log_info("service", "%s: process %d runs %s", svc->view.name, svc->holder.main_pid,
-             svc->spec->execs.items[svc->command].argv.items[0]);
+             svc->spec->execs[svc->kind].items[svc->command].argv.items[0]);
     tell_lost(svc);
 }
 
-static void write_down(void *arg, const struct holder *holder)
+void svc_write_down(struct svc *svc, const char *name, const struct holder *holder)
 {
-    struct svc *svc = arg;
     struct saved_life life = {.held_by = holder->held_by,
                               .top_pid = holder->top_pid,
                               .main_pid = holder->main_pid,
+                              .kind = svc->kind,
                               .command = svc->command,
                               .notes = holder->notes,
                               .polls = holder->polls,
@@ -156,26 +203,46 @@ static void write_down(void *arg, const struct holder *holder)
     str_copy(life.cgroup, sizeof life.cgroup, holder->cgroup ? holder->cgroup : "");
     if (svc->notify.fd >= 0 && svc->notify.address[0] == '@')
         str_copy(life.notify, sizeof life.notify, svc->notify.address);
-    journal_run(svc->world->journal, svc->view.name, &life);
+    journal_run(svc->world->journal, name, &life);
+}
+
+static void write_down(void *arg, const struct holder *holder)
+{
+    struct svc *svc = arg;
+
+    svc_write_down(svc, svc->view.name, holder);
+}
+
+int svc_launch_one(struct svc *svc, struct spawn_order *order, struct holder *holder,
+                   struct coop_err *err)
+{
+    struct spawn *spawn = svc->world->spawn;
+    struct svc_told told;
+    int failed;
+
+    svc_tell_command(svc, order->kind, &told);
+    order->env = told.env;
+    order->stdio[0] = order->stdio[1] = order->stdio[2] = -1;
+    order->actor = &svc->actor;
+    order->born_arg = svc;
+    failed = open_stdio(svc, order, err) < 0 || open_notify(svc, order, err) < 0 ||
+             (!order->beside && svc_keep_open(svc, err) < 0) ||
+             spawn->ops->launch(spawn, order, holder, err) < 0;
+    close_stdio(order);
+    order->env = NULL; /* it was ours */
+    return failed ? -1 : 0;
 }
 
 static int try_launch(struct svc *svc, struct coop_err *err)
 {
-    struct spawn *spawn = svc->world->spawn;
     struct spawn_order order = {.spec = svc->spec,
+                                .kind = svc->kind,
                                 .command = svc->command,
-                                .stdio = {-1, -1, -1},
-                                .actor = &svc->actor,
                                 .kind_top = MSG_TOP,
                                 .kind_watch = MSG_WATCH,
-                                .born = write_down,
-                                .born_arg = svc};
-    int failed = open_stdio(svc, &order, err) < 0 || open_notify(svc, &order, err) < 0 ||
-                 svc_keep_open(svc, err) < 0 ||
-                 spawn->ops->launch(spawn, &order, &svc->holder, err) < 0;
+                                .born = write_down};
 
-    close_stdio(&order);
-    return failed ? -1 : 0;
+    return svc_launch_one(svc, &order, &svc->holder, err);
 }
 
 static bool is_called_for(struct svc *svc, char *ret_which, size_t size)
@@ -188,32 +255,50 @@ static bool is_called_for(struct svc *svc, char *ret_which, size_t size)
     return holds;
 }
 
+/* One that may fail counts as done, and after the end nothing depends on it. */
+static enum svc_event not_launched(struct svc *svc, struct coop_err *err, char *detail,
+                                   size_t size)
+{
+    const struct exec_spec *exec = &svc->spec->execs[svc->kind].items[svc->command];
+    enum svc_event event;
+
+    if (svc->world->journal)
+        journal_end(svc->world->journal, svc->view.name);
+    if (svc->kind != EXEC_START || svc->spec->execs[EXEC_STOP_POST].count > 0)
+        svc_command_failed(svc, svc->kind, svc->command, err->text);
+    if (svc->kind == EXEC_STOP_POST) {
+        svc->main_told = true;
+        svc->command += exec->may_fail ? 0 : (unsigned)svc->spec->execs[svc->kind].count;
+        return EV_MAIN_GONE;
+    }
+    if (svc->kind != EXEC_START && exec->may_fail)
+        return EV_CMD_DONE;
+    svc->ending.unborn = true;
+    svc_keep_judge(svc);
+    coop_while(err, "%s", svc->view.name);
+    str_copy(svc->launch_hint, sizeof svc->launch_hint, err->hint);
+    log_err(LOG_LEVEL_ERROR, "service", err);
+    str_copy(detail, size, err->text + strlen(svc->view.name) + 2);
+    if (svc->spec->execs[EXEC_STOP_POST].count > 0)
+        return svc_after_empty(svc, detail, size);
+    event = svc_verdict(svc, detail, size);
+    return event == EV_DIED ? EV_DIED : EV_HOPELESS;
+}
+
 enum svc_event svc_launch(struct svc *svc, char *ret_detail, size_t size)
 {
     struct coop_err err = {0};
 
     begin_life(svc);
-    if (svc->command == 0 && !is_called_for(svc, ret_detail, size)) {
+    if (is_first(svc) && !is_called_for(svc, ret_detail, size)) {
         svc->ending.unborn = true;
         return EV_SUCCEEDED;
     }
-    if (try_launch(svc, &err) < 0) {
-        enum svc_event event;
-
-        svc->ending.unborn = true;
-        svc_keep_judge(svc);
-        if (svc->world->journal)
-            journal_end(svc->world->journal, svc->view.name);
-        coop_while(&err, "%s", svc->view.name);
-        str_copy(svc->launch_hint, sizeof svc->launch_hint, err.hint);
-        log_err(LOG_LEVEL_ERROR, "service", &err);
-        str_copy(ret_detail, size, err.text + strlen(svc->view.name) + 2);
-        event = svc_verdict(svc, ret_detail, size);
-        return event == EV_DIED ? EV_DIED : EV_HOPELESS;
-    }
+    if (try_launch(svc, &err) < 0)
+        return not_launched(svc, &err, ret_detail, size);
     tell_started(svc);
     svc_keep_begin(svc);
-    if (svc->spec->type != TYPE_SIMPLE)
+    if (svc->kind != EXEC_START || svc->spec->type != TYPE_SIMPLE)
         return SVC_EVENT_COUNT;
     svc->was_ready = true;
     return EV_READY;
@@ -225,8 +310,15 @@ enum svc_event svc_launch(struct svc *svc, char *ret_detail, size_t size)
 static bool may_speak(const struct svc *svc, const struct notify_message *message)
 {
     if (message->sender == svc->holder.main_pid && message->sender > 0)
-        return true;
+        return svc->kind == EXEC_START;
     return svc->spec->notify_access == NOTIFY_ALL && message->uid == uid_of(svc->spec);
+}
+
+/* A RELOADING=1 from before the signal tells of another reload. */
+static bool answers_signal(const struct svc *svc, const struct notify_message *message)
+{
+    return svc->view.place != AT_RELOAD_SIGNAL ||
+           (message->said_at > 0 && message->said_at >= svc->reload_asked);
 }
 
 static void on_message(struct svc *svc, const struct notify_message *message)
@@ -247,9 +339,9 @@ static void on_message(struct svc *svc, const struct notify_message *message)
     if (message->main_pid > 0 && message->main_pid != svc->holder.main_pid)
         log_debug("notify", "%s: MAINPID=%d is not followed", svc->view.name,
                   message->main_pid);
-    if (message->reloading)
+    if (message->reloading && answers_signal(svc, message))
         svc_feed(svc, EV_RELOADING, NULL);
-    if (message->ready && svc->spec->type == TYPE_NOTIFY) {
+    if (message->ready && svc_spec_notifies(svc->spec)) {
         svc->was_ready = true;
         svc_feed(svc, EV_READY, NULL);
     }
@@ -276,7 +368,10 @@ void svc_on_notify(struct svc *svc)
 
 void svc_take_next_spec(struct svc *svc)
 {
-    if (!svc->next || !svc->holder.empty || svc_place_state(svc->view.place) == ST_STARTING)
+    enum svc_state state = svc_place_state(svc->view.place);
+
+    if (!svc->next || !svc_is_empty(svc) || state == ST_STARTING ||
+        (state == ST_STOPPING && svc->kind == EXEC_STOP_POST))
         return; /* between two commands: svc->command counts in the old one */
     svc_spec_unref(svc->spec);
     svc->spec = svc->next;

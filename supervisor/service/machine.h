@@ -57,7 +57,7 @@ spawn_adopt_fn machine_adopt;
 void machine_hold_tree(struct machine *machine, const char *leaf);
 
 /* <notes>/<name>, for launch and learn_end. */
-int machine_note_path(const struct machine *machine, const char *name, char *ret_path,
-                      size_t size);
+int machine_note_path(const struct machine *machine, const struct svc_spec *spec, bool beside,
+                      char *ret_path, size_t size);
 
 #endif

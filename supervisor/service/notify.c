@@ -108,7 +108,7 @@ void notify_close(struct notify *notify)
 static void parse_line(const char *line, size_t len, struct notify_message *message)
 {
     char text[128];
-    long long pid;
+    long long number;
 
     if (len >= sizeof text) {
         if (strncmp(line, "STATUS=", 7) != 0)
@@ -126,9 +126,12 @@ static void parse_line(const char *line, size_t len, struct notify_message *mess
     } else if (str_starts_with(text, "STATUS=")) {
         message->has_status = true;
         str_copy(message->status, sizeof message->status, text + 7);
+    } else if (str_starts_with(text, "MONOTONIC_USEC=")) {
+        if (str_to_int(text + 15, 1, INT64_MAX / COOP_NSEC_PER_USEC, &number) == 0)
+            message->said_at = number * COOP_NSEC_PER_USEC;
     } else if (str_starts_with(text, "MAINPID=")) {
-        if (str_to_int(text + 8, 1, INT32_MAX, &pid) == 0)
-            message->main_pid = (pid_t)pid;
+        if (str_to_int(text + 8, 1, INT32_MAX, &number) == 0)
+            message->main_pid = (pid_t)number;
     }
 }
 

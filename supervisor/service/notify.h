@@ -16,7 +16,7 @@
  * with PrivateNetwork= gets a path, <run-dir>/notify/NAME, which the launcher binds into its
  * view of files.  Who counts is decided by the sender's PID, which is the kernel's word.
  *
- *     READY=1 RELOADING=1 STOPPING=1 STATUS=text MAINPID=n       lines of one datagram
+ *     READY=1 RELOADING=1 MONOTONIC_USEC=n STOPPING=1 STATUS=text MAINPID=n       lines of one datagram
  *
  * Limits    NOTIFY_MAX bytes a datagram: a longer one is refused whole.  Descriptors that come
  *           along are closed.
@@ -33,8 +33,9 @@ struct notify_message {
     pid_t sender; /* 0: unknown */
     uid_t uid;
     bool ready, reloading, stopping, too_long;
-    pid_t main_pid;  /* 0: not said; the sender's own numbering */
-    char status[80]; /* "" when not said */
+    pid_t main_pid;    /* 0: not said; the sender's own numbering */
+    coop_nsec said_at; /* MONOTONIC_USEC=, in ns; 0: not said */
+    char status[80];   /* "" when not said */
     bool has_status;
 };
 

@@ -19,7 +19,7 @@ static bool is_clean_signal(int signo)
 /* Did main end by itself in one of these ways? */
 static bool is_among(const struct exit_set *set, const struct ending *ending)
 {
-    if (ending->unborn || ending->kind == EXIT_UNKNOWN)
+    if (ending->unborn || ending->step_failed || ending->kind == EXIT_UNKNOWN)
         return false;
     return ending->kind == EXIT_SIGNAL ? exit_set_has_signal(set, ending->value)
                                        : exit_set_has_code(set, ending->value);
@@ -41,6 +41,14 @@ static enum ending_class exit_class(const struct svc_spec *spec, const struct en
     return ENDING_UNKNOWN;
 }
 
+/* The end of another command than main, or of a main that was stopped for it. */
+static enum ending_class step_class(const struct ending *ending)
+{
+    if (ending->kind != EXIT_SIGNAL || is_clean_signal(ending->value))
+        return ENDING_CODE;
+    return ending->core ? ENDING_CORE : ENDING_SIGNAL;
+}
+
 enum ending_class policy_class(const struct svc_spec *spec, const struct ending *ending)
 {
     enum ending_class class;
@@ -52,6 +60,8 @@ enum ending_class policy_class(const struct svc_spec *spec, const struct ending 
         return ENDING_BOUND;
     if (ending->timed_out)
         return ENDING_TIMEOUT;
+    if (ending->step_failed)
+        return step_class(ending);
     class = exit_class(spec, ending);
     return class == ENDING_SUCCESS && ending->never_ready ? ENDING_PROTOCOL : class;
 }
@@ -80,6 +90,8 @@ enum svc_event policy_verdict(const struct svc_spec *spec, const struct ending *
     bool again = policy_restarts((enum svc_restart)spec->restart, class) ||
                  is_among(&spec->force_exits, ending);
 
+    if (ending->skipped)
+        return EV_SUCCEEDED;
     if (again && !is_among(&spec->prevent_exits, ending))
         return EV_DIED;
     return class == ENDING_SUCCESS ? EV_SUCCEEDED : EV_HOPELESS;

@@ -34,6 +34,7 @@ static struct saved_state state_of(const struct svc *svc)
                                 .again = svc->again,
                                 .was_ready = svc->was_ready,
                                 .main_told = svc->main_told,
+                                .kind = svc->kind,
                                 .command = svc->command,
                                 .restarts = view->restarts,
                                 .in_a_row = svc->in_a_row,
@@ -45,12 +46,13 @@ static struct saved_state state_of(const struct svc *svc)
                                 .up_at = svc->up_at,
                                 .until = view->until};
 
-    if (state.place != AT_START_MAIN)
+    if (state.place != AT_START_MAIN && state.place != AT_START_PRE)
         return state;
     state.until = 0; /* it follows from when the life began */
-    /* Between two commands of a oneshot the first one counts until the second one runs. */
+    /* Between two commands the first one counts until the second one runs. */
     if (svc->holder.empty && svc->noted.place == AT_START_TREE) {
         state.place = AT_START_TREE;
+        state.kind = svc->noted.kind;
         state.command = svc->noted.command;
         state.main_told = true;
         state.ending = svc->noted.ending;
@@ -66,14 +68,15 @@ static bool same_ending(const struct ending *a, const struct ending *b)
            a->unborn == b->unborn && a->timed_out == b->timed_out &&
            a->never_ready == b->never_ready && a->broken == b->broken &&
            a->out_of_memory == b->out_of_memory && a->out_of_tasks == b->out_of_tasks &&
-           a->out_of_disk == b->out_of_disk;
+           a->out_of_disk == b->out_of_disk && a->step_failed == b->step_failed &&
+           a->skipped == b->skipped;
 }
 
 static bool same_state(const struct saved_state *a, const struct saved_state *b)
 {
     return a->place == b->place && a->wanted_up == b->wanted_up &&
            a->stop_asked == b->stop_asked && a->again == b->again &&
-           a->was_ready == b->was_ready && a->main_told == b->main_told &&
+           a->was_ready == b->was_ready && a->main_told == b->main_told && a->kind == b->kind &&
            a->command == b->command && a->restarts == b->restarts &&
            a->in_a_row == b->in_a_row && a->over == b->over &&
            same_ending(&a->ending, &b->ending);
@@ -126,9 +129,10 @@ static void take_state(struct svc *svc, const struct survivor *was)
     svc->main_told = state->main_told;
     svc->ending = state->ending;
     svc->noted = *state;
-    svc->command = state->command < svc->spec->execs.count
-                       ? state->command
-                       : (unsigned)svc->spec->execs.count - 1;
+    svc->kind = svc->spec->execs[state->kind].count > 0 ? state->kind : EXEC_START;
+    svc->command = state->command;
+    if (svc->command >= svc->spec->execs[svc->kind].count)
+        svc->command = (unsigned)svc->spec->execs[svc->kind].count - 1;
     if (svc->ending.kind != EXIT_NONE || svc->ending.unborn)
         svc_keep_judge(svc); /* the word for it */
     str_copy(view->reason, sizeof view->reason,
@@ -156,6 +160,12 @@ static enum svc_event next_without_life(struct svc *svc, const struct survivor *
     case ST_UP:
         if (at == AT_UP_EXITED)
             return SVC_EVENT_COUNT;
+        if (at == AT_STOP_STEP)
+            return svc_perform(svc, DO_STEP, detail, size);
+        if (at == AT_STOP_POST && !svc->main_told) { /* its launch had not begun */
+            svc->view.place = AT_STOP_TREE;
+            return EV_STOP_POST;
+        }
         if (svc->main_told && at != AT_START_MAIN && at != AT_UP && at != AT_STOP_ORDER)
             return svc_after_empty(svc, detail, size);
         break;
@@ -245,12 +255,19 @@ static enum svc_event go_on(struct svc *svc, const struct survivor *was, char *d
     if (was->state.until)
         svc_set_deadline(svc, was->state.until);
     switch (svc->view.place) {
+    case AT_START_PRE:
     case AT_START_MAIN:
         svc_set_deadline(svc, coop_after(was->life.began, svc->spec->start_timeout));
+        if (svc->kind != EXEC_START)
+            break;
         if (svc->spec->type != TYPE_SIMPLE)
             break;
         svc->was_ready = true;
         return EV_READY;
+    case AT_START_POST:
+    case AT_RELOAD_STEP:
+    case AT_STOP_STEP: return svc_perform(svc, DO_STEP, detail, size);
+    case AT_RELOAD_SIGNAL: return svc_perform(svc, DO_SIG_RELOAD, detail, size);
     case AT_STOP_ORDER: return svc_check_order(svc);
     case AT_STOP_MAIN:
         return was->state.until ? SVC_EVENT_COUNT : svc_perform(svc, DO_SIG_STOP, detail, size);
@@ -261,6 +278,7 @@ static enum svc_event go_on(struct svc *svc, const struct survivor *was, char *d
     case AT_UP:
     case AT_UP_EXITED:
     case AT_RELOADING:
+    case AT_STOP_POST:
     case AT_DOWN:
     case AT_WAITING:
     case AT_BACKOFF:

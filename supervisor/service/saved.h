@@ -25,12 +25,13 @@ struct saved_life {
     pid_t top_pid, main_pid;
     uint64_t start_ticks;          /* of top: with it the PID is an identity            */
     char cgroup[SAVED_CGROUP_MAX]; /* "" for none                              */
-    bool whole;       /* the fields below are known; an older coopd did not write them */
-    unsigned command; /* which ExecStart= runs                                 */
-    bool notes;       /* a reaper writes into a file how main ended             */
-    bool polls;       /* memory and tasks are bounded by looking                */
-    uint64_t lost;    /* preferred protections that are not in force            */
-    uint64_t digest;  /* svc_spec_digest() of what it was launched from         */
+    bool whole;          /* the fields below are known; an older coopd did not write them */
+    enum exec_kind kind; /* which commands it runs,                              */
+    unsigned command;    /* and which one of them                                 */
+    bool notes;          /* a reaper writes into a file how main ended             */
+    bool polls;          /* memory and tasks are bounded by looking                */
+    uint64_t lost;       /* preferred protections that are not in force            */
+    uint64_t digest;     /* svc_spec_digest() of what it was launched from         */
     coop_nsec began;
     char notify[SAVED_NOTIFY_MAX]; /* its notify socket's abstract address; "" for none */
     int pidfd; /* of top, compared with 'start_ticks'; -1: top is gone.  Not in the journal  */
@@ -40,6 +41,7 @@ struct saved_life {
 struct saved_state {
     enum svc_place place;
     bool wanted_up, stop_asked, again, was_ready, main_told;
+    enum exec_kind kind;
     unsigned command, restarts, in_a_row;
     unsigned
         over; /* 1 + the exit code with which coopd was to end because of it; 0: it was not */

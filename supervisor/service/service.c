@@ -94,9 +94,10 @@ static void stop_timer(struct svc *svc)
 /* I3 */
 static bool keeps_timer(enum svc_place from, enum svc_place to)
 {
-    return (from == AT_START_MAIN && to == AT_START_TREE) ||
-           (from == AT_START_TREE && to == AT_START_MAIN) ||
-           (from == AT_STOP_MAIN && to == AT_STOP_TREE);
+    bool ends = to == AT_STOP_TREE && (from == AT_STOP_MAIN || from == AT_STOP_POST);
+
+    return ends || from == to ||
+           (svc_place_state(from) == ST_STARTING && svc_place_state(to) == ST_STARTING);
 }
 
 static void describe_move(struct svc *svc, const struct svc_edge *edge, const char *detail)
@@ -124,7 +125,8 @@ static unsigned ends_coopd(const struct svc *svc, const struct svc_edge *edge)
         status = EXIT_FAILURE; /* it exited with 0 before it was ready, or too often */
     if ((edge->to != AT_DONE && edge->to != AT_FAILED) ||
         (!svc->spec->essential && !svc->ends_all) ||
-        (edge->to == AT_DONE && svc->ending.unborn)) /* there was nothing to start */
+        (edge->to == AT_DONE &&
+         (svc->ending.unborn || svc->ending.skipped))) /* there was nothing to start */
         return 0;
     return 1U + (unsigned)status;
 }
@@ -192,7 +194,7 @@ static void set_pace(struct svc *svc)
 static enum svc_event start_again(struct svc *svc, char *detail, size_t size)
 {
     const struct svc_spec *spec = svc->spec;
-    char text[120];
+    char text[SVC_DETAIL_MAX];
 
     set_pace(svc);
     if (window_allows(&svc->window, coop_after(coop_now(), svc->delay), spec->limit_interval,
@@ -230,20 +232,44 @@ enum svc_event svc_verdict(struct svc *svc, char *detail, size_t size)
     if (svc->stop_asked)
         return EV_TREE_GONE;
     event = policy_verdict(svc->spec, &svc->ending);
-    if (!svc->ending.unborn) {
+    if (svc->ending.step_failed || (svc->ending.unborn && svc->kind == EXEC_STOP_POST)) {
+        str_format(detail, size, "%s%s", svc->ending.timed_out ? "timeout, " : "",
+                   svc->view.step);
+    } else if (!svc->ending.unborn) {
         policy_ending_text(&svc->ending, text, sizeof text);
         str_format(detail, size, "%s%s%s", why_ended(svc), why_ended(svc)[0] ? ", " : "", text);
     }
     return event == EV_DIED ? start_again(svc, detail, size) : event;
 }
 
+bool svc_is_empty(const struct svc *svc)
+{
+    return svc->holder.empty && svc->step.holder.empty;
+}
+
+/* ExecStopPost= comes when nothing is left, and before it is said what that means. */
+static bool cleans_up(struct svc *svc)
+{
+    size_t count = svc->spec->execs[EXEC_STOP_POST].count;
+
+    if (svc->kind != EXEC_STOP_POST) {
+        svc->command = 0;
+        svc->kind = count > 0 ? EXEC_STOP_POST : svc->kind;
+        return count > 0;
+    }
+    return ++svc->command < count;
+}
+
 enum svc_event svc_after_empty(struct svc *svc, char *detail, size_t size)
 {
-    bool next = svc->view.place == AT_START_TREE;
-    enum svc_event event = next ? EV_NEXT : svc_verdict(svc, detail, size);
+    enum svc_event event;
 
-    if (next)
-        svc->command++;
+    if (svc->view.place == AT_START_TREE) {
+        svc_next_command(svc);
+        event = svc->kind == EXEC_START ? EV_NEXT : EV_NEXT_PRE;
+    } else {
+        event = cleans_up(svc) ? EV_STOP_POST : svc_verdict(svc, detail, size);
+    }
     svc_life_over(svc);
     return event;
 }
@@ -259,7 +285,7 @@ static enum svc_event check_dependencies(struct svc *svc, char *detail, size_t s
 {
     enum svc_event event;
 
-    svc->command = 0;
+    svc_first_command(svc);
     svc_pull_dependencies(svc);
     event = svc_check_dependencies(svc);
     if (event == EV_DEPS_FAILED)
@@ -269,9 +295,12 @@ static enum svc_event check_dependencies(struct svc *svc, char *detail, size_t s
 
 static enum svc_event signal_stop(struct svc *svc, coop_nsec patience)
 {
-    if (svc->holder.empty)
+    if (svc_is_empty(svc))
         return EV_MAIN_GONE; /* nothing runs (up/exited): straight on to the empty tree */
     svc_set_deadline(svc, in(patience));
+    svc_step_signal(svc, SIGTERM);
+    if (svc->holder.empty)
+        return EV_MAIN_GONE;
     svc->world->spawn->ops->signal(svc->world->spawn, &svc->holder, svc->spec->kill_signal);
     /* Main may be gone already: a oneshot that counts as up and left something running. */
     return svc->holder.main_gone ? EV_MAIN_GONE : NO_EVENT;
@@ -281,12 +310,16 @@ static enum svc_event clean_tree(struct svc *svc, char *detail, size_t size)
 {
     struct spawn *spawn = svc->world->spawn;
 
-    if (svc->holder.empty)
+    if (svc_is_empty(svc))
         return svc_after_empty(svc, detail, size);
-    spawn->ops->watch_rest(spawn, &svc->holder, &svc->actor, MSG_WATCH);
-    spawn->ops->signal(spawn, &svc->holder, svc->spec->kill_signal);
-    if (svc->spec->kill_signal != SIGTERM) /* KillSignal= is main's language, not everybody's */
-        spawn->ops->signal(spawn, &svc->holder, SIGTERM);
+    svc_step_signal(svc, SIGTERM);
+    if (!svc->holder.empty) {
+        spawn->ops->watch_rest(spawn, &svc->holder, &svc->actor, MSG_WATCH);
+        spawn->ops->signal(spawn, &svc->holder, svc->spec->kill_signal);
+        if (svc->spec->kill_signal !=
+            SIGTERM) /* KillSignal= is main's language, not everybody's */
+            spawn->ops->signal(spawn, &svc->holder, SIGTERM);
+    }
     if (svc->view.until == 0)
         svc_set_deadline(svc, in(svc->spec->stop_timeout));
     str_copy(svc->view.waiting_for, sizeof svc->view.waiting_for, "processes it left behind");
@@ -297,13 +330,27 @@ static void kill_tree(struct svc *svc)
 {
     struct spawn *spawn = svc->world->spawn;
 
-    svc->ending.timed_out = true;
+    svc_step_kill(svc);
+    svc_set_deadline(svc, in(KILL_TIMEOUT));
+    if (svc->holder.empty)
+        return;
+    if (svc->kind != EXEC_STOP_POST)
+        svc->ending.timed_out = true;
     /* No step comes after this one: what is refused is asked once more. */
     if (spawn->ops->kill(spawn, &svc->holder) < 0)
         spawn->ops->kill(spawn, &svc->holder);
     if (svc->holder.main_gone)
         spawn->ops->watch_rest(spawn, &svc->holder, &svc->actor, MSG_WATCH);
-    svc_set_deadline(svc, in(KILL_TIMEOUT));
+}
+
+/* It answers with RELOADING=1, and later READY=1. */
+static void signal_reload(struct svc *svc)
+{
+    struct spawn *spawn = svc->world->spawn;
+
+    svc->reload_asked = coop_now();
+    svc_set_deadline(svc, in(svc->spec->start_timeout));
+    spawn->ops->signal_main(spawn, &svc->holder, svc->spec->reload_signal);
 }
 
 enum svc_event svc_perform(struct svc *svc, enum svc_act act, char *detail, size_t size)
@@ -311,7 +358,12 @@ enum svc_event svc_perform(struct svc *svc, enum svc_act act, char *detail, size
     switch (act) {
     case DO_NOTHING: return NO_EVENT;
     case DO_CHECK_DEPS: return check_dependencies(svc, detail, size);
-    case DO_SPAWN: return svc_launch(svc, detail, size);
+    case DO_SPAWN:
+    case DO_SPAWN_POST: return svc_launch(svc, detail, size);
+    case DO_STEP: return svc_step_first(svc, detail, size);
+    case DO_NEXT_STEP: return svc_step_next(svc, detail, size);
+    case DO_KILL_STEP: svc_step_kill(svc); return NO_EVENT;
+    case DO_SIG_RELOAD: signal_reload(svc); return NO_EVENT;
     case DO_ARM_RELOAD: svc_set_deadline(svc, in(svc->spec->start_timeout)); return NO_EVENT;
     case DO_SETTLE: return NO_EVENT;
     case DO_ORDER: svc->stop_asked = true; return svc_check_order(svc);
@@ -334,25 +386,62 @@ static void complain(const struct svc *svc, enum svc_event on)
                   svc->view.name, svc_event_word(on), svc_place_word(svc->view.place));
 }
 
+/* What it says of its commands decides which step an event is. */
+static enum svc_event refine(const struct svc *svc, enum svc_event on)
+{
+    const struct exec_list *execs = svc->spec->execs;
+    enum svc_place at = svc->view.place;
+    bool was_up = svc->up_at != 0 && execs[EXEC_STOP].count > 0;
+
+    if (on == EV_DEPS_UP && at == AT_WAITING && svc->kind != EXEC_START)
+        return EV_PREPARE;
+    if ((on == EV_READY || on == EV_REMAINS) && at == AT_START_MAIN &&
+        execs[EXEC_START_POST].count > 0)
+        return EV_POST;
+    if (on == EV_ORDER_CLEAR && at == AT_STOP_ORDER && was_up)
+        return EV_STOP_STEP;
+    if (on == EV_MAIN_GONE && (is_up_place(at) || at == AT_STOP_ORDER) && was_up)
+        return EV_STOP_STEP;
+    return on;
+}
+
+/* Those who have asked for a reload hear of its end, also when it went on to something else. */
+static void tell_reload(struct svc *svc, const struct svc_edge *edge)
+{
+    if (svc_place_state(edge->from) != ST_RELOADING ||
+        svc_place_state(edge->to) == ST_RELOADING)
+        return;
+    if (edge->to == AT_UP && (edge->on == EV_READY || edge->on == EV_STEP_DONE))
+        svc_reload_over(svc, NULL);
+    else
+        svc_reload_over(svc, svc->view.reason);
+}
+
 void svc_feed(struct svc *svc, enum svc_event on, const char *detail)
 {
-    char text[120];
+    char text[SVC_DETAIL_MAX];
 
     str_copy(text, sizeof text, detail ? detail : "");
     while (on != NO_EVENT) {
-        const struct svc_edge *edge = svc_step(svc->view.place, on);
+        const struct svc_edge *edge;
 
+        on = refine(svc, on);
+        edge = svc_step(svc->view.place, on);
         if (!edge) {
             complain(svc, on);
             return;
         }
-        if (on == EV_TIMEOUT && svc_place_state(edge->to) == ST_STOPPING)
+        if (on == EV_STEP_FAILED && edge->from == AT_START_POST)
+            svc->ending.step_failed = true;
+        if (on == EV_TIMEOUT && svc_place_state(edge->to) == ST_STOPPING &&
+            svc->kind != EXEC_STOP_POST)
             svc->ending.timed_out = true; /* a late reload or a backoff is no such end */
         if (on == EV_TIMEOUT && edge->from == AT_BACKOFF) {
             svc->view.restarts++;
             svc->in_a_row++;
         }
         move(svc, edge, text);
+        tell_reload(svc, edge);
         text[0] = '\0';
         on = svc_perform(svc, edge->act, text, sizeof text);
         svc_publish(svc);
@@ -364,99 +453,12 @@ void svc_feed(struct svc *svc, enum svc_event on, const char *detail)
     }
 }
 
-/* ---- news of the processes ---- */
-
-static void record_end(struct svc *svc)
-{
-    struct spawn *spawn = svc->world->spawn;
-    struct event event = {.kind = EVENT_EXIT, .pid = svc->holder.main_pid};
-
-    spawn->ops->learn_end(spawn, svc->spec, &svc->holder, &svc->ending);
-    svc->view.exit_kind = (uint8_t)svc->ending.kind;
-    svc->view.exit_value = svc->ending.value;
-    svc->view.core = svc->ending.core;
-    event.exit_kind = svc->view.exit_kind;
-    event.exit_value = svc->ending.value;
-    svc_keep_judge(svc);
-    str_copy(event.service, sizeof event.service, svc->view.name);
-    bus_publish(svc->world->bus, &event);
-    svc->ending.never_ready = svc->spec->type == TYPE_NOTIFY && !svc->was_ready;
-}
-
-/* The event that main's end means where we are. */
-static enum svc_event main_event(struct svc *svc)
-{
-    const struct exec_spec *exec = &svc->spec->execs.items[svc->command];
-    bool well;
-
-    if (exec->may_fail && svc->ending.kind == EXIT_CODE)
-        svc->ending.value = 0; /* only for the verdict; the board has the real one */
-    well = policy_class(svc->spec, &svc->ending) == ENDING_SUCCESS;
-    if (!well || !svc_is_running(svc))
-        return EV_MAIN_GONE;
-    if (svc->spec->type == TYPE_ONESHOT && svc->command + 1 < svc->spec->execs.count)
-        return EV_CMD_DONE;
-    return svc->spec->remain ? EV_REMAINS : EV_MAIN_GONE;
-}
-
-static void on_news(struct svc *svc, const struct coop_msg *msg)
-{
-    struct spawn *spawn = svc->world->spawn;
-    char detail[120] = "";
-
-    svc_on_notify(svc); /* what it said before it died was said before it died */
-    spawn->ops->news(spawn, &svc->holder, MSG_TOP, msg);
-    if (svc->holder.main_gone && !svc->main_told) {
-        enum svc_event event;
-
-        svc->main_told = true;
-        record_end(svc);
-        event = main_event(svc);
-        policy_ending_text(&svc->ending, detail, sizeof detail);
-        svc_feed(svc, event, detail);
-    }
-    if (svc->holder.held_by == HELD_BY_NOTHING)
-        return;
-    if (!svc->holder.empty) {
-        if (svc->main_told && svc_place_state(svc->view.place) == ST_STOPPING)
-            spawn->ops->watch_rest(spawn, &svc->holder, &svc->actor, MSG_WATCH);
-        return;
-    }
-    detail[0] = '\0';
-    switch (svc->view.place) {
-    case AT_STOP_TREE:
-    case AT_STOP_KILL:
-    case AT_STOP_STUCK:
-    case AT_START_TREE: {
-        enum svc_event event = svc_after_empty(svc, detail, sizeof detail);
-
-        svc_feed(svc, event, detail);
-        break;
-    }
-    case AT_UP_EXITED:
-        svc_life_over(svc);
-        svc_publish(svc);
-        break;
-    case AT_DOWN:
-    case AT_WAITING:
-    case AT_START_MAIN:
-    case AT_UP:
-    case AT_RELOADING:
-    case AT_STOP_ORDER:
-    case AT_STOP_MAIN:
-    case AT_BACKOFF:
-    case AT_DONE:
-    case AT_FAILED:
-    case SVC_PLACE_COUNT: break;
-    }
-}
-
 /* ---- neighbours and configuration ---- */
 
 static void on_nudge(struct svc *svc)
 {
     enum svc_event event = NO_EVENT;
-    char detail[120] = "";
+    char detail[SVC_DETAIL_MAX] = "";
 
     if (svc->relinked && svc->view.place == AT_WAITING)
         svc_pull_dependencies(svc);
@@ -483,7 +485,7 @@ static void on_change(struct svc *svc, struct change_msg *change)
     if (change->spec) {
         svc_spec_unref(svc->next);
         svc->next = change->spec;
-        if (svc->holder.empty) {
+        if (svc_is_empty(svc)) {
             svc_take_next_spec(svc);
         } else if (!svc_spec_needs_restart(svc->spec, svc->next)) {
             svc_spec_unref(svc->spec);
@@ -519,6 +521,10 @@ static void free_svc(struct svc *svc)
     if (svc->holder.held_by != HELD_BY_NOTHING) { /* stuck: its line stays in the journal */
         coop_child_forget(&svc->holder.child);
         world->spawn->ops->clear(world->spawn, svc->spec, &svc->holder);
+    }
+    if (svc->step.holder.held_by != HELD_BY_NOTHING) {
+        coop_child_forget(&svc->step.holder.child);
+        world->spawn->ops->clear(world->spawn, svc->spec, &svc->step.holder);
     }
     coop_timer_done(&svc->timer);
     svc_keep_done(svc);
@@ -582,12 +588,14 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
         svc->stir = true;
         break;
     case MSG_TOP:
-    case MSG_WATCH: on_news(svc, msg); break;
+    case MSG_WATCH: svc_on_news(svc, msg); break;
+    case MSG_STEP_TOP:
+    case MSG_STEP_WATCH: svc_on_step_news(svc, msg); break;
     case MSG_BOUND: svc_keep_look(svc); break;
     case MSG_OVER: svc_keep_over(svc); break;
     case MSG_NOTIFY: svc_on_notify(svc); break;
     case MSG_HURRY:
-        if (!svc->holder.empty)
+        if (!svc_is_empty(svc))
             kill_tree(svc);
         break;
     case MSG_DISCARD: let_go(svc); break;
@@ -626,6 +634,7 @@ struct svc *svc_new(struct svc_world *world, struct svc_spec *spec)
     svc->world = world;
     svc->spec = svc_spec_ref(spec);
     holder_init(&svc->holder);
+    holder_init(&svc->step.holder);
     notify_init(&svc->notify);
     coop_actor_init(&svc->actor, svc->view.name, handle, svc);
     init_messages(svc);

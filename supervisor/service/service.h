@@ -22,8 +22,8 @@
  *     coop_chan_unref(replies);
  *
  * Time      svc_command never waits.  The reply comes when the command has had its effect:
- *           start when up, done or failed; stop when every process is gone; kill and reload
- *           when the signal is sent.
+ *           start when up, done or failed; stop when every process is gone; kill when
+ *           the signal is sent; reload when it has ended, or the signal is sent.
  * Threads   All calls from any coroutine.
  * Memory    svc_command takes a reference on the reply channel; the service sends exactly one
  *           reply without waiting for room, so give the channel as many slots as it will get

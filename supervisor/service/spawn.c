@@ -125,8 +125,7 @@ static int compile(struct launch *l, struct coop_err *err)
     int failed;
 
     coop_syscall_begin();
-    failed =
-        command_prepare(l->order->spec, l->order->command, l->order->notify, &l->spec, err);
+    failed = command_prepare(l->order, &l->spec, err);
     coop_syscall_end();
     if (failed)
         return -1;
@@ -150,7 +149,7 @@ static int compile(struct launch *l, struct coop_err *err)
 static int open_note_pipe(struct launch *l, struct coop_err *err)
 {
     char path[600];
-    int r = machine_note_path(l->machine, l->order->spec->name, path, sizeof path);
+    int r = machine_note_path(l->machine, l->order->spec, l->order->beside, path, sizeof path);
 
     if (r == 0) {
         sys_unlinkat(AT_FDCWD, path, 0);
@@ -171,7 +170,7 @@ static int open_note_pipe(struct launch *l, struct coop_err *err)
 static int open_note(struct launch *l, struct coop_err *err)
 {
     char path[600];
-    int r = machine_note_path(l->machine, l->order->spec->name, path, sizeof path);
+    int r = machine_note_path(l->machine, l->order->spec, l->order->beside, path, sizeof path);
 
     if (r == 0) {
         sys_unlinkat(AT_FDCWD, path, 0); /* it may be a FIFO */
@@ -186,9 +185,12 @@ static int open_note(struct launch *l, struct coop_err *err)
 
 static int enter_cgroup(struct launch *l, struct coop_err *err)
 {
-    int r;
+    char name[SVC_NAME_MAX + 2];
+    int r = holder_name(l->order->spec, l->order->beside, name, sizeof name);
 
-    if (launch_cgroup_make(&l->machine->cgroups, l->order->spec->name, l->cgroup, err) < 0)
+    if (r < 0)
+        return coop_fail_sys(err, r, "cgroup of '%s'", l->order->spec->name);
+    if (launch_cgroup_make(&l->machine->cgroups, name, l->cgroup, err) < 0)
         return -1;
     l->leaf = strdup(l->cgroup);
     if (!l->leaf)
@@ -266,6 +268,7 @@ static int watch(struct launch *l, const struct launch_child *child, struct hold
         return coop_fail_sys(err, r, "process %d", child->pid);
     }
     holder->held_by = l->held_by;
+    holder->beside = order->beside;
     holder->top_pid = child->pid;
     holder->main_pid = child->main_pid;
     holder->lost = child->lost | launch_plan_lost(l->plan);
@@ -422,6 +425,11 @@ static int in_turn(struct launch *l, struct holder *holder, struct coop_err *err
 }
 
 /* ---- the public calls ---- */
+
+int holder_name(const struct svc_spec *spec, bool beside, char *ret_name, size_t size)
+{
+    return str_format(ret_name, size, "%s%.1s", spec->name, beside ? (char[2]){STEP_MARK} : "");
+}
 
 void holder_init(struct holder *holder)
 {

@@ -40,6 +40,7 @@ struct holder {
     bool main_gone;          /* its end is known: learn_end() tells how                   */
     bool empty;              /* no process is left                                        */
     bool notes;              /* a reaper writes into a file how main ended                */
+    bool beside;             /* a command beside main holds by this one                   */
     bool noted;              /* ... or into watch_fd (subreaper), and it has come:        */
     int note_status;         /* main's wait status                                        */
     uint64_t lost;           /* preferred protections that are not in force               */
@@ -61,9 +62,12 @@ struct saved_life; /* saved.h */
 /* What to launch and where its messages go. */
 struct spawn_order {
     const struct svc_spec *spec;
-    size_t command;     /* index into spec->execs                                        */
-    int stdio[3];       /* -1: /dev/null                                                 */
-    const char *notify; /* the notify socket's address ($NOTIFY_SOCKET), or NULL         */
+    enum exec_kind kind;
+    size_t command;         /* index into spec->execs[kind]                                  */
+    bool beside;            /* main lives, or may live, in a holder of its own               */
+    const char *const *env; /* pairs beyond those of the spec, NULL-terminated; or NULL    */
+    int stdio[3];           /* -1: /dev/null                                                 */
+    const char *notify;     /* the notify socket's address ($NOTIFY_SOCKET), or NULL         */
     struct coop_actor *actor;
     int kind_top, kind_watch; /* kinds of the messages that bring news                   */
     /* Told as soon as its identity is known and, where that can be, before it executes anything.
@@ -115,6 +119,12 @@ struct spawn_ops {
 struct spawn {
     const struct spawn_ops *ops;
 };
+
+/* What a command beside main is known by: its service's name and this, which stands in no name. */
+#define STEP_MARK '+'
+
+/* The name of the exit note and of the cgroup leaf. -ENAMETOOLONG. */
+int holder_name(const struct svc_spec *spec, bool beside, char *ret_name, size_t size);
 
 /* An empty holder. */
 void holder_init(struct holder *holder);

@@ -56,7 +56,7 @@ struct svc_links {
 struct waiter {
     struct coop_chan *reply;
     uint64_t tag;
-    bool for_down; /* a stop; else a start or restart */
+    enum waits_for { WAIT_UP, WAIT_DOWN, WAIT_RELOAD } what;
 };
 
 enum svc_msg_kind {
@@ -72,17 +72,36 @@ enum svc_msg_kind {
     MSG_PUSH_END,     /* what we are bound to has ended                              */
     MSG_TOP,          /* the child that holds the tree has ended                     */
     MSG_WATCH,        /* main's pidfd, or the cgroup, has news                       */
-    MSG_BOUND,        /* time to look whether a bound is used up                     */
-    MSG_OVER,         /* the output has passed its bound                             */
-    MSG_NOTIFY,       /* the notify socket has something                             */
-    MSG_HURRY,        /* kill what still runs                                        */
-    MSG_DISCARD,      /* taken out of the configuration, and down                    */
-    MSG_FREE          /* the last reference is gone                                  */
+    MSG_STEP_TOP,     /* the same of a command beside main                           */
+    MSG_STEP_WATCH,
+    MSG_BOUND,   /* time to look whether a bound is used up                     */
+    MSG_OVER,    /* the output has passed its bound                             */
+    MSG_NOTIFY,  /* the notify socket has something                             */
+    MSG_HURRY,   /* kill what still runs                                        */
+    MSG_DISCARD, /* taken out of the configuration, and down                    */
+    MSG_FREE     /* the last reference is gone                                  */
 };
 
 struct command_msg {
     struct coop_msg msg;
     struct svc_command command;
+};
+
+/* What a command finds in its environment beyond what its service has. */
+struct svc_told {
+    char main_pid[32], result[48], code[24], status[32];
+    const char *env[5];
+    unsigned count;
+};
+
+/* A command beside main (step.c). */
+struct svc_step {
+    struct holder holder;
+    enum exec_kind kind;
+    unsigned command;
+    bool waits; /* another one must be gone before the first one of this place            */
+    bool told;  /* its main process has ended, 'ending' says how                          */
+    struct ending ending;
 };
 
 struct restore_msg {
@@ -122,6 +141,7 @@ struct svc {
     unsigned
         in_a_row;    /* automatic restarts since it was last up for long, or started by hand */
     coop_nsec up_at; /* when this life was up; 0: it was not                                 */
+    coop_nsec reload_asked; /* when ReloadSignal= was last sent                             */
     coop_nsec delay; /* before the next automatic restart                                    */
     bool ends_all;   /* StartLimitAction=exit has been reached                               */
     unsigned over;   /* 1 + the exit code with which coopd is to end; 0: it goes on          */
@@ -131,13 +151,15 @@ struct svc {
     struct waiter *waiters;
     unsigned waiter_count;
     struct saved_state noted; /* what the journal has, but for the times */
-    unsigned command;         /* which ExecStart= runs */
-    bool again;               /* a restart was asked for: down is not the end */
-    bool stop_asked;          /* this life ends because somebody wanted it */
-    bool main_told;           /* the end of main has been turned into an event */
-    bool was_ready;           /* in this life */
-    bool refusal_told;        /* a notify message of a stranger, in this life */
-    bool stir;                /* neighbours must look */
+    struct svc_step step;
+    enum exec_kind kind; /* which commands 'holder' holds ... */
+    unsigned command;    /* ... and which one of them runs */
+    bool again;          /* a restart was asked for: down is not the end */
+    bool stop_asked;     /* this life ends because somebody wanted it */
+    bool main_told;      /* the end of main has been turned into an event */
+    bool was_ready;      /* in this life */
+    bool refusal_told;   /* a notify message of a stranger, in this life */
+    bool stir;           /* neighbours must look */
     bool relinked; /* its links are new and it waits: what is required is not pulled yet */
 };
 
@@ -170,6 +192,8 @@ void svc_links_free(struct svc_links *links); /* accepts NULL */
 
 /* ---- between the files of service/ ---- */
 
+enum { SVC_DETAIL_MAX = 200 }; /* why a step was made, in words */
+
 /* service.c */
 void svc_feed(struct svc *svc, enum svc_event on, const char *detail);
 void svc_publish(struct svc *svc);
@@ -180,8 +204,13 @@ enum svc_event svc_verdict(struct svc *svc, char *ret_detail, size_t size);
 
 /* Does what an edge says. The event that follows, SVC_EVENT_COUNT for none. */
 enum svc_event svc_perform(struct svc *svc, enum svc_act act, char *detail, size_t size);
+bool svc_is_empty(const struct svc *svc); /* neither main nor a step has processes */
 /* What has become of it when no process is left. */
 enum svc_event svc_after_empty(struct svc *svc, char *detail, size_t size);
+
+/* ends.c */
+void svc_on_news(struct svc *svc, const struct coop_msg *msg); /* MSG_TOP, MSG_WATCH */
+void svc_tree_news(struct svc *svc); /* main has news, or the last step is gone */
 
 /* restore.c */
 void svc_on_restore(struct svc *svc, struct survivor *was);
@@ -202,6 +231,8 @@ void svc_on_command(struct svc *svc, const struct svc_command *command);
 void svc_on_pull(struct svc *svc);
 void svc_on_push(struct svc *svc, enum svc_msg_kind kind);
 void svc_settle(struct svc *svc);
+/* A reload has ended; NULL: well */
+void svc_reload_over(struct svc *svc, const char *failure);
 void svc_drop_waiters(struct svc *svc);
 
 /* keep.c: bounds of one life */
@@ -218,5 +249,28 @@ enum svc_event svc_launch(struct svc *svc, char *ret_detail, size_t size);
 void svc_life_over(struct svc *svc);
 void svc_take_next_spec(struct svc *svc);
 void svc_on_notify(struct svc *svc);
+/* One process, with output, notify socket and bounds, into 'holder'. 0 or -1. */
+int svc_launch_one(struct svc *svc, struct spawn_order *order, struct holder *holder,
+                   struct coop_err *err);
+void svc_write_down(struct svc *svc, const char *name, const struct holder *holder);
+/* The first, or next, of the commands that come before ExecStart= and of it. */
+void svc_first_command(struct svc *svc);
+void svc_next_command(struct svc *svc);
+
+/* step.c */
+enum svc_event svc_step_first(struct svc *svc, char *detail, size_t size);
+enum svc_event svc_step_next(struct svc *svc, char *detail, size_t size);
+void svc_step_signal(struct svc *svc, int signo);
+void svc_step_kill(struct svc *svc);
+void svc_step_over(struct svc *svc); /* lets go of it */
+void svc_on_step_news(struct svc *svc, const struct coop_msg *msg);
+void svc_tell_command(const struct svc *svc, enum exec_kind kind, struct svc_told *told);
+bool svc_command_ended_well(const struct exec_spec *exec, const struct ending *ending);
+/* "ExecReload= (web.ini:5) exited with code 1" */
+void svc_command_text(const struct svc *svc, enum exec_kind kind, unsigned command,
+                      const char *what, char *text, size_t size);
+/* The same, to the log and the view. */
+void svc_command_failed(struct svc *svc, enum exec_kind kind, unsigned command,
+                        const char *what);
 
 #endif

@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/scope.h"
@@ -210,6 +211,28 @@ static void leave_on(const char *words)
     signal(atoi(words), tell_name_and_go);
 }
 
+/* Ready; at each SIGHUP it says that it reloads, and is ready again when the gate opens. */
+static void reloads(const char *path)
+{
+    sigset_t hup;
+    char text[80];
+
+    sigemptyset(&hup);
+    sigaddset(&hup, SIGHUP);
+    sigprocmask(SIG_BLOCK, &hup, NULL);
+    notify("READY=1");
+    while (sigwaitinfo(&hup, NULL) == SIGHUP) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld",
+                 now.tv_sec * 1000000LL + now.tv_nsec / 1000);
+        notify(text);
+        gate(path);
+        notify("READY=1");
+    }
+}
+
 static void closing(const char *unused)
 {
     (void)unused;
@@ -224,6 +247,7 @@ static const struct {
 } words[] = {
     {"say",     true,  say},       {"notify",  true,  notify},
     {"gate",    true,  gate},      {"ignore",  true,  ignore},
+    {"reloads", true,  reloads},
     {"daemon",  true,  daemonize}, {"orphans", true,  orphans},
     {"lines",   true,  lines},     {"fds",     true,  fds},
     {"close",   false, closing},   {"pause",   false, rest},

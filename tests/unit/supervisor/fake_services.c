@@ -19,9 +19,10 @@ enum { SERVICES_MAX = 1100 };
 
 struct life {
     char name[SVC_NAME_MAX + 1];
-    unsigned births;
-    pid_t pid;
-    int output; /* the number of its descriptor */
+    unsigned births;   /* of main */
+    unsigned commands; /* with all others */
+    pid_t pid, step;   /* of main, and of the last other command */
+    int output;        /* the number of its descriptor */
 };
 
 static struct {
@@ -51,13 +52,14 @@ static int launch(struct spawn *spawn, const struct spawn_order *order, struct h
                   struct coop_err *err)
 {
     struct life *life = life_of(order->spec->name);
-    bool twice = life->pid && coop_sim_is_alive(life->pid);
+    bool twice = !order->beside && life->pid && coop_sim_is_alive(life->pid);
     pid_t pid;
     int r;
 
     (void)spawn;
     holder_init(holder);
-    if (strcmp(order->spec->execs.items[order->command].argv.items[0], "missing") == 0)
+    if (strcmp(order->spec->execs[order->kind].items[order->command].argv.items[0],
+               "missing") == 0)
         return coop_fail(err, COOP_E_CHILD, "step 'exec': no such program");
     coop_child_spawn_begin();
     pid = coop_sim_spawn(0);
@@ -73,9 +75,14 @@ static int launch(struct spawn *spawn, const struct spawn_order *order, struct h
         coop_sim_die(pid, SIGKILL, false);
         return coop_fail_sys(err, r, "process %d", pid);
     }
-    life->births++;
-    life->pid = pid;
-    life->output = order->stdio[1];
+    if (order->kind == EXEC_START) {
+        life->births++;
+        life->pid = pid;
+        life->output = order->stdio[1];
+    } else {
+        life->step = pid;
+    }
+    life->commands++;
     if (twice)
         stage.most_alive = 2;
     else if (stage.most_alive == 0)
@@ -190,7 +197,7 @@ struct svc *play_add(const char *name, ...)
     while ((line = va_arg(lines, const char *)))
         apply(spec, line);
     va_end(lines);
-    if (spec->execs.count == 0)
+    if (spec->execs[EXEC_START].count == 0)
         apply(spec, "ExecStart=program");
     str_copy(stage.lives[stage.count].name, SVC_NAME_MAX, name);
     stage.specs[stage.count] = spec;
@@ -289,6 +296,16 @@ bool play_until(const char *name, enum svc_state state)
 pid_t play_pid(const char *name)
 {
     return life_of(name)->pid;
+}
+
+pid_t play_step(const char *name)
+{
+    return life_of(name)->step;
+}
+
+unsigned play_commands(const char *name)
+{
+    return life_of(name)->commands;
 }
 
 unsigned play_births(const char *name)

@@ -54,8 +54,10 @@ bool play_until(const char *name, enum svc_state state);
 
 struct svc_view play_view(const char *name);
 pid_t play_pid(const char *name);
-unsigned play_births(const char *name); /* launches so far                             */
-unsigned play_most_alive(void);         /* of one service at the same time, ever        */
+unsigned play_births(const char *name);   /* launches of ExecStart= so far               */
+unsigned play_commands(const char *name); /* and of all commands                        */
+pid_t play_step(const char *name);        /* the last one that was not ExecStart='s     */
+unsigned play_most_alive(void);           /* of one service at the same time, ever        */
 
 #define SEC  COOP_NSEC_PER_SEC
 #define MSEC COOP_NSEC_PER_MSEC

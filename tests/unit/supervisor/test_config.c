@@ -126,7 +126,7 @@ Test(config, a_unit_file_names_its_service_and_has_no_profile)
     cr_expect_str_eq(spec->description, "Runs web.service");
     cr_expect(spec->is_unit);
     cr_expect(svc_spec_starts_by_itself(spec));
-    cr_expect(spec->execs.items[0].may_fail);
+    cr_expect(spec->execs[EXEC_START].items[0].may_fail);
     cr_expect_eq(spec->stop_timeout, 5 * COOP_NSEC_PER_SEC);
     cr_expect_not(spec->launch.private_pids);
     config_free(config);
@@ -205,8 +205,13 @@ Test(config, mistakes_are_told_with_file_line_and_the_nearest_key)
             "only Type=oneshot may have several");
     refuses("a.ini", "[Service web]\nType=forking\nExecStart=/bin/a\n",
             "a.ini:2: Type=forking: not supported yet");
-    refuses("a.ini", "[Service web]\nExecStart=/bin/a\nExecStop=/bin/b\n",
-            "a.ini:3: ExecStop= is not supported yet");
+    refuses("a.ini", "[Service web]\nExecStart=/bin/a\nRuntimeMaxSec=1\n",
+            "a.ini:3: RuntimeMaxSec= is not supported yet");
+    refuses("a.ini",
+            "[Service web]\nExecStart=/bin/a\nExecStop=/bin/b\nExecStop=/bin/c $MAINPID\n",
+            "a.ini:4: ExecStop= cannot reach $MAINPID");
+    refuses("a.ini", "[Service web]\nExecStart=/bin/a\nType=notify-reload\nExecReload=/bin/b\n",
+            "a.ini:4: service 'web' has Type=notify-reload and ExecReload=");
     refuses("a.ini", "[Service web]\nExecStart=+/bin/a\n", "prefix '+' is not supported yet");
     refuses("a.ini", "[Service web]\nExecStart=/bin/date %Y\n", "'%Y' is not a specifier");
     refuses("a.ini", "[Service web]\nExecStart=/bin/a\nUser=no-such-user-here\n",

@@ -9,22 +9,28 @@
 /* s: a step   ~: harmless   .: impossible      columns in enum order, WANT_UP .. BOUND_ASK */
 static const char *const expected[SVC_PLACE_COUNT] = {
     /* clang-format off */
-    /*                  wish deps talk cmd main    verdicts time bound */
-    [AT_DOWN]       = "s~" "~~" "..." "..." ".~" "...." "." "..",
-    [AT_WAITING]    = "~s" "ss" "..." "..." ".~" "...." "." "..",
-    [AT_START_MAIN] = "~s" "~~" "s~s" "s.s" "s~" ".sss" "s" "ss",
-    [AT_START_TREE] = "~s" "~~" "~~~" ".s." ".~" "...." "s" "s.",
-    [AT_UP]         = "~s" "~~" "~ss" "..s" "s~" "...." "." "ss",
-    [AT_UP_EXITED]  = "~s" "~~" "~~~" "..." ".~" "...." "." "ss",
-    [AT_RELOADING]  = "~s" "~~" "s~s" "..s" "s~" "...." "s" "ss",
-    [AT_STOP_ORDER] = "~~" "~~" "~~~" "..." "ss" "...." "." "ss",
-    [AT_STOP_MAIN]  = "~~" "~~" "~~~" "..." "s~" "...." "s" "s.",
-    [AT_STOP_TREE]  = "~~" "~~" "~~~" "..." ".~" "ssss" "s" "s.",
-    [AT_STOP_KILL]  = "~~" "~~" "~~~" "..." "~~" "ssss" "s" "~.",
-    [AT_STOP_STUCK] = "~~" "~~" "~~~" "..." "~~" "ssss" "." "~.",
-    [AT_BACKOFF]    = "ss" "~~" "..." "..." ".~" "...." "s" "..",
-    [AT_DONE]       = "ss" "~~" "..." "..." ".~" "...." "." "..",
-    [AT_FAILED]     = "ss" "~~" "..." "..." ".~" "...." "." "..",
+    /*                      wish deps  talk  cmd     main rel  step  order verdicts time bound */
+    [AT_DOWN]          = "s~" "~.~" "..." "....." ".." ".." "..." "~." "...." "." "..",
+    [AT_WAITING]       = "~s" "sss" "..." "....." ".." ".." "..." "~." "...." "." "..",
+    [AT_START_PRE]     = "~s" "~.~" "~~~" "s...." "s." ".." "..." "~s" ".sss" "s" "ss",
+    [AT_START_MAIN]    = "~s" "~.~" "s~s" "s..ss" "s." ".." "..." "~s" ".sss" "s" "ss",
+    [AT_START_TREE]    = "~s" "~.~" "~~~" ".ss.." ".." ".." "..." "~." "...." "s" "s.",
+    [AT_START_POST]    = "~s" "~.~" "s~s" "...s." "s." ".." "s.s" "~." "...." "s" "ss",
+    [AT_UP]            = "~s" "~.~" "~ss" "...s." "ss" "ss" "..." "~." "...." "." "ss",
+    [AT_UP_EXITED]     = "~s" "~.~" "~~~" "....." ".." ".." "..." "~." "...." "." "ss",
+    [AT_RELOADING]     = "~s" "~.~" "s~s" "...s." "ss" ".." "..." "~." "...." "s" "ss",
+    [AT_RELOAD_SIGNAL] = "~s" "~.~" "~ss" "...s." "ss" ".." "..." "~." "...." "s" "ss",
+    [AT_RELOAD_STEP]   = "~s" "~.~" "~~s" "...s." "ss" ".." "sss" "~." "...." "s" "ss",
+    [AT_STOP_ORDER]    = "~~" "~.~" "~~~" "....." "ss" ".." "..." "s." "...." "." "ss",
+    [AT_STOP_STEP]     = "~~" "~.~" "~~~" "....." "~." ".." "sss" "~." "...." "s" "s.",
+    [AT_STOP_MAIN]     = "~~" "~.~" "~~~" "....." "s." ".." "..." "~." "...." "s" "s.",
+    [AT_STOP_TREE]     = "~~" "~.~" "~~~" "....." ".." ".." "..." "~s" "ssss" "s" "s.",
+    [AT_STOP_KILL]     = "~~" "~.~" "~~~" "....." "~." ".." "..." "~s" "ssss" "s" "~.",
+    [AT_STOP_STUCK]    = "~~" "~.~" "~~~" "....." "~." ".." "..." "~s" "ssss" "." "~.",
+    [AT_STOP_POST]     = "~~" "~.~" "~~~" "....." "s." ".." "..." "~." "ssss" "s" "s.",
+    [AT_BACKOFF]       = "ss" "~.~" "..." "....." ".." ".." "..." "~." "...." "s" "..",
+    [AT_DONE]          = "ss" "~.~" "..." "....." ".." ".." "..." "~." "...." "." "..",
+    [AT_FAILED]        = "ss" "~.~" "..." "....." ".." ".." "..." "~." "...." "." "..",
     /* clang-format on */
 };
 
@@ -70,6 +76,30 @@ Test(fsm, steps_lead_where_the_drawing_says)
         {AT_UP, EV_MAIN_GONE, AT_STOP_TREE, DO_CLEAN_TREE},
         {AT_UP, EV_WANT_DOWN, AT_STOP_ORDER, DO_ORDER},
         {AT_STOP_ORDER, EV_ORDER_CLEAR, AT_STOP_MAIN, DO_SIG_STOP},
+        {AT_WAITING, EV_PREPARE, AT_START_PRE, DO_SPAWN},
+        {AT_START_PRE, EV_CMD_DONE, AT_START_TREE, DO_CLEAN_TREE},
+        {AT_START_PRE, EV_MAIN_GONE, AT_STOP_TREE, DO_CLEAN_TREE},
+        {AT_START_TREE, EV_NEXT_PRE, AT_START_PRE, DO_SPAWN},
+        {AT_START_MAIN, EV_POST, AT_START_POST, DO_STEP},
+        {AT_START_MAIN, EV_STOP_POST, AT_STOP_POST, DO_SPAWN_POST},
+        {AT_START_POST, EV_READY, AT_UP, DO_SETTLE},
+        {AT_START_POST, EV_STEP_NEXT, AT_START_POST, DO_NEXT_STEP},
+        {AT_START_POST, EV_STEP_FAILED, AT_STOP_MAIN, DO_SIG_STOP},
+        {AT_UP, EV_RELOAD, AT_RELOAD_STEP, DO_STEP},
+        {AT_UP, EV_RELOAD_SIG, AT_RELOAD_SIGNAL, DO_SIG_RELOAD},
+        {AT_RELOAD_SIGNAL, EV_RELOADING, AT_RELOADING, DO_NOTHING},
+        {AT_RELOAD_SIGNAL, EV_TIMEOUT, AT_UP, DO_SETTLE},
+        {AT_RELOAD_STEP, EV_STEP_DONE, AT_UP, DO_SETTLE},
+        {AT_RELOAD_STEP, EV_STEP_FAILED, AT_UP, DO_SETTLE},
+        {AT_RELOAD_STEP, EV_TIMEOUT, AT_RELOAD_STEP, DO_KILL_STEP},
+        {AT_UP, EV_STOP_STEP, AT_STOP_STEP, DO_STEP},
+        {AT_STOP_ORDER, EV_STOP_STEP, AT_STOP_STEP, DO_STEP},
+        {AT_STOP_STEP, EV_STEP_DONE, AT_STOP_MAIN, DO_SIG_STOP},
+        {AT_STOP_STEP, EV_STEP_FAILED, AT_STOP_MAIN, DO_SIG_STOP},
+        {AT_STOP_STEP, EV_TIMEOUT, AT_STOP_MAIN, DO_SIG_STOP},
+        {AT_STOP_TREE, EV_STOP_POST, AT_STOP_POST, DO_SPAWN_POST},
+        {AT_STOP_POST, EV_MAIN_GONE, AT_STOP_TREE, DO_CLEAN_TREE},
+        {AT_STOP_POST, EV_TIMEOUT, AT_STOP_KILL, DO_KILL_TREE},
         {AT_STOP_MAIN, EV_TIMEOUT, AT_STOP_KILL, DO_KILL_TREE},
         {AT_STOP_TREE, EV_TIMEOUT, AT_STOP_KILL, DO_KILL_TREE},
         {AT_STOP_TREE, EV_TREE_GONE, AT_DOWN, DO_NOTHING},
@@ -155,8 +185,8 @@ Test(fsm, nothing_but_a_wish_leaves_failed_done_and_down)
     }
 }
 
-/* Where processes may live: nothing is spawned from there but a oneshot's next command, and
- * nothing at rest is reached from there but through an empty tree. */
+/* Where processes may live: nothing is spawned from there but the next command before main, or
+ * after the end, and nothing at rest is reached from there but through an empty tree. */
 Test(fsm, only_an_empty_tree_leads_out_of_a_running_service)
 {
     for (unsigned i = 0; i < svc_edge_count; i++) {
@@ -171,6 +201,8 @@ Test(fsm, only_an_empty_tree_leads_out_of_a_running_service)
                       on == EV_HOPELESS);
         if (lives)
             cr_expect(svc_edges[i].act != DO_SPAWN);
+        if (svc_edges[i].act == DO_SPAWN_POST)
+            cr_expect(on == EV_STOP_POST);
     }
 }
 
