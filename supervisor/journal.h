@@ -20,7 +20,8 @@
  *     J1 <crc32> end <name>
  *     J1 <crc32> at <name> <place> <flags> <command> <restarts> <in a row> <since> <the same
  *                by the calendar> <up since> <up at> <until> <how main ended: kind, value, flags,
- *                bound> <whether coopd ends with it> <its last starts, with commas, or ->
+ *                bound> <whether coopd ends with it> <its watchdog> <its last starts, with
+ *                commas, or ->
  *     J1 <crc32> gone <name>
  *     J1 <crc32> closing
  *

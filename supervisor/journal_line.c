@@ -70,7 +70,8 @@ enum { /* flags of an ending */
        END_NO_TASKS = 32,
        END_NO_DISK = 64,
        END_STEP_FAILED = 128,
-       END_SKIPPED = 256
+       END_SKIPPED = 256,
+       END_WATCHDOG = 512
 };
 enum { COMMANDS_PER_KIND = 1 << 16 };
 
@@ -112,7 +113,8 @@ static unsigned end_flags(const struct ending *ending)
            (ending->never_ready ? END_NEVER_READY : 0) |
            (ending->out_of_memory ? END_NO_MEMORY : 0) |
            (ending->out_of_tasks ? END_NO_TASKS : 0) | (ending->out_of_disk ? END_NO_DISK : 0) |
-           (ending->step_failed ? END_STEP_FAILED : 0) | (ending->skipped ? END_SKIPPED : 0);
+           (ending->step_failed ? END_STEP_FAILED : 0) | (ending->skipped ? END_SKIPPED : 0) |
+           (ending->watchdog ? END_WATCHDOG : 0);
 }
 
 enum { STARTS_TEXT = SAVED_STARTS_MAX * 21 + 2 }; /* ",-9223372036854775808" */
@@ -155,13 +157,14 @@ int journal_at_line(char line[JOURNAL_LINE_MAX], const char *name,
 
     if (str_format(body, sizeof body,
                    "at %s %s %u %u %u %u %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
-                   " %" PRId64 " %u %d %u %u %u %s",
+                   " %" PRId64 " %u %d %u %u %u %" PRId64 " %s",
                    name, svc_place_word(state->place), flags,
                    command_number(state->kind, state->command), state->restarts,
                    state->in_a_row, (int64_t)state->since, state->since_wall,
                    (int64_t)state->up_since, (int64_t)state->up_at, (int64_t)state->until,
                    (unsigned)state->ending.kind, state->ending.value, end_flags(&state->ending),
-                   (unsigned)state->ending.broken, state->over, starts_text(starts, text)) < 0)
+                   (unsigned)state->ending.broken, state->over, (int64_t)state->watchdog_every,
+                   starts_text(starts, text)) < 0)
         return -ENAMETOOLONG;
     return journal_make_line(line, body);
 }
@@ -217,11 +220,12 @@ static bool parse_at(const char *body, char name[SVC_NAME_MAX + 1], struct saved
 
     if (sscanf(body,
                "at %79s %31s %u %u %u %u %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64
-               " %" SCNd64 " %u %d %u %u %u %n",
+               " %" SCNd64 " %u %d %u %u %u %" SCNd64 " %n",
                name, place, &flags, &command, &state->restarts, &state->in_a_row, &state->since,
                &state->since_wall, &state->up_since, &state->up_at, &state->until, &kind,
-               &ending->value, &ended, &broken, &state->over, &used) != 16 ||
-        !parse_command(command, &state->kind, &state->command) ||
+               &ending->value, &ended, &broken, &state->over, &state->watchdog_every,
+               &used) != 17 ||
+        state->watchdog_every < 0 || !parse_command(command, &state->kind, &state->command) ||
         !parse_starts(body + used, starts))
         return false;
     if (!place_of(place, &state->place) || kind > EXIT_UNKNOWN ||
@@ -243,6 +247,7 @@ static bool parse_at(const char *body, char name[SVC_NAME_MAX + 1], struct saved
     ending->out_of_disk = ended & END_NO_DISK;
     ending->step_failed = ended & END_STEP_FAILED;
     ending->skipped = ended & END_SKIPPED;
+    ending->watchdog = ended & END_WATCHDOG;
     return true;
 }
 

@@ -296,13 +296,15 @@ static void check_type(struct builder *b)
         spec->start_timeout = COOP_FOREVER;
     if (spec->start_timeout == 0) /* systemd: 0 switches a timeout off */
         spec->start_timeout = COOP_FOREVER;
+    if (spec->watchdog == COOP_FOREVER)
+        spec->watchdog = 0;
     if (spec->stop_timeout == 0)
         spec->stop_timeout = COOP_FOREVER;
     if (spec->type == TYPE_NOTIFY_RELOAD && spec->reload_signal == 0)
         spec->reload_signal = SIGHUP;
     if (spec->notify_access == NOTIFY_UNSET)
-        spec->notify_access = svc_spec_notifies(spec) ? NOTIFY_MAIN : NOTIFY_NONE;
-    if (svc_spec_notifies(spec) && spec->notify_access == NOTIFY_NONE)
+        spec->notify_access = NOTIFY_NONE;
+    if ((svc_spec_notifies(spec) || spec->watchdog > 0) && spec->notify_access == NOTIFY_NONE)
         spec->notify_access = NOTIFY_MAIN;
 }
 

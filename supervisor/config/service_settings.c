@@ -181,11 +181,12 @@ static const char *const type_names[] = {"simple", "oneshot", "notify", "notify-
 static int type_parse(const struct setting *row, const char *text, void *field,
                       struct coop_err *err)
 {
-    static const char *const later[] = {"forking", "dbus", "idle", NULL};
+    static const char *const later[] = {"forking", "dbus", NULL};
     int *type = field;
 
     (void)row;
-    if (strcmp(text, "exec") == 0) { /* what simple does here: exec has succeeded */
+    if (strcmp(text, "exec") == 0 || strcmp(text, "idle") == 0) {
+        /* what simple does here: exec has succeeded, and no console is written to */
         *type = TYPE_SIMPLE;
         return 0;
     }
@@ -202,7 +203,7 @@ static int type_parse(const struct setting *row, const char *text, void *field,
                                          : "use simple, oneshot, notify or notify-reload");
         }
     return coop_fail(err, COOP_E_RANGE,
-                     "not one of simple, exec, oneshot, notify, notify-reload");
+                     "not one of simple, exec, idle, oneshot, notify, notify-reload");
 }
 
 static void type_render(const struct setting *row, const void *field, struct buf *out)
@@ -216,7 +217,7 @@ static const struct setting_type setting_service_type = {
     .size = sizeof(int),
     .parse = type_parse,
     .render = type_render,
-    .samples = "simple exec oneshot notify notify-reload",
+    .samples = "simple exec idle oneshot notify notify-reload",
 };
 
 /* ---- StandardOutput=, StandardError= ---- */
@@ -317,13 +318,16 @@ static const char *const first_names[] = {"wait", "now", NULL};
 static const char *const action_names[] = {"none", "cooldown", "exit", NULL};
 static const char *const death_names[] = {"keep", "kill", NULL};
 static const char *const auto_names[] = {"unset", "no", "yes", NULL};
-static const char *const access_names[] = {"unset", "none", "main", "all", NULL};
+static const char *const access_names[] = {"unset", "none", "main", "exec", "all", NULL};
 
 #define FIELD(name) .field = offsetof(struct svc_spec, name)
 
-static const struct setting rows[] =
-    {
-        /* clang-format off */
+static const struct
+    setting
+        rows
+            [] =
+                {
+                    /* clang-format off */
     {"Unit", "Description", &setting_string, FIELD(description),
      .help = "What it is, in a few words, for people."},
     {"Unit", "Requires", &setting_words, FIELD(requires.names),
@@ -378,7 +382,7 @@ static const struct setting rows[] =
      .help = "How long StartLimitAction=cooldown waits; then its starts are counted from the beginning."},
 
     {"Service", "Type", &setting_service_type, FIELD(type), .fallback = "simple",
-     .help = "When it counts as started: simple (and exec) when its program is executed, notify when it says READY=1 on $NOTIFY_SOCKET, notify-reload the same, and a reload is ReloadSignal= (without it SIGHUP), to which it answers with RELOADING=1, MONOTONIC_USEC= and later READY=1; oneshot when its commands have ended well."},
+     .help = "When it counts as started: simple (and exec, and idle, which waits for a console to be quiet that no service writes to here) when its program is executed, notify when it says READY=1 on $NOTIFY_SOCKET, notify-reload the same, and a reload is ReloadSignal= (without it SIGHUP), to which it answers with RELOADING=1, MONOTONIC_USEC= and later READY=1; oneshot when its commands have ended well."},
     {"Service", "ExecStart", &setting_exec, FIELD(execs[EXEC_START]),
      .help = "Command to run: words as a shell splits them, $NAME and ${NAME} from its environment, % specifiers. In a .service file $$ is a dollar sign and a name that is not set is empty, as for systemd; in an INI file both stay as they are. Prefixes: - a failure is fine, @ the second word is argv[0], : no $. A oneshot may have several."},
     {"Service", "ExecCondition", &setting_exec, FIELD(execs[EXEC_CONDITION]),
@@ -423,8 +427,12 @@ static const struct setting rows[] =
      .help = "The signal that asks it to stop."},
     {"Service", "ReloadSignal", &setting_signal, FIELD(reload_signal),
      .help = "The signal that `coopctl reload NAME` sends to the main process."},
+    {"Service", "WatchdogSec", &setting_duration, FIELD(watchdog), .fallback = "0",
+     .help = "While it is up it must say WATCHDOG=1 on $NOTIFY_SOCKET at least so often ($WATCHDOG_USEC); else WatchdogSignal goes to it, and SIGKILL after TimeoutStopSec. It may say WATCHDOG_USEC= to change that, and WATCHDOG=trigger. 0 for no watchdog."},
+    {"Service", "WatchdogSignal", &setting_signal, FIELD(watchdog_signal), .fallback = "SIGABRT",
+     .help = "The signal of WatchdogSec."},
     {"Service", "NotifyAccess", &setting_enum, FIELD(notify_access), .names = access_names,
-     .help = "Whose messages on $NOTIFY_SOCKET count: none, main (with Type=notify the default), all of its processes."},
+     .help = "Whose messages on $NOTIFY_SOCKET count: none, main (with Type=notify and WatchdogSec the default), exec (main and the processes that its other commands are), all of its processes."},
     {"Service", "User", &setting_string, FIELD(user), .help = "User to run as: a name or a number."},
     {"Service", "Group", &setting_string, FIELD(group),
      .help = "Group to run as; without it the group of User=."},
@@ -454,7 +462,7 @@ static const struct setting rows[] =
      .help = "Services that require this one."},
     {"Install", "AutoStart", &setting_enum, FIELD(auto_start), .names = auto_names,
      .help = "Whether it starts with coopd. By default yes, for a .service file only with WantedBy= or RequiredBy=."},
-        /* clang-format on */
+                    /* clang-format on */
 };
 
 const struct setting_table service_settings = {rows, COOP_COUNT(rows)};

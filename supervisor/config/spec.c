@@ -75,6 +75,7 @@ static bool is_live(const struct setting *row)
                                        "ExecStopPost",
                                        "TimeoutStopSec",
                                        "KillSignal",
+                                       "WatchdogSignal",
                                        "ReloadSignal",
                                        "TimeoutStartSec",
                                        "NotifyAccess",

@@ -37,7 +37,7 @@ enum svc_restart {
 enum limit_action { LIMIT_NONE, LIMIT_COOLDOWN, LIMIT_EXIT };
 
 /* NotifyAccess=: who may speak for the service on its notify socket. */
-enum notify_access { NOTIFY_UNSET, NOTIFY_NONE, NOTIFY_MAIN, NOTIFY_ALL };
+enum notify_access { NOTIFY_UNSET, NOTIFY_NONE, NOTIFY_MAIN, NOTIFY_EXEC, NOTIFY_ALL };
 
 /* OnSupervisorDeath=: what becomes of it when coopd is killed. */
 enum on_death { ON_DEATH_KEEP, ON_DEATH_KILL };
@@ -109,10 +109,12 @@ struct svc_spec {
     struct restart_pace pace;
     coop_nsec start_timeout, stop_timeout; /* COOP_FOREVER: none */
     coop_nsec limit_interval, limit_cooldown;
-    int limit_burst;                /* 0: no limit */
-    int limit_action;               /* enum limit_action */
-    bool essential;                 /* Essential=: coopd ends with it */
-    bool remain;                    /* RemainAfterExit= */
+    int limit_burst;    /* 0: no limit */
+    int limit_action;   /* enum limit_action */
+    bool essential;     /* Essential=: coopd ends with it */
+    bool remain;        /* RemainAfterExit= */
+    coop_nsec watchdog; /* 0: none */
+    int watchdog_signal;
     int kill_signal, reload_signal; /* 0: none */
     int notify_access;              /* enum notify_access */
     char *user, *group;

@@ -61,7 +61,7 @@ json_t *ctl_service_json(const struct svc_view *view, coop_nsec now, const char 
 
     /* clang-format off */
     return json_pack(
-        "{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}",
+        "{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}",
         "name", varlink_string(view->name, strlen(view->name)),
         "description", text_or_null(description),
         "state", svc_state_word(svc_place_state(view->place)),
@@ -79,6 +79,7 @@ json_t *ctl_service_json(const struct svc_view *view, coop_nsec now, const char 
         "patience_s", timed ? json_integer(seconds(view->until - now)) : json_null(),
         "reason", varlink_string(view->reason, strlen(view->reason)),
         "status", text_or_null(view->status),
+        "error", view->error > 0 ? json_integer(view->error) : json_null(),
         "failed_command", text_or_null(view->step),
         "adopted", view->adopted,
         "sandbox", text_or_null(sandbox));

@@ -57,6 +57,7 @@ struct svc_view {
     uint8_t held_by;      /* enum svc_held_by                                               */
     uint8_t exit_kind;    /* enum svc_exit_kind                                             */
     int exit_value;       /* exit code or signal number                                     */
+    int error;            /* the last ERRNO= it sent, 0 for none                            */
     pid_t main_pid;       /* host PID of the main process, 0 for none                       */
     pid_t top_pid;        /* host PID of the direct child that holds the tree, 0 for none   */
     pid_t cgroup_of;      /* the coopd below whose cgroup its own one is, 0 for none        */

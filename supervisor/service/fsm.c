@@ -38,7 +38,7 @@
  *  Not drawn: DEPS_FAILED leads from waiting to failed; REMAINS from starting and up to
  *  up/exited; LEAVING (STOPPING=1) to stopping/main without a signal; WANT_UP leads from done
  *  and failed to waiting, WANT_DOWN from them to down; BOUND from wherever processes live to
- *  stopping/final-kill, BOUND_ASK to stopping/main.
+ *  stopping/final-kill, BOUND_ASK and WATCHDOG (while it is up) to stopping/main.
  *
  *  What is true:
  *   - Every way out of a running service leads through `stopping`, and only an empty process
@@ -108,6 +108,7 @@ const struct svc_edge svc_edges[] = {
     {AT_START_POST, EV_TIMEOUT,     AT_STOP_MAIN,  DO_SIG_STOP,    "not ready in time"},
     {AT_START_POST, EV_LEAVING,     AT_STOP_MAIN,  DO_ARM_STOP,    "said that it is stopping"},
     {AT_START_POST, EV_WANT_DOWN,   AT_STOP_ORDER, DO_ORDER,       "asked to stop while starting"},
+    {AT_START_POST, EV_WATCHDOG,    AT_STOP_MAIN,  DO_SIG_WATCHDOG, "its watchdog ran out"},
     {AT_START_POST, EV_BOUND,       AT_STOP_KILL,  DO_KILL_TREE,   "used up a bound"},
     {AT_START_POST, EV_BOUND_ASK,   AT_STOP_MAIN,  DO_SIG_BOUND,   "used up a bound"},
 
@@ -119,6 +120,7 @@ const struct svc_edge svc_edges[] = {
     {AT_UP,         EV_MAIN_GONE,   AT_STOP_TREE,  DO_CLEAN_TREE,  "main process ended"},
     {AT_UP,         EV_LEAVING,     AT_STOP_MAIN,  DO_ARM_STOP,    "said that it is stopping"},
     {AT_UP,         EV_WANT_DOWN,   AT_STOP_ORDER, DO_ORDER,       "asked to stop"},
+    {AT_UP,         EV_WATCHDOG,    AT_STOP_MAIN,  DO_SIG_WATCHDOG, "its watchdog ran out"},
     {AT_UP,         EV_BOUND,       AT_STOP_KILL,  DO_KILL_TREE,   "used up a bound"},
     {AT_UP,         EV_BOUND_ASK,   AT_STOP_MAIN,  DO_SIG_BOUND,   "used up a bound"},
 
@@ -132,6 +134,7 @@ const struct svc_edge svc_edges[] = {
     {AT_RELOADING,  EV_LEAVING,     AT_STOP_MAIN,  DO_ARM_STOP,    "said that it is stopping"},
     {AT_RELOADING,  EV_TIMEOUT,     AT_UP,         DO_SETTLE,      "did not confirm its reload in time"},
     {AT_RELOADING,  EV_WANT_DOWN,   AT_STOP_ORDER, DO_ORDER,       "asked to stop while reloading"},
+    {AT_RELOADING,  EV_WATCHDOG,    AT_STOP_MAIN,  DO_SIG_WATCHDOG, "its watchdog ran out"},
     {AT_RELOADING,  EV_BOUND,       AT_STOP_KILL,  DO_KILL_TREE,   "used up a bound"},
     {AT_RELOADING,  EV_BOUND_ASK,   AT_STOP_MAIN,  DO_SIG_BOUND,   "used up a bound"},
 
@@ -144,6 +147,7 @@ const struct svc_edge svc_edges[] = {
     {AT_RELOAD_SIGNAL, EV_STOP_STEP, AT_STOP_STEP, DO_STEP,        "main process ended while reloading"},
     {AT_RELOAD_SIGNAL, EV_LEAVING,  AT_STOP_MAIN,  DO_ARM_STOP,    "said that it is stopping"},
     {AT_RELOAD_SIGNAL, EV_WANT_DOWN, AT_STOP_ORDER, DO_ORDER,      "asked to stop while reloading"},
+    {AT_RELOAD_SIGNAL, EV_WATCHDOG,    AT_STOP_MAIN,  DO_SIG_WATCHDOG, "its watchdog ran out"},
     {AT_RELOAD_SIGNAL, EV_BOUND,    AT_STOP_KILL,  DO_KILL_TREE,   "used up a bound"},
     {AT_RELOAD_SIGNAL, EV_BOUND_ASK, AT_STOP_MAIN, DO_SIG_BOUND,   "used up a bound"},
 
@@ -156,6 +160,7 @@ const struct svc_edge svc_edges[] = {
     {AT_RELOAD_STEP, EV_STOP_STEP,  AT_STOP_STEP,  DO_STEP,        "main process ended while reloading"},
     {AT_RELOAD_STEP, EV_LEAVING,    AT_STOP_MAIN,  DO_ARM_STOP,    "said that it is stopping"},
     {AT_RELOAD_STEP, EV_WANT_DOWN,  AT_STOP_ORDER, DO_ORDER,       "asked to stop while reloading"},
+    {AT_RELOAD_STEP, EV_WATCHDOG,    AT_STOP_MAIN,  DO_SIG_WATCHDOG, "its watchdog ran out"},
     {AT_RELOAD_STEP, EV_BOUND,      AT_STOP_KILL,  DO_KILL_TREE,   "used up a bound"},
     {AT_RELOAD_STEP, EV_BOUND_ASK,  AT_STOP_MAIN,  DO_SIG_BOUND,   "used up a bound"},
 
@@ -199,10 +204,6 @@ const struct svc_edge svc_edges[] = {
     {AT_STOP_POST,  EV_MAIN_GONE,   AT_STOP_TREE,  DO_CLEAN_TREE,  "a command after the end is done"},
     {AT_STOP_POST,  EV_TIMEOUT,     AT_STOP_KILL,  DO_KILL_TREE,   "a command after the end did not end in time"},
     {AT_STOP_POST,  EV_BOUND,       AT_STOP_KILL,  DO_KILL_TREE,   "used up a bound"},
-    {AT_STOP_POST,  EV_TREE_GONE,   AT_DOWN,       DO_NOTHING,     "stopped"},
-    {AT_STOP_POST,  EV_SUCCEEDED,   AT_DONE,       DO_NOTHING,     "finished"},
-    {AT_STOP_POST,  EV_DIED,        AT_BACKOFF,    DO_ARM_BACKOFF, "died"},
-    {AT_STOP_POST,  EV_HOPELESS,    AT_FAILED,     DO_NOTHING,     "gave up"},
 
     {AT_BACKOFF,    EV_TIMEOUT,     AT_WAITING,    DO_CHECK_DEPS,  "trying again"},
     {AT_BACKOFF,    EV_WANT_UP,     AT_WAITING,    DO_CHECK_DEPS,  "asked to start now"},

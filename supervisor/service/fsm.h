@@ -85,6 +85,7 @@
     X(EV_SUCCEEDED, "succeeded")     /* tree empty (or no birth needed), and that is fine   */ \
     X(EV_DIED, "died")               /* tree empty (or never born), Restart= tries again    */ \
     X(EV_HOPELESS, "hopeless")       /* tree empty (or never born), nothing tries again     */ \
+    X(EV_WATCHDOG, "watchdog")       /* it did not say in time that it is alive             */ \
     X(EV_TIMEOUT, "timeout")         /* the timer of this place ran out                     */ \
     X(EV_BOUND, "bound")             /* a bound of its tree is used up                      */ \
     X(EV_BOUND_ASK, "bound-ask")     /* the same, and StopGrace= lets it end by itself      */
@@ -113,22 +114,23 @@ enum svc_event {
 /* What service.c does on an edge. */
 enum svc_act {
     DO_NOTHING,
-    DO_CHECK_DEPS, /* pull what it requires and wants, then look whether they are up   */
-    DO_SPAWN,      /* launch the next command, arm TimeoutStartSec                      */
-    DO_SPAWN_POST, /* the same after the end, arm TimeoutStopSec                         */
-    DO_STEP,       /* launch the first command beside main                               */
-    DO_NEXT_STEP,  /* ... and the next one                                               */
-    DO_KILL_STEP,  /* SIGKILL to it                                                      */
-    DO_SIG_RELOAD, /* ReloadSignal to main, arm TimeoutStartSec                          */
-    DO_ARM_RELOAD, /* arm TimeoutStartSec: a reload that is never confirmed ends there  */
-    DO_SETTLE,     /* it is up: disarm the timer, tell those who wait for it            */
-    DO_ORDER,      /* ask those who must stop first, then look whether they have        */
-    DO_SIG_STOP,   /* KillSignal to the tree, arm TimeoutStopSec                        */
-    DO_SIG_BOUND,  /* KillSignal to the tree, arm StopGrace                              */
-    DO_ARM_STOP,   /* no signal, it leaves by itself; arm TimeoutStopSec                */
-    DO_CLEAN_TREE, /* main is gone: the same to what it left behind                     */
-    DO_KILL_TREE,  /* SIGKILL to the whole tree, arm the last deadline                  */
-    DO_ARM_BACKOFF /* arm RestartSec                                                    */
+    DO_CHECK_DEPS,   /* pull what it requires and wants, then look whether they are up   */
+    DO_SPAWN,        /* launch the next command, arm TimeoutStartSec                      */
+    DO_SPAWN_POST,   /* the same after the end, arm TimeoutStopSec                         */
+    DO_STEP,         /* launch the first command beside main                               */
+    DO_NEXT_STEP,    /* ... and the next one                                               */
+    DO_KILL_STEP,    /* SIGKILL to it                                                      */
+    DO_SIG_RELOAD,   /* ReloadSignal to main, arm TimeoutStartSec                          */
+    DO_ARM_RELOAD,   /* arm TimeoutStartSec: a reload that is never confirmed ends there  */
+    DO_SETTLE,       /* it is up: disarm the timer, tell those who wait for it            */
+    DO_ORDER,        /* ask those who must stop first, then look whether they have        */
+    DO_SIG_STOP,     /* KillSignal to the tree, arm TimeoutStopSec                        */
+    DO_SIG_WATCHDOG, /* WatchdogSignal to the tree, arm TimeoutStopSec                   */
+    DO_SIG_BOUND,    /* KillSignal to the tree, arm StopGrace                              */
+    DO_ARM_STOP,     /* no signal, it leaves by itself; arm TimeoutStopSec                */
+    DO_CLEAN_TREE,   /* main is gone: the same to what it left behind                     */
+    DO_KILL_TREE,    /* SIGKILL to the whole tree, arm the last deadline                  */
+    DO_ARM_BACKOFF   /* arm RestartSec                                                    */
 };
 
 struct svc_edge {

@@ -87,7 +87,7 @@ static int open_notify(struct svc *svc, struct spawn_order *order, struct coop_e
 
     if (order->beside) { /* main's, if it may be used */
         order->notify =
-            svc->spec->notify_access == NOTIFY_ALL ? svc->notify.address : order->notify;
+            svc->spec->notify_access >= NOTIFY_EXEC ? svc->notify.address : order->notify;
         return 0;
     }
     if (svc->spec->notify_access == NOTIFY_NONE || !svc->world->run_dir) {
@@ -151,6 +151,8 @@ static void begin_life(struct svc *svc)
     svc->up_at = 0;
     svc->view.adopted = false;
     svc->stop_asked = svc->was_ready = false;
+    svc->view.error = 0;
+    svc->watchdog_every = svc->spec->watchdog;
     svc->view.status[0] = svc->launch_hint[0] = '\0';
     if (is_first(svc))
         svc->view.step[0] = '\0';
@@ -309,8 +311,12 @@ enum svc_event svc_launch(struct svc *svc, char *ret_detail, size_t size)
 /* May this sender speak for the service?  Its PID is the kernel's word. */
 static bool may_speak(const struct svc *svc, const struct notify_message *message)
 {
+    enum notify_access access = (enum notify_access)svc->spec->notify_access;
+
     if (message->sender == svc->holder.main_pid && message->sender > 0)
-        return svc->kind == EXEC_START;
+        return svc->kind == EXEC_START || access != NOTIFY_MAIN;
+    if (message->sender == svc->step.holder.main_pid && message->sender > 0)
+        return access != NOTIFY_MAIN;
     return svc->spec->notify_access == NOTIFY_ALL && message->uid == uid_of(svc->spec);
 }
 
@@ -319,6 +325,19 @@ static bool answers_signal(const struct svc *svc, const struct notify_message *m
 {
     return svc->view.place != AT_RELOAD_SIGNAL ||
            (message->said_at > 0 && message->said_at >= svc->reload_asked);
+}
+
+/* What has a time limit may ask for more, as long as it is not being killed. */
+static void extend(struct svc *svc, coop_nsec by)
+{
+    enum svc_state state = svc_place_state(svc->view.place);
+    coop_nsec until = coop_after(coop_now(), by);
+
+    if (svc->view.until == 0 || svc->view.until >= until || svc->view.place == AT_STOP_KILL ||
+        (state != ST_STARTING && state != ST_RELOADING && state != ST_STOPPING))
+        return;
+    svc_set_deadline(svc, until);
+    svc_publish(svc);
 }
 
 static void on_message(struct svc *svc, const struct notify_message *message)
@@ -336,6 +355,13 @@ static void on_message(struct svc *svc, const struct notify_message *message)
         str_copy(svc->view.status, sizeof svc->view.status, message->status);
         svc_publish(svc);
     }
+    if (message->error > 0) {
+        svc->view.error = message->error;
+        svc_publish(svc);
+    }
+    if (message->extend > 0)
+        extend(svc, message->extend);
+    svc_watchdog_hear(svc, message);
     if (message->main_pid > 0 && message->main_pid != svc->holder.main_pid)
         log_debug("notify", "%s: MAINPID=%d is not followed", svc->view.name,
                   message->main_pid);
@@ -358,7 +384,7 @@ void svc_on_notify(struct svc *svc)
         return;
     coop_fdwatch_take(&svc->notify.watch);
     for (; read < NOTIFY_BURST && notify_next(&svc->notify, &message); read++)
-        if (!svc->holder.empty && !svc->holder.main_gone)
+        if ((!svc->holder.empty && !svc->holder.main_gone) || !svc->step.holder.empty)
             on_message(svc, &message);
     if (read == NOTIFY_BURST) /* who talks without end waits for its turn, like everybody */
         coop_post(&svc->actor, &svc->notify.watch.msg);

@@ -105,6 +105,34 @@ void notify_close(struct notify *notify)
 
 /* ---- reading ---- */
 
+/* Microseconds, to ns; 0 when it is no such number. */
+static coop_nsec usec(const char *text)
+{
+    long long number;
+
+    if (str_to_int(text, 1, INT64_MAX / COOP_NSEC_PER_USEC, &number) < 0)
+        return 0;
+    return number * COOP_NSEC_PER_USEC;
+}
+
+/* What is about time. True when it was. */
+static bool parse_time(const char *text, struct notify_message *message)
+{
+    if (strcmp(text, "WATCHDOG=1") == 0)
+        message->watchdog = WATCHDOG_PING;
+    else if (strcmp(text, "WATCHDOG=trigger") == 0)
+        message->watchdog = WATCHDOG_TRIGGER;
+    else if (str_starts_with(text, "WATCHDOG_USEC="))
+        message->watchdog_every = usec(text + strlen("WATCHDOG_USEC="));
+    else if (str_starts_with(text, "EXTEND_TIMEOUT_USEC="))
+        message->extend = usec(text + strlen("EXTEND_TIMEOUT_USEC="));
+    else if (str_starts_with(text, "MONOTONIC_USEC="))
+        message->said_at = usec(text + strlen("MONOTONIC_USEC="));
+    else
+        return false;
+    return true;
+}
+
 static void parse_line(const char *line, size_t len, struct notify_message *message)
 {
     char text[128];
@@ -117,6 +145,8 @@ static void parse_line(const char *line, size_t len, struct notify_message *mess
     }
     memcpy(text, line, len);
     text[len] = '\0';
+    if (parse_time(text, message))
+        return;
     if (strcmp(text, "READY=1") == 0) {
         message->ready = true;
     } else if (strcmp(text, "RELOADING=1") == 0) {
@@ -126,9 +156,9 @@ static void parse_line(const char *line, size_t len, struct notify_message *mess
     } else if (str_starts_with(text, "STATUS=")) {
         message->has_status = true;
         str_copy(message->status, sizeof message->status, text + 7);
-    } else if (str_starts_with(text, "MONOTONIC_USEC=")) {
-        if (str_to_int(text + 15, 1, INT64_MAX / COOP_NSEC_PER_USEC, &number) == 0)
-            message->said_at = number * COOP_NSEC_PER_USEC;
+    } else if (str_starts_with(text, "ERRNO=")) {
+        if (str_to_int(text + strlen("ERRNO="), 1, 4095, &number) == 0)
+            message->error = (int)number;
     } else if (str_starts_with(text, "MAINPID=")) {
         if (str_to_int(text + 8, 1, INT32_MAX, &number) == 0)
             message->main_pid = (pid_t)number;

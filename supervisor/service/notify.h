@@ -16,7 +16,13 @@
  * with PrivateNetwork= gets a path, <run-dir>/notify/NAME, which the launcher binds into its
  * view of files.  Who counts is decided by the sender's PID, which is the kernel's word.
  *
- *     READY=1 RELOADING=1 MONOTONIC_USEC=n STOPPING=1 STATUS=text MAINPID=n       lines of one datagram
+ *     READY=1 RELOADING=1 MONOTONIC_USEC=n STOPPING=1 STATUS=text MAINPID=n
+ *
+ *     WATCHDOG=1 WATCHDOG=trigger WATCHDOG_USEC=n EXTEND_TIMEOUT_USEC=n ERRNO=n BARRIER=1
+ *                                                           each a line of one datagram
+ *
+ * A message's descriptors are closed when all that was said before it has had its effect: that is
+ * what a BARRIER=1 waits for.
  *
  * Limits    NOTIFY_MAX bytes a datagram: a longer one is refused whole.  Descriptors that come
  *           along are closed.
@@ -37,6 +43,10 @@ struct notify_message {
     coop_nsec said_at; /* MONOTONIC_USEC=, in ns; 0: not said */
     char status[80];   /* "" when not said */
     bool has_status;
+    enum { WATCHDOG_SILENT, WATCHDOG_PING, WATCHDOG_TRIGGER } watchdog;
+    coop_nsec watchdog_every; /* WATCHDOG_USEC=, in ns; 0: not said */
+    coop_nsec extend;         /* EXTEND_TIMEOUT_USEC=, in ns; 0: not said */
+    int error;                /* ERRNO=; 0: not said */
 };
 
 void notify_init(struct notify *notify);

@@ -58,6 +58,8 @@ enum ending_class policy_class(const struct svc_spec *spec, const struct ending 
     if (ending->broken != LAUNCH_RESULT_EXIT ||
         (ending->out_of_memory && exit_class(spec, ending) != ENDING_SUCCESS))
         return ENDING_BOUND;
+    if (ending->watchdog)
+        return ENDING_WATCHDOG;
     if (ending->timed_out)
         return ENDING_TIMEOUT;
     if (ending->step_failed)

@@ -41,6 +41,7 @@ struct ending {
     bool timed_out;   /* a start or stop timeout led to the end                           */
     bool never_ready; /* it ended before it was ready, and Type= waits for that           */
     bool step_failed; /* a command before or after its start did not end well, or was not */
+    bool watchdog;    /* it did not say in time that it is alive                        */
     bool skipped;     /* ... and that was an ExecCondition= that does not hold          */
     enum launch_result broken; /* the bound for which it was ended; EXIT: none            */
     bool out_of_memory, out_of_tasks, out_of_disk; /* as in launcher/limits/result.h      */

@@ -34,6 +34,7 @@ static struct saved_state state_of(const struct svc *svc)
                                 .again = svc->again,
                                 .was_ready = svc->was_ready,
                                 .main_told = svc->main_told,
+                                .watchdog_every = svc->watchdog_every,
                                 .kind = svc->kind,
                                 .command = svc->command,
                                 .restarts = view->restarts,
@@ -69,7 +70,7 @@ static bool same_ending(const struct ending *a, const struct ending *b)
            a->never_ready == b->never_ready && a->broken == b->broken &&
            a->out_of_memory == b->out_of_memory && a->out_of_tasks == b->out_of_tasks &&
            a->out_of_disk == b->out_of_disk && a->step_failed == b->step_failed &&
-           a->skipped == b->skipped;
+           a->skipped == b->skipped && a->watchdog == b->watchdog;
 }
 
 static bool same_state(const struct saved_state *a, const struct saved_state *b)
@@ -79,7 +80,7 @@ static bool same_state(const struct saved_state *a, const struct saved_state *b)
            a->was_ready == b->was_ready && a->main_told == b->main_told && a->kind == b->kind &&
            a->command == b->command && a->restarts == b->restarts &&
            a->in_a_row == b->in_a_row && a->over == b->over &&
-           same_ending(&a->ending, &b->ending);
+           a->watchdog_every == b->watchdog_every && same_ending(&a->ending, &b->ending);
 }
 
 void svc_note_state(struct svc *svc)
@@ -121,6 +122,7 @@ static void take_state(struct svc *svc, const struct survivor *was)
     for (unsigned i = 0; i < was->starts.count; i++)
         window_note(&svc->window, was->starts.at[i], (unsigned)svc->spec->limit_burst);
     svc->up_at = state->up_at;
+    svc->watchdog_every = state->watchdog_every;
     if (svc->spec->essential || svc->spec->limit_action == LIMIT_EXIT)
         svc->over = state->over;
     svc->stop_asked = state->stop_asked;
@@ -312,6 +314,7 @@ static void restore_life(struct svc *svc, const struct survivor *was)
     }
     svc->view.adopted = true;
     tell_adopted(svc, &was->life);
+    svc_watchdog_follow(svc, AT_DOWN); /* all of its time again */
     event = go_on(svc, was, detail, sizeof detail);
     svc_publish(svc);
     svc_feed(svc, event, detail);

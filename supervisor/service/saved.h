@@ -47,6 +47,7 @@ struct saved_state {
         over; /* 1 + the exit code with which coopd was to end because of it; 0: it was not */
     struct ending ending;
     coop_nsec since, up_since, up_at, until; /* 0: none */
+    coop_nsec watchdog_every;                /* 0: none */
     int64_t since_wall;
 };
 

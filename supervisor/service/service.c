@@ -154,6 +154,7 @@ static void move(struct svc *svc, const struct svc_edge *edge, const char *detai
     else if (!is_up_place(edge->to))
         view->up_since = 0;
     view->place = edge->to;
+    svc_watchdog_follow(svc, edge->from);
     svc->over = ends_coopd(svc, edge);
     describe_move(svc, edge, detail);
     svc_publish(svc);
@@ -220,6 +221,8 @@ static const char *why_ended(const struct svc *svc)
         return launch_result_name(ending->broken);
     if (policy_class(svc->spec, ending) == ENDING_BOUND)
         return launch_result_name(LAUNCH_RESULT_MEMORY);
+    if (ending->watchdog)
+        return "watchdog";
     return ending->timed_out ? "timeout" : "";
 }
 
@@ -293,7 +296,7 @@ static enum svc_event check_dependencies(struct svc *svc, char *detail, size_t s
     return event;
 }
 
-static enum svc_event signal_stop(struct svc *svc, coop_nsec patience)
+static enum svc_event signal_stop(struct svc *svc, int signo, coop_nsec patience)
 {
     if (svc_is_empty(svc))
         return EV_MAIN_GONE; /* nothing runs (up/exited): straight on to the empty tree */
@@ -301,7 +304,7 @@ static enum svc_event signal_stop(struct svc *svc, coop_nsec patience)
     svc_step_signal(svc, SIGTERM);
     if (svc->holder.empty)
         return EV_MAIN_GONE;
-    svc->world->spawn->ops->signal(svc->world->spawn, &svc->holder, svc->spec->kill_signal);
+    svc->world->spawn->ops->signal(svc->world->spawn, &svc->holder, signo);
     /* Main may be gone already: a oneshot that counts as up and left something running. */
     return svc->holder.main_gone ? EV_MAIN_GONE : NO_EVENT;
 }
@@ -355,6 +358,8 @@ static void signal_reload(struct svc *svc)
 
 enum svc_event svc_perform(struct svc *svc, enum svc_act act, char *detail, size_t size)
 {
+    const struct svc_spec *spec = svc->spec;
+
     switch (act) {
     case DO_NOTHING: return NO_EVENT;
     case DO_CHECK_DEPS: return check_dependencies(svc, detail, size);
@@ -367,8 +372,10 @@ enum svc_event svc_perform(struct svc *svc, enum svc_act act, char *detail, size
     case DO_ARM_RELOAD: svc_set_deadline(svc, in(svc->spec->start_timeout)); return NO_EVENT;
     case DO_SETTLE: return NO_EVENT;
     case DO_ORDER: svc->stop_asked = true; return svc_check_order(svc);
-    case DO_SIG_STOP: return signal_stop(svc, svc->spec->stop_timeout);
-    case DO_SIG_BOUND: return signal_stop(svc, svc->spec->launch.bounds.stop_grace);
+    case DO_SIG_STOP: return signal_stop(svc, spec->kill_signal, spec->stop_timeout);
+    case DO_SIG_WATCHDOG: return signal_stop(svc, spec->watchdog_signal, spec->stop_timeout);
+    case DO_SIG_BOUND:
+        return signal_stop(svc, spec->kill_signal, spec->launch.bounds.stop_grace);
     case DO_ARM_STOP: svc_set_deadline(svc, in(svc->spec->stop_timeout)); return NO_EVENT;
     case DO_CLEAN_TREE: return clean_tree(svc, detail, size);
     case DO_KILL_TREE: kill_tree(svc); return NO_EVENT;
@@ -504,6 +511,7 @@ static void let_go(struct svc *svc)
         svc->holder.held_by == HELD_BY_NOTHING)
         journal_gone(svc->world->journal, svc->view.name);
     coop_timer_stop(&svc->timer);
+    coop_timer_stop(&svc->watchdog);
     svc_keep_end(svc);
     notify_close(&svc->notify);
     output_close(svc->output);
@@ -527,6 +535,7 @@ static void free_svc(struct svc *svc)
         world->spawn->ops->clear(world->spawn, svc->spec, &svc->step.holder);
     }
     coop_timer_done(&svc->timer);
+    coop_timer_done(&svc->watchdog);
     svc_keep_done(svc);
     coop_actor_done(&svc->actor);
     free(svc->keep); /* MSG_OVER may have been in the mailbox until now */
@@ -594,6 +603,7 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
     case MSG_BOUND: svc_keep_look(svc); break;
     case MSG_OVER: svc_keep_over(svc); break;
     case MSG_NOTIFY: svc_on_notify(svc); break;
+    case MSG_WATCHDOG: svc_on_watchdog(svc); break;
     case MSG_HURRY:
         if (!svc_is_empty(svc))
             kill_tree(svc);
@@ -618,6 +628,7 @@ static void init_messages(struct svc *svc)
     coop_msg_init(&svc->discard, MSG_DISCARD);
     coop_msg_init(&svc->free_me, MSG_FREE);
     coop_timer_init(&svc->timer, &svc->actor, MSG_TIMER);
+    coop_timer_init(&svc->watchdog, &svc->actor, MSG_WATCHDOG);
 }
 
 struct svc *svc_new(struct svc_world *world, struct svc_spec *spec)

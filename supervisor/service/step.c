@@ -76,6 +76,11 @@ void svc_tell_command(const struct svc *svc, enum exec_kind kind, struct svc_tol
     bool beside = kind == EXEC_START_POST || kind == EXEC_RELOAD || kind == EXEC_STOP;
 
     told->count = 0;
+    if (kind == EXEC_START && svc->spec->watchdog > 0) {
+        str_format(told->watchdog, sizeof told->watchdog, "WATCHDOG_USEC=%lld",
+                   (long long)(svc->spec->watchdog / COOP_NSEC_PER_USEC));
+        told->env[told->count++] = told->watchdog;
+    }
     if (beside && sees_main(svc)) {
         str_format(told->main_pid, sizeof told->main_pid, "MAINPID=%d", svc->holder.main_pid);
         told->env[told->count++] = told->main_pid;

@@ -74,12 +74,13 @@ enum svc_msg_kind {
     MSG_WATCH,        /* main's pidfd, or the cgroup, has news                       */
     MSG_STEP_TOP,     /* the same of a command beside main                           */
     MSG_STEP_WATCH,
-    MSG_BOUND,   /* time to look whether a bound is used up                     */
-    MSG_OVER,    /* the output has passed its bound                             */
-    MSG_NOTIFY,  /* the notify socket has something                             */
-    MSG_HURRY,   /* kill what still runs                                        */
-    MSG_DISCARD, /* taken out of the configuration, and down                    */
-    MSG_FREE     /* the last reference is gone                                  */
+    MSG_BOUND,    /* time to look whether a bound is used up                     */
+    MSG_OVER,     /* the output has passed its bound                             */
+    MSG_NOTIFY,   /* the notify socket has something                             */
+    MSG_WATCHDOG, /* it has not said in time that it is alive                    */
+    MSG_HURRY,    /* kill what still runs                                        */
+    MSG_DISCARD,  /* taken out of the configuration, and down                    */
+    MSG_FREE      /* the last reference is gone                                  */
 };
 
 struct command_msg {
@@ -89,8 +90,8 @@ struct command_msg {
 
 /* What a command finds in its environment beyond what its service has. */
 struct svc_told {
-    char main_pid[32], result[48], code[24], status[32];
-    const char *env[5];
+    char main_pid[32], result[48], code[24], status[32], watchdog[48];
+    const char *env[6];
     unsigned count;
 };
 
@@ -145,6 +146,9 @@ struct svc {
     coop_nsec delay; /* before the next automatic restart                                    */
     bool ends_all;   /* StartLimitAction=exit has been reached                               */
     unsigned over;   /* 1 + the exit code with which coopd is to end; 0: it goes on          */
+    struct coop_timer watchdog;
+    coop_nsec watchdog_every; /* 0: none */
+    coop_nsec watchdog_until;
     struct notify notify;
     struct output *output;
     struct svc_keep *keep; /* NULL: it has never had bounds */
@@ -207,6 +211,11 @@ enum svc_event svc_perform(struct svc *svc, enum svc_act act, char *detail, size
 bool svc_is_empty(const struct svc *svc); /* neither main nor a step has processes */
 /* What has become of it when no process is left. */
 enum svc_event svc_after_empty(struct svc *svc, char *detail, size_t size);
+
+/* watchdog.c */
+void svc_watchdog_follow(struct svc *svc, enum svc_place from); /* after a move */
+void svc_watchdog_hear(struct svc *svc, const struct notify_message *message);
+void svc_on_watchdog(struct svc *svc); /* MSG_WATCHDOG */
 
 /* ends.c */
 void svc_on_news(struct svc *svc, const struct coop_msg *msg); /* MSG_TOP, MSG_WATCH */

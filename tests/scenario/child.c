@@ -11,11 +11,13 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -233,6 +235,60 @@ static void reloads(const char *path)
     }
 }
 
+/* BARRIER=1: waits until all that was said before has had its effect. */
+static void barrier(const char *unused)
+{
+    char message[] = "BARRIER=1", room[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec iov = {.iov_base = message, .iov_len = strlen(message)};
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    struct msghdr msg = {.msg_name = &to,
+                         .msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = room,
+                         .msg_controllen = sizeof room};
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+    SCOPED_FD fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int ends[2];
+    char byte;
+
+    (void)unused;
+    if (!path || fd < 0 || pipe(ends) < 0)
+        return;
+    strcpy(to.sun_path, path);
+    if (path[0] == '@')
+        to.sun_path[0] = '\0';
+    msg.msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &ends[1], sizeof ends[1]);
+    if (sendmsg(fd, &msg, MSG_NOSIGNAL) < 0)
+        say("the barrier was not taken");
+    close(ends[1]);
+    while (read(ends[0], &byte, 1) > 0) {
+    }
+    close(ends[0]);
+}
+
+/* Says WATCHDOG=1 so often for as long as the file is there, four times in the time it has. */
+static void pings(const char *path)
+{
+    const char *usec = getenv("WATCHDOG_USEC");
+    long long every = usec ? atoll(usec) * 1000 / 4 : 0;
+    const struct timespec often = {every / 1000000000, every % 1000000000};
+    const struct itimerspec ticks = {.it_interval = often, .it_value = often};
+    SCOPED_FD timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    uint64_t ticked;
+
+    timerfd_settime(timer, 0, &ticks, NULL);
+    while (every > 0 && access(path, F_OK) == 0) {
+        notify("WATCHDOG=1");
+        (void)!read(timer, &ticked, sizeof ticked);
+    }
+    say("silent");
+}
+
 static void closing(const char *unused)
 {
     (void)unused;
@@ -247,7 +303,8 @@ static const struct {
 } words[] = {
     {"say",     true,  say},       {"notify",  true,  notify},
     {"gate",    true,  gate},      {"ignore",  true,  ignore},
-    {"reloads", true,  reloads},
+    {"reloads", true,  reloads},   {"barrier", false, barrier},
+    {"pings",   true,  pings},
     {"daemon",  true,  daemonize}, {"orphans", true,  orphans},
     {"lines",   true,  lines},     {"fds",     true,  fds},
     {"close",   false, closing},   {"pause",   false, rest},
