@@ -176,12 +176,21 @@ static bool refuses_start(struct svc *svc, const struct svc_command *command)
     return true;
 }
 
+static void restart(struct svc *svc, const struct svc_command *command);
+
 static void start(struct svc *svc, const struct svc_command *command)
 {
     enum svc_state state = svc_place_state(svc->view.place);
 
     if (refuses_start(svc, command) || hits_limit(svc, command))
         return;
+    /* It ends by itself, and Restart= might leave it at that. */
+    if (state == ST_STOPPING && !svc->stop_asked && !command->by_itself) {
+        log_info("service", "%s: asked to start while it ends: it is started again",
+                 svc_name(svc));
+        restart(svc, command);
+        return;
+    }
     add_waiter(svc, command, WAIT_UP);
     if (state == ST_WAITING || state == ST_STARTING) /* no move will tell that it was heard */
         log_info("service", "%s: asked to start, is %s already", svc_name(svc),
