@@ -1,7 +1,7 @@
 /*
  * attack_setup.c - killed while it sets up, coop-run leaves nothing behind
  *
- *     attack_setup COOP-RUN [ROUNDS [SEED [CGROUP]]]
+ *     attack_setup COOP-RUN [ROUNDS [SEED [CGROUP|- [joined|shared]]]]
  *
  * We trace coop-run and all that it starts, so that every system call stops twice, at its entry and
  * its return.  A round lets a number of these stops pass and then kills: the launcher, or whoever
@@ -11,13 +11,15 @@
  * kernel (ECHILD), not a look at the right moment.
  *
  * The sandbox has all that needs cleaning up: bounds with a cgroup where one is to be had, output
- * through pipes, overlays on disk, locks, a receipt.  Looked at afterwards: processes, the host's
- * mounts, cgroups, files.
+ * through pipes, overlays on disk, locks, a receipt, a bound of what is written; with "joined" a
+ * go-between bears it among namespaces of others, with "shared" in a network that a holder hands
+ * over.  Looked at afterwards: processes, the host's mounts, cgroups, files.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -31,11 +33,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ROUND_SECONDS 30 /* then somebody is left */
-#define BEYOND        40 /* stops after exec that are still looked at */
+#define ROUND_SECONDS 30    /* then somebody is left */
+#define HOST_SECONDS  "170" /* should we be killed */
+#define BEYOND        40    /* stops after exec that are still looked at */
 #define SOMEBODY      61700
 
 static const char *coop_run, *cgroup; /* where the launcher starts, alone: NULL: as we are */
+static const char *kind = "";         /* joined, shared                                    */
 static char dir[64], lower[96], upper[96], work[96], receipt[96];
 
 static void must(long result, const char *what)
@@ -189,6 +193,94 @@ static bool has_overlays(void)
     return strstr(text, "\toverlay\n");
 }
 
+/* ---- who has namespaces, or holds some ---- */
+
+static pid_t host;
+static char joins[3][64], network[128], use_network[160];
+
+static void write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 || write(fd, text, strlen(text)) < 0)
+        _exit(94);
+    close(fd);
+}
+
+_Noreturn static void be_host(uid_t uid, int ready)
+{
+    char line[32];
+
+    become(uid);
+    prctl(PR_SET_DUMPABLE, 1);
+    if (unshare(CLONE_NEWIPC | CLONE_NEWUTS | (uid ? CLONE_NEWUSER : 0)) < 0)
+        _exit(93);
+    if (uid) {
+        snprintf(line, sizeof line, "%u %u 1", uid, uid);
+        write_file("/proc/self/setgroups", "deny");
+        write_file("/proc/self/gid_map", line);
+        write_file("/proc/self/uid_map", line);
+    }
+    close(ready); /* the last copy: what we make is there */
+    alarm((unsigned)atoi(HOST_SECONDS));
+    for (;;)
+        pause();
+}
+
+_Noreturn static void be_holder(uid_t uid)
+{
+    become(uid);
+    execl("/usr/bin/timeout", "timeout", HOST_SECONDS, coop_run, "--hold-network", network,
+          (char *)NULL);
+    _exit(91);
+}
+
+static void start_host(uid_t uid)
+{
+    static const char *const names[] = {"ipc", "uts", "user"};
+    int ready[2];
+    pid_t parent;
+    char byte;
+
+    must(pipe2(ready, O_CLOEXEC), "pipe");
+    snprintf(network, sizeof network, "%s/network", dir);
+    snprintf(use_network, sizeof use_network, "--empty-network-path=%s", network);
+    if (strcmp(kind, "") == 0)
+        return;
+    /* No child of ours, who wait until none is left. */
+    must(prctl(PR_SET_CHILD_SUBREAPER, 0), "prctl");
+    parent = fork();
+    must(parent, "fork");
+    if (parent == 0) {
+        host = fork();
+        if (host == 0 && strcmp(kind, "shared") == 0)
+            be_holder(uid);
+        if (host == 0)
+            be_host(uid, ready[1]);
+        _exit(write(ready[1], &host, sizeof host) == sizeof host ? 0 : 90);
+    }
+    (void)waitpid(parent, NULL, 0);
+    must(prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl");
+    if (read(ready[0], &host, sizeof host) != sizeof host || host <= 1)
+        must(-1, "a host");
+    close(ready[1]);
+    for (int i = 0; strcmp(kind, "shared") == 0 && i < 1000 && access(network, F_OK) < 0; i++)
+        (void)poll(NULL, 0, 10); /* nothing else announces it */
+    if (strcmp(kind, "joined") == 0 && read(ready[0], &byte, 1) != 0)
+        must(-1, "a host");
+    close(ready[0]);
+    for (int i = 0; i < 3; i++)
+        snprintf(joins[i], sizeof joins[i], "--%s-namespace-path=/proc/%d/ns/%s", names[i],
+                 (int)host, names[i]);
+}
+
+static void end_host(void)
+{
+    if (host > 1)
+        kill(host, SIGTERM);
+    host = 0;
+}
+
 static pid_t start(uid_t uid)
 {
     const char *const first[] = {coop_run,    "--quiet", "--ro-bind", "/",         "/",
@@ -213,6 +305,7 @@ static pid_t start(uid_t uid)
                                 "--cpu-time=100s",
                                 "--wall-time=100s",
                                 "--output-max=1M",
+                                "--disk-max=64M",
                                 "--stop-grace=1s",
                                 "--prefer=limits",
                                 "--receipt",
@@ -228,6 +321,12 @@ static pid_t start(uid_t uid)
     count = add(argv, count, first);
     if (has_overlays())
         count = add(argv, count, layers);
+    for (int i = 0; strcmp(kind, "joined") == 0 && i < (uid ? 3 : 2); i++)
+        argv[count++] = joins[i];
+    if (strcmp(kind, "joined") == 0 && uid)
+        argv[count++] = "--private-users=no"; /* there is the joined one */
+    if (strcmp(kind, "shared") == 0)
+        argv[count++] = use_network;
     argv[add(argv, count, last)] = NULL;
     must(program, coop_run);
     must(pid, "fork");
@@ -326,8 +425,10 @@ static bool hold(uid_t uid, int rounds, unsigned seed)
     char line[96];
 
     furnish(uid);
+    start_host(uid);
     play(&whole, uid);
     if (whole.code != 0 || whole.to_exec == 0) {
+        end_host();
         (void)read_file(receipt, before.mounts, sizeof before.mounts);
         printf("as %s: it does not run even when nobody is killed: %s\n", uid ? "user" : "root",
                before.mounts);
@@ -348,6 +449,7 @@ static bool hold(uid_t uid, int rounds, unsigned seed)
                    round.launcher ? "launcher" : "who stood there", round.kill_at,
                    whole.to_exec);
     }
+    end_host();
     (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     snprintf(line, sizeof line, "%d rounds over %u stops%s: %s", rounds, whole.to_exec,
              has_overlays() ? "" : " without overlays", good ? "nothing left" : "FAILED");
@@ -363,12 +465,14 @@ int main(int argc, char **argv)
     bool root, user;
 
     if (argc < 2 || geteuid() != 0) {
-        printf("SKIP: attack_setup COOP-RUN [ROUNDS [SEED [CGROUP]]], as root\n");
+        printf(
+            "SKIP: attack_setup COOP-RUN [ROUNDS [SEED [CGROUP|- [joined|shared]]]], as root\n");
         return 77;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     coop_run = argv[1];
-    cgroup = argc > 4 ? argv[4] : NULL;
+    cgroup = argc > 4 && strcmp(argv[4], "-") != 0 ? argv[4] : NULL;
+    kind = argc > 5 ? argv[5] : "";
     sigaction(SIGALRM, &bell, NULL);
     must(prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl");
     /* Nor do mounts that others make meanwhile count. */
