@@ -237,7 +237,9 @@ static int apply_key(struct builder *b, const struct raw_key *key, struct coop_e
     if (strcmp(key->key, "TimeoutSec") == 0)
         return apply_timeout_both(b, key, err);
     if (!key->section || strcmp(key->section, "Service") == 0) {
-        row = setting_find(&launch_settings, NULL, key->key);
+        const char *name = b->spec->is_unit ? unit_key_name(key->key) : key->key;
+
+        row = setting_find(&launch_settings, NULL, name);
         if (row)
             return apply_row(b, row, &b->spec->launch, key->value, err);
     }
@@ -353,6 +355,15 @@ static void check_conditions(struct builder *b)
     char key[40];
 
     if (conditions_check(&b->spec->conditions, key, sizeof key, &err) < 0)
+        complain_at(b, key, &err);
+}
+
+static void check_directories(struct builder *b)
+{
+    struct coop_err err = {0};
+    char key[40];
+
+    if (directories_check(&b->spec->directories, key, sizeof key, &err) < 0)
         complain_at(b, key, &err);
 }
 
@@ -630,6 +641,7 @@ struct svc_spec *build_service(const struct raw_config *all, const struct raw_se
             check_commands(&b);
             check_pace(&b);
             check_conditions(&b);
+            check_directories(&b);
             check_profile(&b);
             check_caller_keys(&b);
             resolve_identity(&b);

@@ -315,6 +315,8 @@ static const struct setting_type setting_output = {
 static const char *const restart_names[] = {
     "no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always", NULL};
 static const char *const first_names[] = {"wait", "now", NULL};
+static const char *const kill_mode_names[] = {"control-group", "mixed", NULL};
+static const char *const preserve_names[] = {"no", "yes", "restart", NULL};
 static const char *const action_names[] = {"none", "cooldown", "exit", NULL};
 static const char *const death_names[] = {"keep", "kill", NULL};
 static const char *const auto_names[] = {"unset", "no", "yes", NULL};
@@ -425,6 +427,8 @@ static const struct
      .help = "Counts as up after its command has ended well."},
     {"Service", "KillSignal", &setting_signal, FIELD(kill_signal), .fallback = "SIGTERM",
      .help = "The signal that asks it to stop."},
+    {"Service", "KillMode", &setting_enum, FIELD(kill_mode), .names = kill_mode_names, .fallback = "control-group",
+     .help = "Who gets KillSignal when it is to stop: control-group (all its processes) or mixed (the main one; what is left when that has ended gets SIGKILL at once). Either way a stop is over when no process is left, so process and none do not exist here."},
     {"Service", "ReloadSignal", &setting_signal, FIELD(reload_signal),
      .help = "The signal that `coopctl reload NAME` sends to the main process."},
     {"Service", "WatchdogSec", &setting_duration, FIELD(watchdog), .fallback = "0",
@@ -446,6 +450,28 @@ static const struct
      .help = "File of NAME=VALUE lines, read at each start; with - in front it may be missing."},
     {"Service", "PassEnvironment", &setting_words, FIELD(pass_env),
      .help = "Names of variables that are passed on from coopd's own environment."},
+    {"Service", "RuntimeDirectory", &setting_words, FIELD(directories.of[DIRECTORY_RUNTIME]),
+     .help = "Names of directories below /run (an ordinary user: $XDG_RUNTIME_DIR) that are made for it before it starts, belong to its User=, can be written in its sandbox, and are in $RUNTIME_DIRECTORY. They are removed when it has ended."},
+    {"Service", "RuntimeDirectoryMode", &setting_mode, FIELD(directories.modes[DIRECTORY_RUNTIME]), .fallback = "0755",
+     .help = "The mode of those directories."},
+    {"Service", "RuntimeDirectoryPreserve", &setting_enum, FIELD(directories.preserve), .names = preserve_names, .fallback = "no",
+     .help = "Whether the runtime directories are kept: no, restart (while it waits to be started again), yes."},
+    {"Service", "StateDirectory", &setting_words, FIELD(directories.of[DIRECTORY_STATE]),
+     .help = "The same below /var/lib (an ordinary user: $XDG_STATE_HOME, ~/.local/state), in $STATE_DIRECTORY; they stay."},
+    {"Service", "StateDirectoryMode", &setting_mode, FIELD(directories.modes[DIRECTORY_STATE]), .fallback = "0755",
+     .help = "The mode of those directories."},
+    {"Service", "CacheDirectory", &setting_words, FIELD(directories.of[DIRECTORY_CACHE]),
+     .help = "The same below /var/cache (an ordinary user: $XDG_CACHE_HOME, ~/.cache), in $CACHE_DIRECTORY; they stay."},
+    {"Service", "CacheDirectoryMode", &setting_mode, FIELD(directories.modes[DIRECTORY_CACHE]), .fallback = "0755",
+     .help = "The mode of those directories."},
+    {"Service", "LogsDirectory", &setting_words, FIELD(directories.of[DIRECTORY_LOGS]),
+     .help = "The same below /var/log (an ordinary user: log in the directory of StateDirectory=), in $LOGS_DIRECTORY; they stay."},
+    {"Service", "LogsDirectoryMode", &setting_mode, FIELD(directories.modes[DIRECTORY_LOGS]), .fallback = "0755",
+     .help = "The mode of those directories."},
+    {"Service", "ConfigurationDirectory", &setting_words, FIELD(directories.of[DIRECTORY_CONFIGURATION]),
+     .help = "The same below /etc (an ordinary user: $XDG_CONFIG_HOME, ~/.config), in $CONFIGURATION_DIRECTORY; they stay, and root's are root's."},
+    {"Service", "ConfigurationDirectoryMode", &setting_mode, FIELD(directories.modes[DIRECTORY_CONFIGURATION]), .fallback = "0755",
+     .help = "The mode of those directories."},
     {"Service", "StandardOutput", &setting_output, FIELD(out), .fallback = "log",
      .help = "Where it writes: log or journal (NAME.log in the log directory), null, inherit, file:PATH, append:PATH, truncate:PATH."},
     {"Service", "StandardError", &setting_output, FIELD(err),

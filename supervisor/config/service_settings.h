@@ -26,4 +26,7 @@ enum unit_key_kind unit_key_kind(const char *section, const char *key);
 /* For UNIT_KEY_CHECKED: is this value what coop does anyway? */
 bool unit_key_accepts(const char *key, const char *value);
 
+/* The key under the name that it has today; itself when it was never renamed. */
+const char *unit_key_name(const char *key);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/strlist.h"
 #include "config/conditions.h"
+#include "config/directories.h"
 #include "config/exit_set.h"
 #include "coop/time.h"
 #include "launcher/launch.h"
@@ -73,6 +74,8 @@ enum exec_kind {
 };
 
 /* One command line. */
+enum kill_mode { KILL_MODE_ALL, KILL_MODE_MIXED };
+
 struct exec_spec {
     struct strlist argv; /* as written; $ is not expanded yet                              */
     unsigned line;       /* where                                                          */
@@ -116,6 +119,7 @@ struct svc_spec {
     coop_nsec watchdog; /* 0: none */
     int watchdog_signal;
     int kill_signal, reload_signal; /* 0: none */
+    int kill_mode;                  /* enum kill_mode */
     int notify_access;              /* enum notify_access */
     char *user, *group;
     struct strlist groups;
@@ -124,6 +128,7 @@ struct svc_spec {
     struct name_list requires, requisite, binds_to, part_of, wants, conflicts;
     struct name_list after, before, on_failure, on_success, wanted_by, required_by;
     struct conditions conditions;
+    struct directories directories;
     struct output_spec out, err;
     char *sandbox;  /* the profile's name as written; NULL: not written                     */
     int on_death;   /* enum on_death */

@@ -102,17 +102,6 @@ static const char *const missing[] = {
     "TTYVHangup",
     "TTYVTDisallocate",
     "RootImage",
-    "RuntimeDirectory",
-    "RuntimeDirectoryMode",
-    "RuntimeDirectoryPreserve",
-    "StateDirectory",
-    "StateDirectoryMode",
-    "CacheDirectory",
-    "CacheDirectoryMode",
-    "LogsDirectory",
-    "LogsDirectoryMode",
-    "ConfigurationDirectory",
-    "ConfigurationDirectoryMode",
     "LoadCredential",
     "LoadCredentialEncrypted",
     "SetCredential",
@@ -178,6 +167,23 @@ static const char *const missing[] = {
     "CPUShares",
 };
 
+/* What keys were called in older unit files, which still lie around. */
+static const struct {
+    const char *old, *key;
+} renamed[] = {
+    {"ReadWriteDirectories", "ReadWritePaths"},
+    {"ReadOnlyDirectories", "ReadOnlyPaths"},
+    {"InaccessibleDirectories", "InaccessiblePaths"},
+};
+
+const char *unit_key_name(const char *key)
+{
+    for (size_t i = 0; i < COOP_COUNT(renamed); i++)
+        if (strcmp(renamed[i].old, key) == 0)
+            return renamed[i].key;
+    return key;
+}
+
 static bool in_list(const char *const *list, size_t count, const char *key)
 {
     for (size_t i = 0; i < count; i++)
@@ -191,7 +197,7 @@ enum unit_key_kind unit_key_kind(const char *section, const char *key)
     (void)section;
     if (strncmp(key, "X-", 2) == 0 || in_list(harmless, COOP_COUNT(harmless), key))
         return UNIT_KEY_HARMLESS;
-    if (strcmp(key, "KillMode") == 0 || strcmp(key, "SendSIGKILL") == 0)
+    if (strcmp(key, "IgnoreSIGPIPE") == 0 || strcmp(key, "SendSIGKILL") == 0)
         return UNIT_KEY_CHECKED;
     if (in_list(missing, COOP_COUNT(missing), key) || str_starts_with(key, "Assert"))
         return UNIT_KEY_MISSING;
@@ -200,7 +206,8 @@ enum unit_key_kind unit_key_kind(const char *section, const char *key)
 
 bool unit_key_accepts(const char *key, const char *value)
 {
-    if (strcmp(key, "SendSIGKILL") == 0)
-        return strcmp(value, "yes") == 0 || strcmp(value, "true") == 0;
-    return strcmp(value, "control-group") == 0; /* KillMode */
+    bool yes = strcmp(value, "yes") == 0 || strcmp(value, "true") == 0;
+    bool no = strcmp(value, "no") == 0 || strcmp(value, "false") == 0;
+
+    return strcmp(key, "SendSIGKILL") == 0 ? yes : no; /* IgnoreSIGPIPE */
 }

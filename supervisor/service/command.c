@@ -189,6 +189,13 @@ static int whole_env(const struct spawn_order *order, struct strlist *env, struc
     for (size_t i = 0; i < spec->env_files.count; i++)
         if (command_read_env_file(spec->env_files.items[i], env, err) < 0)
             return -1;
+    if (directories_any(&spec->directories)) {
+        struct directory_bases bases;
+
+        directories_bases(&bases);
+        if (directories_env(&spec->directories, &bases, env) < 0)
+            return out_of_memory(err);
+    }
     for (const char *const *pair = order->env; pair && *pair; pair++)
         if (strlist_env_put(env, *pair) < 0)
             return out_of_memory(err);

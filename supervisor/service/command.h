@@ -10,8 +10,8 @@
  *
  * A copy of the service's launch_spec with the command's words and its whole environment put
  * in. The environment is made at each start, as systemd does: PATH and the user's own
- * variables, then PassEnvironment=, Environment=, EnvironmentFile= (read now), NOTIFY_SOCKET and
- * what this command is told ($MAINPID and the like).
+ * variables, then PassEnvironment=, Environment=, EnvironmentFile= (read now), those of the
+ * service's directories, NOTIFY_SOCKET and what this command is told ($MAINPID and the like).
  * Then $NAME and ${NAME} in the words are replaced.
  *
  * Time      Reads files and asks the user database: bracket it.

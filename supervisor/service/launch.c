@@ -404,6 +404,34 @@ void svc_take_next_spec(struct svc *svc)
     svc->next = NULL;
 }
 
+/* Whether the runtime directories go when the service comes to this place. */
+static bool gives_up_directories(const struct directories *all, enum svc_place to)
+{
+    if (all->of[DIRECTORY_RUNTIME].count == 0 || all->preserve == PRESERVE_YES)
+        return false;
+    return to == AT_DOWN || to == AT_DONE || to == AT_FAILED ||
+           (to == AT_BACKOFF && all->preserve == PRESERVE_NO);
+}
+
+void svc_remove_directories(struct svc *svc, enum svc_place to)
+{
+    const struct directories *all = &svc->spec->directories;
+    struct directory_bases bases;
+    struct coop_err err = {0};
+    int r;
+
+    if (!gives_up_directories(all, to))
+        return;
+    directories_bases(&bases);
+    coop_block_begin();
+    r = directories_remove(all, &bases, &err);
+    coop_block_end();
+    if (r < 0) {
+        coop_while(&err, "%s", svc->view.name);
+        log_err(LOG_LEVEL_WARN, "service", &err);
+    }
+}
+
 void svc_life_over(struct svc *svc)
 {
     struct spawn *spawn = svc->world->spawn;
@@ -414,5 +442,7 @@ void svc_life_over(struct svc *svc)
         if (svc->world->journal)
             journal_end(svc->world->journal, svc->view.name);
     }
+    if (svc->next) /* which may have other ones */
+        svc_remove_directories(svc, AT_DOWN);
     svc_take_next_spec(svc);
 }

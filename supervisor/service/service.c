@@ -52,9 +52,7 @@
 #include "journal.h"
 #include "launcher/cgroup.h"
 
-/* How long processes may take to die of SIGKILL before the service is called stuck. */
-#define KILL_TIMEOUT (10 * COOP_NSEC_PER_SEC)
-#define NO_EVENT     SVC_EVENT_COUNT
+#define NO_EVENT SVC_EVENT_COUNT
 
 /* ---- publishing ---- */
 
@@ -145,6 +143,7 @@ static void move(struct svc *svc, const struct svc_edge *edge, const char *detai
 
     if (!keeps_timer(edge->from, edge->to))
         stop_timer(svc);
+    svc_remove_directories(svc, edge->to); /* before anybody reads that it is down */
     if (svc_place_state(edge->from) != svc_place_state(edge->to)) {
         view->since = coop_now();
         view->since_wall = wall_now();
@@ -296,56 +295,6 @@ static enum svc_event check_dependencies(struct svc *svc, char *detail, size_t s
     return event;
 }
 
-static enum svc_event signal_stop(struct svc *svc, int signo, coop_nsec patience)
-{
-    if (svc_is_empty(svc))
-        return EV_MAIN_GONE; /* nothing runs (up/exited): straight on to the empty tree */
-    svc_set_deadline(svc, in(patience));
-    svc_step_signal(svc, SIGTERM);
-    if (svc->holder.empty)
-        return EV_MAIN_GONE;
-    svc->world->spawn->ops->signal(svc->world->spawn, &svc->holder, signo);
-    /* Main may be gone already: a oneshot that counts as up and left something running. */
-    return svc->holder.main_gone ? EV_MAIN_GONE : NO_EVENT;
-}
-
-static enum svc_event clean_tree(struct svc *svc, char *detail, size_t size)
-{
-    struct spawn *spawn = svc->world->spawn;
-
-    if (svc_is_empty(svc))
-        return svc_after_empty(svc, detail, size);
-    svc_step_signal(svc, SIGTERM);
-    if (!svc->holder.empty) {
-        spawn->ops->watch_rest(spawn, &svc->holder, &svc->actor, MSG_WATCH);
-        spawn->ops->signal(spawn, &svc->holder, svc->spec->kill_signal);
-        if (svc->spec->kill_signal !=
-            SIGTERM) /* KillSignal= is main's language, not everybody's */
-            spawn->ops->signal(spawn, &svc->holder, SIGTERM);
-    }
-    if (svc->view.until == 0)
-        svc_set_deadline(svc, in(svc->spec->stop_timeout));
-    str_copy(svc->view.waiting_for, sizeof svc->view.waiting_for, "processes it left behind");
-    return NO_EVENT;
-}
-
-static void kill_tree(struct svc *svc)
-{
-    struct spawn *spawn = svc->world->spawn;
-
-    svc_step_kill(svc);
-    svc_set_deadline(svc, in(KILL_TIMEOUT));
-    if (svc->holder.empty)
-        return;
-    if (svc->kind != EXEC_STOP_POST)
-        svc->ending.timed_out = true;
-    /* No step comes after this one: what is refused is asked once more. */
-    if (spawn->ops->kill(spawn, &svc->holder) < 0)
-        spawn->ops->kill(spawn, &svc->holder);
-    if (svc->holder.main_gone)
-        spawn->ops->watch_rest(spawn, &svc->holder, &svc->actor, MSG_WATCH);
-}
-
 /* It answers with RELOADING=1, and later READY=1. */
 static void signal_reload(struct svc *svc)
 {
@@ -372,13 +321,14 @@ enum svc_event svc_perform(struct svc *svc, enum svc_act act, char *detail, size
     case DO_ARM_RELOAD: svc_set_deadline(svc, in(svc->spec->start_timeout)); return NO_EVENT;
     case DO_SETTLE: return NO_EVENT;
     case DO_ORDER: svc->stop_asked = true; return svc_check_order(svc);
-    case DO_SIG_STOP: return signal_stop(svc, spec->kill_signal, spec->stop_timeout);
-    case DO_SIG_WATCHDOG: return signal_stop(svc, spec->watchdog_signal, spec->stop_timeout);
+    case DO_SIG_STOP: return svc_signal_stop(svc, spec->kill_signal, spec->stop_timeout);
+    case DO_SIG_WATCHDOG:
+        return svc_signal_stop(svc, spec->watchdog_signal, spec->stop_timeout);
     case DO_SIG_BOUND:
-        return signal_stop(svc, spec->kill_signal, spec->launch.bounds.stop_grace);
+        return svc_signal_stop(svc, spec->kill_signal, spec->launch.bounds.stop_grace);
     case DO_ARM_STOP: svc_set_deadline(svc, in(svc->spec->stop_timeout)); return NO_EVENT;
-    case DO_CLEAN_TREE: return clean_tree(svc, detail, size);
-    case DO_KILL_TREE: kill_tree(svc); return NO_EVENT;
+    case DO_CLEAN_TREE: return svc_clean_tree(svc, detail, size);
+    case DO_KILL_TREE: svc_kill_tree(svc); return NO_EVENT;
     case DO_ARM_BACKOFF: svc_set_deadline(svc, in(svc->delay)); return NO_EVENT;
     }
     return NO_EVENT;
@@ -606,7 +556,7 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
     case MSG_WATCHDOG: svc_on_watchdog(svc); break;
     case MSG_HURRY:
         if (!svc_is_empty(svc))
-            kill_tree(svc);
+            svc_kill_tree(svc);
         break;
     case MSG_DISCARD: let_go(svc); break;
     case MSG_FREE: free_svc(svc); return;

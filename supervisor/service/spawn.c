@@ -82,6 +82,26 @@ static int bind_notify(struct launch *l, struct coop_err *err)
     return 0;
 }
 
+/* RuntimeDirectory= and its sisters: there before anything is started, writable inside. */
+static int make_directories(struct launch *l, struct coop_err *err)
+{
+    const struct directories *all = &l->order->spec->directories;
+    const struct launch_spec *spec = &l->order->spec->launch;
+    struct directory_bases bases;
+    int r;
+
+    if (!directories_any(all))
+        return 0;
+    directories_bases(&bases);
+    coop_block_begin();
+    r = directories_make(all, &bases, spec->uid == LAUNCH_NO_ID ? geteuid() : spec->uid,
+                         spec->gid == LAUNCH_NO_ID ? getegid() : spec->gid, err);
+    coop_block_end();
+    if (r == 0 && sees_other_mounts(spec) && directories_bind(all, &bases, &l->spec.bind) < 0)
+        return coop_fail(err, COOP_E_LIMIT, "no memory for the directories");
+    return r;
+}
+
 /* A reaper sees coopd's death and takes its tree along: without a PID namespace, a subreaper. */
 static int choose_owner(struct launch *l, struct coop_err *err)
 {
@@ -136,7 +156,7 @@ static int compile(struct launch *l, struct coop_err *err)
     if (choose_owner(l, err) < 0)
         return -1;
     limit_descriptors(l);
-    if (bind_notify(l, err) < 0)
+    if (bind_notify(l, err) < 0 || make_directories(l, err) < 0)
         return -1;
     coop_syscall_begin();
     failed = launch_compile(&l->spec, &l->machine->host, &l->plan, err);

@@ -256,6 +256,9 @@ void svc_keep_done(struct svc *svc);  /* then the actor is done, then 'keep' is 
 /* launch.c: the event that follows, SVC_EVENT_COUNT for none; 'ret_detail' says why */
 enum svc_event svc_launch(struct svc *svc, char *ret_detail, size_t size);
 void svc_life_over(struct svc *svc);
+
+/* RuntimeDirectory=: removed when the service comes to rest there, or stays. */
+void svc_remove_directories(struct svc *svc, enum svc_place to);
 void svc_take_next_spec(struct svc *svc);
 void svc_on_notify(struct svc *svc);
 /* One process, with output, notify socket and bounds, into 'holder'. 0 or -1. */
@@ -265,6 +268,11 @@ void svc_write_down(struct svc *svc, const char *name, const struct holder *hold
 /* The first, or next, of the commands that come before ExecStart= and of it. */
 void svc_first_command(struct svc *svc);
 void svc_next_command(struct svc *svc);
+
+/* stop.c: asks it to end, asks or kills what main has left, kills all; the event that follows */
+enum svc_event svc_signal_stop(struct svc *svc, int signo, coop_nsec patience);
+enum svc_event svc_clean_tree(struct svc *svc, char *detail, size_t size);
+void svc_kill_tree(struct svc *svc);
 
 /* step.c */
 enum svc_event svc_step_first(struct svc *svc, char *detail, size_t size);
