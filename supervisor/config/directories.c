@@ -252,47 +252,103 @@ int directories_bind(const struct directories *all, const struct directory_bases
 
 /* ---- removing ---- */
 
-static int empty(int dir, dev_t device, int depth);
+/* A directory that is being emptied.  On the heap: how deep a tree is decides the service, and a
+ * handler's stack is small. */
+struct level {
+    struct level *above;
+    const char *name; /* in what is above */
+    int dir, depth;
+    ssize_t at, got;
+    _Alignas(struct dirent64) char chunk[CHUNK];
+};
 
-static int remove_entry(int above, const char *name, dev_t device, int depth)
+/* 1: a directory with something in it. */
+static int remove_flat(int above, const char *name)
 {
-    SCOPED_SYS_FD dir = -1;
-    struct stat there;
     int r = sys_unlinkat(above, name, 0);
 
     if (r == -EISDIR || r == -EPERM)
         r = sys_unlinkat(above, name, AT_REMOVEDIR);
-    if (r != -ENOTEMPTY && r != -EEXIST)
-        return r == -ENOENT ? 0 : r;
-    dir = sys_openat(above, name, OPEN_DIR, 0);
-    if (dir < 0)
-        return dir;
-    r = sys_fstat(dir, &there);
-    if (r == 0 && there.st_dev != device)
-        return -EBUSY; /* mounted there */
-    if (r == 0)
-        r = empty(dir, device, depth - 1);
-    return r < 0 ? r : sys_unlinkat(above, name, AT_REMOVEDIR);
+    if (r == -ENOTEMPTY || r == -EEXIST)
+        return 1;
+    return r == -ENOENT ? 0 : r;
 }
 
-/* Removes what is in dir. The first failure, when all was tried. */
-static int empty(int dir, dev_t device, int depth)
+static int go_down(struct level **level, int above, const char *name, dev_t device)
 {
-    _Alignas(struct dirent64) char chunk[CHUNK];
-    int failed = depth > 0 ? 0 : -ELOOP;
-    ssize_t got;
+    int depth = *level ? (*level)->depth + 1 : 0;
+    SCOPED_SYS_FD dir =
+        depth < DEPTH_MAX ? sys_openat(above, name, OPEN_DIR, 0) : -ENAMETOOLONG;
+    struct level *below;
+    struct stat there;
+    int r = dir < 0 ? dir : sys_fstat(dir, &there);
 
-    while (depth > 0 && (got = sys_getdents64(dir, chunk, sizeof chunk)) > 0)
-        for (ssize_t at = 0; at < got;) {
-            const struct dirent64 *entry = (const void *)(chunk + at);
-            int r;
+    if (r < 0)
+        return r;
+    if (there.st_dev != device)
+        return -EBUSY; /* mounted there */
+    below = malloc(sizeof *below);
+    if (!below)
+        return -ENOMEM;
+    below->above = *level;
+    below->name = name;
+    below->depth = depth;
+    below->at = below->got = 0;
+    below->dir = fd_take(&dir);
+    *level = below;
+    return 0;
+}
 
-            at += entry->d_reclen;
-            if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-                continue;
-            r = remove_entry(dir, entry->d_name, device, depth);
-            failed = failed ? failed : r;
-        }
+/* NULL: it has been read to its end. */
+static const struct dirent64 *next_entry(struct level *level)
+{
+    const struct dirent64 *entry;
+
+    if (level->at >= level->got) {
+        level->at = 0;
+        level->got = sys_getdents64(level->dir, level->chunk, sizeof level->chunk);
+        if (level->got <= 0)
+            return NULL;
+    }
+    entry = (const void *)(level->chunk + level->at);
+    level->at += entry->d_reclen;
+    return entry;
+}
+
+static int step(struct level **level, int top, dev_t device)
+{
+    struct level *here = *level;
+    const struct dirent64 *entry = next_entry(here);
+    int r;
+
+    if (!entry) {
+        *level = here->above;
+        r = sys_unlinkat(*level ? (*level)->dir : top, here->name, AT_REMOVEDIR);
+        sys_close(here->dir);
+        free(here);
+        return r;
+    }
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+        return 0;
+    r = remove_flat(here->dir, entry->d_name);
+    return r == 1 ? go_down(level, here->dir, entry->d_name, device) : r;
+}
+
+/* The first failure, when all was tried. */
+static int remove_tree(int top, const char *name, dev_t device)
+{
+    struct level *level = NULL;
+    int failed = sys_unlinkat(top, name, AT_REMOVEDIR);
+
+    if (failed == -ENOENT || failed == -ENOTDIR) /* a link, a file: not of our making */
+        return 0;
+    if (failed == -ENOTEMPTY || failed == -EEXIST)
+        failed = go_down(&level, top, name, device);
+    while (level) {
+        int r = step(&level, top, device);
+
+        failed = failed ? failed : r;
+    }
     return failed;
 }
 
@@ -310,7 +366,7 @@ static int remove_one(const char *base, const char *name)
         return above == -ENOENT ? 0 : above;
     if (sys_fstat(above, &there) < 0)
         return -EIO;
-    return remove_entry(above, last, there.st_dev, DEPTH_MAX);
+    return remove_tree(above, last, there.st_dev);
 }
 
 int directories_remove(const struct directories *all, const struct directory_bases *bases,

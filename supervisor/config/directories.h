@@ -29,7 +29,8 @@
  * Errors    -1 and an error that names the key and the path.
  * Threads   They look into the file system and may wait there: in a blocking bracket.
  * Limits    Names are relative, without "..".  Links on the way below the base are not followed.
- *           What is in a directory keeps its owner, also when User= has changed.
+ *           What is in a directory keeps its owner, also when User= has changed.  What is deeper
+ *           than 64 levels is not removed.
  * Source    systemd.exec(5), "RuntimeDirectory=".
  */
 

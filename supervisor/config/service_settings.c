@@ -324,12 +324,8 @@ static const char *const access_names[] = {"unset", "none", "main", "exec", "all
 
 #define FIELD(name) .field = offsetof(struct svc_spec, name)
 
-static const struct
-    setting
-        rows
-            [] =
-                {
-                    /* clang-format off */
+static const struct setting rows[] = {
+    /* clang-format off */
     {"Unit", "Description", &setting_string, FIELD(description),
      .help = "What it is, in a few words, for people."},
     {"Unit", "Requires", &setting_words, FIELD(requires.names),
@@ -455,7 +451,7 @@ static const struct
     {"Service", "RuntimeDirectoryMode", &setting_mode, FIELD(directories.modes[DIRECTORY_RUNTIME]), .fallback = "0755",
      .help = "The mode of those directories."},
     {"Service", "RuntimeDirectoryPreserve", &setting_enum, FIELD(directories.preserve), .names = preserve_names, .fallback = "no",
-     .help = "Whether the runtime directories are kept: no, restart (while it waits to be started again), yes."},
+     .help = "Whether the runtime directories are kept: no, restart (over a restart, by hand or by itself), yes."},
     {"Service", "StateDirectory", &setting_words, FIELD(directories.of[DIRECTORY_STATE]),
      .help = "The same below /var/lib (an ordinary user: $XDG_STATE_HOME, ~/.local/state), in $STATE_DIRECTORY; they stay."},
     {"Service", "StateDirectoryMode", &setting_mode, FIELD(directories.modes[DIRECTORY_STATE]), .fallback = "0755",
@@ -488,7 +484,7 @@ static const struct
      .help = "Services that require this one."},
     {"Install", "AutoStart", &setting_enum, FIELD(auto_start), .names = auto_names,
      .help = "Whether it starts with coopd. By default yes, for a .service file only with WantedBy= or RequiredBy=."},
-                    /* clang-format on */
+    /* clang-format on */
 };
 
 const struct setting_table service_settings = {rows, COOP_COUNT(rows)};

@@ -28,7 +28,7 @@ static enum svc_event command_event(struct svc *svc, const struct ending *ending
     char text[120];
 
     if (svc_command_ended_well(&list->items[svc->command], ending))
-        return after ? EV_MAIN_GONE : EV_CMD_DONE;
+        return after || !svc_is_running(svc) ? EV_MAIN_GONE : EV_CMD_DONE;
     policy_ending_text(ending, text, sizeof text);
     if (svc->kind == EXEC_CONDITION && ending->kind == EXIT_CODE && ending->value < 255 &&
         svc_is_running(svc)) {

@@ -54,9 +54,7 @@ static bool may_be_asked(const struct svc *svc)
 
     if (grace == 0 || grace == LAUNCH_UNBOUND)
         return false;
-    return svc->view.place == AT_START_MAIN || svc->view.place == AT_UP ||
-           svc->view.place == AT_UP_EXITED || svc->view.place == AT_RELOADING ||
-           svc->view.place == AT_STOP_ORDER;
+    return svc_step(svc->view.place, EV_BOUND_ASK) != NULL;
 }
 
 /* What it has left behind does not change how it ended, unless that was well. */
@@ -73,7 +71,7 @@ static void used_up(struct svc *svc, enum launch_result result)
 
     if (svc->holder.empty || svc->ending.broken != LAUNCH_RESULT_EXIT)
         return;
-    badly = has_ended_badly(svc);
+    badly = has_ended_badly(svc) || svc->kind == EXEC_STOP_POST; /* of main */
     svc->ending.broken = result;
     if (svc->main_told && !badly)
         str_copy(svc->view.result, sizeof svc->view.result, launch_result_name(result));

@@ -296,6 +296,7 @@ enum svc_event svc_launch(struct svc *svc, char *ret_detail, size_t size)
         svc->ending.unborn = true;
         return EV_SUCCEEDED;
     }
+    svc->directories = true;
     if (try_launch(svc, &err) < 0)
         return not_launched(svc, &err, ret_detail, size);
     tell_started(svc);
@@ -396,17 +397,32 @@ void svc_take_next_spec(struct svc *svc)
 {
     enum svc_state state = svc_place_state(svc->view.place);
 
-    if (!svc->next || !svc_is_empty(svc) || state == ST_STARTING ||
+    if (!svc->next)
+        return;
+    if (svc->step.holder.held_by != HELD_BY_NOTHING || svc->view.place == AT_RELOAD_STEP ||
+        svc->view.place == AT_STOP_STEP ||
         (state == ST_STOPPING && svc->kind == EXEC_STOP_POST))
-        return; /* between two commands: svc->command counts in the old one */
+        return; /* the command that runs is known by its number in the old one */
+    if ((!svc_is_empty(svc) || state == ST_STARTING) &&
+        svc_spec_needs_restart(svc->spec, svc->next))
+        return;
+    if (svc_is_empty(svc) && !strlist_equal(&svc->spec->directories.of[DIRECTORY_RUNTIME],
+                                            &svc->next->directories.of[DIRECTORY_RUNTIME]))
+        svc_remove_directories(svc, AT_DOWN); /* the next one does not know them */
     svc_spec_unref(svc->spec);
     svc->spec = svc->next;
     svc->next = NULL;
+    if (svc->view.place == AT_WAITING) /* it may begin with another command */
+        svc_first_command(svc);
 }
 
 /* Whether the runtime directories go when the service comes to this place. */
-static bool gives_up_directories(const struct directories *all, enum svc_place to)
+static bool gives_up_directories(const struct svc *svc, enum svc_place to)
 {
+    const struct directories *all = &svc->spec->directories;
+
+    if (to == AT_DOWN && svc->view.wanted_up && all->preserve == PRESERVE_RESTART)
+        return false; /* it is restarted by hand */
     if (all->of[DIRECTORY_RUNTIME].count == 0 || all->preserve == PRESERVE_YES)
         return false;
     return to == AT_DOWN || to == AT_DONE || to == AT_FAILED ||
@@ -420,8 +436,9 @@ void svc_remove_directories(struct svc *svc, enum svc_place to)
     struct coop_err err = {0};
     int r;
 
-    if (!gives_up_directories(all, to))
+    if (!svc->directories || !gives_up_directories(svc, to))
         return;
+    svc->directories = false;
     directories_bases(&bases);
     coop_block_begin();
     r = directories_remove(all, &bases, &err);
@@ -442,7 +459,5 @@ void svc_life_over(struct svc *svc)
         if (svc->world->journal)
             journal_end(svc->world->journal, svc->view.name);
     }
-    if (svc->next) /* which may have other ones */
-        svc_remove_directories(svc, AT_DOWN);
     svc_take_next_spec(svc);
 }

@@ -130,6 +130,8 @@ static void take_state(struct svc *svc, const struct survivor *was)
     svc->was_ready = state->was_ready;
     svc->main_told = state->main_told;
     svc->ending = state->ending;
+    svc->directories =
+        view->place != AT_DOWN && view->place != AT_DONE && view->place != AT_FAILED;
     svc->noted = *state;
     svc->kind = svc->spec->execs[state->kind].count > 0 ? state->kind : EXEC_START;
     svc->command = state->command;
@@ -143,6 +145,17 @@ static void take_state(struct svc *svc, const struct survivor *was)
 }
 
 /* ---- without a life ---- */
+
+/* Main's end was told, and what follows it is due; 'at' is where that was. */
+static bool has_ended(const struct svc *svc, const struct survivor *was, enum svc_place at)
+{
+    bool has_other_commands =
+        svc->kind != was->state.kind || svc->command != was->state.command;
+
+    if (at == AT_START_TREE && has_other_commands)
+        return false; /* from the first one */
+    return svc->main_told && at != AT_START_MAIN && at != AT_UP && at != AT_STOP_ORDER;
+}
 
 /* It was on its way, and nothing of it runs: what happens now? */
 static enum svc_event next_without_life(struct svc *svc, const struct survivor *was,
@@ -164,11 +177,11 @@ static enum svc_event next_without_life(struct svc *svc, const struct survivor *
             return SVC_EVENT_COUNT;
         if (at == AT_STOP_STEP)
             return svc_perform(svc, DO_STEP, detail, size);
-        if (at == AT_STOP_POST && !svc->main_told) { /* its launch had not begun */
+        if (at == AT_STOP_POST || at == AT_STOP_MAIN)
             svc->view.place = AT_STOP_TREE;
+        if (at == AT_STOP_POST && svc->kind == EXEC_STOP_POST) /* its launch had not begun */
             return EV_STOP_POST;
-        }
-        if (svc->main_told && at != AT_START_MAIN && at != AT_UP && at != AT_STOP_ORDER)
+        if (has_ended(svc, was, at))
             return svc_after_empty(svc, detail, size);
         break;
     case ST_DOWN:

@@ -252,7 +252,7 @@ bool svc_is_empty(const struct svc *svc)
 /* ExecStopPost= comes when nothing is left, and before it is said what that means. */
 static bool cleans_up(struct svc *svc)
 {
-    size_t count = svc->spec->execs[EXEC_STOP_POST].count;
+    size_t count = svc->hurried ? 0 : svc->spec->execs[EXEC_STOP_POST].count;
 
     if (svc->kind != EXEC_STOP_POST) {
         svc->command = 0;
@@ -348,7 +348,7 @@ static enum svc_event refine(const struct svc *svc, enum svc_event on)
 {
     const struct exec_list *execs = svc->spec->execs;
     enum svc_place at = svc->view.place;
-    bool was_up = svc->up_at != 0 && execs[EXEC_STOP].count > 0;
+    bool was_up = svc->up_at != 0 && execs[EXEC_STOP].count > 0 && !svc->hurried;
 
     if (on == EV_DEPS_UP && at == AT_WAITING && svc->kind != EXEC_START)
         return EV_PREPARE;
@@ -405,6 +405,7 @@ void svc_feed(struct svc *svc, enum svc_event on, const char *detail)
         svc_settle(svc);
         if (on == NO_EVENT && svc->view.place == AT_DOWN && svc->view.wanted_up) { /* I4 */
             svc->again = false;
+            svc_take_next_spec(svc);
             on = EV_WANT_UP;
         }
     }
@@ -442,15 +443,10 @@ static void on_change(struct svc *svc, struct change_msg *change)
     if (change->spec) {
         svc_spec_unref(svc->next);
         svc->next = change->spec;
-        if (svc_is_empty(svc)) {
+        if (svc_is_empty(svc) || !svc_spec_needs_restart(svc->spec, svc->next))
             svc_take_next_spec(svc);
-        } else if (!svc_spec_needs_restart(svc->spec, svc->next)) {
-            svc_spec_unref(svc->spec);
-            svc->spec = svc->next;
-            svc->next = NULL;
-        } else if (svc_is_running(svc) && svc->view.wanted_up) {
+        else if (svc_is_running(svc) && svc->view.wanted_up)
             svc_on_command(svc, &(struct svc_command){.kind = CMD_RESTART});
-        }
     }
     free(change);
 }
@@ -555,6 +551,7 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
     case MSG_NOTIFY: svc_on_notify(svc); break;
     case MSG_WATCHDOG: svc_on_watchdog(svc); break;
     case MSG_HURRY:
+        svc->hurried = true;
         if (!svc_is_empty(svc))
             svc_kill_tree(svc);
         break;

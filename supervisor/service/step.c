@@ -232,6 +232,8 @@ enum svc_event svc_step_first(struct svc *svc, char *detail, size_t size)
     }
     step->kind = kind_at(svc->view.place);
     step->command = 0;
+    if (commands_of(svc)->count == 0) /* the configuration has changed since */
+        return all_done(svc);
     return launch(svc, detail, size);
 }
 

@@ -162,6 +162,8 @@ struct svc {
     bool stop_asked;     /* this life ends because somebody wanted it */
     bool main_told;      /* the end of main has been turned into an event */
     bool was_ready;      /* in this life */
+    bool directories;    /* made for it, not removed yet */
+    bool hurried;        /* coopd is to end at once: no commands any more */
     bool refusal_told;   /* a notify message of a stranger, in this life */
     bool stir;           /* neighbours must look */
     bool relinked; /* its links are new and it waits: what is required is not pulled yet */

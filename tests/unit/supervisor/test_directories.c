@@ -186,10 +186,36 @@ Test(directories, only_runtime_ones_are_removed_and_links_are_not_followed)
 
     /* Nothing there any more, and that is no failure. */
     cr_expect_eq(directories_remove(&all, &bases, &err), 0, "%s", err.text);
-    /* A link in the place of one is removed itself. */
+    /* A link in the place of one was not made by us: it stays. */
     cr_assert_eq(symlink(at("elsewhere"), at("0/web")), 0);
     cr_expect_eq(directories_remove(&all, &bases, &err), 0, "%s", err.text);
+    cr_expect(S_ISLNK(mode_of(at("0/web"))));
     cr_expect_eq(access(at("elsewhere/kept"), F_OK), 0);
+}
+
+/* 63 below the one that is named: what is deeper stays, and that is told. */
+Test(directories, trees_have_a_depth)
+{
+    struct coop_err err = {0};
+    int dir;
+
+    name(DIRECTORY_RUNTIME, "web");
+    for (int levels = 62; levels <= 66; levels += 4) {
+        cr_assert_eq(make(&err), 0, "%s", err.text);
+        dir = open(at("0/web"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        for (int i = 0; i < levels; i++) {
+            int below;
+
+            cr_assert_eq(mkdirat(dir, "d", 0755), 0);
+            below = openat(dir, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            close(dir);
+            dir = below;
+        }
+        close(dir);
+        cr_expect_eq(directories_remove(&all, &bases, &err) == 0, levels == 62, "%s", err.text);
+        cr_expect_eq(access(at("0/web"), F_OK) != 0, levels == 62);
+    }
+    cr_expect(strstr(err.text, "RuntimeDirectory=web"), "%s", err.text);
 }
 
 Test(directories, a_user_without_a_place_is_told)
