@@ -128,10 +128,12 @@ static void start(struct coop_actor *a)
         return;
     }
     RT_DELAY();
-    if (coop__scope_join(&coop__rt.daemon_scope, g, false) < 0)
+    if (coop__scope_join(&coop__rt.daemon_scope, g, false) < 0) {
         coop__coro_drop(g); /* the end has begun meanwhile */
-    else
+    } else {
+        RT_DELAY();
         coop__ready(g);
+    }
 }
 
 static struct coop_actor *starved_take(void)

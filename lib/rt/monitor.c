@@ -114,17 +114,20 @@ static void wake_for(struct proc *p)
         coop__wake_one();
 }
 
+/* What is in our hands is in no heap and in no queue: no deadlock for all that. */
 static void poll_late(void)
 {
-    if (coop__rt.fd_registered && !atomic_load(&coop__rt.poll_until))
-        coop__poll_late(sys_now(), MONITOR_DELAY);
+    if (!coop__rt.fd_registered || atomic_load(&coop__rt.poll_until))
+        return;
+    atomic_fetch_add(&coop__rt.outside, 1);
+    coop__poll_late(sys_now(), MONITOR_DELAY);
+    atomic_fetch_sub(&coop__rt.outside, 1);
 }
 
 static void fire_late(void)
 {
     if (atomic_load(&coop__rt.poll_until) || coop__timers_first() > sys_now() - TIMER_LATE)
         return;
-    /* A timer in our hands is in no heap, its coroutine in no queue: no deadlock for all that. */
     atomic_fetch_add(&coop__rt.outside, 1);
     coop__timers_run_all();
     atomic_fetch_sub(&coop__rt.outside, 1);
