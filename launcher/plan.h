@@ -18,7 +18,7 @@
  */
 
 #define PLAN_MAGIC   UINT32_C(0x506c616e) /* "Plan" */
-#define PLAN_VERSION 3
+#define PLAN_VERSION 4
 #define PLAN_ALIGN   8 /* of all that is no text */
 
 typedef uint32_t plan_off; /* from the start of the block; 0: nothing */
@@ -205,7 +205,7 @@ struct launch_plan {
     struct plan_vec land_rules;              /* struct plan_rule: granted all the same    */
     struct plan_vec land_ports;              /* struct plan_port                          */
     uint32_t land_flags;                     /* of landlock_restrict_self(2)              */
-    uint32_t land_pad;
+    plan_off listen_pid; /* digits in the environment that become the program's PID, or 0 */
 
     uint64_t cap_keep;    /* may stay in the bounding, permitted and effective sets */
     uint64_t cap_ambient; /* also inheritable, so that they survive exec            */

@@ -125,6 +125,13 @@ static bool joins_ok(const struct launch_plan *plan)
     return true;
 }
 
+/* The child writes into it: as many bytes as a number can have. */
+static bool pid_ok(const struct launch_plan *plan)
+{
+    return !plan->listen_pid || (text_ok(plan, plan->listen_pid) &&
+                                 strlen((const char *)plan + plan->listen_pid) == 10);
+}
+
 static bool limits_ok(const struct launch_plan *plan)
 {
     const struct plan_limit *limits = plan_at(plan, plan->limits.at);
@@ -214,7 +221,7 @@ int plan_verify(const void *block, size_t size)
          texts_ok(plan, plan->env_off) && texts_ok(plan, plan->exec_paths) &&
          texts_ok(plan, plan->lock_files) && ops_ok(plan) && limits_ok(plan) &&
          filters_ok(plan) && rules_ok(plan) && joins_ok(plan) &&
-         text_ok(plan, plan->second_users);
+         text_ok(plan, plan->second_users) && pid_ok(plan);
     return ok ? 0 : -EINVAL;
 }
 

@@ -77,6 +77,20 @@ int step_cwd(struct child *c)
     return step_fail(c, r, "chdir", cwd ? cwd : "/");
 }
 
+/* A PID has at most seven digits, and there are zeros for ten. */
+static void write_listen_pid(const struct launch_plan *plan)
+{
+    char *digits = (char *)(uintptr_t)plan_str(plan, plan->listen_pid);
+    uint32_t pid = (uint32_t)raw0(SYS_getpid);
+    unsigned count = 1;
+
+    for (uint32_t rest = pid; rest >= 10; rest /= 10)
+        count++;
+    digits[count] = '\0';
+    for (; count > 0; pid /= 10)
+        digits[--count] = (char)('0' + pid % 10);
+}
+
 /* Tries each place of PATH like execvp(3): a file that may not be executed is remembered,
  * because "not executable" tells the user more than "not found". */
 int step_exec(struct child *c)
@@ -87,6 +101,8 @@ int step_exec(struct child *c)
     const char *shown = plan_str(plan, plan->program);
     long worst = -ENOENT, r;
 
+    if (plan->listen_pid)
+        write_listen_pid(plan);
     for (uint32_t i = 0; i < plan->exec_paths.count; i++) {
         r = raw3(SYS_execve, plan_str(plan, paths[i]), argv, plan_at(plan, plan->env.at));
         if (r == -EACCES)

@@ -98,10 +98,29 @@ static void cut_back(struct raw_config *raw, size_t count)
 
 /* ---- one file ---- */
 
+/* What is written as [WORD NAME], and whose files are systemd's units. */
+static const struct kind {
+    const char *word;
+    const char *ending; /* NULL: no unit file of its own */
+    enum raw_kind kind;
+} kinds[] = {
+    {"Service", ".service", RAW_SERVICE}, /* first: NAME.ini may be about one, too */
+    {"Sandbox", NULL, RAW_SANDBOX},
+};
+
+static const struct kind *kind_of_file(const char *name)
+{
+    for (size_t i = 0; i < COOP_COUNT(kinds); i++)
+        if (kinds[i].ending && str_ends_with(name, kinds[i].ending))
+            return &kinds[i];
+    return NULL;
+}
+
 struct reading {
     struct raw_config *raw;
     const char *stem; /* the file's name without its ending: the service of a bare [Service] */
     size_t stem_len;
+    const struct kind *own; /* what the file itself is about */
     bool is_unit;
     size_t from;    /* sections before this one belong to other files */
     size_t current; /* index + 1 of the section that keys go to */
@@ -133,20 +152,20 @@ static int check_name(const char *what, const char *name, size_t len, struct coo
     return 0;
 }
 
-/* The raw section of the file's own service: one for [Unit], [Service] and [Install]. */
-static int own_service(struct reading *r, const struct ini_key *at, struct coop_err *err)
+/* The raw section of what the file is about: one for [Unit], [Service] and [Install]. */
+static int own_section(struct reading *r, const struct ini_key *at, struct coop_err *err)
 {
     for (size_t i = r->from; i < r->raw->count; i++) {
         struct raw_section *s = &r->raw->sections[i];
 
-        if (s->kind == RAW_SERVICE && strlen(s->name) == r->stem_len &&
+        if (s->kind == r->own->kind && strlen(s->name) == r->stem_len &&
             strncmp(s->name, r->stem, r->stem_len) == 0) {
             r->current = i + 1;
             return 0;
         }
     }
-    if (check_name("Service", r->stem, r->stem_len, err) < 0 ||
-        !add_section(r->raw, RAW_SERVICE, r->stem, r->stem_len, at->file, (unsigned)at->line))
+    if (check_name(r->own->word, r->stem, r->stem_len, err) < 0 ||
+        !add_section(r->raw, r->own->kind, r->stem, r->stem_len, at->file, (unsigned)at->line))
         return err && err->code ? -1 : out_of_memory(err);
     r->raw->sections[r->raw->count - 1].is_unit = r->is_unit;
     r->current = r->raw->count;
@@ -203,26 +222,31 @@ static int unknown_section(const char *section, struct coop_err *err)
                           "NAME.service or NAME.ini [Unit], [Service], [Install]");
 }
 
+static int begin_named(struct reading *r, const struct ini_key *at, struct coop_err *err)
+{
+    for (size_t i = 0; i < COOP_COUNT(kinds); i++) {
+        const char *rest = after_word(at->section, kinds[i].word);
+
+        if (rest)
+            return named_section(r, kinds[i].kind, kinds[i].word, rest, at, err);
+    }
+    if (strcmp(at->section, "Coopd") == 0)
+        return named_section(r, RAW_COOPD, "Coopd", "coopd", at, err);
+    return unknown_section(at->section, err);
+}
+
 static int begin_section(struct reading *r, const struct ini_key *at, struct coop_err *err)
 {
-    const char *rest;
-
     r->unit[0] = '\0';
     r->current = 0;
-    if (strcmp(at->section, "Unit") == 0 || strcmp(at->section, "Service") == 0 ||
+    if (strcmp(at->section, "Unit") == 0 || strcmp(at->section, r->own->word) == 0 ||
         strcmp(at->section, "Install") == 0) {
         str_copy(r->unit, sizeof r->unit, at->section);
-        return own_service(r, at, err);
+        return own_section(r, at, err);
     }
     if (r->is_unit && strncmp(at->section, "X-", 2) == 0)
         return 0; /* for other programs, and so are its keys */
-    if (!r->is_unit && (rest = after_word(at->section, "Service")))
-        return named_section(r, RAW_SERVICE, "Service", rest, at, err);
-    if (!r->is_unit && (rest = after_word(at->section, "Sandbox")))
-        return named_section(r, RAW_SANDBOX, "Sandbox", rest, at, err);
-    if (!r->is_unit && strcmp(at->section, "Coopd") == 0)
-        return named_section(r, RAW_COOPD, "Coopd", "coopd", at, err);
-    return unknown_section(at->section, err);
+    return r->is_unit ? unknown_section(at->section, err) : begin_named(r, at, err);
 }
 
 static int on_ini(void *arg, const struct ini_key *at, struct coop_err *err)
@@ -258,7 +282,10 @@ static int read_file(struct raw_config *raw, const char *path, raw_complain *com
     struct coop_err err = {0};
 
     r.stem_len = dot ? (size_t)(dot - base) : strlen(base);
-    r.is_unit = str_ends_with(base, ".service");
+    r.own = kind_of_file(base);
+    r.is_unit = r.own != NULL;
+    if (!r.own)
+        r.own = &kinds[0];
     if (ini_read_file(path, on_ini, &r, &err) == 0 && own_duplicate(raw, r.from, &err) == 0)
         return 0;
     cut_back(raw, r.from);
@@ -271,7 +298,7 @@ static int read_file(struct raw_config *raw, const char *path, raw_complain *com
 static int is_config_file(const struct dirent *entry)
 {
     return entry->d_name[0] != '.' &&
-           (str_ends_with(entry->d_name, ".ini") || str_ends_with(entry->d_name, ".service"));
+           (str_ends_with(entry->d_name, ".ini") || kind_of_file(entry->d_name));
 }
 
 /* A link to /dev/null is systemd's way to say: as if it were not there. */
