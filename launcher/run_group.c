@@ -3,7 +3,8 @@
  *
  * A cgroup outlives all that was in it, and we may be killed at any moment.  So a process of its
  * own, the keeper, waits for our end and removes then what it finds; when we end in peace we do it
- * ourselves.  It is there before the group, and ends after it: there is no moment between.
+ * ourselves.  It is there before the group, and ends after it: there is no moment between.  It is
+ * in a process group of its own, which we make, not it: who kills all of ours may come at once.
  */
 #include "launcher/run.h"
 
@@ -43,10 +44,11 @@ static void start_keeper(struct run *run)
     struct pollfd life = {.fd = run->alive[0], .events = 0};
 
     run->keeper = fork();
+    if (run->keeper > 0)
+        (void)setpgid(run->keeper, run->keeper); /* before there is anything to keep */
     if (run->keeper != 0)
         return;
     (void)prctl(PR_SET_NAME, "coop-keeper");
-    (void)setsid();
     (void)close(run->alive[1]); /* ours: the end of the launcher's is what we wait for */
     (void)close(run->note[1]);
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

@@ -84,6 +84,7 @@ static void give_capability(const char *path)
 
 static void make_files(struct arena *arena)
 {
+    const char *mutant = secure_getenv("ARENA_COOP_RUN"); /* do the tests bite? */
     uid_t uid = arena->uid;
 
     strcpy(arena->dir, "/tmp/coop-attack-XXXXXX");
@@ -104,7 +105,7 @@ static void make_files(struct arena *arena)
     must(chown(arena->work, uid, uid), "chown");
     write_file(arena->secret, "the secret\n", uid, uid, 0600);
     write_file(arena->group_file, "the group's\n", NOBODY_ELSE, ARENA_GROUP, 0640);
-    copy_program(COOP_RUN_PATH, arena->coop_run, 0755);
+    copy_program(mutant ? mutant : COOP_RUN_PATH, arena->coop_run, 0755);
     copy_program(ATTACKER_PATH, arena->attacker, 0755);
     copy_program(ATTACKER_PATH, arena->suid, 04755);
     copy_program(ATTACKER_PATH, arena->fcaps, 0755);
@@ -211,6 +212,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 void arena_close(struct arena *arena)
 {
+    arena_end_left(arena);
     kill(arena->victim, SIGKILL);
     waitpid(arena->victim, NULL, 0);
     shmctl(arena->shm, IPC_RMID, NULL);
@@ -301,18 +303,42 @@ static bool belongs(const struct arena *arena, const char *pid)
     return false;
 }
 
-int arena_processes(const struct arena *arena)
+/* Calls 'act', if there is any, with each one's directory in /proc; how many there are. */
+static int each_process(const struct arena *arena, void (*act)(const char *pid))
 {
     DIR *proc = opendir("/proc");
     struct dirent *entry;
     int count = 0;
 
-    while (proc && (entry = readdir(proc)))
-        if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9')
-            count += belongs(arena, entry->d_name);
+    while (proc && (entry = readdir(proc))) {
+        if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || !belongs(arena, entry->d_name))
+            continue;
+        count++;
+        if (act)
+            act(entry->d_name);
+    }
     if (proc)
         closedir(proc);
     return count;
+}
+
+int arena_processes(const struct arena *arena)
+{
+    return each_process(arena, NULL);
+}
+
+static void end_one(const char *text)
+{
+    pid_t pid = (pid_t)strtol(text, NULL, 10);
+
+    if (pid > 1 && pid != getpid()) /* 0 and -1 would mean "all of us" and "everybody" */
+        kill(pid, SIGKILL);
+}
+
+void arena_end_left(const struct arena *arena)
+{
+    for (int i = 0; i < 500 && each_process(arena, end_one) > 0; i++)
+        (void)poll(NULL, 0, 10); /* nothing announces the end of a process that is not ours */
 }
 
 bool arena_empties(const struct arena *arena, int seconds)

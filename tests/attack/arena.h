@@ -82,6 +82,10 @@ int arena_processes(const struct arena *arena);
 /* Waits until there are none; false after 'seconds'. */
 bool arena_empties(const struct arena *arena, int seconds);
 
+/* Kills those that there still are, and waits until they are gone: what a sandbox that failed its
+ * test leaves. arena_close() does the same. */
+void arena_end_left(const struct arena *arena);
+
 /* An unused uid for this test run. */
 uid_t arena_user(void);
 

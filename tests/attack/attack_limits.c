@@ -9,6 +9,7 @@
 #include "attack/arena_cases.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -250,6 +251,88 @@ static bool turned_receipt(const struct arena *arena)
     return true;
 }
 
+/* ---- the launcher is gone ---- */
+
+static char group[32];
+static int groups;
+
+static bool is_below_group(const char *path)
+{
+    const char *at = strstr(path, group);
+
+    return at && at[-1] == '/' && (at[strlen(group)] == '\0' || at[strlen(group)] == '/');
+}
+
+static int count_group(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)ftw;
+    groups += type == FTW_D && is_below_group(path);
+    return 0;
+}
+
+static int remove_group(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)ftw;
+    if (type == FTW_DP && is_below_group(path))
+        (void)rmdir(path);
+    return 0;
+}
+
+static bool has_group(pid_t launcher)
+{
+    groups = 0;
+    snprintf(group, sizeof group, "coop-%d", (int)launcher);
+    (void)nftw("/sys/fs/cgroup", count_group, 16, FTW_PHYS);
+    return groups > 0;
+}
+
+static bool all_ends(const struct arena *arena, pid_t launcher)
+{
+    CHECK(getpgid(launcher) == launcher);
+    CHECK(kill(-launcher, SIGKILL) == 0);
+    CHECK(arena_wait(launcher, 10) == 128 + SIGKILL);
+    CHECK(arena_empties(arena, 5));
+    for (int i = 0; i < 500 && has_group(launcher); i++)
+        (void)poll(NULL, 0, 10); /* nothing else announces it */
+    CHECK(!has_group(launcher));
+    return true;
+}
+
+/* It is killed with all of its process group, and what it has started is in no PID namespace: the
+ * keeper alone is left to end that, which takes a while of so many, and to remove the cgroup. */
+static bool killed_with_group(const struct arena *arena)
+{
+    const char *const words[] = {
+        "/usr/bin/setsid",
+        arena->coop_run,
+        "--profile=none",
+        "--cpu-time=100s",
+        "--",
+        "/bin/sh",
+        "-c",
+        "i=0; while [ $i -lt 40 ]; do setsid sleep 30 & i=$((i + 1)); done; echo ready; wait",
+        NULL};
+    struct visit visit = {.instead = words};
+    pid_t pid = arena_start_stayer(arena, &visit);
+    bool good;
+
+    if (!has_group(pid)) {
+        printf("%s no cgroup here\n", arena->uid ? "as user:" : "SKIP:");
+        kill(pid, SIGKILL);
+        (void)arena_wait(pid, 10);
+        arena_end_left(arena);
+        return true;
+    }
+    good = all_ends(arena, pid);
+    if (!good) {
+        arena_end_left(arena);
+        (void)nftw("/sys/fs/cgroup", remove_group, 16, FTW_PHYS | FTW_DEPTH);
+    }
+    return good;
+}
+
 /* ---- output ---- */
 
 static long peak_rss(pid_t pid)
@@ -305,11 +388,17 @@ static bool output_flood(const struct arena *arena)
 /* ---- the table ---- */
 
 static const struct arena_case cases[] = {
-    {"wall-time", wall_time},           {"cpu-time", cpu_time},
-    {"clock-shifted", clock_shifted},   {"memory-bomb", memory_bomb},
-    {"task-bomb", task_bomb},           {"output-flood", output_flood},
-    {"disk-fill", disk_fill},           {"odd-files", odd_files},
-    {"turned-receipt", turned_receipt}, {NULL, NULL},
+    {"wall-time", wall_time},
+    {"cpu-time", cpu_time},
+    {"clock-shifted", clock_shifted},
+    {"memory-bomb", memory_bomb},
+    {"task-bomb", task_bomb},
+    {"output-flood", output_flood},
+    {"disk-fill", disk_fill},
+    {"odd-files", odd_files},
+    {"turned-receipt", turned_receipt},
+    {"killed-with-group", killed_with_group},
+    {NULL, NULL},
 };
 
 int main(int argc, char **argv)

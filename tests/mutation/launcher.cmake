@@ -115,6 +115,21 @@ coop_run_mutant(watchers_order ${watchers} FILE launcher/run_status.c
                 FROM "\"{ \\\"exit-code\\\": %d }\\n\", exit_code" TO "\"{ \\\"exit-code\\\": %d }\\n\", exit_code + 1"
                 FILTER watchers/events_come_in_order_and_only_the_first_has_a_descriptor)
 
+# ---- the keeper, who holds a limit when the launcher is gone ----
+
+function(coop_keeper_mutant name from to)
+  coop_run_mutant(keeper_${name} FILE launcher/run_group.c FROM "${from}" TO "${to}")
+  add_test(NAME mutation.keeper_${name} COMMAND attack_limits killed-with-group)
+  set_tests_properties(mutation.keeper_${name} PROPERTIES TIMEOUT 120 LABELS quick
+                       ENVIRONMENT "ARENA_COOP_RUN=$<TARGET_FILE:coop-run-keeper_${name}>"
+                       PASS_REGULAR_EXPRESSION "as root: FAILED" SKIP_REGULAR_EXPRESSION "SKIP: ")
+endfunction()
+coop_keeper_mutant(removes_nothing "if (launch_cgroups_take_over(&run->groups) == 0)" "if (launch_cgroups_take_over(&run->groups) > 0)")
+coop_keeper_mutant(kills_nobody "(void)launch_cgroup_kill(&run->groups, run->leaf)" "(void)0")
+coop_keeper_mutant(does_not_wait "while (watch >= 0 && launch_cgroup_populated(watch) == 1)" "while (watch < -9)")
+coop_keeper_mutant(in_the_group "(void)setpgid(run->keeper, run->keeper);" "(void)0;")
+coop_keeper_mutant(keeps_it_alive "(void)close(run->alive[1]);" "")
+
 # ---- the library ----
 
 function(coop_library_mutant name)
