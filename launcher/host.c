@@ -2,14 +2,15 @@
  * host.c - what this machine grants this caller
  *
  * Nothing but trying tells: sysctls, security modules, the filter of an outer container and nesting
- * limits all say no in their own ways.  So a child is cloned into each namespace and ends at once.
+ * limits all say no in their own ways.  So a child is cloned into each namespace and ends at once;
+ * in a mount namespace it mounts something first, because who cannot furnish one has none.
  */
-#include "launcher/launch.h"
 
 #include "base/scope.h"
 #include "launcher/kernel.h"
 #include "launcher/landlock.h"
 #include "launcher/raw.h"
+#include "launcher/tree_old.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -56,21 +57,39 @@ void launch_host_assume(struct launch_host *ret_host)
     };
 }
 
+/* Of mount(2); <sys/mount.h> cannot be included here (kernel.h). */
+#define BIND_FLAG  (1ul << 12)
+#define REC_FLAG   (1ul << 14)
+#define SLAVE_FLAG (1ul << 19)
+
+/* In the child: what every view of its own begins with. */
+static long try_mounts(void)
+{
+    long r = raw5(SYS_mount, 0, "/", 0, SLAVE_FLAG | REC_FLAG, 0);
+
+    if (r >= 0 && old_calls_needed())
+        r = raw5(SYS_mount, "/", "/", 0, BIND_FLAG | REC_FLAG, 0);
+    if (r >= 0)
+        r = raw2(SYS_pivot_root, "", "");
+    return r == -ENOENT ? 0 : r; /* allowed, but there is no such directory */
+}
+
 /* 0 when a child can be born with these flags, else -errno. */
 static int try_clone(unsigned long flags)
 {
     long pid = raw5(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+    int status = 0;
     long r;
 
     if (pid == 0)
         for (;;)
-            raw1(SYS_exit_group, 0);
+            raw1(SYS_exit_group, flags & CLONE_NEWNS && try_mounts() < 0);
     if (pid < 0)
         return (int)pid;
     do
-        r = raw4(SYS_wait4, pid, 0, __WALL, 0);
+        r = raw4(SYS_wait4, pid, &status, __WALL, 0);
     while (r == -EINTR);
-    return 0;
+    return status == 0 ? 0 : -EPERM;
 }
 
 int launch_host_probe(struct launch_host *ret_host, struct coop_err *err)

@@ -146,7 +146,8 @@ static int explain(const struct launch_attempt *attempt, struct coop_err *err)
 
     if (!failure->failed) {
         (void)coop_fail(err, COOP_E_CHILD, "the child ended while it was being set up");
-        return coop_hint(err, "somebody killed it, or memory ran out");
+        return coop_hint(err, "somebody killed it: for lack of memory, or the filter of a "
+                              "container around us");
     }
     if (failure->step == SPAWN_STEP_BEFORE_RECIPE) {
         (void)coop_fail_sys(err, failure->sys, "step 'join-cgroup': %s '%s'", failure->call,

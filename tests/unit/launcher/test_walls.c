@@ -84,6 +84,8 @@ static int run_with(int in, const char *const *words)
 #define RUN(...)      WITH(0, __VA_ARGS__)
 #define CONTAINED(...)                                                                         \
     run_with(0, (const char *const[]){REFUSES, "container", "--", COOP_RUN, __VA_ARGS__, NULL})
+#define UNMOUNTED(...)                                                                         \
+    run_with(0, (const char *const[]){REFUSES, "mounts", "--", COOP_RUN, __VA_ARGS__, NULL})
 #define WITHOUT_LANDLOCK(...)                                                                  \
     run_with(0, (const char *const[]){REFUSES, "landlock_create_ruleset", "--", COOP_RUN,      \
                                       __VA_ARGS__, NULL})
@@ -339,6 +341,27 @@ Test(walls, without_namespaces_landlock_is_the_wall_for_files)
                            "head -1 /etc/passwd > /dev/null; ls /usr > /dev/null; echo fine"),
                  0, "%s", output);
     SAYS("fine");
+}
+
+/* A view that cannot be furnished is no view: the same as without the namespace. */
+Test(walls, without_mounts_landlock_is_the_wall_for_files)
+{
+    char read_it[256];
+
+    put("secret\n");
+    snprintf(read_it, sizeof read_it, "cat %s; echo x > %s/new; echo x > /tmp/new-%d", file,
+             folder, (int)getpid());
+    cr_assert_eq(UNMOUNTED("true"), 125);
+    SAYS("step 'private-view'");
+    SAYS("hint:");
+    cr_assert_neq(UNMOUNTED("--prefer=namespaces,files", "sh", "-c", read_it), 0);
+    SAYS("note: not in force here: PrivateMounts");
+    SILENT_ON("PrivateNetwork");
+    SILENT_ON("secret\n");
+    SAYS("Permission denied");
+    holds("secret\n");
+    cr_assert_eq(UNMOUNTED("--prefer=namespaces,files", "head", "-1", "/etc/passwd"), 0, "%s",
+                 output);
 }
 
 Test(walls, without_namespaces_ports_and_signals_are_refused_as_well)
