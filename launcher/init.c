@@ -167,9 +167,10 @@ static void stop_with_main(const struct init_reaper *reaper)
 
 /* ---- the dead ---- */
 
-static void write_note(int fd, uint32_t magic, int status, const struct rusage *usage,
-                       bool tasks_reached)
+static void write_note(const struct init_reaper *reaper, uint32_t magic, int status,
+                       const struct rusage *usage, bool tasks_reached)
 {
+    int fd = reaper->note_fd;
     struct launch_exit_note note;
     ssize_t wrote;
 
@@ -180,6 +181,7 @@ static void write_note(int fd, uint32_t magic, int status, const struct rusage *
     note.status = status;
     note.tasks_reached = tasks_reached;
     note.usage = *usage;
+    note.main = reaper->named;
     do
         wrote = write(fd, &note, sizeof note);
     while (wrote < 0 && errno == EINTR);
@@ -239,14 +241,14 @@ static struct passed reap_dead(const struct init_reaper *reaper, int *status_of_
         if (WIFSTOPPED(status)) {
             passed.stopped = passed.stopped || pid == reaper->main;
             if (pid == reaper->main && reaper->flags & INIT_REPORT)
-                write_note(reaper->note_fd, LAUNCH_STOP_MAGIC, status, &usage, false);
+                write_note(reaper, LAUNCH_STOP_MAGIC, status, &usage, false);
             continue;
         }
         tell(reaper, pid == reaper->main ? INIT_ENDED : INIT_REAPED, pid, status);
         if (pid == reaper->main) {
             passed.main = true;
             *status_of_main = status;
-            write_note(reaper->note_fd, LAUNCH_EXIT_MAGIC, status, &usage, full);
+            write_note(reaper, LAUNCH_EXIT_MAGIC, status, &usage, full);
         }
     }
 }
@@ -255,6 +257,24 @@ static bool is_end_tree(const struct init_reaper *reaper, int sig, const siginfo
 {
     return reaper->flags & INIT_TREE && sig == LAST_SIGNAL && info->si_code == SI_QUEUE &&
            info->si_value.sival_int == INIT_END_TREE;
+}
+
+/* The process that SIGRTMAX names as the new main one; 0: it says something else. */
+static pid_t named_main(int sig, const siginfo_t *info)
+{
+    int value = info->si_value.sival_int;
+
+    if (sig != LAST_SIGNAL || info->si_code != SI_QUEUE ||
+        (value & ~INIT_MAIN_PID) != INIT_NEW_MAIN)
+        return 0;
+    return value & INIT_MAIN_PID;
+}
+
+static bool is_child(pid_t pid)
+{
+    siginfo_t info = {0};
+
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
 }
 
 /* ---- the public calls ---- */
@@ -323,6 +343,25 @@ static bool take_dead(struct init_reaper *reaper, struct watch *watch)
     return passed.empty || !(watch->main_lives || reaper->flags & INIT_TREE);
 }
 
+/* Somebody has said who is main now.  True: it is. */
+static bool take_main(struct init_reaper *reaper, pid_t pid)
+{
+    static const struct rusage none;
+
+    if (is_child(pid)) {
+        reaper->main = reaper->named = pid;
+        return true;
+    }
+    if (reaper->flags & INIT_TREE) {
+        struct init_reaper gone = *reaper;
+
+        gone.named = pid;
+        write_note(&gone, LAUNCH_EXIT_MAGIC, LAUNCH_STATUS_UNKNOWN, &none, false);
+    }
+    reaper->flags |= INIT_TREE;
+    return false;
+}
+
 int init_reap(struct init_reaper *reaper)
 {
     const uint64_t all = ~UINT64_C(0);
@@ -336,14 +375,21 @@ int init_reap(struct init_reaper *reaper)
     for (;;) {
         siginfo_t info = {0};
         int sig = next_signal(life_fd, signal_fd, &info);
+        pid_t named = named_main(sig, &info);
 
+        if (named > 0) {
+            watch.main_lives = take_main(reaper, named) || watch.main_lives;
+            continue;
+        }
         if (sig == 0) {
             if (getpid() == 1)
                 return SIGKILL; /* the wait status: and our end is the end of all */
             life_fd = -1;
             watch.ending = true;
         }
-        if (sig == SIGCHLD && take_dead(reaper, &watch))
+        /* The end of a main that was named is seen by others, too: what they send because of it
+         * is meant for the rest, and may be taken before SIGCHLD. */
+        if ((sig == SIGCHLD || reaper->named > 0) && take_dead(reaper, &watch))
             return watch.status;
         watch.ending = watch.ending || is_end_tree(reaper, sig, &info);
         pass_on(reaper, sig, &info, watch.ending, watch.main_lives);
@@ -378,7 +424,7 @@ int init_exit_code(int wait_status)
     return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 }
 
-static siginfo_t end_tree(void)
+static siginfo_t message(int value)
 {
     siginfo_t info;
 
@@ -387,20 +433,40 @@ static siginfo_t end_tree(void)
     info.si_code = SI_QUEUE;
     info.si_pid = getpid();
     info.si_uid = getuid();
-    info.si_value.sival_int = INIT_END_TREE;
+    info.si_value.sival_int = value;
     return info;
 }
 
-int launch_tree_kill(pid_t reaper)
+static int say(pid_t reaper, int value)
 {
-    siginfo_t info = end_tree();
+    siginfo_t info = message(value);
 
     return syscall(SYS_rt_sigqueueinfo, reaper, LAST_SIGNAL, &info) < 0 ? -errno : 0;
 }
 
-int launch_tree_kill_fd(int pidfd)
+static int say_fd(int pidfd, int value)
 {
-    siginfo_t info = end_tree();
+    siginfo_t info = message(value);
 
     return syscall(SYS_pidfd_send_signal, pidfd, LAST_SIGNAL, &info, 0) < 0 ? -errno : 0;
+}
+
+int launch_tree_kill(pid_t reaper)
+{
+    return say(reaper, INIT_END_TREE);
+}
+
+int launch_tree_kill_fd(int pidfd)
+{
+    return say_fd(pidfd, INIT_END_TREE);
+}
+
+int launch_tree_main(pid_t reaper, pid_t main_inside)
+{
+    return say(reaper, INIT_NEW_MAIN | (main_inside & INIT_MAIN_PID));
+}
+
+int launch_tree_main_fd(int pidfd, pid_t main_inside)
+{
+    return say_fd(pidfd, INIT_NEW_MAIN | (main_inside & INIT_MAIN_PID));
 }

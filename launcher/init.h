@@ -41,6 +41,8 @@
  * below is killed (SIGKILL), round after round as orphans come up, until nothing is left.  Send
  *     it with launch_tree_kill().  Without /proc in sight only direct children can be found, so
  *     main and each orphan are killed as they come up; it ends all the same.
+ *   - SIGRTMAX queued with INIT_NEW_MAIN and a PID in its low bits is not relayed either: that
+ *     process is main from now on, if it is our child (launch_tree_main() says more).
  *   - The end of life_fd does the same: below a PID 1 by ending it, else as INIT_END_TREE.
  *   - SIGKILL to the reaper ends only the reaper; its tree goes to the next subreaper above.
  *
@@ -67,6 +69,8 @@
     16u /* a main that has stopped is noted, too: LAUNCH_STOP_MAGIC (launch.h) */
 
 #define INIT_END_TREE 0x434f4f50 /* "COOP", the value that goes with SIGRTMAX */
+#define INIT_NEW_MAIN 0x4d400000 /* the same with a PID: below the kernel's PID_MAX_LIMIT */
+#define INIT_MAIN_PID 0x003fffff
 
 /* What a reaper may tell: the two numbers that go with it. */
 enum init_event {
@@ -83,6 +87,7 @@ struct init_reaper {
     const uint8_t *rewrite; /* 65 numbers: what a signal is passed on as, 0: not at all; NULL */
     void (*tell)(enum init_event event, int what, int value); /* or NULL */
     uint64_t tasks_max; /* main's RLIMIT_NPROC: the note says whether it was reached; 0: none */
+    pid_t named;        /* who is main by launch_tree_main(); 0: who was from the beginning */
     int asked; /* set: the last SIGTERM, SIGINT or SIGQUIT that was meant for main; 0: none */
 };
 

@@ -338,9 +338,10 @@ struct launch_spec {
     bool loopback;         /* with private_network: bring lo up */
     bool as_pid_1;         /* with private_pids: the program itself is PID 1, no reaper */
     bool restrict_namespaces; /* RestrictNamespaces: no further ones from inside */
-    bool subreaper; /* without private_pids: a subreaper (init.h, INIT_TREE) stays above
-                       the program; its end means that the whole tree is gone.  No row:
-                       coopd sets it where a service has neither namespace nor cgroup */
+    bool subreaper; /* a reaper (init.h, INIT_TREE) stays above the program, also when that has
+                       ended; its end means that the whole tree is gone.  No row: coopd sets it
+                       where a service has neither namespace nor cgroup, and where the program goes
+                       to the background */
 
     /* file system */
     int root;                                          /* enum launch_root */
@@ -622,7 +623,9 @@ struct launch_exit_note {
     int32_t status; /* as wait4() gave it for the program */
     struct rusage usage;
     uint32_t tasks_reached; /* 1: there were as many processes as its RLIMIT_NPROC allows */
+    int32_t main; /* 0: the program; else what launch_tree_main() has named since             */
 };
+#define LAUNCH_STATUS_UNKNOWN (-1) /* of a main that was named when it was gone already */
 /* And one of these whenever a program with a terminal of its own has stopped. */
 #define LAUNCH_STOP_MAGIC UINT32_C(0x53544f50) /* "STOP" */
 #define LAUNCH_EXIT_MAGIC UINT32_C(0x434f4f50) /* "COOP" */
@@ -703,5 +706,12 @@ void launch_attempt_free(struct launch_attempt *attempt);
 int launch_tree_kill(pid_t subreaper);
 /* The same for one that is not our child, whose number may be another's by now. */
 int launch_tree_kill_fd(int pidfd);
+
+/* Tells a reaper which process below it is the main one from now on, by its number there: signals
+ * go to it, and its end is noted.  Only what is the reaper's own child can be that; else the reaper
+ * stays until its tree is empty, and if it does that anyway, it notes LAUNCH_STATUS_UNKNOWN. 0 or
+ * -errno. */
+int launch_tree_main(pid_t reaper, pid_t main_inside);
+int launch_tree_main_fd(int pidfd, pid_t main_inside);
 
 #endif

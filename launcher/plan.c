@@ -181,7 +181,7 @@ static void compile_namespaces(const struct launch_spec *spec, const struct laun
         plan->flags |= PLAN_LOOPBACK;
     if (plan->clone_flags & CLONE_NEWPID && !spec->as_pid_1)
         plan->flags |= PLAN_REAPER;
-    if (!(plan->clone_flags & CLONE_NEWPID) && spec->subreaper)
+    if (spec->subreaper)
         plan->flags |= PLAN_REAPER | PLAN_SUBREAPER;
     if (plan->clone_flags & CLONE_NEWUSER && has(plan, LAUNCH_GUARD_NESTING))
         plan->flags |= PLAN_NO_NESTING;

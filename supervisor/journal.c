@@ -27,7 +27,7 @@ enum { READ_MAX = 64 * 1024 * 1024 };
 
 struct entry {
     char name[SVC_NAME_MAX + 1];
-    char *run, *at; /* as they stand in the file, with their newlines; NULL: none */
+    char *run, *main, *at; /* as they stand in the file, with their newlines; NULL: none */
 };
 
 struct journal {
@@ -156,6 +156,8 @@ static int rewrite(struct journal *j, struct coop_err *err)
     for (size_t i = 0; (entry = map_next(&j->known, &i)) != NULL;) {
         if (entry->run) /* before `at`, which says more */
             write_line(j, entry->run);
+        if (entry->run && entry->main)
+            write_line(j, entry->main);
         if (entry->at)
             write_line(j, entry->at);
     }
@@ -229,6 +231,7 @@ static void free_entry(struct entry *entry)
     if (!entry)
         return;
     free(entry->run);
+    free(entry->main);
     free(entry->at);
     free(entry);
 }
@@ -273,6 +276,9 @@ static int keep_all(struct journal *j, const struct survivor *kept, size_t count
         if (entry && kept[i].has_life &&
             journal_run_line(line, kept[i].name, &kept[i].life) == 0)
             keep_line(j, &entry->run, line);
+        if (entry && kept[i].has_life && kept[i].life.main_ticks != 0 &&
+            journal_main_line(line, kept[i].name, &kept[i].life) == 0)
+            keep_line(j, &entry->main, line);
         if (entry && journal_at_line(line, kept[i].name, &kept[i].state, &kept[i].starts) == 0)
             keep_line(j, &entry->at, line);
     }
@@ -311,8 +317,25 @@ void journal_run(struct journal *j, const char *name, const struct saved_life *l
         return;
     coop_mutex_lock(&j->lock);
     entry = known(j, name);
-    if (entry)
+    if (entry) {
         keep_line(j, &entry->run, line);
+        free(ptr_take(&entry->main)); /* of the life before */
+    }
+    append(j, line);
+    coop_mutex_unlock(&j->lock);
+}
+
+void journal_main(struct journal *j, const char *name, const struct saved_life *life)
+{
+    char line[JOURNAL_LINE_MAX];
+    struct entry *entry;
+
+    if (journal_main_line(line, name, life) < 0)
+        return;
+    coop_mutex_lock(&j->lock);
+    entry = known(j, name);
+    if (entry)
+        keep_line(j, &entry->main, line);
     append(j, line);
     coop_mutex_unlock(&j->lock);
 }

@@ -17,6 +17,7 @@
  *     J1 <crc32> boot <boot id> <coopd pid>
  *     J1 <crc32> run <name> <held by> <top pid> <its start time> <main pid> <cgroup or ->
  *                <notes> <polls> <lost> <digest> <began> <command> <notify address or ->
+ *     J1 <crc32> main <name> <main pid> <its start time> <its number among the service's own>
  *     J1 <crc32> end <name>
  *     J1 <crc32> at <name> <place> <flags> <command> <restarts> <in a row> <since> <the same
  *                by the calendar> <up since> <up at> <until> <how main ended: kind, value, flags,
@@ -25,10 +26,11 @@
  *     J1 <crc32> gone <name>
  *     J1 <crc32> closing
  *
- * A *life* is a run without an end.  PIDs are only numbers: with the boot id and the start time
- * they are identities.  What somebody wanted of a service stands in its last `at`; a coopd that
- * is asked to end writes `closing`, and from there on nothing is wanted any more: the next one
- * begins with what the configuration says.
+ * A *life* is a run without an end.  A `main` says which process of it is main that was not
+ * launched.  PIDs are only numbers: with the boot id and the start time they are identities.  What
+ * somebody wanted of a service stands in its last `at`; a coopd that is asked to end writes
+ * `closing`, and from there on nothing is wanted any more: the next one begins with what the
+ * configuration says.
  *
  * Threads   All that append from any coroutine; the rest from the daemon's.
  * Errors    Appending cannot fail for its caller: a full disk is told to the log once, and a
@@ -59,6 +61,8 @@ int journal_open(struct journal **ret_journal, const char *state_dir,
                  const struct survivor *kept, size_t count, struct coop_err *err);
 
 void journal_run(struct journal *journal, const char *name, const struct saved_life *life);
+/* Another process of the same life is main from now on: life->main_pid, main_ticks, main_inside. */
+void journal_main(struct journal *journal, const char *name, const struct saved_life *life);
 void journal_end(struct journal *journal, const char *name);
 void journal_at(struct journal *journal, const char *name, const struct saved_state *state,
                 const struct saved_starts *starts);

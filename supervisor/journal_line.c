@@ -106,6 +106,17 @@ int journal_run_line(char line[JOURNAL_LINE_MAX], const char *name,
     return journal_make_line(line, body);
 }
 
+int journal_main_line(char line[JOURNAL_LINE_MAX], const char *name,
+                      const struct saved_life *life)
+{
+    char body[JOURNAL_LINE_MAX];
+
+    if (str_format(body, sizeof body, "main %s %d %" PRIu64 " %d", name, life->main_pid,
+                   life->main_ticks, life->main_inside) < 0)
+        return -ENAMETOOLONG;
+    return journal_make_line(line, body);
+}
+
 static unsigned end_flags(const struct ending *ending)
 {
     return (ending->core ? END_CORE : 0) | (ending->unborn ? END_UNBORN : 0) |
@@ -314,6 +325,27 @@ static bool replay_run(struct replay *r, const char *body)
     return true;
 }
 
+/* Main is another process of the same life: nothing of it has been told yet. */
+static bool replay_main(struct replay *r, const char *body)
+{
+    char name[SVC_NAME_MAX + 1];
+    struct survivor *s;
+    struct saved_life life;
+
+    if (sscanf(body, "main %79s %d %" SCNu64 " %d", name, &life.main_pid, &life.main_ticks,
+               &life.main_inside) != 4 ||
+        life.main_pid <= 1 || life.main_inside < 1 || life.main_ticks == 0)
+        return false;
+    s = map_get(&r->found, name);
+    if (!s || !s->has_life)
+        return true;
+    s->life.main_pid = life.main_pid;
+    s->life.main_ticks = life.main_ticks;
+    s->life.main_inside = life.main_inside;
+    s->state.main_told = false;
+    return true;
+}
+
 static bool replay_at(struct replay *r, const char *body)
 {
     char name[SVC_NAME_MAX + 1];
@@ -344,6 +376,8 @@ static bool replay_line(struct replay *r, const char *body)
 
     if (str_starts_with(body, "run "))
         return replay_run(r, body);
+    if (str_starts_with(body, "main "))
+        return replay_main(r, body);
     if (str_starts_with(body, "at "))
         return replay_at(r, body);
     if (sscanf(body, "end %79s", word) == 1) {

@@ -14,6 +14,8 @@ enum { JOURNAL_LINE_MAX = 1024 };
 int journal_make_line(char line[JOURNAL_LINE_MAX], const char *body);
 int journal_run_line(char line[JOURNAL_LINE_MAX], const char *name,
                      const struct saved_life *life);
+int journal_main_line(char line[JOURNAL_LINE_MAX], const char *name,
+                      const struct saved_life *life);
 int journal_at_line(char line[JOURNAL_LINE_MAX], const char *name,
                     const struct saved_state *state, const struct saved_starts *starts);
 

@@ -287,6 +287,11 @@ static void check_type(struct builder *b)
                   spec->name, spec->execs[EXEC_START].count);
         complain_at(b, "ExecStart", &err);
     }
+    if (spec->pid_file && spec->pid_file[0] && spec->type != TYPE_FORKING && !spec->is_unit) {
+        coop_fail(&err, COOP_E_RANGE, "PIDFile= says nothing without Type=forking");
+        coop_hint(&err, "MAINPID= on the notify socket names another main process");
+        complain_at(b, "PIDFile", &err);
+    }
     if (oneshot && (spec->restart == RESTART_ALWAYS || spec->restart == RESTART_ON_SUCCESS)) {
         coop_fail(&err, COOP_E_RANGE,
                   "Restart=always and on-success make no sense with "

@@ -176,12 +176,12 @@ const struct setting_type setting_exec = {
 
 /* ---- Type= ---- */
 
-static const char *const type_names[] = {"simple", "oneshot", "notify", "notify-reload", NULL};
+static const char *const type_names[] = {"simple",        "oneshot", "notify",
+                                         "notify-reload", "forking", NULL};
 
 static int type_parse(const struct setting *row, const char *text, void *field,
                       struct coop_err *err)
 {
-    static const char *const later[] = {"forking", "dbus", NULL};
     int *type = field;
 
     (void)row;
@@ -195,15 +195,12 @@ static int type_parse(const struct setting *row, const char *text, void *field,
             *type = i;
             return 0;
         }
-    for (int i = 0; later[i]; i++)
-        if (strcmp(text, later[i]) == 0) {
-            coop_fail(err, COOP_E_MISSING, "not supported yet");
-            return coop_hint(err, i == 0 ? "let the program stay in the foreground and use "
-                                           "Type=simple or Type=notify"
-                                         : "use simple, oneshot, notify or notify-reload");
-        }
+    if (strcmp(text, "dbus") == 0) {
+        coop_fail(err, COOP_E_MISSING, "not supported yet");
+        return coop_hint(err, "use simple, forking, oneshot, notify or notify-reload");
+    }
     return coop_fail(err, COOP_E_RANGE,
-                     "not one of simple, exec, idle, oneshot, notify, notify-reload");
+                     "not one of simple, exec, forking, idle, oneshot, notify, notify-reload");
 }
 
 static void type_render(const struct setting *row, const void *field, struct buf *out)
@@ -217,7 +214,7 @@ static const struct setting_type setting_service_type = {
     .size = sizeof(int),
     .parse = type_parse,
     .render = type_render,
-    .samples = "simple exec idle oneshot notify notify-reload",
+    .samples = "simple exec forking idle oneshot notify notify-reload",
 };
 
 /* ---- StandardOutput=, StandardError= ---- */
@@ -324,8 +321,12 @@ static const char *const access_names[] = {"unset", "none", "main", "exec", "all
 
 #define FIELD(name) .field = offsetof(struct svc_spec, name)
 
-static const struct setting rows[] = {
-    /* clang-format off */
+static const struct
+    setting
+        rows
+            [] =
+                {
+                    /* clang-format off */
     {"Unit", "Description", &setting_string, FIELD(description),
      .help = "What it is, in a few words, for people."},
     {"Unit", "Requires", &setting_words, FIELD(requires.names),
@@ -380,7 +381,11 @@ static const struct setting rows[] = {
      .help = "How long StartLimitAction=cooldown waits; then its starts are counted from the beginning."},
 
     {"Service", "Type", &setting_service_type, FIELD(type), .fallback = "simple",
-     .help = "When it counts as started: simple (and exec, and idle, which waits for a console to be quiet that no service writes to here) when its program is executed, notify when it says READY=1 on $NOTIFY_SOCKET, notify-reload the same, and a reload is ReloadSignal= (without it SIGHUP), to which it answers with RELOADING=1, MONOTONIC_USEC= and later READY=1; oneshot when its commands have ended well."},
+     .help = "When it counts as started: simple (and exec, and idle, which waits for a console to be quiet that no service writes to here) when its program is executed, notify when it says READY=1 on $NOTIFY_SOCKET, notify-reload the same, and a reload is ReloadSignal= (without it SIGHUP), to which it answers with RELOADING=1, MONOTONIC_USEC= and later READY=1; oneshot when its commands have ended well; forking when its command has ended well and left a main process behind (PIDFile)."},
+    {"Service", "PIDFile", &setting_string, FIELD(pid_file),
+     .help = "With Type=forking: the file that tells its main process, absolute or below /run. It is waited for when the command has ended well, and read again when main has ended, which may have named a successor. It must be a regular file with one link, of root or User=, that others cannot write, and name a process of the service; a PID namespace has numbers of its own."},
+    {"Service", "GuessMainPID", &setting_bool, FIELD(guess_main), .fallback = "yes",
+     .help = "With Type=forking and no PIDFile: when its command has left one process behind, that is main. When there are several, or with no, it has no main process and has ended when all are gone."},
     {"Service", "ExecStart", &setting_exec, FIELD(execs[EXEC_START]),
      .help = "Command to run: words as a shell splits them, $NAME and ${NAME} from its environment, % specifiers. In a .service file $$ is a dollar sign and a name that is not set is empty, as for systemd; in an INI file both stay as they are. Prefixes: - a failure is fine, @ the second word is argv[0], : no $. A oneshot may have several."},
     {"Service", "ExecCondition", &setting_exec, FIELD(execs[EXEC_CONDITION]),
@@ -484,7 +489,7 @@ static const struct setting rows[] = {
      .help = "Services that require this one."},
     {"Install", "AutoStart", &setting_enum, FIELD(auto_start), .names = auto_names,
      .help = "Whether it starts with coopd. By default yes, for a .service file only with WantedBy= or RequiredBy=."},
-    /* clang-format on */
+                    /* clang-format on */
 };
 
 const struct setting_table service_settings = {rows, COOP_COUNT(rows)};

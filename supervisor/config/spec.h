@@ -21,7 +21,7 @@
  * Threads   Reading from anywhere; svc_spec_ref/unref from anywhere.
  */
 
-enum svc_type { TYPE_SIMPLE, TYPE_ONESHOT, TYPE_NOTIFY, TYPE_NOTIFY_RELOAD };
+enum svc_type { TYPE_SIMPLE, TYPE_ONESHOT, TYPE_NOTIFY, TYPE_NOTIFY_RELOAD, TYPE_FORKING };
 
 /* The words of Restart=, in the order of systemd's manual. */
 enum svc_restart {
@@ -106,6 +106,8 @@ struct svc_spec {
     /* from rows (service_settings.c) */
     char *description;
     int type; /* enum svc_type */
+    char *pid_file;
+    bool guess_main; /* GuessMainPID= */
     struct exec_list execs[EXEC_KINDS];
     int restart; /* enum svc_restart */
     struct exit_set success_exits, prevent_exits, force_exits;

@@ -14,10 +14,19 @@
 #include "base/str.h"
 
 static const char *const harmless[] = {
-    "Documentation",  "SourcePath",  "DefaultDependencies", "CollectMode",
-    "Alias",          "Also",        "DefaultInstance",     "SyslogIdentifier",
-    "SyslogFacility", "SyslogLevel", "SyslogLevelPrefix",   "Slice",
-    "GuessMainPID",   "PIDFile",     "FileDescriptorName",
+    "Documentation",
+    "SourcePath",
+    "DefaultDependencies",
+    "CollectMode",
+    "Alias",
+    "Also",
+    "DefaultInstance",
+    "SyslogIdentifier",
+    "SyslogFacility",
+    "SyslogLevel",
+    "SyslogLevelPrefix",
+    "Slice",
+    "FileDescriptorName",
 };
 
 /* Refused: they mean something. Sorted as in systemd's manuals. */

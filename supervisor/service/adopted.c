@@ -18,6 +18,7 @@
 #include "base/sys.h"
 #include "coop/io.h"
 #include "service/bounding.h"
+#include "service/follow.h"
 #include "service/saved.h"
 
 /* Linux 6.13 and 6.15; the headers of Debian 12 have neither. */
@@ -65,7 +66,7 @@ static bool ask_pidfd(int pidfd, int *ret_status)
 }
 
 /* Dead, and its parent has not reaped it yet.  The start time tells whether it is still the one. */
-static bool ask_zombie(const struct holder *holder, int *ret_status)
+static bool ask_zombie(pid_t pid, uint64_t start_ticks, int *ret_status)
 {
     char path[64], text[1024], state;
     uint64_t start;
@@ -73,17 +74,24 @@ static bool ask_zombie(const struct holder *holder, int *ret_status)
     ssize_t n;
     SCOPED_SYS_FD fd = -1;
 
-    snprintf(path, sizeof path, "/proc/%d/stat", holder->top_pid);
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
     fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
     n = fd < 0 ? fd : sys_read(fd, text, sizeof text - 1);
     if (n <= 0)
         return false;
     text[n] = '\0';
     if (!adopted_parse_stat(text, &state, &start, &status) || (state != 'Z' && state != 'X') ||
-        start != holder->start_ticks)
+        start != start_ticks)
         return false;
     *ret_status = status;
     return true;
+}
+
+/* Reaped between the first two questions: then the first one knows. */
+bool adopted_ask_end(int pidfd, pid_t pid, uint64_t start_ticks, int *ret_status)
+{
+    return ask_pidfd(pidfd, ret_status) || ask_zombie(pid, start_ticks, ret_status) ||
+           ask_pidfd(pidfd, ret_status);
 }
 
 bool adopted_top_is_gone(struct holder *holder)
@@ -94,10 +102,9 @@ bool adopted_top_is_gone(struct holder *holder)
     coop_fdwatch_take(&holder->top_watch);
     if (sys_ppoll(&end, 1, &at_once, NULL) != 1)
         return false;
-    if (!holder->end_known) /* reaped between the two questions: then the first one knows */
-        holder->end_known = ask_pidfd(holder->pidfd, &holder->end_status) ||
-                            ask_zombie(holder, &holder->end_status) ||
-                            ask_pidfd(holder->pidfd, &holder->end_status);
+    if (!holder->end_known)
+        holder->end_known = adopted_ask_end(holder->pidfd, holder->top_pid, holder->start_ticks,
+                                            &holder->end_status);
     return true;
 }
 
@@ -125,16 +132,19 @@ void machine_hold_tree(struct machine *machine, const char *leaf)
         sys_close(fd);
 }
 
-/* What a subreaper has to say comes through its FIFO. */
+/* What a reaper that stays has to say comes through its FIFO.  -ENOTSUP: this one writes files. */
 static int open_note(struct machine *machine, const struct adoption *what,
                      struct holder *holder)
 {
     char path[600];
+    struct stat st;
     int r = machine_note_path(machine, what->spec, false, path, sizeof path);
 
     if (r == 0)
         r = holder->watch_fd =
             sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0);
+    if (r >= 0)
+        r = sys_fstat(r, &st) < 0 || !S_ISFIFO(st.st_mode) ? -ENOTSUP : 0;
     if (r >= 0)
         r = coop_fdwatch_start(&holder->watch, holder->watch_fd, COOP_IN, what->actor,
                                what->kind_watch);
@@ -193,10 +203,15 @@ int machine_adopt(struct spawn *spawn, const struct adoption *what, struct holde
     }
     if (holder->cgroup && machine->has_cgroups)
         machine_hold_tree(machine, holder->cgroup);
-    if (life->held_by == HELD_BY_SUBREAPER && !what->main_told &&
-        (r = open_note(machine, what, holder)) < 0)
-        log_warn("service", "%s: its end will be seen late: %s", what->spec->name,
-                 coop_strerror(r));
+    if (!life->notes && !what->main_told) {
+        r = open_note(machine, what, holder);
+        holder->piped = r == 0;
+        if (r < 0 && life->held_by == HELD_BY_SUBREAPER)
+            log_warn("service", "%s: its end will be seen late: %s", what->spec->name,
+                     coop_strerror(r));
+    }
+    if (life->main_ticks != 0)
+        follow_again(spawn, what, holder);
     if (bounding_adopt(machine, what->spec, holder, life->began, &why) < 0)
         log_err(LOG_LEVEL_WARN, "service", &why);
     return 0;

@@ -16,6 +16,9 @@
 /* After news of its pidfd: has it ended?  Then holder->end_known and end_status are set. */
 bool adopted_top_is_gone(struct holder *holder);
 
+/* How a process ended whose pidfd says so. False: nobody knows. */
+bool adopted_ask_end(int pidfd, pid_t pid, uint64_t start_ticks, int *ret_status);
+
 /* Lets go of the pidfd. Nothing to do for a holder that is not adopted. */
 void adopted_done(struct holder *holder);
 

@@ -55,7 +55,8 @@ static enum svc_event main_event(struct svc *svc)
     bool well;
 
     record_end(svc);
-    svc->ending.never_ready = svc_spec_notifies(svc->spec) && !svc->was_ready;
+    svc->ending.never_ready =
+        svc->ending.never_ready || (svc_spec_notifies(svc->spec) && !svc->was_ready);
     if (exec->may_fail && svc->ending.kind == EXIT_CODE)
         svc->ending.value = 0; /* only for the verdict; the board has the real one */
     well = policy_class(svc->spec, &svc->ending) == ENDING_SUCCESS;
@@ -84,6 +85,13 @@ void svc_on_news(struct svc *svc, const struct coop_msg *msg)
         spawn->ops->learn_end(spawn, svc->spec, &svc->holder,
                               svc->kind == EXEC_STOP_POST ? &ending : &svc->ending);
         if (svc->kind == EXEC_START) {
+            bool well = policy_class(svc->spec, &svc->ending) == ENDING_SUCCESS;
+
+            if (svc_find_main(svc, well, &event)) {
+                svc_feed(svc, event, NULL);
+                svc_tree_news(svc);
+                return;
+            }
             event = main_event(svc);
             ending = svc->ending;
         } else {
@@ -105,7 +113,8 @@ void svc_tree_news(struct svc *svc)
         svc->view.place != AT_STOP_KILL && svc->view.place != AT_STOP_STUCK)
         return;
     if (!svc->holder.empty) {
-        if (svc->main_told && svc_place_state(svc->view.place) == ST_STOPPING)
+        if (svc->main_told &&
+            (svc_place_state(svc->view.place) == ST_STOPPING || svc_lacks_main(svc)))
             spawn->ops->watch_rest(spawn, &svc->holder, &svc->actor, MSG_WATCH);
         return;
     }
@@ -125,15 +134,21 @@ void svc_tree_news(struct svc *svc)
         svc_life_over(svc);
         svc_publish(svc);
         break;
-    case AT_DOWN:
-    case AT_WAITING:
-    case AT_START_PRE:
     case AT_START_MAIN:
     case AT_START_POST:
     case AT_UP:
     case AT_RELOADING:
     case AT_RELOAD_SIGNAL:
     case AT_RELOAD_STEP:
+        if (!svc_lacks_main(svc))
+            break;
+        record_end(svc);
+        svc->ending.never_ready = !svc->was_ready && svc->spec->pid_file;
+        svc_feed(svc, EV_MAIN_GONE, "no process of it is left");
+        break;
+    case AT_DOWN:
+    case AT_WAITING:
+    case AT_START_PRE:
     case AT_STOP_ORDER:
     case AT_STOP_STEP:
     case AT_STOP_MAIN:

@@ -13,6 +13,8 @@
  * In a namespace "top's end" is exact: the kernel lets PID 1 be reaped only when everything
  * inside is dead.  A subreaper lives on after main, so its note is the news: main's own pidfd
  * would tell a moment too early, before the reaper has written how it ended.
+ *
+ * Main may be another process than what was launched (Type=forking, MAINPID=): follow.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +32,7 @@
 #include "launcher/launch.h"
 #include "service/adopted.h"
 #include "service/bounding.h"
+#include "service/follow.h"
 #include "service/machine.h"
 #include "tree.h"
 
@@ -70,43 +73,68 @@ static bool cgroup_is_empty(const struct machine *machine, const char *path)
     return fd == -ENOENT || fd == -ENODEV || (fd >= 0 && launch_cgroup_populated(fd) == 0);
 }
 
-/* Takes the note out of its pipe, if it has come. */
-static void take_note(struct holder *holder)
+/* Whose end it tells: what was launched has no number there. */
+static bool is_about_main(const struct holder *holder, const struct launch_exit_note *note)
+{
+    return holder->followed ? holder->told && note->main == holder->main_inside
+                            : note->main == 0;
+}
+
+/* Takes the notes out of their pipe, if they have come. */
+static void take_notes(struct holder *holder)
 {
     struct launch_exit_note note;
 
-    if (holder->watch_fd < 0)
+    if (!holder->piped || holder->watch_fd < 0)
         return;
-    if (sys_read(holder->watch_fd, &note, sizeof note) != (ssize_t)sizeof note ||
-        note.magic != LAUNCH_EXIT_MAGIC)
-        return; /* not yet; or the reaper was killed, and then its own end follows */
-    holder->noted = holder->main_gone = true;
-    holder->note_status = note.status;
-    stop_watch(holder);
+    while (sys_read(holder->watch_fd, &note, sizeof note) == (ssize_t)sizeof note) {
+        if (note.magic != LAUNCH_EXIT_MAGIC || holder->main_gone)
+            continue;
+        if (is_about_main(holder, &note)) {
+            holder->main_gone = true;
+            holder->noted = note.status != LAUNCH_STATUS_UNKNOWN;
+            holder->note_status = note.status;
+        } else if (holder->followed && note.main == 0) {
+            follow_tell(holder); /* the reaper's own now, if its parent is what has ended */
+        }
+    }
+}
+
+static void top_news(struct spawn *spawn, struct holder *holder)
+{
+    if (holder->pidfd >= 0 && !adopted_top_is_gone(holder))
+        return; /* the watch's first word, which comes in any case */
+    take_notes(holder);
+    if (holder->piped)
+        stop_watch(holder);
+    if (holder->held_by == HELD_BY_CGROUP)
+        holder->empty = cgroup_is_empty(machine_of(spawn), holder->cgroup);
+    else
+        holder->empty = true;
+    if (!holder->followed)
+        holder->main_gone = true;
+    else if (follow_has_reaper(holder) ||
+             holder->empty) /* else top was no more than a parent */
+        follow_ended(holder);
 }
 
 static void news(struct spawn *spawn, struct holder *holder, int kind_top,
                  const struct coop_msg *msg)
 {
     if (msg->kind == kind_top) {
-        if (holder->pidfd >= 0 && !adopted_top_is_gone(holder))
-            return; /* the watch's first word, which comes in any case */
-        if (holder->held_by == HELD_BY_SUBREAPER)
-            take_note(holder);
-        holder->main_gone = true;
-        if (holder->held_by == HELD_BY_CGROUP)
-            holder->empty = cgroup_is_empty(machine_of(spawn), holder->cgroup);
-        else
-            holder->empty = true;
-        if (holder->held_by == HELD_BY_SUBREAPER)
-            stop_watch(holder);
+        top_news(spawn, holder);
+        return;
+    }
+    if (msg == &holder->main_watch.msg) {
+        take_notes(holder);
+        follow_news(holder);
         return;
     }
     if (holder->watch_fd < 0)
         return;
     coop_fdwatch_take(&holder->watch);
-    if (holder->held_by == HELD_BY_SUBREAPER) {
-        take_note(holder);
+    if (holder->piped) {
+        take_notes(holder);
     } else if (launch_cgroup_populated(holder->watch_fd) == 0) {
         holder->empty = true;
         stop_watch(holder);
@@ -175,8 +203,13 @@ static void learn_status(struct spawn *spawn, const struct svc_spec *spec,
         from_wait_status(holder->note_status, ret_ending);
         return;
     }
-    if (holder->notes && read_note(machine_of(spawn), spec, holder->beside, &note)) {
+    if (holder->notes && read_note(machine_of(spawn), spec, holder->beside, &note) &&
+        is_about_main(holder, &note)) {
         from_wait_status(note.status, ret_ending);
+        return;
+    }
+    if (holder->followed) {
+        ret_ending->kind = EXIT_UNKNOWN;
         return;
     }
     if (holder->end_known) {
@@ -252,6 +285,8 @@ static int signal_main(struct spawn *spawn, struct holder *holder, int signo)
     (void)spawn;
     if (holder->main_gone)
         return -ESRCH;
+    if (holder->followed)
+        return sys_pidfd_send_signal(holder->main_fd, signo, NULL, 0);
     if (holder->main_pid != holder->top_pid &&
         (signo == SIGKILL || signo == SIGSTOP || signo == SIGRTMAX))
         return signal_below_reaper(holder, signo);
@@ -282,6 +317,7 @@ static void clear(struct spawn *spawn, const struct svc_spec *spec, struct holde
     char path[600];
 
     stop_watch(holder);
+    follow_done(holder);
     adopted_done(holder);
     bounding_free(holder->bounds);
     if (holder->cgroup) {
@@ -289,7 +325,7 @@ static void clear(struct spawn *spawn, const struct svc_spec *spec, struct holde
         launch_cgroup_remove(&machine_of(spawn)->cgroups, holder->cgroup);
         free(holder->cgroup);
     }
-    if ((holder->notes || holder->held_by == HELD_BY_SUBREAPER) &&
+    if ((holder->notes || holder->piped || holder->held_by == HELD_BY_SUBREAPER) &&
         machine_note_path(machine_of(spawn), spec, holder->beside, path, sizeof path) == 0)
         sys_unlinkat(AT_FDCWD, path, 0);
     holder_init(holder);
@@ -299,6 +335,8 @@ const struct spawn_ops machine_ops = {
     .launch = machine_launch,
     .adopt = machine_adopt,
     .news = news,
+    .find = machine_find,
+    .follow = machine_follow,
     .learn_end = learn_end,
     .signal = signal_all,
     .signal_main = signal_main,

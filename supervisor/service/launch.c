@@ -143,6 +143,7 @@ static bool is_first(const struct svc *svc)
 static void begin_life(struct svc *svc)
 {
     svc->main_told = svc->refusal_told = false;
+    svc->looks = 0;
     if (svc->kind == EXEC_STOP_POST) { /* how main ended is still to be judged */
         svc_set_deadline(svc, coop_after(coop_now(), svc->spec->stop_timeout));
         return;
@@ -363,9 +364,8 @@ static void on_message(struct svc *svc, const struct notify_message *message)
     if (message->extend > 0)
         extend(svc, message->extend);
     svc_watchdog_hear(svc, message);
-    if (message->main_pid > 0 && message->main_pid != svc->holder.main_pid)
-        log_debug("notify", "%s: MAINPID=%d is not followed", svc->view.name,
-                  message->main_pid);
+    if (message->main_pid > 0)
+        svc_hear_main(svc, message->main_pid);
     if (message->reloading && answers_signal(svc, message))
         svc_feed(svc, EV_RELOADING, NULL);
     if (message->ready && svc_spec_notifies(svc->spec)) {
@@ -385,7 +385,8 @@ void svc_on_notify(struct svc *svc)
         return;
     coop_fdwatch_take(&svc->notify.watch);
     for (; read < NOTIFY_BURST && notify_next(&svc->notify, &message); read++)
-        if ((!svc->holder.empty && !svc->holder.main_gone) || !svc->step.holder.empty)
+        if ((!svc->holder.empty && (!svc->holder.main_gone || svc_lacks_main(svc))) ||
+            !svc->step.holder.empty)
             on_message(svc, &message);
     if (read == NOTIFY_BURST) /* who talks without end waits for its turn, like everybody */
         coop_post(&svc->actor, &svc->notify.watch.msg);

@@ -238,7 +238,8 @@ static int hold_again(struct svc *svc, const struct saved_life *life)
                                   .main_told = svc->main_told,
                                   .actor = &svc->actor,
                                   .kind_top = MSG_TOP,
-                                  .kind_watch = MSG_WATCH};
+                                  .kind_watch = MSG_WATCH,
+                                  .kind_main = MSG_MAIN};
     struct coop_err err = {0};
 
     if (spawn->ops->adopt(spawn, &what, &svc->holder, &err) == 0)
@@ -267,6 +268,8 @@ static void tell_adopted(struct svc *svc, const struct saved_life *life)
 static enum svc_event go_on(struct svc *svc, const struct survivor *was, char *detail,
                             size_t size)
 {
+    enum svc_event event = SVC_EVENT_COUNT;
+
     if (was->state.until)
         svc_set_deadline(svc, was->state.until);
     switch (svc->view.place) {
@@ -275,7 +278,12 @@ static enum svc_event go_on(struct svc *svc, const struct survivor *was, char *d
         svc_set_deadline(svc, coop_after(was->life.began, svc->spec->start_timeout));
         if (svc->kind != EXEC_START)
             break;
-        if (svc->spec->type != TYPE_SIMPLE)
+        if (svc->spec->type == TYPE_FORKING && svc_lacks_main(svc)) {
+            svc_find_main(svc, true, &event);
+            return event;
+        }
+        if (svc->spec->type != TYPE_SIMPLE &&
+            !(svc->spec->type == TYPE_FORKING && svc->holder.followed))
             break;
         svc->was_ready = true;
         return EV_READY;
@@ -325,6 +333,8 @@ static void restore_life(struct svc *svc, const struct survivor *was)
         svc->view.wanted_up = false;
         return;
     }
+    if (svc->holder.main_fd >= 0)
+        svc->main_told = false; /* the last word was about the one before it */
     svc->view.adopted = true;
     tell_adopted(svc, &was->life);
     svc_watchdog_follow(svc, AT_DOWN); /* all of its time again */

@@ -24,6 +24,8 @@ struct saved_life {
     enum svc_held_by held_by;
     pid_t top_pid, main_pid;
     uint64_t start_ticks;          /* of top: with it the PID is an identity            */
+    uint64_t main_ticks;           /* of main, which is not what was launched; else 0   */
+    pid_t main_inside;             /* ... and its number among the service's own        */
     char cgroup[SAVED_CGROUP_MAX]; /* "" for none                              */
     bool whole;          /* the fields below are known; an older coopd did not write them */
     enum exec_kind kind; /* which commands it runs,                              */

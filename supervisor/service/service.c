@@ -222,6 +222,8 @@ static const char *why_ended(const struct svc *svc)
         return launch_result_name(LAUNCH_RESULT_MEMORY);
     if (ending->watchdog)
         return "watchdog";
+    if (ending->never_ready && svc->spec->type == TYPE_FORKING)
+        return "left no main process";
     return ending->timed_out ? "timeout" : "";
 }
 
@@ -266,6 +268,7 @@ enum svc_event svc_after_empty(struct svc *svc, char *detail, size_t size)
 {
     enum svc_event event;
 
+    svc_remove_pid_file(svc);
     if (svc->view.place == AT_START_TREE) {
         svc_next_command(svc);
         event = svc->kind == EXEC_START ? EV_NEXT : EV_NEXT_PRE;
@@ -459,6 +462,7 @@ static void let_go(struct svc *svc)
     coop_timer_stop(&svc->timer);
     coop_timer_stop(&svc->watchdog);
     svc_keep_end(svc);
+    svc_pid_file_forget(svc);
     notify_close(&svc->notify);
     output_close(svc->output);
     svc->output = NULL;
@@ -543,10 +547,12 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
         svc->stir = true;
         break;
     case MSG_TOP:
+    case MSG_MAIN:
     case MSG_WATCH: svc_on_news(svc, msg); break;
     case MSG_STEP_TOP:
     case MSG_STEP_WATCH: svc_on_step_news(svc, msg); break;
     case MSG_BOUND: svc_keep_look(svc); break;
+    case MSG_PID_FILE: svc_on_pid_file(svc); break;
     case MSG_OVER: svc_keep_over(svc); break;
     case MSG_NOTIFY: svc_on_notify(svc); break;
     case MSG_WATCHDOG: svc_on_watchdog(svc); break;
@@ -594,6 +600,7 @@ struct svc *svc_new(struct svc_world *world, struct svc_spec *spec)
     holder_init(&svc->holder);
     holder_init(&svc->step.holder);
     notify_init(&svc->notify);
+    svc->pid_file.fd = -1;
     coop_actor_init(&svc->actor, svc->view.name, handle, svc);
     init_messages(svc);
     str_copy(svc->view.name, sizeof svc->view.name, spec->name);

@@ -102,6 +102,13 @@ static int make_directories(struct launch *l, struct coop_err *err)
     return r;
 }
 
+/* What is launched leaves main behind: a reaper, which would go with it, stays. */
+static bool goes_to_background(const struct launch *l)
+{
+    return l->order->spec->type == TYPE_FORKING && l->order->kind == EXEC_START &&
+           gets_pid_namespace(l->machine, &l->spec);
+}
+
 /* A reaper sees coopd's death and takes its tree along: without a PID namespace, a subreaper. */
 static int choose_owner(struct launch *l, struct coop_err *err)
 {
@@ -119,7 +126,7 @@ static int choose_owner(struct launch *l, struct coop_err *err)
         return coop_fail(err, COOP_E_MISSING,
                          "OnSupervisorDeath=kill together with bounds that a cgroup keeps "
                          "needs PrivatePIDs=yes");
-    l->spec.subreaper = l->held_by == HELD_BY_SUBREAPER;
+    l->spec.subreaper = l->held_by == HELD_BY_SUBREAPER || goes_to_background(l);
     /* In coopd's own group a Ctrl-C would reach every service at once, and a service's kill(0)
      * would reach coopd and all the others. */
     l->spec.new_session = true;
@@ -164,7 +171,7 @@ static int compile(struct launch *l, struct coop_err *err)
     return failed;
 }
 
-/* A subreaper lives on after main: its note must wake us, so it comes through a FIFO.  The reaper
+/* A reaper that lives on after main: its note must wake us, so it comes through a FIFO.  The reaper
  * holds it open both ways, so that a note outlives a coopd, and has a name for the next one. */
 static int open_note_pipe(struct launch *l, struct coop_err *err)
 {
@@ -178,7 +185,7 @@ static int open_note_pipe(struct launch *l, struct coop_err *err)
     if (r == 0)
         r = l->note_end = sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
     if (r >= 0)
-        r = l->note_fd = sys_openat(AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
+        r = l->note_fd = sys_openat(AT_FDCWD, path, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
     if (r < 0)
         return coop_fail_sys(err, r, "exit note '%s'", path);
     l->io.exit_note = l->note_fd;
@@ -251,7 +258,7 @@ static int open_io(struct launch *l, struct coop_err *err)
         l->io.liveness = l->machine->alive[0];
     }
     if (launch_plan_has_reaper(l->plan) &&
-        (l->held_by == HELD_BY_SUBREAPER ? open_note_pipe(l, err) : open_note(l, err)) < 0)
+        (l->spec.subreaper ? open_note_pipe(l, err) : open_note(l, err)) < 0)
         return -1;
     if (l->held_by == HELD_BY_CGROUP && enter_cgroup(l, err) < 0)
         return -1;
@@ -295,9 +302,10 @@ static int watch(struct launch *l, const struct launch_child *child, struct hold
     if (l->lost_bounds)
         holder->lost |= LAUNCH_BIT(LAUNCH_GUARD_LIMITS);
     holder->polls = l->polls;
-    holder->notes = l->note_fd >= 0 && l->held_by != HELD_BY_SUBREAPER;
+    holder->piped = l->note_fd >= 0 && l->spec.subreaper;
+    holder->notes = l->note_fd >= 0 && !l->spec.subreaper;
     holder->cgroup = ptr_take(&l->leaf);
-    if (l->held_by != HELD_BY_SUBREAPER)
+    if (!holder->piped)
         return 0;
     r = coop_fdwatch_start(&holder->watch, l->note_end, COOP_IN, order->actor,
                            order->kind_watch);
@@ -453,7 +461,7 @@ int holder_name(const struct svc_spec *spec, bool beside, char *ret_name, size_t
 
 void holder_init(struct holder *holder)
 {
-    *holder = (struct holder){.empty = true, .watch_fd = -1, .pidfd = -1};
+    *holder = (struct holder){.empty = true, .watch_fd = -1, .pidfd = -1, .main_fd = -1};
 }
 
 int machine_launch(struct spawn *spawn, const struct spawn_order *order, struct holder *holder,

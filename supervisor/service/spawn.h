@@ -41,7 +41,8 @@ struct holder {
     bool empty;              /* no process is left                                        */
     bool notes;              /* a reaper writes into a file how main ended                */
     bool beside;             /* a command beside main holds by this one                   */
-    bool noted;              /* ... or into watch_fd (subreaper), and it has come:        */
+    bool piped;              /* ... or into watch_fd, as does what is named main later    */
+    bool noted;              /* how main ended is known:                                  */
     int note_status;         /* main's wait status                                        */
     uint64_t lost;           /* preferred protections that are not in force               */
     struct coop_child child; /* top                                                       */
@@ -53,8 +54,20 @@ struct holder {
     bool polls;                /* memory and tasks are bounded by looking                   */
     struct coop_fdwatch watch; /* the note's pipe (subreaper) or cgroup.events (cgroup)  */
     int watch_fd;              /* -1: none                                                */
-    char *cgroup;              /* the leaf's path                                         */
-    struct bounds *bounds;     /* of the tree, owned; NULL: none                          */
+    bool followed;             /* main is not what was launched (follow.c):               */
+    int main_fd;               /* ... its pidfd, or -1                                    */
+    struct coop_fdwatch main_watch;
+    uint64_t main_ticks;   /* ... its second name                                             */
+    pid_t main_inside;     /* ... its number among the service's own                          */
+    bool told;             /* ... and the reaper knows of it, and will note its end           */
+    char *cgroup;          /* the leaf's path                                                 */
+    struct bounds *bounds; /* of the tree, owned; NULL: none                          */
+};
+
+/* Another process of the tree, which is main from now on. */
+struct successor {
+    pid_t pid, inside; /* here, and in the service's own PID namespace */
+    uint64_t start_ticks;
 };
 
 struct saved_life; /* saved.h */
@@ -83,7 +96,7 @@ struct adoption {
     const struct saved_life *life;
     bool main_told; /* how main ended is known already */
     struct coop_actor *actor;
-    int kind_top, kind_watch;
+    int kind_top, kind_watch, kind_main;
 };
 typedef int spawn_adopt_fn(struct spawn *spawn, const struct adoption *what,
                            struct holder *holder, struct coop_err *err);
@@ -98,6 +111,14 @@ struct spawn_ops {
     /* A message of kind_top or kind_watch came: brings main_gone and empty up to date. */
     void (*news)(struct spawn *spawn, struct holder *holder, int kind_top,
                  const struct coop_msg *msg);
+    /* The process of the tree that has the number 'inside' among the service's own; 0: the one
+     * that was left behind by main, which is gone.  0; -ESRCH: there is none, -E2BIG: there are
+     * several, or what kept the tree from being read.  NULL: no tree is known. */
+    int (*find)(struct spawn *spawn, const struct holder *holder, pid_t inside,
+                struct successor *ret_found);
+    /* It is main from now on: news of its end come as 'kind'.  0 or -errno. */
+    int (*follow)(struct spawn *spawn, struct holder *holder, const struct successor *main,
+                  struct coop_actor *actor, int kind);
     /* After main_gone: how main ended. */
     void (*learn_end)(struct spawn *spawn, const struct svc_spec *spec, struct holder *holder,
                       struct ending *ret_ending);

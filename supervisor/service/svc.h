@@ -76,6 +76,8 @@ enum svc_msg_kind {
     MSG_STEP_WATCH,
     MSG_BOUND,    /* time to look whether a bound is used up                     */
     MSG_OVER,     /* the output has passed its bound                             */
+    MSG_MAIN,     /* main, which was not launched, has news                       */
+    MSG_PID_FILE, /* something has changed where PIDFile= will be                 */
     MSG_NOTIFY,   /* the notify socket has something                             */
     MSG_WATCHDOG, /* it has not said in time that it is alive                    */
     MSG_HURRY,    /* kill what still runs                                        */
@@ -156,6 +158,11 @@ struct svc {
     unsigned waiter_count;
     struct saved_state noted; /* what the journal has, but for the times */
     struct svc_step step;
+    struct {
+        int fd; /* -1: it is not waited for */
+        struct coop_fdwatch watch;
+    } pid_file;
+    unsigned looks;      /* for MAINPID=, in this life */
     enum exec_kind kind; /* which commands 'holder' holds ... */
     unsigned command;    /* ... and which one of them runs */
     bool again;          /* a restart was asked for: down is not the end */
@@ -222,6 +229,16 @@ void svc_on_watchdog(struct svc *svc); /* MSG_WATCHDOG */
 /* ends.c */
 void svc_on_news(struct svc *svc, const struct coop_msg *msg); /* MSG_TOP, MSG_WATCH */
 void svc_tree_news(struct svc *svc); /* main has news, or the last step is gone */
+
+/* main_pid.c */
+/* Main has ended: who is it now?  True: somebody is, or it is not known yet; then the event that
+ * follows, or none. */
+bool svc_find_main(struct svc *svc, bool well, enum svc_event *ret_event);
+bool svc_lacks_main(const struct svc *svc);        /* it runs, and nobody is main (yet) */
+void svc_on_pid_file(struct svc *svc);             /* MSG_PID_FILE */
+void svc_hear_main(struct svc *svc, pid_t inside); /* MAINPID= */
+void svc_pid_file_forget(struct svc *svc);
+void svc_remove_pid_file(struct svc *svc); /* no process is left */
 
 /* restore.c */
 void svc_on_restore(struct svc *svc, struct survivor *was);

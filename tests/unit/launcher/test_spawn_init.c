@@ -263,6 +263,49 @@ Test(spawn_init, a_tree_that_ignores_everything_is_killed_on_request)
     cr_assert_not(lives(left));
 }
 
+/* ---- another main ---- */
+
+Test(spawn_init, a_child_that_is_named_is_main_and_its_end_is_noted)
+{
+    int ends[2], left;
+    struct launch_exit_note note;
+    struct run run;
+
+    cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+    start(&run, ends[1], "-t", "-n", "9", SPAWN_PROBE_PATH, "leave", NULL);
+    left = number_after(&run, "left");
+    cr_assert_eq(read(ends[0], &note, sizeof note), (ssize_t)sizeof note, "main has ended");
+    cr_assert_eq(note.main, 0);
+    cr_assert_eq(launch_tree_main(run.pid, left), 0);
+    kill(run.pid, SIGUSR1); /* goes to main */
+    cr_assert_eq(read(ends[0], &note, sizeof note), (ssize_t)sizeof note,
+                 "and so has the next");
+    cr_assert_eq(note.magic, LAUNCH_EXIT_MAGIC);
+    cr_assert_eq(note.main, left);
+    cr_assert(WIFSIGNALED(note.status));
+    cr_assert_eq(WTERMSIG(note.status), SIGUSR1);
+    cr_assert_eq(finish(&run), 128 + SIGUSR1);
+}
+
+Test(spawn_init, what_is_no_child_does_not_become_main)
+{
+    int ends[2], left;
+    struct launch_exit_note note;
+    struct run run;
+
+    cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+    start(&run, ends[1], "-t", "-n", "9", SPAWN_PROBE_PATH, "leave", NULL);
+    left = number_after(&run, "left");
+    cr_assert_eq(read(ends[0], &note, sizeof note), (ssize_t)sizeof note, "main has ended");
+    cr_assert_eq(launch_tree_main(run.pid, getpid()), 0);
+    cr_assert_eq(read(ends[0], &note, sizeof note), (ssize_t)sizeof note, "it says so");
+    cr_assert_eq(note.main, getpid());
+    cr_assert_eq(note.status, LAUNCH_STATUS_UNKNOWN);
+    kill(run.pid, SIGTERM);
+    cr_assert_eq(finish(&run), 5, "signals go to its tree, and not to us");
+    cr_assert_not(lives(left));
+}
+
 /* ---- the note ---- */
 
 Test(spawn_init, the_note_tells_status_and_usage)

@@ -203,8 +203,8 @@ Test(config, mistakes_are_told_with_file_line_and_the_nearest_key)
     refuses("a.ini", "[Service web]\nType=simple\n", "has no ExecStart=");
     refuses("a.ini", "[Service web]\nExecStart=/bin/a\nExecStart=/bin/b\n",
             "only Type=oneshot may have several");
-    refuses("a.ini", "[Service web]\nType=forking\nExecStart=/bin/a\n",
-            "a.ini:2: Type=forking: not supported yet");
+    refuses("a.ini", "[Service web]\nType=dbus\nExecStart=/bin/a\n",
+            "a.ini:2: Type=dbus: not supported yet");
     refuses("a.ini", "[Service web]\nExecStart=/bin/a\nRuntimeMaxSec=1\n",
             "a.ini:3: RuntimeMaxSec= is not supported yet");
     refuses("a.ini",

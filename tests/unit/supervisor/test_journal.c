@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "service/adopted.h"
+#include "service/follow.h"
 #include "service/notify.h"
 
 static char dir[] = "/tmp/coop-journal-XXXXXX";
@@ -45,7 +46,7 @@ static ssize_t replay(size_t length)
     return journal_replay(text, length, "", on_survivor, NULL, &coopd, &closing);
 }
 
-static void read_back(const char *place)
+static void read_back_only(const char *place)
 {
     char path[128];
     FILE *file;
@@ -54,6 +55,14 @@ static void read_back(const char *place)
     file = fopen(path, "re");
     size = fread(text, 1, sizeof text, file);
     fclose(file);
+}
+
+static void read_back(const char *place)
+{
+    char path[128];
+
+    read_back_only(place);
+    snprintf(path, sizeof path, "%s/journal", place);
     unlink(path);
     rmdir(place);
 }
@@ -302,6 +311,48 @@ Test(journal, what_is_kept_is_in_the_next_one_from_its_first_moment)
     cr_expect(same_state(&last.state, &kept.state));
     cr_expect_eq(last.life.digest, a_life.digest);
     cr_expect(closing);
+}
+
+Test(journal, who_is_main_belongs_to_the_life)
+{
+    const struct saved_life main = {.main_pid = 5000, .main_ticks = 999, .main_inside = 7};
+    char place[] = "/tmp/coop-journal-XXXXXX";
+    struct survivor kept = {.name = "web", .has_life = true, .life = a_life};
+    struct journal *journal;
+
+    kept.life.main_ticks = 4;
+    kept.life.main_inside = 3;
+    kept.state = state_at(AT_START_MAIN);
+    kept.state.main_told = true;
+    cr_assert_not_null(mkdtemp(place));
+    cr_assert_eq(journal_open(&journal, place, &kept, 1, NULL), 0);
+    read_back_only(place);
+    cr_expect_eq(replay(size), 0);
+    cr_expect_eq(last.life.main_ticks, 4);
+    cr_expect_eq(last.life.main_inside, 3);
+    journal_main(journal, "web", &main);
+    read_back_only(place);
+    cr_expect_eq(replay(size), 0);
+    cr_expect_eq(last.life.main_pid, 5000);
+    cr_expect_eq(last.life.main_ticks, 999);
+    cr_expect_eq(last.life.top_pid, a_life.top_pid);
+    cr_expect(!last.state.main_told, "its end is not known");
+    journal_run(journal, "web", &a_life);
+    journal_close(journal);
+    read_back(place);
+    cr_expect_eq(replay(size), 0);
+    cr_expect_eq(last.life.main_ticks, 0, "that was another life's");
+}
+
+Test(follow, the_number_inside_is_that_of_the_namespace_below_ours)
+{
+    pid_t inside = 0;
+
+    cr_expect_eq(follow_parse_inside("Name:\tx\nNSpid:\t4711\t12\t3\nNSpgid:\t1\n", &inside),
+                 0);
+    cr_expect_eq(inside, 12);
+    cr_expect_eq(follow_parse_inside("Name:\tNSpid: 1 2\nNSpid:\t4711\n", &inside), -EINVAL);
+    cr_expect_eq(follow_parse_inside("", &inside), -EINVAL);
 }
 
 Test(adopt, what_becomes_of_whom)
