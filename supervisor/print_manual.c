@@ -10,6 +10,7 @@
 #include "config/build.h"
 #include "config/load.h"
 #include "config/service_settings.h"
+#include "config/socket_spec.h"
 #include "launcher/launch.h"
 
 static void print_sandbox_keys(void)
@@ -28,6 +29,8 @@ static int fill(const char *line)
         settings_print_mdoc_keys(&service_settings, NULL, stdout);
     else if (strcmp(line, "@SANDBOX_KEYS@\n") == 0)
         print_sandbox_keys();
+    else if (strcmp(line, "@SOCKET_KEYS@\n") == 0)
+        settings_print_mdoc_keys(&socket_settings, NULL, stdout);
     else if (strcmp(line, "@COOPD_KEYS@\n") == 0)
         settings_print_mdoc_keys(&coopd_settings, NULL, stdout);
     else

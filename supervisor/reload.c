@@ -216,6 +216,8 @@ static void carry_out(struct daemon *daemon, struct plan *plan, struct reload_re
             enter(daemon, p, spec);
         if (!p->svc)
             continue;
+        if (p->is_new)
+            svc_listen(p->svc);
         if (p->is_changed)
             tell(daemon, EVENT_CHANGED, spec->name);
         send_change(p->svc, p->is_changed ? spec : NULL, p->links);
@@ -227,6 +229,7 @@ static void carry_out(struct daemon *daemon, struct plan *plan, struct reload_re
         if (plan->at[i].svc)
             svc_look_again(plan->at[i].svc);
     remove_all(daemon, plan);
+    coop_wg_wait(&daemon->world.opening); /* no new service runs before all can be reached */
 }
 
 /* ---- the doors ---- */

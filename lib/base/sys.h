@@ -85,6 +85,8 @@ struct sys_spawn {
       (dir, path, ret_stat, flags))                                                            \
     X(int, fchmod, (int fd, mode_t mode), (fd, mode))                                          \
     X(int, fchown, (int fd, uid_t uid, gid_t gid), (fd, uid, gid))                             \
+    X(int, fchownat, (int dir, const char *path, uid_t uid, gid_t gid, int flags),             \
+      (dir, path, uid, gid, flags))                                                            \
     X(int, fcntl_lock, (int fd, int cmd, struct flock *lock), (fd, cmd, lock))                 \
     X(int, fchmodat, (int dir, const char *path, mode_t mode, int flags),                      \
       (dir, path, mode, flags))                                                                \

@@ -62,6 +62,50 @@ static void build_coopd(struct config *config, const struct raw_section *section
     }
 }
 
+/* The service gets it, unless there is none. */
+static void give_socket(struct config *config, struct socket_spec *made,
+                        struct loading *loading)
+{
+    struct coop_err err = {0};
+
+    for (size_t i = 0; i < config->count; i++) {
+        struct svc_spec *spec = config->specs[i];
+
+        if (strcmp(spec->name, made->service) != 0)
+            continue;
+        if (socket_list_add(&spec->sockets, made) < 0)
+            coop_fail(&err, COOP_E_LIMIT, "no memory for the configuration");
+        else if (socket_list_descriptors(&spec->sockets) > LAUNCH_MAX_FDS)
+            coop_fail(&err, COOP_E_LIMIT, "%s:%u: service '%s' gets more than %d sockets",
+                      made->file, made->line, spec->name, LAUNCH_MAX_FDS);
+        if (err.code != COOP_OK)
+            on_problem(loading, &err);
+        return;
+    }
+    coop_fail(&err, COOP_E_UNKNOWN, "%s:%u: socket '%s' is for service '%s', and there is none",
+              made->file, made->line, made->name, made->service);
+    coop_hint(&err, "Service= names it, or give it the socket's name");
+    socket_spec_free(made);
+    on_problem(loading, &err);
+}
+
+/* After the services: one that could not be built is not missed a second time. */
+static void build_sockets(struct config *config, const struct raw_config *raw,
+                          struct loading *loading)
+{
+    for (size_t i = 0; i < raw->count; i++) {
+        struct socket_spec *made;
+
+        if (raw->sections[i].kind != RAW_SOCKET)
+            continue;
+        made = build_socket(&raw->sections[i], on_problem, loading);
+        if (made && loading->errors == 0)
+            give_socket(config, made, loading);
+        else
+            socket_spec_free(made);
+    }
+}
+
 static void build_all(struct config *config, const struct raw_config *raw,
                       struct loading *loading)
 {
@@ -85,6 +129,7 @@ static void build_all(struct config *config, const struct raw_config *raw,
         if (spec)
             config->specs[config->count++] = spec;
     }
+    build_sockets(config, raw, loading);
 }
 
 static void warn_unknown(void *arg, const struct svc_spec *spec, const char *key, unsigned line,

@@ -7,6 +7,8 @@
  *     any.ini       [Service web]        web; keys of [Unit], [Service] and [Install] together
  *     web.ini       [Service] [Unit]     web
  *     web.service   [Service] [Unit]     web, with systemd's defaults (no profile)
+ *     any.ini       [Socket web]         what coopd listens on for web
+ *     web.socket    [Socket] [Unit]      the same
  *     any.ini       [Sandbox hard]       a profile
  *     any.ini       [Coopd]              the daemon
  */
@@ -106,6 +108,7 @@ static const struct kind {
 } kinds[] = {
     {"Service", ".service", RAW_SERVICE}, /* first: NAME.ini may be about one, too */
     {"Sandbox", NULL, RAW_SANDBOX},
+    {"Socket", ".socket", RAW_SOCKET},
 };
 
 static const struct kind *kind_of_file(const char *name)
@@ -205,8 +208,9 @@ static const char *after_word(const char *section, const char *word)
 
 static int unknown_section(const char *section, struct coop_err *err)
 {
-    static const char *const known[] = {"Service", "Unit", "Install", "Sandbox", "Coopd", NULL};
-    static const char *const later[] = {"Group", "Socket", "Timer", "Path", "Mount", NULL};
+    static const char *const known[] = {"Service", "Unit",  "Install", "Sandbox",
+                                        "Socket",  "Coopd", NULL};
+    static const char *const later[] = {"Group", "Timer", "Path", "Mount", NULL};
     const char *near;
     char word[INI_NAME_MAX + 1];
 
@@ -218,8 +222,9 @@ static int unknown_section(const char *section, struct coop_err *err)
     near = str_nearest(word, known);
     coop_fail(err, COOP_E_UNKNOWN, "unknown section [%s]%s%s%s", section,
               near ? "; did you mean [" : "", near ? near : "", near ? "]?" : "");
-    return coop_hint(err, "known are [Service NAME], [Sandbox NAME], [Coopd], and in "
-                          "NAME.service or NAME.ini [Unit], [Service], [Install]");
+    return coop_hint(err,
+                     "known are [Service NAME], [Sandbox NAME], [Socket NAME], [Coopd], and in "
+                     "NAME.service or NAME.ini [Unit], [Service], [Install]");
 }
 
 static int begin_named(struct reading *r, const struct ini_key *at, struct coop_err *err)
@@ -322,7 +327,8 @@ static int read_dir(struct raw_config *raw, const char *path, raw_complain *comp
         return 1;
     }
     if (count == 0) {
-        coop_fail(&err, COOP_OK, "%s: warning: no file NAME.ini or NAME.service is in there",
+        coop_fail(&err, COOP_OK,
+                  "%s: warning: no file NAME.ini, NAME.service or NAME.socket is in there",
                   path);
         complain(arg, &err);
     }

@@ -13,7 +13,7 @@
  * elsewhere: profile before single keys, [Sandbox base] before the one that extends it.
  */
 
-enum raw_kind { RAW_SERVICE, RAW_SANDBOX, RAW_COOPD };
+enum raw_kind { RAW_SERVICE, RAW_SANDBOX, RAW_SOCKET, RAW_COOPD };
 
 struct raw_key {
     char *section; /* as in systemd: Unit, Service, Install; NULL: all three in one */
@@ -26,7 +26,7 @@ struct raw_section {
     char *name;
     char *file;
     unsigned line;
-    bool is_unit; /* from a .service file */
+    bool is_unit; /* from a unit file: NAME.service, NAME.socket */
     struct raw_key *keys;
     size_t count;
 };
@@ -39,7 +39,7 @@ struct raw_config {
 /* What is wrong, told one by one. 'err' lives only for the call. */
 typedef void raw_complain(void *arg, const struct coop_err *err);
 
-/* Reads a file, or every *.ini and *.service of a directory.  Returns the number of errors;
+/* Reads a file, or every *.ini and unit file of a directory.  Returns the number of errors;
  * each was told. Sections of files without errors are added. */
 int raw_read(struct raw_config *raw, const char *path, raw_complain *complain, void *arg);
 void raw_done(struct raw_config *raw);

@@ -480,6 +480,8 @@ static const struct
     {"Service", "Sandbox", &setting_string, FIELD(sandbox),
      .help = "Profile of protections: the NAME of a [Sandbox NAME] section, one of ours (none, service, default, strict, build, judge, bwrap), the path of a file, or NAME for /etc/coop/profiles/NAME.ini. Written out, all of it is required but what the profile itself prefers; left out, a [Service NAME] has `service` with every protection preferred, and a .service file has none."},
 
+    {"Service", "NonBlocking", &setting_bool, FIELD(non_blocking), .fallback = "no",
+     .help = "Whether the descriptors that it gets from its sockets do not block (O_NONBLOCK)."},
     {"Service", "OnSupervisorDeath", &setting_enum, FIELD(on_death), .names = death_names, .fallback = "keep",
      .help = "What becomes of it when coopd itself is killed: keep (it runs on, and the next coopd with the same state directory goes on with it), kill (all of its processes are killed at once)."},
 
@@ -488,7 +490,7 @@ static const struct
     {"Install", "RequiredBy", &setting_words, FIELD(required_by.names),
      .help = "Services that require this one."},
     {"Install", "AutoStart", &setting_enum, FIELD(auto_start), .names = auto_names,
-     .help = "Whether it starts with coopd. By default yes, for a .service file only with WantedBy= or RequiredBy=."},
+     .help = "Whether it starts with coopd. By default yes; for a .service file, and for a service with sockets, only with WantedBy= or RequiredBy=. One with sockets is started by its first client in any case."},
                     /* clang-format on */
 };
 

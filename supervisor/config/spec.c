@@ -34,6 +34,7 @@ void svc_spec_unref(struct svc_spec *spec)
     if (!spec || atomic_fetch_sub_explicit(&spec->refs, 1, memory_order_acq_rel) > 1)
         return;
     settings_done(&service_settings, spec);
+    socket_list_done(&spec->sockets);
     launch_spec_done(&spec->launch);
     free(spec->name);
     free(spec->file);
@@ -125,15 +126,32 @@ static bool launches_equal(const struct launch_spec *a, const struct launch_spec
            a->root == b->root && mounts_equal(&a->mounts, &b->mounts) && texts_equal(a, b);
 }
 
+static bool sockets_equal(const struct socket_list *a, const struct socket_list *b)
+{
+    struct buf x = BUF_INIT(SIZE_MAX), y = BUF_INIT(SIZE_MAX);
+    bool equal;
+
+    if (a->count == 0 && b->count == 0)
+        return true;
+    socket_list_render(a, &x);
+    socket_list_render(b, &y);
+    equal = !x.error && !y.error && strcmp(buf_text(&x), buf_text(&y)) == 0;
+    buf_done(&x);
+    buf_done(&y);
+    return equal;
+}
+
 bool svc_spec_equal(const struct svc_spec *a, const struct svc_spec *b)
 {
     return str_equal(a->name, b->name) && a->is_unit == b->is_unit &&
-           rows_equal(&service_settings, a, b, true) && launches_equal(&a->launch, &b->launch);
+           rows_equal(&service_settings, a, b, true) &&
+           sockets_equal(&a->sockets, &b->sockets) && launches_equal(&a->launch, &b->launch);
 }
 
 bool svc_spec_needs_restart(const struct svc_spec *from, const struct svc_spec *to)
 {
     return from->is_unit != to->is_unit || !rows_equal(&service_settings, from, to, false) ||
+           !sockets_equal(&from->sockets, &to->sockets) ||
            !launches_equal(&from->launch, &to->launch);
 }
 
@@ -188,6 +206,17 @@ static uint64_t mix_mounts(uint64_t sum, const struct launch_mounts *mounts)
     return sum;
 }
 
+static uint64_t mix_sockets(uint64_t sum, const struct socket_list *sockets)
+{
+    struct buf text = BUF_INIT(SIZE_MAX);
+
+    if (sockets->count > 0)
+        socket_list_render(sockets, &text);
+    sum = mix(sum, text.data, text.len);
+    buf_done(&text);
+    return sum;
+}
+
 uint64_t svc_spec_digest(struct svc_spec *spec)
 {
     const struct launch_spec *launch = &spec->launch;
@@ -203,6 +232,7 @@ uint64_t svc_spec_digest(struct svc_spec *spec)
     for (size_t i = 0; i < launch->groups.count; i++)
         sum = mix_text(sum, launch->groups.items[i]);
     sum = mix_mounts(sum, &launch->mounts);
+    sum = mix_sockets(sum, &spec->sockets);
     sum = mix_text(sum, launch->filter_profile.text);
     sum = sum ? sum : 1;
     atomic_store_explicit(&spec->digest, sum, memory_order_relaxed);
@@ -213,7 +243,7 @@ bool svc_spec_starts_by_itself(const struct svc_spec *spec)
 {
     if (spec->auto_start != AUTO_UNSET)
         return spec->auto_start == AUTO_YES;
-    return !spec->is_unit || spec->wanted_by.names.count > 0 ||
+    return (!spec->is_unit && spec->sockets.count == 0) || spec->wanted_by.names.count > 0 ||
            spec->required_by.names.count > 0;
 }
 

@@ -9,6 +9,7 @@
 #include "config/conditions.h"
 #include "config/directories.h"
 #include "config/exit_set.h"
+#include "config/socket_spec.h"
 #include "coop/time.h"
 #include "launcher/launch.h"
 #include "service/backoff.h"
@@ -135,6 +136,9 @@ struct svc_spec {
     char *sandbox;  /* the profile's name as written; NULL: not written                     */
     int on_death;   /* enum on_death */
     int auto_start; /* enum auto_start                                                       */
+    bool non_blocking;
+
+    struct socket_list sockets; /* what coopd listens on for it, from sections of their own */
 
     struct launch_spec launch; /* profile, sandbox keys, ids; argv and env are added at start */
 };

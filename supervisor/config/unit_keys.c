@@ -14,19 +14,9 @@
 #include "base/str.h"
 
 static const char *const harmless[] = {
-    "Documentation",
-    "SourcePath",
-    "DefaultDependencies",
-    "CollectMode",
-    "Alias",
-    "Also",
-    "DefaultInstance",
-    "SyslogIdentifier",
-    "SyslogFacility",
-    "SyslogLevel",
-    "SyslogLevelPrefix",
-    "Slice",
-    "FileDescriptorName",
+    "Documentation",  "SourcePath",  "DefaultDependencies", "CollectMode",
+    "Alias",          "Also",        "DefaultInstance",     "SyslogIdentifier",
+    "SyslogFacility", "SyslogLevel", "SyslogLevelPrefix",   "Slice",
 };
 
 /* Refused: they mean something. Sorted as in systemd's manuals. */
@@ -85,7 +75,6 @@ static const char *const missing[] = {
     "RuntimeRandomizedExtraSec",
     "RestartMode",
     "RootDirectoryStartOnly",
-    "NonBlocking",
     "Sockets",
     "FileDescriptorStoreMax",
     "FileDescriptorStorePreserve",

@@ -31,15 +31,15 @@ bool graph_name(const char *written, size_t *ret_len)
 {
     size_t len = strlen(written);
 
-    if (str_ends_with(written, ".target"))
-        return false;
+    if (str_ends_with(written, ".target") || str_ends_with(written, ".socket"))
+        return false; /* reached always; open before any service is started */
     if (str_ends_with(written, ".service"))
         len -= strlen(".service");
     *ret_len = len;
     return true;
 }
 
-/* -1: a target, which is always reached; 0: no such service; 1: found. */
+/* -1: a target or a socket, which is always reached; 0: no such service; 1: found. */
 static int find(const struct map *index, const char *written, unsigned *ret_at)
 {
     char name[256];

@@ -171,6 +171,21 @@ static int base_env(const struct svc_spec *spec, struct strlist *env, struct coo
     return spec->user ? put_user(env, spec->user, err) : 0;
 }
 
+/* sd_listen_fds(3): the child itself writes its PID. */
+static int put_sockets(const struct spawn_order *order, struct strlist *env,
+                       struct coop_err *err)
+{
+    char count[16];
+
+    if (order->fd_count == 0)
+        return 0;
+    str_format(count, sizeof count, "%u", order->fd_count);
+    if (put(env, "LISTEN_FDS", count, err) < 0 ||
+        put(env, "LISTEN_FDNAMES", order->fd_names, err) < 0)
+        return -1;
+    return strlist_env_put(env, LAUNCH_LISTEN_PID) < 0 ? out_of_memory(err) : 0;
+}
+
 static int whole_env(const struct spawn_order *order, struct strlist *env, struct coop_err *err)
 {
     const struct svc_spec *spec = order->spec;
@@ -199,6 +214,8 @@ static int whole_env(const struct spawn_order *order, struct strlist *env, struc
     for (const char *const *pair = order->env; pair && *pair; pair++)
         if (strlist_env_put(env, *pair) < 0)
             return out_of_memory(err);
+    if (put_sockets(order, env, err) < 0)
+        return -1;
     return order->notify ? put(env, "NOTIFY_SOCKET", order->notify, err) : 0;
 }
 

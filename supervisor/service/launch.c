@@ -4,6 +4,7 @@
 #include "service/svc.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -230,9 +231,13 @@ int svc_launch_one(struct svc *svc, struct spawn_order *order, struct holder *ho
     order->born_arg = svc;
     failed = open_stdio(svc, order, err) < 0 || open_notify(svc, order, err) < 0 ||
              (!order->beside && svc_keep_open(svc, err) < 0) ||
+             (!order->beside && order->kind == EXEC_START &&
+              svc_sockets_give(svc, order, err) < 0) ||
              spawn->ops->launch(spawn, order, holder, err) < 0;
     close_stdio(order);
     order->env = NULL; /* it was ours */
+    free(order->fd_names);
+    order->fd_names = NULL;
     return failed ? -1 : 0;
 }
 
@@ -397,6 +402,7 @@ void svc_on_notify(struct svc *svc)
 void svc_take_next_spec(struct svc *svc)
 {
     enum svc_state state = svc_place_state(svc->view.place);
+    struct svc_spec *old;
 
     if (!svc->next)
         return;
@@ -410,9 +416,11 @@ void svc_take_next_spec(struct svc *svc)
     if (svc_is_empty(svc) && !strlist_equal(&svc->spec->directories.of[DIRECTORY_RUNTIME],
                                             &svc->next->directories.of[DIRECTORY_RUNTIME]))
         svc_remove_directories(svc, AT_DOWN); /* the next one does not know them */
-    svc_spec_unref(svc->spec);
+    old = svc->spec;
     svc->spec = svc->next;
     svc->next = NULL;
+    svc_sockets_change(svc);
+    svc_spec_unref(old);
     if (svc->view.place == AT_WAITING) /* it may begin with another command */
         svc_first_command(svc);
 }

@@ -359,6 +359,7 @@ void svc_on_restore(struct svc *svc, struct survivor *was)
         svc_tell_over(svc);
         svc_feed(svc, event, detail);
     }
+    svc_sockets_follow(svc);
     svc_publish(svc);
 }
 

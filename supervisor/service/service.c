@@ -154,6 +154,7 @@ static void move(struct svc *svc, const struct svc_edge *edge, const char *detai
         view->up_since = 0;
     view->place = edge->to;
     svc_watchdog_follow(svc, edge->from);
+    svc_sockets_follow(svc);
     svc->over = ends_coopd(svc, edge);
     describe_move(svc, edge, detail);
     svc_publish(svc);
@@ -463,6 +464,7 @@ static void let_go(struct svc *svc)
     coop_timer_stop(&svc->watchdog);
     svc_keep_end(svc);
     svc_pid_file_forget(svc);
+    svc_sockets_close(svc);
     notify_close(&svc->notify);
     output_close(svc->output);
     svc->output = NULL;
@@ -487,6 +489,7 @@ static void free_svc(struct svc *svc)
     coop_timer_done(&svc->timer);
     coop_timer_done(&svc->watchdog);
     svc_keep_done(svc);
+    svc_sockets_free(svc);
     coop_actor_done(&svc->actor);
     free(svc->keep); /* MSG_OVER may have been in the mailbox until now */
     board_give(world->board, svc->slot);
@@ -556,6 +559,9 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
     case MSG_OVER: svc_keep_over(svc); break;
     case MSG_NOTIFY: svc_on_notify(svc); break;
     case MSG_WATCHDOG: svc_on_watchdog(svc); break;
+    case MSG_LISTEN: svc_on_listen(svc); break;
+    case MSG_SOCKET: svc_on_socket(svc); break;
+    case MSG_SOCKET_PAUSE: svc_on_socket_pause(svc); break;
     case MSG_HURRY:
         svc->hurried = true;
         if (!svc_is_empty(svc))
@@ -579,6 +585,7 @@ static void init_messages(struct svc *svc)
         coop_msg_init(&svc->push[i].msg, MSG_PUSH_STOP + i);
     coop_msg_init(&svc->hurry, MSG_HURRY);
     coop_msg_init(&svc->discard, MSG_DISCARD);
+    coop_msg_init(&svc->listen, MSG_LISTEN);
     coop_msg_init(&svc->free_me, MSG_FREE);
     coop_timer_init(&svc->timer, &svc->actor, MSG_TIMER);
     coop_timer_init(&svc->watchdog, &svc->actor, MSG_WATCHDOG);

@@ -250,6 +250,8 @@ static int open_io(struct launch *l, struct coop_err *err)
 {
     l->io = (struct launch_io)LAUNCH_IO_NULL;
     memcpy(l->io.stdio, l->order->stdio, sizeof l->io.stdio);
+    memcpy(l->io.fds, l->order->fds, sizeof l->io.fds);
+    l->io.fd_count = l->order->fd_count;
     if (l->order->spec->on_death == ON_DEATH_KILL) {
         if (!launch_plan_has_reaper(l->plan))
             return coop_fail(

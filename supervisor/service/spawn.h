@@ -76,11 +76,14 @@ struct saved_life; /* saved.h */
 struct spawn_order {
     const struct svc_spec *spec;
     enum exec_kind kind;
-    size_t command;         /* index into spec->execs[kind]                                  */
-    bool beside;            /* main lives, or may live, in a holder of its own               */
-    const char *const *env; /* pairs beyond those of the spec, NULL-terminated; or NULL    */
-    int stdio[3];           /* -1: /dev/null                                                 */
-    const char *notify;     /* the notify socket's address ($NOTIFY_SOCKET), or NULL         */
+    size_t command;          /* index into spec->execs[kind]                                  */
+    bool beside;             /* main lives, or may live, in a holder of its own               */
+    const char *const *env;  /* pairs beyond those of the spec, NULL-terminated; or NULL    */
+    int stdio[3];            /* -1: /dev/null                                                 */
+    int fds[LAUNCH_MAX_FDS]; /* become 3, 4, ...; $LISTEN_FDS and its sisters tell of them  */
+    unsigned fd_count;
+    char *fd_names;     /* "a:b", owned by whoever orders                               */
+    const char *notify; /* the notify socket's address ($NOTIFY_SOCKET), or NULL         */
     struct coop_actor *actor;
     int kind_top, kind_watch; /* kinds of the messages that bring news                   */
     /* Told as soon as its identity is known and, where that can be, before it executes anything.

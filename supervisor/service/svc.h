@@ -34,9 +34,10 @@ struct svc_world {
     struct journal *journal; /* NULL in unit tests */
     const char *run_dir;     /* NULL: no outputs and no notify sockets (unit tests) */
     const char *log_dir;
-    struct coop_wg alive; /* services not freed yet */
-    atomic_bool closing;  /* coopd is stopping: nothing is started any more */
-    atomic_ulong asked;   /* starts so far, of all */
+    struct coop_wg alive;   /* services not freed yet */
+    atomic_bool closing;    /* coopd is stopping: nothing is started any more */
+    atomic_ulong asked;     /* starts so far, of all */
+    struct coop_wg opening; /* services whose sockets are not open yet */
     /* A service that coopd is not to outlive has ended for good; from any handler, does not wait.
      * NULL in unit tests. */
     void (*over)(struct svc_world *world, const char *name, int exit_status);
@@ -74,15 +75,18 @@ enum svc_msg_kind {
     MSG_WATCH,        /* main's pidfd, or the cgroup, has news                       */
     MSG_STEP_TOP,     /* the same of a command beside main                           */
     MSG_STEP_WATCH,
-    MSG_BOUND,    /* time to look whether a bound is used up                     */
-    MSG_OVER,     /* the output has passed its bound                             */
-    MSG_MAIN,     /* main, which was not launched, has news                       */
-    MSG_PID_FILE, /* something has changed where PIDFile= will be                 */
-    MSG_NOTIFY,   /* the notify socket has something                             */
-    MSG_WATCHDOG, /* it has not said in time that it is alive                    */
-    MSG_HURRY,    /* kill what still runs                                        */
-    MSG_DISCARD,  /* taken out of the configuration, and down                    */
-    MSG_FREE      /* the last reference is gone                                  */
+    MSG_BOUND,        /* time to look whether a bound is used up                     */
+    MSG_OVER,         /* the output has passed its bound                             */
+    MSG_MAIN,         /* main, which was not launched, has news                       */
+    MSG_PID_FILE,     /* something has changed where PIDFile= will be                 */
+    MSG_NOTIFY,       /* the notify socket has something                             */
+    MSG_WATCHDOG,     /* it has not said in time that it is alive                    */
+    MSG_LISTEN,       /* open what it listens on                                     */
+    MSG_SOCKET,       /* something may wait there                                    */
+    MSG_SOCKET_PAUSE, /* clients may start it again                              */
+    MSG_HURRY,        /* kill what still runs                                        */
+    MSG_DISCARD,      /* taken out of the configuration, and down                    */
+    MSG_FREE          /* the last reference is gone                                  */
 };
 
 struct command_msg {
@@ -128,7 +132,7 @@ struct svc {
         struct coop_msg msg;
         atomic_bool on_its_way; /* anyone */
     } push[MSG_PUSH_END - MSG_PUSH_STOP + 1];
-    struct coop_msg nudge, pull, hurry, discard, free_me;
+    struct coop_msg nudge, pull, hurry, discard, free_me, listen;
     struct coop_timer timer;
     struct svc_world *world;
     unsigned slot;
@@ -153,7 +157,8 @@ struct svc {
     coop_nsec watchdog_until;
     struct notify notify;
     struct output *output;
-    struct svc_keep *keep; /* NULL: it has never had bounds */
+    struct svc_keep *keep;       /* NULL: it has never had bounds */
+    struct svc_sockets *sockets; /* NULL: it has never had any */
     struct waiter *waiters;
     unsigned waiter_count;
     struct saved_state noted; /* what the journal has, but for the times */
@@ -199,6 +204,9 @@ void svc_hurry(struct svc *svc);
 
 /* It is down and nobody will start it again: lets go of everything but the struct. */
 void svc_discard(struct svc *svc);
+
+/* Opens what coopd listens on for it; world->opening tells when it is done. */
+void svc_listen(struct svc *svc);
 
 struct svc_links *svc_links_new(unsigned count);
 void svc_links_free(struct svc_links *links); /* accepts NULL */
@@ -287,6 +295,16 @@ void svc_write_down(struct svc *svc, const char *name, const struct holder *hold
 /* The first, or next, of the commands that come before ExecStart= and of it. */
 void svc_first_command(struct svc *svc);
 void svc_next_command(struct svc *svc);
+
+/* sockets.c */
+void svc_on_listen(struct svc *svc);       /* MSG_LISTEN */
+void svc_on_socket(struct svc *svc);       /* MSG_SOCKET */
+void svc_on_socket_pause(struct svc *svc); /* MSG_SOCKET_PAUSE */
+void svc_sockets_follow(struct svc *svc);  /* after a move: do clients start it? */
+void svc_sockets_change(struct svc *svc);  /* svc->spec is new, the old one still there */
+int svc_sockets_give(struct svc *svc, struct spawn_order *order, struct coop_err *err);
+void svc_sockets_close(struct svc *svc);
+void svc_sockets_free(struct svc *svc); /* with the actor, after the last message */
 
 /* stop.c: asks it to end, asks or kills what main has left, kills all; the event that follows */
 enum svc_event svc_signal_stop(struct svc *svc, int signo, coop_nsec patience);

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/scope.h"
+#include "child.h"
 
 typedef void word_fn(const char *argument);
 
@@ -312,6 +313,8 @@ static const struct {
     {"exit",    true,  leave},     {"append",  true,  append},
     {"bye",     true,  bye},
     {"tell",    true,  tell},      {"leave",   true,  leave_on},
+    {"listens", false, child_listens}, {"serve", true, child_serve}, {"take", true, child_take},
+    {"ask",     true,  child_ask}, {"send",    true,  child_send}, {"storm", true, child_storm},
 };
 /* clang-format on */
 

@@ -46,7 +46,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    static const char *const names[] = {"a.ini", "b.ini", "web.service", "env"};
+    static const char *const names[] = {"a.ini", "b.ini", "web.service", "web.socket", "env"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[128];
@@ -145,6 +145,35 @@ Test(config, no_key_is_read_and_called_missing)
     expect_no_row_is_missing(&launch_settings);
 }
 
+Test(config, a_socket_unit_gives_its_service_what_it_listens_on)
+{
+    struct config *config, *other;
+    struct svc_spec *spec;
+
+    put("web.service",
+        "[Unit]\nAfter=web.socket\n[Service]\nExecStart=/bin/true\nNonBlocking=yes\n");
+    put("web.socket", "[Unit]\nDescription=Front of %N\nBefore=web.service\n[Socket]\n"
+                      "ListenStream=80\nListenDatagram=/run/%N/x\nSocketMode=0600\n"
+                      "MaxConnections=9\nX-Mine=1\n[Install]\nWantedBy=sockets.target\n");
+    spec = only(config = load());
+    cr_assert_eq(spec->sockets.count, 1, "%s", told);
+    cr_expect_eq(socket_list_descriptors(&spec->sockets), 2);
+    cr_expect_str_eq(spec->sockets.items[0]->listen.items[1].text, "/run/web/x");
+    cr_expect_eq(spec->sockets.items[0]->listen.items[1].line, 6);
+    cr_expect_str_eq(spec->sockets.items[0]->fd_name, "web.socket");
+    cr_expect_str_eq(spec->sockets.items[0]->service, "web");
+    cr_expect_eq(spec->sockets.items[0]->mode, 0600u);
+    cr_expect_not(svc_spec_starts_by_itself(spec));
+    put("web.socket", "[Socket]\nListenStream=81\n");
+    other = load();
+    cr_assert_not_null(other, "%s", told);
+    cr_expect_not(svc_spec_equal(spec, other->specs[0]));
+    cr_expect(svc_spec_needs_restart(spec, other->specs[0]));
+    cr_expect_neq(svc_spec_digest(spec), svc_spec_digest(other->specs[0]));
+    config_free(config);
+    config_free(other);
+}
+
 Test(config, a_sandbox_extends_another)
 {
     struct config *config;
@@ -228,7 +257,9 @@ Test(config, mistakes_are_told_with_file_line_and_the_nearest_key)
     refuses("a.ini", "[Sandbox a]\nExtends=b\n[Sandbox b]\nExtends=a\n", "circle");
     refuses("a.ini", "[Service web@]\nExecStart=/bin/a\n", "is a template");
     refuses("a.ini", "[Service we b]\nExecStart=/bin/a\n", "is not a name");
-    refuses("a.ini", "[Socket web]\nListenStream=1\n", "not supported yet");
+    refuses("a.ini", "[Timer web]\nOnCalendar=daily\n", "not supported yet");
+    refuses("a.ini", "[Socket web]\nListenStream=1\n",
+            "socket 'web' is for service 'web', and there is none");
     refuses("a.ini", "[Service w]\nType=oneshot\nExecStart=/bin/a\nRestart=always\n",
             "a.ini:4: Restart=always");
 }
