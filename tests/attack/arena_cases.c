@@ -37,6 +37,23 @@ pid_t arena_start_stayer(const struct arena *arena, struct visit *visit)
     return pid;
 }
 
+static const char *const mode_names[MODES] = {"default", "--ro-bind / /"};
+
+int arena_play(const struct arena *arena, const struct visit *visit)
+{
+    int code = arena_run(arena, visit);
+    bool good = arena_check(arena);
+
+    printf("%-20s %-14s as %-5s: %s\n", visit->attack, mode_names[visit->mode],
+           arena->uid ? "user" : "root",
+           !good || (code != 0 && code != 77) ? "GOT THROUGH, or could not run"
+           : code == 77                       ? "does not apply"
+                                              : "refused");
+    if (code != 0 && code != 77)
+        printf("exit code %d\n", code);
+    return !good || (code != 0 && code != 77) ? -1 : code == 0;
+}
+
 pid_t arena_start_turning(const char *dir, const char *name, unsigned long *ret_turns)
 {
     pid_t pid = fork();

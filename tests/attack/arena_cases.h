@@ -42,6 +42,10 @@ bool arena_read_line(int fd, char *ret_line, size_t size);
 /* Starts an attacker that stays ('visit' says which), and waits until it says that it is ready. */
 pid_t arena_start_stayer(const struct arena *arena, struct visit *visit);
 
+/* One attack in one kind of sandbox, and what came of it as a line. 1: refused, 0: does not apply,
+ * -1: it got through. */
+int arena_play(const struct arena *arena, const struct visit *visit);
+
 /* Turns dir/name and dir/turn to and fro, until it is killed; counts in *ret_turns if it is given,
  * which must be shared memory. */
 pid_t arena_start_turning(const char *dir, const char *name, unsigned long *ret_turns);

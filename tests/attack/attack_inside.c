@@ -8,31 +8,13 @@
  * attack of each round is "harmless": it shows that what should work does, so that a sandbox in
  * which nothing runs at all does not pass for a safe one.
  */
-#include "attack/arena.h"
+#include "attack/arena_cases.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { MAX_OPTIONS = 16 };
-
-static const char *const mode_names[MODES] = {"default", "--ro-bind / /"};
-
-/* 1: refused, 0: does not apply, -1: got through. */
-static int play(const struct arena *arena, const struct visit *visit)
-{
-    int code = arena_run(arena, visit);
-    bool good = arena_check(arena);
-
-    printf("%-20s %-14s as %-5s: %s\n", visit->attack, mode_names[visit->mode],
-           arena->uid ? "user" : "root",
-           !good || (code != 0 && code != 77) ? "GOT THROUGH, or could not run"
-           : code == 77                       ? "does not apply"
-                                              : "refused");
-    if (code != 0 && code != 77)
-        printf("exit code %d\n", code);
-    return !good || (code != 0 && code != 77) ? -1 : code == 0;
-}
 
 /* 'strict' lets nothing below /tmp be executed but what the profile itself shows there; with a
  * file system of the caller's own making the attacker has to be named. */
@@ -77,11 +59,11 @@ int main(int argc, char **argv)
             int result;
 
             choose_options(&arena, visit.mode, argv + 2, options);
-            result = play(&arena, &visit);
+            result = arena_play(&arena, &visit);
             refused += result > 0;
             through += result < 0;
             visit.attack = "harmless";
-            through += play(&arena, &visit) <= 0;
+            through += arena_play(&arena, &visit) <= 0;
         }
         arena_close(&arena);
     }

@@ -269,11 +269,25 @@ static int dump(int type, int *ret_others)
     return entries;
 }
 
+static void send_out(const char *address, const char *what)
+{
+    struct sockaddr_in out = {.sin_family = AF_INET, .sin_port = htons(53)};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        shut(fd, what, EPERM, EACCES, EAFNOSUPPORT, 0);
+        return;
+    }
+    inet_pton(AF_INET, address, &out.sin_addr);
+    shut(sendto(fd, "x", 1, 0, (struct sockaddr *)&out, sizeof out), what, ENETUNREACH, EPERM,
+         EACCES, 0);
+    close(fd);
+}
+
 static void see_network(void)
 {
     struct sockaddr_in6 six = {.sin6_family = AF_INET6,
                                .sin6_port = htons((uint16_t)fact_number("port"))};
-    struct sockaddr_in out = {.sin_family = AF_INET, .sin_port = htons(53)};
     int others, fd;
 
     (void)dump(RTM_GETLINK, &others);
@@ -287,14 +301,8 @@ static void see_network(void)
     shut(connect(fd, (struct sockaddr *)&six, sizeof six), "connect to a link-local address",
          0);
     close(fd);
-    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    inet_pton(AF_INET, "192.0.2.1", &out.sin_addr);
-    shut(sendto(fd, "x", 1, 0, (struct sockaddr *)&out, sizeof out), "a datagram to the world",
-         ENETUNREACH, EPERM, EACCES, 0);
-    inet_pton(AF_INET, "169.254.169.254", &out.sin_addr);
-    shut(sendto(fd, "x", 1, 0, (struct sockaddr *)&out, sizeof out), "the cloud's metadata",
-         ENETUNREACH, EPERM, EACCES, 0);
-    close(fd);
+    send_out("192.0.2.1", "a datagram to the world");
+    send_out("169.254.169.254", "the cloud's metadata");
     for (int family = AF_UNIX + 1; family < 64; family++) {
         if (family == AF_INET || family == AF_INET6 || family == AF_NETLINK)
             continue;
