@@ -5,6 +5,7 @@
  * limits all say no in their own ways.  So a child is cloned into each namespace and ends at once;
  * in a mount namespace it mounts something first, because who cannot furnish one has none.
  */
+#include "launcher/launch.h"
 
 #include "base/scope.h"
 #include "launcher/kernel.h"

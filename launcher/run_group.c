@@ -102,8 +102,9 @@ int run_group_open(struct run *run, struct coop_err *err)
     const struct launch_bounds *bounds = launch_plan_bounds(run->plan);
     struct coop_err why = {0};
 
-    /* CPU time can be looked up elsewhere, but nobody counts it like a cgroup. */
-    if (!bounds_need_group(bounds) && bounds->cpu_time == LAUNCH_UNBOUND)
+    /* CPU time can be looked up elsewhere, but nobody counts it like a cgroup; and no other group
+     * stands still for a look at the disk. */
+    if (!bounds_need_group(bounds) && bounds->cpu_time == LAUNCH_UNBOUND && !run->has_disk)
         return 0;
     if (make_group(run, bounds, &why) == 0) {
         run->has_group = true;

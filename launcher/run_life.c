@@ -236,7 +236,7 @@ static void begin_bounds(struct run *run)
     if (!run->has_disk)
         return;
     disk_usage_enter(&run->disk, run->plan, run->child.main_pid);
-    bounds_use_disk(&run->bounds, &run->disk, run->began);
+    bounds_use_disk(&run->bounds, &run->disk, true, run->began);
 }
 
 /* The sandbox has a /dev in which a pty can be made. */

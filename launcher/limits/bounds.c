@@ -13,7 +13,8 @@
 #define DISK_SHARE 10 /* a look at the disk costs a tenth of the time at most */
 #define DISK_PIECE                                                                             \
     (4 * COOP_NSEC_PER_MSEC) /* ... and is made in pieces, or the others waited */
-#define FILL_RATE 2          /* bytes a nanosecond that a machine can fill at most, about */
+#define STILL_MOST (500 * COOP_NSEC_PER_MSEC) /* nobody is stopped for longer */
+#define FILL_RATE  2 /* bytes a nanosecond that a machine can fill at most, about */
 
 void bounds_begin(struct bounds *ret_bounds, const struct launch_bounds *limit, pid_t root,
                   bool root_counts, coop_nsec now)
@@ -33,6 +34,7 @@ void bounds_begin(struct bounds *ret_bounds, const struct launch_bounds *limit, 
 
 void bounds_done(struct bounds *bounds)
 {
+    still_end(&bounds->still);
     tree_usage_done(&bounds->tree);
 }
 
@@ -66,9 +68,11 @@ bool bounds_disk_reached(const struct bounds *bounds)
     return bounds->disk && bounds->disk->full;
 }
 
-void bounds_use_disk(struct bounds *bounds, struct disk_usage *disk, coop_nsec now)
+void bounds_use_disk(struct bounds *bounds, struct disk_usage *disk, bool may_stop,
+                     coop_nsec now)
 {
     bounds->disk = disk;
+    bounds->may_stop = may_stop;
     bounds->disk_next = bounds->next = now;
 }
 
@@ -133,6 +137,34 @@ static void find_members(struct bounds *bounds)
         tree_usage_add(&bounds->tree, file);
 }
 
+static int64_t files_most(const struct launch_bounds *limit)
+{
+    return limit->disk_files_max != LAUNCH_UNBOUND ? limit->disk_files_max : BOUNDS_FILES_MOST;
+}
+
+static void begin_look(struct bounds *bounds)
+{
+    const struct launch_bounds *limit = &bounds->limit;
+
+    if (bounds->groups && bounds->may_stop &&
+        disk_usage_is_in_doubt(bounds->disk, limit->disk_max, files_most(limit)))
+        (void)still_begin(&bounds->still, bounds->groups, bounds->leaf);
+    find_members(bounds);
+}
+
+/* Whether the next piece may come at once: who stands still misses no time. */
+static bool goes_on_standing_still(struct bounds *bounds, bool whole)
+{
+    if (!bounds->still.holds)
+        return false;
+    if (!whole && disk_clock() - bounds->still.since < STILL_MOST)
+        return true;
+    if (whole)
+        disk_usage_be_sure(bounds->disk);
+    still_end(&bounds->still);
+    return false;
+}
+
 /* How long a look takes, who is inside decides: so it gets a share of the time and no more. */
 static void look_at_disk(struct bounds *bounds, coop_nsec now)
 {
@@ -142,22 +174,23 @@ static void look_at_disk(struct bounds *bounds, coop_nsec now)
     bool whole;
 
     if (!disk->looking)
-        find_members(bounds);
-    whole = disk_usage_look(disk, &bounds->tree, coop_after(began, DISK_PIECE));
-    cost = disk_clock() - began;
+        begin_look(bounds);
+    if (bounds->still.holds)
+        began = bounds->still.since;
+    whole = disk_usage_look(disk, &bounds->tree, coop_after(disk_clock(), DISK_PIECE));
     raise_to(&bounds->disk_peak, disk->least_bytes);
     raise_to(&bounds->disk_files_peak, disk->least_files);
+    if (goes_on_standing_still(bounds, whole)) {
+        bounds->disk_next = now;
+        return;
+    }
+    cost = disk_clock() - began;
     if (bounds->limit.disk_max != LAUNCH_UNBOUND)
         delay = (bounds->limit.disk_max - disk->bytes) / FILL_RATE;
     if (bounds->limit.disk_files_max != LAUNCH_UNBOUND && delay > LOOK_TASKS)
         delay = LOOK_TASKS;
     delay = whole ? clamp(delay) : LOOK_LEAST;
     bounds->disk_next = coop_after(now, delay > DISK_SHARE * cost ? delay : DISK_SHARE * cost);
-}
-
-static int64_t files_most(const struct launch_bounds *limit)
-{
-    return limit->disk_files_max != LAUNCH_UNBOUND ? limit->disk_files_max : BOUNDS_FILES_MOST;
 }
 
 static bool is_disk_used_up(const struct bounds *bounds)
@@ -171,6 +204,8 @@ bool bounds_disk_over(struct bounds *bounds)
 {
     if (!bounds->disk)
         return false;
+    still_end(&bounds->still);
+    bounds->may_stop = false;
     disk_usage_restart(bounds->disk); /* much of what it has seen may be gone by now */
     do
         look_at_disk(bounds, 0);
@@ -186,7 +221,7 @@ static bool is_memory_used_up(const struct bounds *bounds)
            tree_usage_memory(&bounds->tree) > bounds->limit.memory_max;
 }
 
-enum launch_result bounds_look(struct bounds *bounds, coop_nsec now)
+static enum launch_result look(struct bounds *bounds, coop_nsec now)
 {
     if (now >= bounds->deadline)
         return LAUNCH_RESULT_WALL_TIME;
@@ -207,4 +242,13 @@ enum launch_result bounds_look(struct bounds *bounds, coop_nsec now)
     if (bounds->disk && bounds->disk_next < bounds->next)
         bounds->next = bounds->disk_next;
     return LAUNCH_RESULT_EXIT;
+}
+
+enum launch_result bounds_look(struct bounds *bounds, coop_nsec now)
+{
+    enum launch_result used_up = look(bounds, now);
+
+    if (used_up != LAUNCH_RESULT_EXIT)
+        still_end(&bounds->still); /* or it would not hear that it is to end */
+    return used_up;
 }

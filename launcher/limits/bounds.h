@@ -4,6 +4,7 @@
 #include "launcher/launch.h"
 #include "launcher/limits/disk_usage.h"
 #include "launcher/limits/group.h"
+#include "launcher/limits/still.h"
 #include "launcher/limits/tree_usage.h"
 
 /*
@@ -22,7 +23,8 @@
  * use it up before a second divided by the number of processors has gone by.
  *
  * Time      bounds_look() costs nothing before bounds_next(); then one tree_usage_look(), and a
- *           few milliseconds of a look at the disk, which goes on at the next one.
+ *           few milliseconds of a look at the disk, which goes on at the next one; up to STILL_WAIT
+ *           more where the group is stopped for it.
  * Errors    None: a tree that cannot be seen any more uses nothing more.
  * Memory    Owned; bounds_done().
  */
@@ -45,13 +47,17 @@ struct bounds {
     struct disk_usage *disk;         /* NULL: not bounded                            */
     coop_nsec disk_next;             /* look at it then                              */
     int64_t disk_peak, disk_files_peak;
+    bool may_stop;
+    struct still still; /* the group is stopped for the look under way */
 };
 
 /* After bounds_begin(): 'leaf' of 'groups' holds the tree. Borrowed. */
 void bounds_use_group(struct bounds *bounds, const struct launch_cgroups *groups,
                       const char *leaf);
-/* What it writes counts as well. Borrowed. */
-void bounds_use_disk(struct bounds *bounds, struct disk_usage *disk, coop_nsec now);
+/* What it writes counts as well. Borrowed.  With 'may_stop' the group is stopped for a look where
+ * the disks have grown by more than may be: for whoever kills it when we die in the middle. */
+void bounds_use_disk(struct bounds *bounds, struct disk_usage *disk, bool may_stop,
+                     coop_nsec now);
 /* The last look, when all inside are gone: whether more was written than may be. */
 bool bounds_disk_over(struct bounds *bounds);
 /* No controller keeps MemoryMax and TasksMax: look for them as well. */

@@ -86,7 +86,7 @@ static void add_area(struct disk_usage *disk, const struct launch_plan *plan, in
         (void)close(fd);
         return;
     }
-    *area = (struct disk_area){.fd = fd, .is_fs = is_fs, .dev = st.st_dev};
+    *area = (struct disk_area){.fd = fd, .is_fs = is_fs, .dev = st.st_dev, .disk = ask(fd)};
     area->before = is_fs ? made_by_us(ask(fd), plan) : walk_whole(fd);
     disk->count++;
 }
@@ -185,8 +185,6 @@ void disk_usage_enter(struct disk_usage *disk, const struct launch_plan *plan, p
     }
 }
 
-/* ---- a look ---- */
-
 /* A fresh file system counts what is deleted; memory without a name (memfd) is no disk. */
 static struct disk_devices devices_of(struct disk_usage *disk)
 {
@@ -198,6 +196,51 @@ static struct disk_devices devices_of(struct disk_usage *disk)
             disk->devices[count++] = disk->areas[i].dev;
     return (struct disk_devices){disk->devices, count};
 }
+
+/* ---- what nobody can hide ---- */
+
+static bool is_first_on_its_disk(const struct disk_usage *disk, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (!disk->areas[i].is_fs && disk->areas[i].dev == disk->areas[at].dev)
+            return false;
+    return !disk->areas[at].is_fs;
+}
+
+static struct disk_sum growth_of_disks(const struct disk_usage *disk)
+{
+    struct disk_sum growth = {0};
+
+    for (size_t i = 0; i < disk->count; i++) {
+        struct disk_sum now = {0};
+
+        if (!is_first_on_its_disk(disk, i))
+            continue;
+        now = ask(disk->areas[i].fd);
+        growth.bytes += now.bytes - disk->areas[i].disk.bytes;
+        growth.files += now.files - disk->areas[i].disk.files;
+    }
+    return growth;
+}
+
+bool disk_usage_is_in_doubt(const struct disk_usage *disk, int64_t most_bytes,
+                            int64_t most_files)
+{
+    struct disk_sum growth = growth_of_disks(disk);
+
+    return growth.bytes + disk->sure_bytes > most_bytes ||
+           growth.files + disk->sure_files > most_files;
+}
+
+void disk_usage_be_sure(struct disk_usage *disk)
+{
+    struct disk_sum growth = growth_of_disks(disk);
+
+    disk->sure_bytes = disk->bytes - growth.bytes;
+    disk->sure_files = disk->files - growth.files;
+}
+
+/* ---- a look ---- */
 
 void disk_usage_restart(struct disk_usage *disk)
 {

@@ -43,6 +43,8 @@ struct disk_area {
     bool is_fs; /* a file system of its own, which is asked  */
     uint64_t dev;
     struct disk_sum before; /* at the start */
+    struct disk_sum
+        disk; /* what the file system held then, counted with the first area on it */
 };
 
 struct disk_usage {
@@ -53,6 +55,8 @@ struct disk_usage {
     int64_t least_bytes, least_files; /* at least, as of the look under way */
     bool hidden;
     bool full; /* a fresh file system was, at some look */
+    int64_t sure_bytes,
+        sure_files; /* private: seen when nothing moved, less the disks' growth */
     /* private: the look under way */
     bool looking, walking, holding;
     size_t at;
@@ -70,6 +74,13 @@ void disk_usage_enter(struct disk_usage *disk, const struct launch_plan *plan, p
 /* Begins a look, or goes on with it. True: it is whole. 'tree' matters at the beginning only. */
 bool disk_usage_look(struct disk_usage *disk, const struct tree_usage *tree,
                      coop_nsec deadline);
+/* Whether more may have been written than may be, by what the host's disks have grown by since they
+ * were last looked at for sure; other people's writing looks the same.  The program can move
+ * what it has written behind each look, but not this. */
+bool disk_usage_is_in_doubt(const struct disk_usage *disk, int64_t most_bytes,
+                            int64_t most_files);
+/* Nothing moved while the last look was made. */
+void disk_usage_be_sure(struct disk_usage *disk);
 /* Drops the look under way: the next one begins anew. */
 void disk_usage_restart(struct disk_usage *disk);
 void disk_usage_done(struct disk_usage *disk);

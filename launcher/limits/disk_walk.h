@@ -24,7 +24,8 @@
  * Errors    None: what is gone when we come is nothing, what cannot be opened is 'hidden'.
  * Memory    4 KiB and a descriptor for each level; disk_walk_end() at any time, also twice.
  * Limits    A file that is renamed meanwhile may be counted twice, or not at all, each time anew:
- *           only a walk after the end of all who could move it misses nothing.
+ *           only a walk while all who could move it stand still (still.h), or have ended, misses
+ *           nothing.
  */
 
 #define DISK_DEPTH 200

@@ -129,7 +129,7 @@ void bounding_begin(const struct machine *machine, struct holder *holder,
     if (!disk)
         return;
     disk_usage_enter(disk, plan, holder->main_pid);
-    bounds_use_disk(holder->bounds, disk, now);
+    bounds_use_disk(holder->bounds, disk, false, now);
 }
 
 int bounding_adopt(const struct machine *machine, const struct svc_spec *spec,

@@ -212,7 +212,7 @@ Test(disk, very_many_files_do_not_delay_the_other_bounds)
 
     make_names("many", 50000);
     bounds_begin(&bounds, &limit, NOBODY, true, now);
-    bounds_use_disk(&bounds, &disk, now);
+    bounds_use_disk(&bounds, &disk, false, now);
     cr_assert_eq(bounds_look(&bounds, now), LAUNCH_RESULT_EXIT);
     cr_assert(disk.looking, "a look at 50000 files in one go");
     cr_assert_gt(bounds_next(&bounds), now);
@@ -234,7 +234,7 @@ Test(disk, a_look_ends_as_soon_as_too_much_has_been_seen)
 
     make_names("many", 50000);
     bounds_begin(&bounds, &limit, NOBODY, true, disk_clock());
-    bounds_use_disk(&bounds, &disk, disk_clock());
+    bounds_use_disk(&bounds, &disk, false, disk_clock());
     do
         result = bounds_look(&bounds, bounds_next(&bounds));
     while (result == LAUNCH_RESULT_EXIT && disk.looking); /* a piece may be very small */
@@ -256,7 +256,7 @@ Test(disk, there_is_a_most_of_files_that_nobody_named)
 
     close(make_file("one", 0));
     bounds_begin(&bounds, &limit, NOBODY, true, 0);
-    bounds_use_disk(&bounds, &disk, 0);
+    bounds_use_disk(&bounds, &disk, false, 0);
     cr_assert(!bounds_disk_over(&bounds));
     area.before.files = -BOUNDS_FILES_MOST;
     cr_assert(bounds_disk_over(&bounds));
