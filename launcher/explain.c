@@ -273,6 +273,8 @@ static void explain_landlock(const struct launch_plan *p, FILE *out)
     for (uint32_t i = 0; i < p->land_rules.count; i++) {
         fprintf(out, "    allow   %s", plan_str(p, rules[i].path));
         print_rights(rules[i].access, out);
+        if (rules[i].by_clerk)
+            fprintf(out, " (made by the clerk)");
         fprintf(out, "\n");
     }
     if (p->land_fs)
@@ -296,6 +298,14 @@ static void explain_shared(const struct launch_plan *p, FILE *out)
     (void)p;
     fprintf(out, "    others in it can read the names of this sandbox's unix sockets; "
                  "nobody could in one of its own (PrivateNetwork=yes)\n");
+}
+
+static void explain_clerk(const struct launch_plan *p, FILE *out)
+{
+    fprintf(out,
+            "    a process outside makes the names that are asked for, but not those that "
+            "are frozen in %s\n",
+            plan_str(p, p->frozen_at));
 }
 
 static void explain_terminal(const struct launch_plan *p, FILE *out)
@@ -372,6 +382,7 @@ static const struct explained {
     {"no-new-privs", PLAN_NO_NEW_PRIVS,   0, NULL},
     {"personality",  PLAN_PERSONALITY,    0, NULL},
     {"no-wx",        PLAN_NO_WX,          0, NULL},
+    {"clerk",        0, offsetof(struct launch_plan, frozen_at), explain_clerk},
     {"landlock",     PLAN_LANDLOCK,       0, explain_landlock},
     {"assert-alone", PLAN_ASSERT_NESTING, 0, NULL},
     {"seccomp",      0, offsetof(struct launch_plan, filters.count), explain_filter},

@@ -120,6 +120,10 @@ static bool hint_for_birth(const struct launch_report *report, const struct laun
         coop_hint(err,
                   "what many sandboxes share must lead nowhere: coop-run --hold-network, or "
                   "--empty-network");
+    else if (strcmp(step, "clerk") == 0)
+        coop_hint(err, "FrozenPaths= needs Landlock (in the kernel's lsm=) and a filter that "
+                       "can ask, which a container around us may have taken; --prefer "
+                       "FrozenPaths goes without");
     else if (strcmp(step, "second-users") == 0)
         coop_hint(err, "it must lie below the user namespace that the sandbox is in");
     else if (strcmp(step, "assert-alone") == 0)

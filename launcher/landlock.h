@@ -54,6 +54,9 @@
 #define LAND_WRITE                                                                             \
     (LAND_CHANGE | LAND_IOCTL_DEV | LAND_REMOVE_DIR | LAND_REMOVE_FILE | LAND_MAKE_DIR |       \
      LAND_MAKE_REG | LAND_MAKE_SOCK | LAND_MAKE_FIFO | LAND_MAKE_SYM | LAND_REFER)
+#define LAND_MAKE                                                                              \
+    (LAND_NODES | LAND_MAKE_DIR | LAND_MAKE_REG | LAND_MAKE_SOCK | LAND_MAKE_FIFO |            \
+     LAND_MAKE_SYM | LAND_REFER) /* a name, of whatever kind */
 #define LAND_ALL     (LAND_READ | LAND_EXECUTE | LAND_WRITE | LAND_NODES)
 #define LAND_OF_FILE (LAND_EXECUTE | LAND_READ_FILE | LAND_CHANGE | LAND_IOCTL_DEV)
 

@@ -89,6 +89,7 @@
     X(CONTROL_GROUPS, "ProtectControlGroups", FILES)                                           \
     X(TERMINAL, "Terminal", FILES)                                                             \
     X(PATHS, "ReadOnlyPaths", FILES)                                                           \
+    X(FROZEN, "FrozenPaths", FILES)                                                            \
     X(NO_NEW_PRIVS, "NoNewPrivileges", PRIVILEGES)                                             \
     X(CAPS, "CapabilityBoundingSet", PRIVILEGES)                                               \
     X(FILTER, "SystemCallFilter", CALLS)                                                       \
@@ -409,7 +410,9 @@ struct launch_spec {
     struct strlist set_environment; /* "NAME=value": put over what is inherited          */
     bool inherit_descriptors;       /* all that are open and not close-on-exec           */
     struct strlist frozen;          /* FrozenPaths: coop-run's business                  */
-    int caller_directory;           /* enum launch_caller_directory; coop-run's business */
+    char *frozen_at;      /* where the directory is inside that they are names in, or NULL: not
+                        shown.  No row: coop-run shows it                                */
+    int caller_directory; /* enum launch_caller_directory; coop-run's business */
 
     uint64_t prefer; /* guards that may be refused by this machine, but see 'require' */
     struct launch_required require; /* guards that may not be, whoever prefers them */
@@ -547,15 +550,16 @@ struct launch_io {
     int cgroup;    /* directory of the cgroup to be born in (v2)                             */
     int sync;      /* PID 1 keeps it open as long as it lives (no reaper: nobody does) */
     int far[2]; /* our ends of gate and liveness: or the child would hold them open itself    */
-    int drop; /* the child closes it first, so that its reader sees an end when we close it  */
+    int drop;  /* the child closes it first, so that its reader sees an end when we close it  */
+    int clerk; /* the socket of whoever makes names in its place (clerk/clerk.h)             */
     int fds[LAUNCH_MAX_FDS]; /* become 3, 4, ...                                              */
     unsigned fd_count;
     unsigned terminal; /* with LAUNCH_TERMINAL_OWN: a bit for each of 0, 1, 2 that is the pty */
 };
 
 /* clang-format off */
-#define LAUNCH_IO_NULL    {.stdio = {-1, -1, -1}, .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1, .sync = -1, .far = {-1, -1}, .drop = -1}
-#define LAUNCH_IO_INHERIT {.stdio = {0, 1, 2},    .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1, .sync = -1, .far = {-1, -1}, .drop = -1}
+#define LAUNCH_IO_NULL    {.stdio = {-1, -1, -1}, .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1, .sync = -1, .far = {-1, -1}, .drop = -1, .clerk = -1}
+#define LAUNCH_IO_INHERIT {.stdio = {0, 1, 2},    .exit_note = -1, .liveness = -1, .gate = -1, .cgroup = -1, .sync = -1, .far = {-1, -1}, .drop = -1, .clerk = -1}
 /* clang-format on */
 
 /* In the order in which bubblewrap tells them. */

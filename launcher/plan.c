@@ -80,6 +80,7 @@ static uint64_t wanted_guards(const struct launch_spec *spec)
         {LAUNCH_GUARD_KERNEL, spec->protect_kernel},
         {LAUNCH_GUARD_PATHS, spec->read_only.count || spec->inaccessible.count ||
                                  spec->no_exec.count || protect_hides(spec)},
+        {LAUNCH_GUARD_FROZEN, spec->frozen.count && spec->frozen_at},
         {LAUNCH_GUARD_NO_NEW_PRIVS, spec->no_new_privs},
         {LAUNCH_GUARD_CAPS, protect_dropped_caps(spec) != 0},
         {LAUNCH_GUARD_FILTER, spec->filter.count || spec->filter_log.count ||
@@ -145,6 +146,36 @@ static bool has(const struct launch_plan *plan, enum launch_guard guard)
 }
 
 /* ---- parts of the plan ---- */
+
+/* Why no clerk could keep the names (clerk/clerk.h), or NULL. */
+static const char *no_clerk(const struct launch_spec *spec, const struct launch_plan *plan)
+{
+    if (!(plan->clone_flags & CLONE_NEWNS))
+        return "PrivateMounts";
+    if (!has(plan, LAUNCH_GUARD_LANDLOCK))
+        return "Landlock=yes";
+    if (plan->flags & (PLAN_SET_IDS | PLAN_SET_GROUPS | PLAN_BORROW_IDS | PLAN_UNMAPPED))
+        return "the caller's own ids";
+    return ~protect_dropped_caps(spec) || spec->cap_ambient ? "CapabilityBoundingSet=none"
+                                                            : NULL;
+}
+
+static int compile_frozen(const struct launch_spec *spec, struct launch_plan *plan,
+                          struct blob *b, struct coop_err *err)
+{
+    const char *needs = has(plan, LAUNCH_GUARD_FROZEN) ? no_clerk(spec, plan) : NULL;
+
+    if (needs && plan->prefer & LAUNCH_BIT(LAUNCH_GUARD_FROZEN)) {
+        plan->lost |= LAUNCH_BIT(LAUNCH_GUARD_FROZEN);
+    } else if (needs) {
+        (void)coop_fail(err, COOP_E_RANGE, "FrozenPaths= needs %s", needs);
+        return coop_hint(err, "--prefer FrozenPaths goes without the refusal: who makes such a "
+                              "name is ended then, and the name taken away");
+    }
+    if (has(plan, LAUNCH_GUARD_FROZEN))
+        plan->frozen_at = blob_text(b, spec->frozen_at);
+    return 0;
+}
 
 static void compile_namespaces(const struct launch_spec *spec, const struct launch_host *host,
                                struct launch_plan *plan)
@@ -443,7 +474,7 @@ static int compile_into(const struct launch_spec *spec, const struct launch_host
     if (has(plan, LAUNCH_GUARD_MOUNTS) && plan_compile_files(spec, plan, b, err) < 0)
         return -1;
     compile_locks(spec, plan, b);
-    if (plan_compile_landlock(spec, plan, b, err) < 0)
+    if (compile_frozen(spec, plan, b, err) < 0 || plan_compile_landlock(spec, plan, b, err) < 0)
         return -1;
     compile_limits(spec, plan, b);
     if (compile_power(spec, host, plan, b, err) < 0)

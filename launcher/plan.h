@@ -96,8 +96,8 @@ static inline uint64_t plan_inodes(uint64_t size)
 /* What Landlock grants below a path, and to a port (landlock.h). */
 struct plan_rule {
     plan_off path;
-    uint32_t pad;
-    uint64_t access; /* LAND_* of files */
+    uint32_t by_clerk; /* 1: with a clerk, names there are made by that one alone */
+    uint64_t access;   /* LAND_* of files */
 };
 
 struct plan_port {
@@ -188,6 +188,7 @@ struct launch_plan {
     struct plan_vec exec_paths;        /* plan_off: tried in order                    */
     plan_off program;                  /* argv[0] as the user wrote it, for messages          */
     plan_off cwd, hostname;
+    plan_off frozen_at; /* the directory that FrozenPaths= is about, or 0: no clerk is needed */
     struct plan_vec joins;  /* struct plan_join */
     uint32_t empty_network; /* the joined network must have nothing up: step "empty-network" */
     plan_off second_users;  /* file of the user namespace for step "second-users", or 0      */

@@ -129,6 +129,20 @@ static void follow_the_mounts(struct land *l)
         allow(l, "/", LAND_ALL);
 }
 
+/* Landlock adds up what it grants on the way to a name: so what lies above the frozen directory may
+ * not be granted either. */
+static void leave_to_clerk(struct land *l)
+{
+    const char *frozen = blob_str(l->blob, l->plan->frozen_at);
+
+    for (uint32_t i = 0; i < l->count && frozen; i++) {
+        const char *path = blob_str(l->blob, l->rules[i].path);
+
+        l->rules[i].by_clerk = path && l->rules[i].access & LAND_MAKE &&
+                               (is_below(frozen, path) || is_below(path, frozen));
+    }
+}
+
 /* ---- the only wall ---- */
 
 static void allow_mount(struct land *l, const struct launch_mount *m)
@@ -255,6 +269,7 @@ static int compile_files(struct land *l)
         follow_the_mounts(l);
     else
         stand_alone(l);
+    leave_to_clerk(l);
     l->plan->land_fs = LAND_ALL;
     l->plan->land_rules.at = blob_add(l->blob, l->rules, l->count * sizeof *l->rules);
     l->plan->land_rules.count = l->count;

@@ -221,7 +221,7 @@ int plan_verify(const void *block, size_t size)
          texts_ok(plan, plan->env_off) && texts_ok(plan, plan->exec_paths) &&
          texts_ok(plan, plan->lock_files) && ops_ok(plan) && limits_ok(plan) &&
          filters_ok(plan) && rules_ok(plan) && joins_ok(plan) &&
-         text_ok(plan, plan->second_users) && pid_ok(plan);
+         text_ok(plan, plan->second_users) && text_ok(plan, plan->frozen_at) && pid_ok(plan);
     return ok ? 0 : -EINVAL;
 }
 

@@ -287,6 +287,7 @@ static void add_usage(struct buf *out, const struct receipt *receipt)
     add_count(out, "output_bytes", receipt->output);
     add_count(out, "disk_peak_bytes", receipt->disk_peak);
     add_count(out, "disk_peak_files", receipt->disk_files_peak);
+    add_count(out, "names_refused", receipt->names_refused);
     buf_add_char(out, '}');
 }
 

@@ -61,6 +61,7 @@ struct receipt {
     int64_t max_rss;                         /* bytes, of the largest process          */
     int64_t memory_peak, tasks_peak, output; /* -1: not counted here */
     int64_t disk_peak, disk_files_peak;
+    int64_t names_refused; /* by FrozenPaths= */
 };
 
 void receipt_render(const struct receipt *receipt, struct buf *out);

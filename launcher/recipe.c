@@ -83,6 +83,7 @@ static const struct step {
     {"no-new-privs", step_no_new_privs, G(NO_NEW_PRIVS), "seccomp demands it of a process without privileges"},
     {"personality",  step_personality,  NO_GUARD,       "the filter refuses it"},
     {"no-wx",        step_no_wx,        G(WRITE_EXECUTE), "nothing of ours is mapped any more"},
+    {"clerk",        step_clerk,       NO_GUARD,        "in the finished view; before Landlock, which takes from the program what the clerk then does for it"},
     {"landlock",     step_landlock,     NO_GUARD,       "after the last file that we open by name; the kernel wants no-new-privs first"},
     {"assert-alone", step_assert_alone, NO_GUARD,       "in the last user namespace, and before a filter that would answer for the kernel"},
     {"signals",      step_signals,      NO_GUARD,       "default actions, empty mask: exec passes on what is ignored or blocked"},

@@ -59,6 +59,7 @@ struct child {
     unsigned lock_count;
     uint64_t own_dev[OWN_MAX]; /* file systems that this launch has made  */
     unsigned own_count;
+    bool has_clerk;   /* names are made by it from now on (clerk/clerk.h) */
     bool filter_wx;   /* the kernel has no call for step no-wx: its filter is loaded */
     uint16_t step;    /* index of the step that runs                    */
     const char *call; /* what failed, for the record                    */

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "launcher/clerk/clerk.h"
 #include "launcher/limits/bounds.h"
 #include "launcher/limits/group.h"
 #include "launcher/receipt.h"
@@ -34,6 +35,8 @@ struct run {
     char leaf[LAUNCH_CGROUP_PATH];
     bool has_group, was_in_group; /* now; until it was removed */
     bool replaced;                /* no controllers: bounds are kept by what comes nearest */
+    struct clerk clerk;           /* makes names for the command, but for FrozenPaths=     */
+    struct strlist frozen;        /* those */
     pid_t keeper;                 /* removes the leaf if we are killed; 0: none            */
     struct group_usage used;      /* what the leaf has counted, at the end                 */
 
@@ -70,6 +73,8 @@ bool run_has_tree_bounds(const struct launch_bounds *bounds);
  * without it, and run->plan with it. */
 int run_start(struct run *run, struct launch_plan **plan, struct coop_err *err);
 void run_reap_child(pid_t pid);
+/* A clerk keeps FrozenPaths=. */
+bool run_has_clerk(const struct run *run);
 bool run_asks_to_end(int signo);
 
 /* ---- run_watch.c ---- */

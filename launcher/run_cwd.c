@@ -141,6 +141,44 @@ static int start_in(struct run_options *o, const char *prefix, const char *dir,
     return str_format(o->spec.cwd, size, "%s%s", prefix, dir);
 }
 
+static bool overlaps(const char *path, const char *cwd)
+{
+    SCOPED_FREE char *real = realpath(path, NULL);
+
+    return real &&
+           (is_at_or_below(real, cwd) || is_at_or_below(cwd, real) || strcmp(real, "/") == 0);
+}
+
+/* By a second way to the directory its names could be made after all. */
+static int refuse_second_way(const struct run_options *o, const char *cwd, struct coop_err *err)
+{
+    char source[4096];
+
+    for (size_t i = 0; i < o->spec.bind.count; i++) {
+        const char *text = o->spec.bind.items[i] + (o->spec.bind.items[i][0] == '-');
+
+        (void)str_format(source, sizeof source, "%.*s", (int)strcspn(text, ":"), text);
+        if (overlaps(source, cwd))
+            return coop_fail(err, COOP_E_RANGE,
+                             "BindPaths=%s shows the directory of FrozenPaths= a second time",
+                             text);
+    }
+    return 0;
+}
+
+static int freeze(struct run_options *o, const char *cwd, struct coop_err *err)
+{
+    if (o->spec.frozen.count == 0)
+        return 0;
+    free(o->spec.frozen_at);
+    o->spec.frozen_at = strdup(cwd);
+    if (!o->spec.frozen_at)
+        return coop_fail_sys(err, ENOMEM, "FrozenPaths=");
+    if (refuse_second_way(o, cwd, err) < 0)
+        return -1;
+    return run_frozen_show(&o->frozen, &o->spec, cwd, err);
+}
+
 /* What is shown is the folder that we are in.  Its path was looked at a moment ago, and by now
  * something else may have that name: a link to a home, say. */
 static int show(struct run_options *o, char *cwd, struct coop_err *err)
@@ -158,7 +196,7 @@ static int show(struct run_options *o, char *cwd, struct coop_err *err)
         return start_in(o, "-", cwd, err);
     if (launch_spec_mount(&o->spec, &mount, err) < 0)
         return -1;
-    if (!(mount.flags & LAUNCH_MOUNT_RO) && run_frozen_show(&o->frozen, &o->spec, cwd, err) < 0)
+    if (!(mount.flags & LAUNCH_MOUNT_RO) && freeze(o, cwd, err) < 0)
         return -1;
     /* It may lie below a place where nothing that was written can be executed: here nothing is. */
     if (mount.flags & LAUNCH_MOUNT_RO && o->spec.no_exec.count > 0 &&

@@ -5,6 +5,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "launcher/clerk/names.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,6 +18,20 @@
 #include <unistd.h>
 
 #define PATH_SIZE 4096
+
+#define DOTFILES   ".*"
+#define LINKS_MOST 8 /* one after the other, as the kernel once had it */
+
+/* Whether the list has it, here or everywhere. */
+static bool is_named(const struct launch_spec *spec, const char *path)
+{
+    bool everywhere;
+
+    for (size_t i = 0; i < spec->frozen.count; i++)
+        if (strcmp(clerk_name_plain(spec->frozen.items[i], &everywhere), path) == 0)
+            return true;
+    return false;
+}
 
 /* ---- what is there ---- */
 
@@ -80,13 +95,62 @@ static int keep_away(struct run_frozen *f, const char *dir, const char *name,
 /* ---- one path ---- */
 
 static int freeze(struct run_frozen *f, struct launch_spec *spec, const char *cwd,
-                  const char *path, struct coop_err *err);
+                  const char *path, int links, struct coop_err *err);
+
+static bool has_dots(const char *path)
+{
+    for (; *path; path += strcspn(path, "/"), path += *path == '/') {
+        size_t length = strcspn(path, "/");
+
+        if (length <= 2 && strspn(path, ".") == length && length > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Where a link leads: what of that is there, plainly, and then what is missing. */
+static char *read_target(const char *link)
+{
+    char text[PATH_SIZE], path[2 * PATH_SIZE], whole[2 * PATH_SIZE];
+    ssize_t length = readlink(link, text, sizeof text - 1);
+    const char *slash = strrchr(link, '/');
+    int above = slash ? (int)(slash - link) : 1;
+    size_t end;
+
+    if (length <= 0)
+        return NULL;
+    text[length] = '\0';
+    if (text[0] == '/')
+        (void)str_copy(path, sizeof path, text);
+    else
+        (void)str_format(path, sizeof path, "%.*s/%s", above, slash ? link : ".", text);
+    (void)str_copy(whole, sizeof whole, path);
+    for (end = strlen(path); end > 0; end--) {
+        SCOPED_FREE char *real = NULL;
+        const char *missing = whole + end;
+        char *joined;
+
+        if (whole[end] != '\0' && whole[end] != '/')
+            continue;
+        path[end] = '\0';
+        real = realpath(path, NULL);
+        if (!real)
+            continue;
+        missing += strspn(missing, "/");
+        /* Where ".." leads from what is missing nobody knows: its first part is kept away. */
+        length = has_dots(missing) ? (ssize_t)strcspn(missing, "/") : (ssize_t)strlen(missing);
+        if (asprintf(&joined, "%s%s%.*s", real, length ? "/" : "", (int)length, missing) < 0)
+            return NULL;
+        return joined;
+    }
+    return NULL;
+}
 
 /* What a link leads to is frozen as well, if it lies where the program may write. */
 static int freeze_target(struct run_frozen *f, struct launch_spec *spec, const char *cwd,
-                         const char *link, const char *rest, struct coop_err *err)
+                         const char *link, const char *rest, int links, struct coop_err *err)
 {
-    SCOPED_FREE char *real = realpath(link, NULL);
+    SCOPED_FREE char *real = links < LINKS_MOST ? read_target(link) : NULL;
     size_t length = strcmp(cwd, "/") == 0 ? 0 : strlen(cwd);
     char path[PATH_SIZE];
 
@@ -94,14 +158,37 @@ static int freeze_target(struct run_frozen *f, struct launch_spec *spec, const c
         return 0;
     if (str_format(path, sizeof path, "%s%s%s", real + length + 1, *rest ? "/" : "", rest) < 0)
         return coop_fail(err, COOP_E_LIMIT, "FrozenPaths=%s: path too long", link);
-    return freeze(f, spec, cwd, path, err);
+    return freeze(f, spec, cwd, path, links + 1, err);
 }
 
-/* From the left: each directory on the way is pinned, up to what is no directory. */
-static int freeze(struct run_frozen *f, struct launch_spec *spec, const char *cwd,
-                  const char *path, struct coop_err *err)
+/* The part of 'path' at 'from' is missing, or a link; what is on the way to it is there. */
+static int freeze_name(struct run_frozen *f, struct launch_spec *spec, const char *cwd,
+                       const char *path, const char *from, int links, struct coop_err *err)
 {
-    char at[PATH_SIZE] = ".", dir[PATH_SIZE] = ".";
+    size_t length = strcspn(from, "/");
+    const char *rest = from + length + (from[length] == '/');
+    char at[PATH_SIZE], dir[PATH_SIZE] = ".", name[256];
+    struct stat st;
+
+    if (from > path)
+        (void)str_format(dir, sizeof dir, "%.*s", (int)(from - path) - 1, path);
+    (void)str_format(at, sizeof at, "%.*s", (int)(from - path) + (int)length, path);
+    (void)str_format(name, sizeof name, "%.*s", (int)length, from);
+    if (keep_away(f, dir, name, err) < 0)
+        return -1;
+    if (strlist_add(&f->kept, lstat(at, &st) < 0 ? path : at) < 0)
+        return coop_fail_sys(err, ENOMEM, "FrozenPaths=");
+    if (links == 0 && !is_named(spec, path)) /* ".*": a link like others */
+        return 0;
+    return freeze_target(f, spec, cwd, at, rest, links, err);
+}
+
+/* From the left: each directory on the way is pinned, up to what is no directory.  'links': so many
+ * were followed to come here. */
+static int freeze(struct run_frozen *f, struct launch_spec *spec, const char *cwd,
+                  const char *path, int links, struct coop_err *err)
+{
+    char at[PATH_SIZE];
 
     for (const char *from = path; *from;) {
         size_t length = strcspn(from, "/");
@@ -110,21 +197,12 @@ static int freeze(struct run_frozen *f, struct launch_spec *spec, const char *cw
 
         if (str_format(at, sizeof at, "%.*s", (int)(from - path) + (int)length, path) < 0)
             return coop_fail(err, COOP_E_LIMIT, "FrozenPaths=%s: path too long", path);
-        if (lstat(at, &st) < 0 || S_ISLNK(st.st_mode)) {
-            char name[256];
-
-            (void)str_format(name, sizeof name, "%.*s", (int)length, from);
-            if (keep_away(f, dir, name, err) < 0)
-                return -1;
-            if (!strlist_has(&spec->frozen, path)) /* ".*": a link like others */
-                return 0;
-            return freeze_target(f, spec, cwd, at, rest, err);
-        }
-        if (!*rest || !S_ISDIR(st.st_mode) || strlist_has(&spec->frozen, at))
+        if (lstat(at, &st) < 0 || S_ISLNK(st.st_mode))
+            return freeze_name(f, spec, cwd, path, from, links, err);
+        if (!*rest || !S_ISDIR(st.st_mode) || is_named(spec, at))
             return bind_at(spec, cwd, at, LAUNCH_MOUNT_RO, err);
         if (bind_at(spec, cwd, at, 0, err) < 0)
             return -1;
-        (void)str_copy(dir, sizeof dir, at);
         from = rest;
     }
     return 0;
@@ -134,11 +212,14 @@ static int freeze(struct run_frozen *f, struct launch_spec *spec, const char *cw
 static bool leads_to_others(const struct launch_spec *spec, const char *name)
 {
     size_t length = strlen(name);
+    bool everywhere;
 
-    for (size_t i = 0; i < spec->frozen.count; i++)
-        if (strncmp(spec->frozen.items[i], name, length) == 0 &&
-            spec->frozen.items[i][length] == '/')
+    for (size_t i = 0; i < spec->frozen.count; i++) {
+        const char *path = clerk_name_plain(spec->frozen.items[i], &everywhere);
+
+        if (strncmp(path, name, length) == 0 && path[length] == '/')
             return true;
+    }
     return false;
 }
 
@@ -157,15 +238,17 @@ static int freeze_dotfiles(struct run_frozen *f, struct launch_spec *spec, const
 
         if (name[0] == '.' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
             !leads_to_others(spec, name))
-            r = freeze(f, spec, cwd, name, err);
+            r = freeze(f, spec, cwd, name, 0, err);
     }
     closedir(here);
     return r;
 }
 
-static int check_path(const char *path, struct coop_err *err)
+static int check_path(const char *path, bool everywhere, struct coop_err *err)
 {
-    if (path[0] == '/' || strstr(path, "..") || strstr(path, "//") || strlen(path) > 255)
+    if (!*path || path[0] == '/' || has_dots(path) || strstr(path, "//") ||
+        (strchr(path, '*') && (everywhere || strcmp(path, DOTFILES) != 0)) ||
+        strlen(path) > 255)
         return coop_fail(err, COOP_E_RANGE,
                          "FrozenPaths=%s: expected a path in the working directory", path);
     return 0;
@@ -176,15 +259,49 @@ int run_frozen_show(struct run_frozen *f, struct launch_spec *spec, const char *
 {
     f->news = -1;
     for (size_t i = 0; i < spec->frozen.count; i++) {
-        const char *path = spec->frozen.items[i];
+        bool everywhere;
+        const char *path = clerk_name_plain(spec->frozen.items[i], &everywhere);
 
-        if (check_path(path, err) < 0)
+        if (check_path(path, everywhere, err) < 0)
             return -1;
-        if (strcmp(path, ".*") == 0 ? freeze_dotfiles(f, spec, cwd, err) < 0
-                                    : freeze(f, spec, cwd, path, err) < 0)
+        if (strcmp(path, DOTFILES) == 0 ? freeze_dotfiles(f, spec, cwd, err) < 0
+                                        : freeze(f, spec, cwd, path, 0, err) < 0)
             return -1;
     }
     return 0;
+}
+
+/* ---- a clerk's names ---- */
+
+int run_frozen_names(const struct run_frozen *f, const struct launch_spec *spec,
+                     struct strlist *ret_names, struct coop_err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < spec->frozen.count && r == 0; i++)
+        if (strcmp(spec->frozen.items[i], DOTFILES) != 0)
+            r = strlist_add(ret_names, spec->frozen.items[i]);
+    for (size_t i = 0; i < f->kept.count && r == 0; i++)
+        if (!strlist_has(ret_names, f->kept.items[i]))
+            r = strlist_add(ret_names, f->kept.items[i]);
+    return r < 0 ? coop_fail_sys(err, ENOMEM, "FrozenPaths=") : 0;
+}
+
+void run_frozen_leave(struct run_frozen *f)
+{
+    int left = 0;
+
+    for (int i = 0; i < f->name_count; i++) {
+        if (f->names[i].target)
+            f->names[left++] = f->names[i];
+        else
+            free(f->names[i].name);
+    }
+    f->name_count = left;
+    if (left == 0 && f->news >= 0) {
+        close(f->news);
+        f->news = -1;
+    }
 }
 
 /* ---- watching ---- */
@@ -285,6 +402,7 @@ void run_frozen_done(struct run_frozen *f)
         free(f->dirs[i].path);
         close(f->dirs[i].fd);
     }
+    strlist_done(&f->kept);
     if (f->news >= 0)
         close(f->news);
     f->name_count = f->dir_count = 0;

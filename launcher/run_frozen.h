@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "base/strlist.h"
 #include "launcher/launch.h"
 
 /*
@@ -11,9 +12,10 @@
  *
  * What is there is shown read-only, as mounts of their own, and so are the directories above it
  * (writable): a mount point cannot be moved away.  What is missing has no place for a mount, and
- * nothing is made in the host's files: the directory is watched from outside, everything inside is
- * killed as soon as such a name appears, and the name is taken away again.  The same goes for
- * links, which cannot be mount points.
+ * nothing is made in the host's files: a clerk refuses to make it (clerk/clerk.h).  Where no clerk
+ * can be had the directory is watched from outside, everything inside is killed as soon as such a
+ * name appears, and the name is taken away again.  The same goes for links, which cannot be mount
+ * points and can be removed.
  *
  * Limits    FROZEN_MAX names, FROZEN_DIRS directories.  If coop-run itself is killed, nobody takes
  *           the name away.
@@ -35,6 +37,7 @@ struct run_frozen {
     struct run_frozen_name names[FROZEN_MAX];
     struct run_frozen_dir dirs[FROZEN_DIRS];
     int name_count, dir_count;
+    struct strlist kept; /* what is missing or a link, with what follows it: for a clerk */
     int news;            /* inotify, or -1: nothing to watch      */
     const char *touched; /* the name that was made, or NULL    */
     const char *left;    /* one that could not be taken away   */
@@ -45,6 +48,14 @@ struct launch_spec;
 /* The working directory is shown, writable, at 'cwd': adds what keeps spec->frozen. */
 int run_frozen_show(struct run_frozen *frozen, struct launch_spec *spec, const char *cwd,
                     struct coop_err *err);
+
+/* The names that a clerk keeps away: the listed ones, links that are there, and what these lead to.
+ * 0 or -1. */
+int run_frozen_names(const struct run_frozen *frozen, const struct launch_spec *spec,
+                     struct strlist *ret_names, struct coop_err *err);
+
+/* A clerk keeps them: only what is a link now is watched on. */
+void run_frozen_leave(struct run_frozen *frozen);
 
 /* From now on names are watched; before anything runs. */
 int run_frozen_watch(struct run_frozen *frozen, struct coop_err *err);

@@ -210,9 +210,17 @@ static void print_end(const struct run *run)
 {
     enum launch_result result = run_result(run);
     const char *key = launch_result_key(result);
+    const struct clerk_told *told = run->clerk.told;
     /* Given a grace it may have ended by itself, and even well. */
     bool begun = run->killed || run->kill_at != COOP_FOREVER;
 
+    if (told && told->refused > 0)
+        run_say("note: '%s' was not made%s: FrozenPaths= keeps it away", told->first,
+                told->refused > 1 ? ", among others" : "");
+    if (told && told->unseen > 0)
+        run_say("WARNING: names could not be made in '%s': the kernel lets nobody look into "
+                "what is run there",
+                plan_str(run->plan, run->plan->frozen_at));
     if (run->options->frozen.touched)
         run_say("ended, because '%s' was made, which FrozenPaths= keeps away",
                 run->options->frozen.touched);
@@ -237,6 +245,15 @@ static void begin_bounds(struct run *run)
         return;
     disk_usage_enter(&run->disk, run->plan, run->child.main_pid);
     bounds_use_disk(&run->bounds, &run->disk, true, run->began);
+}
+
+/* By the clerk, or by watching. */
+static void keep_frozen(struct run *run)
+{
+    if (run_has_clerk(run))
+        run_frozen_leave(&run->options->frozen);
+    else
+        clerk_stop(&run->clerk);
 }
 
 /* The sandbox has a /dev in which a pty can be made. */
@@ -289,6 +306,8 @@ static void run_done(struct run *run)
         run_output_done(&run->output);
     if (run->has_terminal)
         run_terminal_done(&run->terminal);
+    clerk_done(&run->clerk);
+    strlist_done(&run->frozen);
     receipt_close(&run->receipt);
 }
 
@@ -299,6 +318,7 @@ int run_command(struct run_options *options, struct launch_plan **plan)
            .plan = *plan,
            .child = {.pidfd = -1, .terminal = -1},
            .gate = {-1, -1},
+           .clerk = CLERK_NONE,
            .receipt = {.dir = -1, .fd = -1},
            .modes = {.fd = -1},
            .kill_at = COOP_FOREVER};
@@ -321,6 +341,7 @@ int run_command(struct run_options *options, struct launch_plan **plan)
         run_output_started(&run.output);
     if (run.has_terminal)
         run_terminal_start(&run.terminal, run.child.terminal);
+    keep_frozen(&run);
     begin_bounds(&run);
     print_lost(&run);
     if (run.replaced || run.lost_disk)

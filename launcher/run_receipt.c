@@ -128,6 +128,7 @@ void run_receipt_write(struct run *run, int exit_code)
         .output = run->has_output ? run->output.passed : -1,
         .disk_peak = run->has_disk ? run->bounds.disk_peak : -1,
         .disk_files_peak = run->has_disk ? run->bounds.disk_files_peak : -1,
+        .names_refused = run_has_clerk(run) ? (int64_t)run->clerk.told->refused : -1,
     };
     struct coop_err err = {0};
 
@@ -153,7 +154,8 @@ int run_failed(const struct run_options *options, const struct coop_err *err)
                               .tasks_peak = -1,
                               .output = -1,
                               .disk_peak = -1,
-                              .disk_files_peak = -1};
+                              .disk_files_peak = -1,
+                              .names_refused = -1};
     struct coop_err why = {0};
 
     if (options->receipt && (receipt_open(&file, options->receipt, &why) < 0 ||

@@ -149,6 +149,8 @@ bool run_reap(struct run *run)
     while ((pid = wait4(-1, &status, WNOHANG | __WALL, &usage)) > 0) {
         if (pid == run->keeper)
             run->keeper = 0; /* somebody has killed it: its number is free */
+        if (pid == run->clerk.pid)
+            run->clerk.pid = 0;
         if (pid != run->child.pid)
             continue;
         run->ended = true;

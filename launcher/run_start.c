@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -152,6 +153,49 @@ static int listen_to(struct run *run, struct launch_attempt *attempt, struct coo
     }
 }
 
+/* ---- the clerk ---- */
+
+bool run_has_clerk(const struct run *run)
+{
+    return run->plan->frozen_at && !(run->child.lost & LAUNCH_BIT(LAUNCH_GUARD_FROZEN));
+}
+
+/* The shortest path at which Landlock leaves all names to the clerk. */
+static const char *top_of(const struct launch_plan *plan)
+{
+    const struct plan_rule *rules = plan_at(plan, plan->land_rules.at);
+    const char *top = plan_str(plan, plan->frozen_at);
+
+    for (uint32_t i = 0; i < plan->land_rules.count && top; i++) {
+        const char *path = plan_str(plan, rules[i].path);
+
+        if (rules[i].by_clerk && strlen(path) < strlen(top))
+            top = path;
+    }
+    return top;
+}
+
+static int start_clerk(struct run *run, struct coop_err *err)
+{
+    const struct launch_plan *plan = run->plan;
+    const struct clerk_order order = {
+        .names = &run->frozen,
+        .frozen_at = plan_str(plan, plan->frozen_at),
+        .umask = plan->flags & PLAN_SET_UMASK ? (int)plan->umask : -1,
+        .top = top_of(plan),
+    };
+
+    clerk_done(&run->clerk);
+    strlist_done(&run->frozen);
+    if (!plan->frozen_at)
+        return 0;
+    if (run_frozen_names(&run->options->frozen, &run->options->spec, &run->frozen, err) < 0)
+        return -1;
+    return clerk_start(&run->clerk, &order, err);
+}
+
+/* ---- starting ---- */
+
 static int start(struct run *run, struct coop_err *err)
 {
     SCOPED(struct launch_attempt *, attempt_freep) attempt = NULL;
@@ -166,12 +210,16 @@ static int start(struct run *run, struct coop_err *err)
     io.sync = run->options->sync_fd;
     io.drop = run->options->info_fd > STDERR_FILENO ? run->options->info_fd : -1;
     io.cgroup = cgroup;
+    if (start_clerk(run, err) < 0)
+        return -1;
+    io.clerk = run->clerk.childs;
     for (int i = 0; i < RUN_OUTPUT_STREAMS && run->has_output; i++)
         io.stdio[1 + i] = run->output.childs[i];
     if (run->has_terminal)
         io.terminal = run_terminal_mask();
     if (launch_attempt_start(&attempt, NULL, run->plan, &io, err) < 0)
         return -1;
+    clerk_let_go(&run->clerk);
     if (listen_to(run, attempt, err) < 0) {
         pid_t pid = launch_attempt_pid(attempt);
 

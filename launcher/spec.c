@@ -55,6 +55,7 @@ void launch_spec_done(struct launch_spec *spec)
     launch_spec_drop_filters(spec);
     strlist_done(&spec->lock_files);
     free(spec->argv0);
+    free(spec->frozen_at);
     free(spec->second_users);
     free(spec->cwd);
     *spec = (struct launch_spec){0};
@@ -171,6 +172,7 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
     /* Everything owned starts empty, so that a half-made copy can be freed. */
     copy.argv = copy.env = copy.groups = (struct strlist){0};
     copy.argv0 = copy.cwd = copy.hostname = copy.network = copy.root_directory = NULL;
+    copy.frozen_at = NULL;
     copy.exec = copy.no_exec = copy.lock_files = (struct strlist){0};
     copy.mounts = (struct launch_mounts){0};
     copy.read_only = copy.read_write = copy.inaccessible = (struct strlist){0};
@@ -212,6 +214,7 @@ int launch_spec_copy(struct launch_spec *ret_spec, const struct launch_spec *fro
     for (size_t i = 0; i < COOP_COUNT(namespace_paths); i++)
         *path_of(&copy, i) = copy_text(*path_of(&from_paths, i), &failed);
     copy.root_directory = copy_text(from->root_directory, &failed);
+    copy.frozen_at = copy_text(from->frozen_at, &failed);
     failed = failed || kind_profile.copy(&copy.filter_profile, &from->filter_profile) < 0;
     for (size_t i = 0; i < from->filter_code_count && !failed; i++)
         failed = launch_spec_filter(&copy, from->filter_codes[i].code,

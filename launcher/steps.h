@@ -32,6 +32,10 @@ step_fn step_keyring, step_securebits, step_personality, step_no_wx, step_boundi
     step_identity, step_caps, step_no_new_privs;
 /* steps_landlock.c */
 step_fn step_landlock;
+/* steps_clerk.c */
+step_fn step_clerk;
+/* The mount namespace goes to the clerk as long as the caller's /proc is there. */
+step_fn step_tell_clerk;
 /* steps_seccomp.c */
 step_fn step_seccomp;
 
@@ -42,6 +46,9 @@ static inline int step_fail(struct child *c, long r, const char *call, const cha
     c->path = path;
     return (int)r;
 }
+
+/* One byte and a descriptor over a socket. 0 or more, or -errno. In steps_fd.c. */
+long step_send_fd(int socket, char word, int fd);
 
 /* Writes 'len' bytes of text to a file of /proc. */
 int step_write_file(struct child *c, const char *path, const char *text, size_t len);

@@ -5,8 +5,8 @@
  * above the final numbers; stdio then puts them down without treading on anything; close-fds
  * moves what it still needs right behind them and sweeps the rest with one close_range().
  *
- *      0 1 2 | 3 ... 3+n-1  | report gate liveness reaper | closed
- *      stdio | handed down  | close-on-exec               |
+ *      0 1 2 | 3 ... 3+n-1  | report gate liveness reaper clerk | closed
+ *      stdio | handed down  | close-on-exec                     |
  */
 #include "base/scope.h"
 #include "launcher/raw.h"
@@ -15,7 +15,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+
+long step_send_fd(int socket, char word, int fd)
+{
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)),
+                          .cmsg_level = SOL_SOCKET,
+                          .cmsg_type = SCM_RIGHTS}};
+    struct iovec iov = {.iov_base = &word, .iov_len = sizeof word};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof control};
+
+    *(int *)(void *)CMSG_DATA(&control.head) = fd;
+    return raw3(SYS_sendmsg, socket, &msg, 0x4000 /* MSG_NOSIGNAL */);
+}
 
 static int first_free(const struct child *c)
 {
@@ -64,13 +83,15 @@ static int open_second_users(struct child *c, int floor)
 
 int step_keep_fds(struct child *c)
 {
-    int floor = first_free(c),
-        *special[] = {&c->report, &c->io.gate, &c->io.exit_note, &c->io.liveness, &c->io.sync};
+    int floor = first_free(c), *special[] = {&c->report,      &c->io.gate, &c->io.exit_note,
+                                             &c->io.liveness, &c->io.sync, &c->io.clerk};
     int r;
 
     if (c->io.fd_count > LAUNCH_MAX_FDS)
         return step_fail(c, -EMFILE, "too many descriptors to hand down", NULL);
-    r = open_second_users(c, floor);
+    r = step_tell_clerk(c);
+    if (r >= 0)
+        r = open_second_users(c, floor);
     for (unsigned i = 0; i < sizeof special / sizeof special[0] && r >= 0; i++)
         r = lift(c, special[i], floor);
     for (unsigned i = 0; i < c->io.fd_count && r >= 0; i++) {
@@ -116,11 +137,11 @@ int step_stdio(struct child *c)
     return 0;
 }
 
-/* What must live until exec: the report, the gate, and the pipes that tell whether the parent
- * lives and whether PID 1 is ready. */
+/* What must live until exec: the report, the gate, the pipes that tell whether the parent lives and
+ * whether PID 1 is ready, and the way to the clerk. */
 int step_close_fds(struct child *c)
 {
-    int *kept[] = {&c->report, &c->io.gate, &c->io.liveness, &c->reaper};
+    int *kept[] = {&c->report, &c->io.gate, &c->io.liveness, &c->reaper, &c->io.clerk};
     int base = first_free(c), after = base + (int)COOP_COUNT(kept), place = base, r = 0;
 
     if (c->plan->flags & PLAN_KEEP_FDS)

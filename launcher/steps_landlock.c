@@ -104,6 +104,12 @@ static size_t ruleset_size(unsigned abi)
 
 /* ---- rules ---- */
 
+/* What the clerk does in the program's place, where there is one. */
+static uint64_t left_to_clerk(const struct child *c, const struct plan_rule *rule)
+{
+    return c->has_clerk && rule->by_clerk ? LAND_MAKE : 0;
+}
+
 static long add_path(long ruleset, long fd, uint64_t access)
 {
     struct path_rule rule = {.access = access, .fd = (int32_t)fd};
@@ -127,7 +133,7 @@ static int add_paths(struct child *c, long ruleset, uint64_t handled)
 
         if (fd < 0)
             continue; /* not there, or not for this user: nothing is granted */
-        r = add_path(ruleset, fd, rules[i].access & handled);
+        r = add_path(ruleset, fd, rules[i].access & handled & ~left_to_clerk(c, &rules[i]));
         raw1(SYS_close, fd);
         if (r < 0 && r != -EBADFD)
             return step_fail(c, r, "landlock_add_rule", path);

@@ -16,27 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/socket.h>
-
-/* The other end, to whoever listens to the report. */
-static long send_master(const struct child *c, int master)
-{
-    const char word = SPAWN_TERMINAL;
-    union {
-        struct cmsghdr head;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)),
-                          .cmsg_level = SOL_SOCKET,
-                          .cmsg_type = SCM_RIGHTS}};
-    struct iovec iov = {.iov_base = (void *)(uintptr_t)&word, .iov_len = sizeof word};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = &control,
-                         .msg_controllen = sizeof control};
-
-    *(int *)(void *)CMSG_DATA(&control.head) = master;
-    return raw3(SYS_sendmsg, c->report, &msg, 0x4000 /* MSG_NOSIGNAL */);
-}
 
 /* Size and modes are the caller's from the first moment on: the launcher would be too late. */
 static void be_alike(const struct child *c, long slave)
@@ -93,7 +72,7 @@ int step_terminal(struct child *c)
     r = slave;
     if (slave >= 0) {
         c->call = "sendmsg";
-        r = send_master(c, (int)master);
+        r = step_send_fd(c->report, SPAWN_TERMINAL, (int)master);
     }
     raw1(SYS_close, master);
     if (r < 0) {

@@ -58,6 +58,7 @@ function(coop_run_mutant name)
   add_executable(${target} ${CMAKE_SOURCE_DIR}/${mutant_TEST})
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/tests)
   target_compile_definitions(${target} PRIVATE COOP_RUN="$<TARGET_FILE:coop-run-${name}>"
+                                               CLERK_ATTACKER="$<TARGET_FILE:clerk_attacker>"
                                                TEST_SOURCE="${CMAKE_SOURCE_DIR}")
   target_link_libraries(${target} PRIVATE ${mutant_LIBS} coop_flags coop_criterion)
   add_dependencies(${target} coop-run-${name})
@@ -149,3 +150,29 @@ coop_library_mutant(library_forgets FILE launcher/library/box.c
 coop_library_mutant(library_kills_by_number FILE launcher/library/start.c
                     FROM "syscall(SYS_pidfd_send_signal, run->pidfd, signal, NULL, 0)" TO "kill(run->pid, signal)"
                     FILTER library/a_reused_pid_is_not_signalled)
+
+# ---- the clerk ----
+
+set(names FILE launcher/clerk/names.c TEST tests/unit/launcher/test_names.c
+    FILTER names/a_name_is_frozen_with_all_below_it_and_what_is_on_the_way_is_for_directories)
+coop_launcher_mutant(names_case ${names} FROM "strncasecmp(" TO "strncmp(")
+coop_launcher_mutant(names_everywhere ${names} FROM "everywhere && *path" TO "!everywhere && *path")
+coop_launcher_mutant(names_above ${names} FROM "*name ? CLERK_ABOVE : CLERK_FROZEN" TO "CLERK_FROZEN")
+
+set(clerk TEST tests/unit/launcher/test_clerk.c)
+coop_run_mutant(clerk_landlock ${clerk} FILE launcher/steps_landlock.c FROM "rule->by_clerk ? LAND_MAKE : 0"
+                TO "rule->by_clerk ? LAND_NODES : 0" FILTER clerk/by_no_call_is_a_frozen_name_made)
+coop_run_mutant(clerk_judge ${clerk} FILE launcher/clerk/place.c FROM "verdict == CLERK_FREE ||" TO "verdict <= CLERK_FROZEN ||"
+                FILTER clerk/by_no_call_is_a_frozen_name_made)
+coop_run_mutant(clerk_moves ${clerk} FILE launcher/clerk/make.c FROM "r = judge_move(desk, &from, &to);" TO "r = 0;"
+                FILTER clerk/no_directory_brings_a_frozen_name_along)
+coop_run_mutant(clerk_umask ${clerk} FILE launcher/clerk/ask.c FROM "(void)umask((mode_t)mask);" TO "(void)mask;"
+                FILTER clerk/files_are_made_as_without_it)
+coop_run_mutant(clerk_hidden ${clerk} FILE launcher/clerk/names.c FROM "fd >= 0 || errno != ENOENT" TO "fd >= 0 && errno != ENOENT"
+                FILTER clerk/no_directory_brings_a_frozen_name_along)
+coop_run_mutant(clerk_outside ${clerk} FILE launcher/clerk/place.c FROM "desk->mounts[i] == st.stx_mnt_id"
+                TO "desk->mounts[i] != st.stx_mnt_id" FILTER clerk/no_name_is_made_in_a_directory_from_outside)
+coop_run_mutant(clerk_ioctl ${clerk} FILE launcher/steps_clerk.c FROM "REFUSE_IT(0xbc00)" TO "REFUSE_IT(0xbd00)"
+                FILTER clerk/by_no_call_is_a_frozen_name_made)
+coop_run_mutant(clerk_shares ${clerk} FILE launcher/steps_clerk.c FROM "*ret_word = CLERK_PATIENT;" TO "*ret_word = CLERK_LISTENER;"
+                FILTER clerk/a_new_file_is_the_programs_alone)

@@ -32,4 +32,12 @@ else
   coop-run -- truncate -s 0 /proc/self/fd/0 <precious 2>/tmp/err
   check 'a file as stdin is not cut off' grep -q precious precious
 fi
+
+mkdir -p agent/way
+cd agent
+coop-run --profile=agent --require=FrozenPaths --receipt /tmp/receipt -- /bin/sh -c \
+  'echo x >.envrc; mkdir way/.git; mkdir way/.git/hooks; mkdir .git; echo a >a; mv a b; ln -s b c' 2>/tmp/err
+check 'agent: what is frozen cannot be made' test ! -e .envrc -a ! -e way/.git/hooks
+check 'agent: everything else can' test -e b -a -L c -a -d .git
+check 'agent: what was refused is counted' grep -q '"names_refused": 2' /tmp/receipt
 report
