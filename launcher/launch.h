@@ -58,9 +58,10 @@
 #define LAUNCH_MAX_LOCKS   16          /* files that are kept locked                   */
 #define LAUNCH_MAX_EXTENDS 16          /* profiles that extend one another             */
 
-/* A variable of just this text is told the program's PID, as the program itself sees it, in place
- * of its digits.  The plan of such a spec is spawned by one thread at a time. */
-#define LAUNCH_LISTEN_PID "LISTEN_PID=0000000000"
+/* A variable of just one of these texts is told the program's PID, as the program itself sees it,
+ * in place of its digits.  The plan of such a spec is spawned by one thread at a time. */
+#define LAUNCH_LISTEN_PID   "LISTEN_PID=0000000000"
+#define LAUNCH_WATCHDOG_PID "WATCHDOG_PID=0000000000"
 
 /* ---- what can be protected ------------------------------------------------------------- */
 

@@ -237,18 +237,20 @@ static void compile_list(struct blob *b, const struct strlist *list, const char 
 }
 
 /* Where the child writes its PID: it is the first to know what it is inside. */
-static void compile_listen_pid(struct blob *b, const struct launch_spec *spec,
-                               struct launch_plan *plan)
+static void compile_own_pid(struct blob *b, const struct launch_spec *spec,
+                            struct launch_plan *plan)
 {
-    static const char name[] = LAUNCH_LISTEN_PID;
+    static const char *const names[] = {LAUNCH_LISTEN_PID, LAUNCH_WATCHDOG_PID};
     plan_off off;
 
-    for (uint32_t i = 0; i < plan->env_off.count && b->bytes.error == 0; i++) {
-        if (!str_starts_with(spec->env.items[i], name))
-            continue;
-        memcpy(&off, b->bytes.data + plan->env_off.at + i * sizeof off, sizeof off);
-        plan->listen_pid = off + (plan_off)strcspn(name, "0");
-    }
+    _Static_assert(COOP_COUNT(names) == COOP_COUNT(plan->own_pid), "one place each");
+    for (uint32_t i = 0; i < plan->env_off.count && b->bytes.error == 0; i++)
+        for (size_t k = 0; k < COOP_COUNT(names); k++) {
+            if (!str_equal(spec->env.items[i], names[k]))
+                continue;
+            memcpy(&off, b->bytes.data + plan->env_off.at + i * sizeof off, sizeof off);
+            plan->own_pid[k] = off + (plan_off)strcspn(names[k], "0");
+        }
 }
 
 /* The files that exec will try, in order. */
@@ -468,7 +470,7 @@ static int compile_into(const struct launch_spec *spec, const struct launch_host
         return -1;
     compile_list(b, &spec->argv, spec->argv0, &plan->argv_off, &plan->argv);
     compile_list(b, &spec->env, NULL, &plan->env_off, &plan->env);
-    compile_listen_pid(b, spec, plan);
+    compile_own_pid(b, spec, plan);
     if (compile_exec_paths(spec, plan, b, err) < 0)
         return -1;
     if (has(plan, LAUNCH_GUARD_MOUNTS) && plan_compile_files(spec, plan, b, err) < 0)

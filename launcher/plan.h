@@ -206,7 +206,7 @@ struct launch_plan {
     struct plan_vec land_rules;              /* struct plan_rule: granted all the same    */
     struct plan_vec land_ports;              /* struct plan_port                          */
     uint32_t land_flags;                     /* of landlock_restrict_self(2)              */
-    plan_off listen_pid; /* digits in the environment that become the program's PID, or 0 */
+    plan_off own_pid[2]; /* digits in the environment that become the program's PID, or 0 */
 
     uint64_t cap_keep;    /* may stay in the bounding, permitted and effective sets */
     uint64_t cap_ambient; /* also inheritable, so that they survive exec            */

@@ -5,6 +5,7 @@
  * for, but not with memory safety across two builds: magic and version stop another build's
  * plan, and the bounds stop a truncated one.
  */
+#include "base/scope.h"
 #include "launcher/identity/id_map.h"
 #include "launcher/kernel.h"
 #include "launcher/plan.h"
@@ -128,8 +129,11 @@ static bool joins_ok(const struct launch_plan *plan)
 /* The child writes into it: as many bytes as a number can have. */
 static bool pid_ok(const struct launch_plan *plan)
 {
-    return !plan->listen_pid || (text_ok(plan, plan->listen_pid) &&
-                                 strlen((const char *)plan + plan->listen_pid) == 10);
+    for (size_t i = 0; i < COOP_COUNT(plan->own_pid); i++)
+        if (plan->own_pid[i] && (!text_ok(plan, plan->own_pid[i]) ||
+                                 strlen((const char *)plan + plan->own_pid[i]) != 10))
+            return false;
+    return true;
 }
 
 static bool limits_ok(const struct launch_plan *plan)

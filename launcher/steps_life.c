@@ -1,6 +1,7 @@
 /*
  * steps_life.c - whom the program belongs to, how it starts, and exec itself
  */
+#include "base/scope.h"
 #include "launcher/raw.h"
 #include "launcher/steps.h"
 
@@ -78,9 +79,9 @@ int step_cwd(struct child *c)
 }
 
 /* A PID has at most seven digits, and there are zeros for ten. */
-static void write_listen_pid(const struct launch_plan *plan)
+static void write_own_pid(const struct launch_plan *plan, plan_off at)
 {
-    char *digits = (char *)(uintptr_t)plan_str(plan, plan->listen_pid);
+    char *digits = (char *)(uintptr_t)plan_str(plan, at);
     uint32_t pid = (uint32_t)raw0(SYS_getpid);
     unsigned count = 1;
 
@@ -101,8 +102,9 @@ int step_exec(struct child *c)
     const char *shown = plan_str(plan, plan->program);
     long worst = -ENOENT, r;
 
-    if (plan->listen_pid)
-        write_listen_pid(plan);
+    for (size_t i = 0; i < COOP_COUNT(plan->own_pid); i++)
+        if (plan->own_pid[i])
+            write_own_pid(plan, plan->own_pid[i]);
     for (uint32_t i = 0; i < plan->exec_paths.count; i++) {
         r = raw3(SYS_execve, plan_str(plan, paths[i]), argv, plan_at(plan, plan->env.at));
         if (r == -EACCES)

@@ -176,8 +176,8 @@ const struct setting_type setting_exec = {
 
 /* ---- Type= ---- */
 
-static const char *const type_names[] = {"simple",        "oneshot", "notify",
-                                         "notify-reload", "forking", NULL};
+static const char *const type_names[] = {"simple",  "oneshot", "notify", "notify-reload",
+                                         "forking", "idle",    NULL};
 
 static int type_parse(const struct setting *row, const char *text, void *field,
                       struct coop_err *err)
@@ -185,8 +185,7 @@ static int type_parse(const struct setting *row, const char *text, void *field,
     int *type = field;
 
     (void)row;
-    if (strcmp(text, "exec") == 0 || strcmp(text, "idle") == 0) {
-        /* what simple does here: exec has succeeded, and no console is written to */
+    if (strcmp(text, "exec") == 0) { /* what simple does here: exec has succeeded */
         *type = TYPE_SIMPLE;
         return 0;
     }
@@ -321,12 +320,11 @@ static const char *const access_names[] = {"unset", "none", "main", "exec", "all
 
 #define FIELD(name) .field = offsetof(struct svc_spec, name)
 
-static const struct
-    setting
-        rows
-            [] =
-                {
-                    /* clang-format off */
+static const struct setting
+    rows
+        [] =
+            {
+                /* clang-format off */
     {"Unit", "Description", &setting_string, FIELD(description),
      .help = "What it is, in a few words, for people."},
     {"Unit", "Requires", &setting_words, FIELD(requires.names),
@@ -381,7 +379,7 @@ static const struct
      .help = "How long StartLimitAction=cooldown waits; then its starts are counted from the beginning."},
 
     {"Service", "Type", &setting_service_type, FIELD(type), .fallback = "simple",
-     .help = "When it counts as started: simple (and exec, and idle, which waits for a console to be quiet that no service writes to here) when its program is executed, notify when it says READY=1 on $NOTIFY_SOCKET, notify-reload the same, and a reload is ReloadSignal= (without it SIGHUP), to which it answers with RELOADING=1, MONOTONIC_USEC= and later READY=1; oneshot when its commands have ended well; forking when its command has ended well and left a main process behind (PIDFile)."},
+     .help = "When it counts as started: simple (and exec) when its program is executed, idle the same, but it is executed only when no other service is on its way up or down, or after 5 s, notify when it says READY=1 on $NOTIFY_SOCKET, notify-reload the same, and a reload is ReloadSignal= (without it SIGHUP), to which it answers with RELOADING=1, MONOTONIC_USEC= and later READY=1; oneshot when its commands have ended well; forking when its command has ended well and left a main process behind (PIDFile)."},
     {"Service", "PIDFile", &setting_string, FIELD(pid_file),
      .help = "With Type=forking: the file that tells its main process, absolute or below /run. It is waited for when the command has ended well, and read again when main has ended, which may have named a successor. It must be a regular file with one link, of root or User=, that others cannot write, and name a process of the service; a PID namespace has numbers of its own."},
     {"Service", "GuessMainPID", &setting_bool, FIELD(guess_main), .fallback = "yes",
@@ -491,7 +489,7 @@ static const struct
      .help = "Services that require this one."},
     {"Install", "AutoStart", &setting_enum, FIELD(auto_start), .names = auto_names,
      .help = "Whether it starts with coopd. By default yes; for a .service file, and for a service with sockets, only with WantedBy= or RequiredBy=. One with sockets is started by its first client in any case."},
-                    /* clang-format on */
+                /* clang-format on */
 };
 
 const struct setting_table service_settings = {rows, COOP_COUNT(rows)};

@@ -46,6 +46,11 @@ bool svc_spec_notifies(const struct svc_spec *spec)
     return spec->type == TYPE_NOTIFY || spec->type == TYPE_NOTIFY_RELOAD;
 }
 
+bool svc_spec_starts_at_once(const struct svc_spec *spec)
+{
+    return spec->type == TYPE_SIMPLE || spec->type == TYPE_IDLE;
+}
+
 const char *exec_key(enum exec_kind kind)
 {
     static const char *const keys[EXEC_KINDS] = {

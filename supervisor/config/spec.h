@@ -22,7 +22,14 @@
  * Threads   Reading from anywhere; svc_spec_ref/unref from anywhere.
  */
 
-enum svc_type { TYPE_SIMPLE, TYPE_ONESHOT, TYPE_NOTIFY, TYPE_NOTIFY_RELOAD, TYPE_FORKING };
+enum svc_type {
+    TYPE_SIMPLE,
+    TYPE_ONESHOT,
+    TYPE_NOTIFY,
+    TYPE_NOTIFY_RELOAD,
+    TYPE_FORKING,
+    TYPE_IDLE
+};
 
 /* The words of Restart=, in the order of systemd's manual. */
 enum svc_restart {
@@ -149,6 +156,9 @@ void svc_spec_unref(struct svc_spec *spec); /* accepts NULL */
 
 /* Does it say itself when it is ready? */
 bool svc_spec_notifies(const struct svc_spec *spec);
+
+/* Has it started when its program is executed? */
+bool svc_spec_starts_at_once(const struct svc_spec *spec);
 
 /* "ExecStartPre". */
 const char *exec_key(enum exec_kind kind);

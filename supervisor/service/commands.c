@@ -347,6 +347,7 @@ void svc_announce(struct svc *svc, enum svc_command_kind kind)
         atomic_fetch_add(&svc->coming, 1);
     if (kind == CMD_STOP || kind == CMD_RESTART)
         atomic_fetch_add(&svc->leaving, 1);
+    svc_idle_command(svc->world, true);
 }
 
 static void unannounce(struct svc *svc, enum svc_command_kind kind)
@@ -355,6 +356,7 @@ static void unannounce(struct svc *svc, enum svc_command_kind kind)
         atomic_fetch_sub(&svc->coming, 1);
     if (kind == CMD_STOP || kind == CMD_RESTART)
         atomic_fetch_sub(&svc->leaving, 1);
+    svc_idle_command(svc->world, false);
 }
 
 int svc_command_announced(struct svc *svc, const struct svc_command *command)

@@ -307,7 +307,7 @@ enum svc_event svc_launch(struct svc *svc, char *ret_detail, size_t size)
         return not_launched(svc, &err, ret_detail, size);
     tell_started(svc);
     svc_keep_begin(svc);
-    if (svc->kind != EXEC_START || svc->spec->type != TYPE_SIMPLE)
+    if (svc->kind != EXEC_START || !svc_spec_starts_at_once(svc->spec))
         return SVC_EVENT_COUNT;
     svc->was_ready = true;
     return EV_READY;

@@ -211,6 +211,7 @@ static enum outlook outlook_of(const struct svc *svc, const struct svc_link *lin
 enum svc_event svc_check_dependencies(struct svc *svc)
 {
     const struct svc *pending = NULL;
+    bool held;
 
     for (unsigned i = 0; i < link_count(svc); i++) {
         const struct svc_link *link = &svc->links->at[i];
@@ -224,7 +225,11 @@ enum svc_event svc_check_dependencies(struct svc *svc)
             pending = link->peer;
     }
     if (!pending)
-        return EV_DEPS_UP;
+        return svc_idle_holds(svc) ? SVC_EVENT_COUNT : EV_DEPS_UP;
+    svc_idle_over(svc);
+    held = atomic_load(&pending->held);
+    if (atomic_exchange(&svc->held, held) != held)
+        svc->stir = true;
     str_copy(svc->view.waiting_for, sizeof svc->view.waiting_for, svc_name(pending));
     return SVC_EVENT_COUNT;
 }

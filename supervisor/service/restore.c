@@ -282,7 +282,7 @@ static enum svc_event go_on(struct svc *svc, const struct survivor *was, char *d
             svc_find_main(svc, true, &event);
             return event;
         }
-        if (svc->spec->type != TYPE_SIMPLE &&
+        if (!svc_spec_starts_at_once(svc->spec) &&
             !(svc->spec->type == TYPE_FORKING && svc->holder.followed))
             break;
         svc->was_ready = true;

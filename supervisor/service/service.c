@@ -71,6 +71,7 @@ void svc_publish(struct svc *svc)
     svc->view.top_pid = svc->holder.empty ? 0 : svc->holder.top_pid;
     svc->view.cgroup_of = launch_cgroup_owner(svc->holder.cgroup);
     board_write(svc->world->board, svc->slot, &svc->view);
+    svc_idle_count(svc);
     svc_note_state(svc);
 }
 
@@ -143,6 +144,10 @@ static void move(struct svc *svc, const struct svc_edge *edge, const char *detai
 
     if (!keeps_timer(edge->from, edge->to))
         stop_timer(svc);
+    if (edge->from == AT_WAITING)
+        svc->idle_until = 0;
+    if (edge->to != AT_WAITING)
+        atomic_store(&svc->held, false);
     svc_remove_directories(svc, edge->to); /* before anybody reads that it is down */
     if (svc_place_state(edge->from) != svc_place_state(edge->to)) {
         view->since = coop_now();
@@ -462,6 +467,7 @@ static void let_go(struct svc *svc)
         journal_gone(svc->world->journal, svc->view.name);
     coop_timer_stop(&svc->timer);
     coop_timer_stop(&svc->watchdog);
+    svc_idle_leave(svc);
     svc_keep_end(svc);
     svc_pid_file_forget(svc);
     svc_sockets_close(svc);
@@ -518,6 +524,7 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
             atomic_fetch_sub(&svc->coming, 1);
         if (kind == CMD_STOP || kind == CMD_RESTART)
             atomic_fetch_sub(&svc->leaving, 1);
+        svc_idle_command(svc->world, false);
         svc->stir = true;
         break;
     }
@@ -532,7 +539,12 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
         break;
     }
     case MSG_CHANGE: on_change(svc, (struct change_msg *)(void *)msg); break;
-    case MSG_TIMER: svc_feed(svc, EV_TIMEOUT, NULL); break;
+    case MSG_TIMER:
+        if (svc->view.place == AT_WAITING) /* Type=idle has waited long enough */
+            on_nudge(svc);
+        else
+            svc_feed(svc, EV_TIMEOUT, NULL);
+        break;
     case MSG_NUDGE: on_nudge(svc); break;
     case MSG_PULL:
         atomic_store(&svc->pulled, false);

@@ -80,6 +80,7 @@ void svc_tell_command(const struct svc *svc, enum exec_kind kind, struct svc_tol
         str_format(told->watchdog, sizeof told->watchdog, "WATCHDOG_USEC=%lld",
                    (long long)(svc->spec->watchdog / COOP_NSEC_PER_USEC));
         told->env[told->count++] = told->watchdog;
+        told->env[told->count++] = LAUNCH_WATCHDOG_PID;
     }
     if (beside && sees_main(svc)) {
         str_format(told->main_pid, sizeof told->main_pid, "MAINPID=%d", svc->holder.main_pid);

@@ -38,6 +38,8 @@ struct svc_world {
     atomic_bool closing;    /* coopd is stopping: nothing is started any more */
     atomic_ulong asked;     /* starts so far, of all */
     struct coop_wg opening; /* services whose sockets are not open yet */
+    atomic_uint moving;     /* services on their way up or down, and commands not handled yet */
+    _Atomic(struct svc *) idlers; /* Type=idle: told when nothing moves; linked by next_idler */
     /* A service that coopd is not to outlive has ended for good; from any handler, does not wait.
      * NULL in unit tests. */
     void (*over)(struct svc_world *world, const char *name, int exit_status);
@@ -97,7 +99,7 @@ struct command_msg {
 /* What a command finds in its environment beyond what its service has. */
 struct svc_told {
     char main_pid[32], result[48], code[24], status[32], watchdog[48];
-    const char *env[6];
+    const char *env[8];
     unsigned count;
 };
 
@@ -127,6 +129,9 @@ struct svc {
     atomic_uint coming, leaving; /* anyone: start or stop messages not handled yet */
     atomic_bool pulled;          /* anyone: the embedded message is on its way */
     atomic_ulong asked;          /* anyone: which start of all its last one was */
+    atomic_bool held;            /* anyone: it waits for nothing but an idle moment */
+    atomic_bool listed;          /* anyone: it is one of the world's idlers ... */
+    struct svc *next_idler;      /* ... before this one */
     struct coop_actor actor;
     struct svc_push {
         struct coop_msg msg;
@@ -167,17 +172,19 @@ struct svc {
         int fd; /* -1: it is not waited for */
         struct coop_fdwatch watch;
     } pid_file;
-    unsigned looks;      /* for MAINPID=, in this life */
-    enum exec_kind kind; /* which commands 'holder' holds ... */
-    unsigned command;    /* ... and which one of them runs */
-    bool again;          /* a restart was asked for: down is not the end */
-    bool stop_asked;     /* this life ends because somebody wanted it */
-    bool main_told;      /* the end of main has been turned into an event */
-    bool was_ready;      /* in this life */
-    bool directories;    /* made for it, not removed yet */
-    bool hurried;        /* coopd is to end at once: no commands any more */
-    bool refusal_told;   /* a notify message of a stranger, in this life */
-    bool stir;           /* neighbours must look */
+    unsigned looks;       /* for MAINPID=, in this life */
+    enum exec_kind kind;  /* which commands 'holder' holds ... */
+    unsigned command;     /* ... and which one of them runs */
+    bool moves;           /* it is counted in the world's 'moving' */
+    coop_nsec idle_until; /* Type=idle: when it has waited long enough; 0: it does not wait */
+    bool again;           /* a restart was asked for: down is not the end */
+    bool stop_asked;      /* this life ends because somebody wanted it */
+    bool main_told;       /* the end of main has been turned into an event */
+    bool was_ready;       /* in this life */
+    bool directories;     /* made for it, not removed yet */
+    bool hurried;         /* coopd is to end at once: no commands any more */
+    bool refusal_told;    /* a notify message of a stranger, in this life */
+    bool stir;            /* neighbours must look */
     bool relinked; /* its links are new and it waits: what is required is not pulled yet */
 };
 
@@ -237,6 +244,14 @@ void svc_on_watchdog(struct svc *svc); /* MSG_WATCHDOG */
 /* ends.c */
 void svc_on_news(struct svc *svc, const struct coop_msg *msg); /* MSG_TOP, MSG_WATCH */
 void svc_tree_news(struct svc *svc); /* main has news, or the last step is gone */
+
+/* idle.c */
+bool svc_idle_holds(struct svc *svc); /* it could start, but others are on their way */
+void svc_idle_count(struct svc *svc); /* its place has changed, or whom it waits for  */
+void svc_idle_command(struct svc_world *world, bool comes); /* one is posted, or handled */
+void svc_idle_over(struct svc *svc);                        /* it does not wait (any more) */
+
+void svc_idle_leave(struct svc *svc); /* it goes for good */
 
 /* main_pid.c */
 /* Main has ended: who is it now?  True: somebody is, or it is not known yet; then the event that

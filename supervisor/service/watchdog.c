@@ -11,6 +11,9 @@
 #include "base/str.h"
 #include "text/units.h"
 
+/* Who is looked at later than by this was not seen in time: coopd itself was stopped. */
+#define LATE COOP_NSEC_PER_SEC
+
 static bool is_watched(enum svc_place place)
 {
     return place == AT_START_POST || place == AT_UP || place == AT_RELOADING ||
@@ -63,7 +66,8 @@ void svc_on_watchdog(struct svc *svc)
     svc_on_notify(svc); /* what was said in time */
     if (!is_watched(svc->view.place) || svc->watchdog_until != deadline)
         return;
-    if (coop_now() >= coop_after(deadline, svc->watchdog_every)) {
+    if (coop_now() >=
+        coop_after(deadline, svc->watchdog_every > LATE ? svc->watchdog_every : LATE)) {
         log_warn("service", "%s: its watchdog was looked at late, it gets its time again",
                  svc->view.name);
         arm(svc);
