@@ -196,8 +196,11 @@ static int take_over(struct daemon *daemon, struct coop_err *err)
     if (r == 0)
         r = survivors_sort(survivors, daemon->config, &daemon->machine, err);
     if (r == 0)
+        r = journal_read_groups(daemon->options->state_dir, daemon_save_group, daemon, err);
+    if (r == 0)
         r = journal_open(&daemon->journal, daemon->options->state_dir, survivors->list,
-                         survivors->count, err);
+                         survivors->count, daemon->saved_groups, daemon->saved_group_count,
+                         err);
     daemon->world.journal = daemon->journal;
     return r;
 }
@@ -357,6 +360,7 @@ static void let_go_of_services(struct daemon *daemon)
     for (size_t i = 0; (svc = map_next(&daemon->services, &i)) != NULL;)
         svc_unref(svc);
     map_done(&daemon->services);
+    daemon_let_go_of_groups(daemon);
     coop_wg_wait_until(&daemon->world.alive, coop_after(coop_now(), 5 * COOP_NSEC_PER_SEC));
 }
 
@@ -394,6 +398,7 @@ static void close_all(struct daemon *daemon)
     board_free(daemon->world.board);
     bus_free(daemon->world.bus);
     config_free(daemon->config);
+    free(daemon->saved_groups);
     daemon_close_places(daemon);
 }
 

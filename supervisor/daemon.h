@@ -17,6 +17,8 @@
  */
 
 struct daemon;
+struct group_spec;
+struct group_view;
 struct board;
 struct config;
 struct svc;
@@ -51,6 +53,21 @@ struct svc *daemon_find(struct daemon *daemon, const char *name);
  * search begins at '*hint' (0 at first; 'hint' may be NULL) and leaves it behind what it found,
  * so that asking for all of them in their order is one walk. */
 struct svc_spec *daemon_spec(struct daemon *daemon, const char *name, size_t *hint);
+
+/* The services of a group in its order, and of the groups in it: calls 'fn' for each.  0, or
+ * -ENOENT when there is no group of that name.  'fn' may not ask the daemon anything. */
+int daemon_group_services(struct daemon *daemon, const char *name,
+                          void (*fn)(void *arg, const char *service), void *arg);
+
+/* Somebody is about to start it by hand. */
+void daemon_group_clear(struct daemon *daemon, const char *name);
+
+/* Every group in the order of the configuration: calls 'fn' with what it is, what it does, and the
+ * name of the group that it is in (NULL: none), and the same may not. */
+void daemon_each_group(struct daemon *daemon,
+                       void (*fn)(void *arg, const struct group_spec *spec,
+                                  const struct group_view *view, const char *parent),
+                       void *arg);
 
 /* Reads the configuration again and applies what changed; a broken one changes nothing, and the
  * error says where it is broken.  Waits for another reload that is under way, and until

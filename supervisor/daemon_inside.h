@@ -11,6 +11,7 @@
 #include "coop/chan.h"
 #include "coop/sync.h"
 #include "daemon.h"
+#include "group/group.h"
 #include "options.h"
 #include "service/machine.h"
 #include "service/svc.h"
@@ -29,11 +30,14 @@ struct daemon {
     struct config *config; /* in force */
     struct coop_mutex lock;
     struct map services; /* name -> struct svc, one reference each; under 'lock' */
+    struct map groups;   /* name -> struct group, the same */
     struct coop_mutex reloading;
     struct svc_world world;
     struct machine machine;
     struct journal *journal;
     struct survivors survivors; /* services of an earlier coopd, until they are restored */
+    struct saved_group *saved_groups; /* the same of groups */
+    size_t saved_group_count;
     struct control *control;
     struct coop_chan *asks; /* of int: signal numbers, ASK_SHUTDOWN, ASK_OVER */
     atomic_int exit_status; /* of coopd; the first service it is not to outlive sets it */
@@ -56,5 +60,19 @@ void daemon_close_places(struct daemon *daemon);
 /* reload.c: makes, links and removes services. */
 int daemon_first_services(struct daemon *daemon, struct coop_err *err);
 void daemon_start_all(struct daemon *daemon);
+
+/* daemon_groups.c: the groups of a configuration, before and after its services are told.  The array has
+ * a place for each of config->groups, with a reference each. */
+int daemon_plan_groups(struct daemon *daemon, const struct config *config,
+                       struct group ***ret_groups, struct coop_err *err);
+struct group *daemon_group_of(const struct config *config, struct group *const *groups,
+                              unsigned service); /* NULL: in none */
+void daemon_enter_groups(struct daemon *daemon, const struct config *config,
+                         struct group *const *groups, struct svc *const *services);
+void daemon_drop_groups(const struct config *config, struct group **groups);
+void daemon_save_group(void *arg,
+                       const struct saved_group *group); /* for journal_read_groups */
+void daemon_groups_go_on(struct daemon *daemon);
+void daemon_let_go_of_groups(struct daemon *daemon);
 
 #endif

@@ -32,7 +32,8 @@ struct entry {
 
 struct journal {
     struct coop_mutex lock;
-    struct map known; /* name -> struct entry */
+    struct map known;  /* name -> struct entry */
+    struct map groups; /* name -> struct entry, of which 'at' is the line */
     int fd;
     size_t size;
     size_t least; /* bytes of it when it was written last as a whole */
@@ -161,6 +162,9 @@ static int rewrite(struct journal *j, struct coop_err *err)
         if (entry->at)
             write_line(j, entry->at);
     }
+    for (size_t i = 0; (entry = map_next(&j->groups, &i)) != NULL;)
+        if (entry->at)
+            write_line(j, entry->at);
     if (j->closing && journal_make_line(line, "closing") == 0)
         write_line(j, line);
     r = j->broken ? -EIO : sys_renameat(AT_FDCWD, fresh, AT_FDCWD, j->path);
@@ -194,36 +198,62 @@ static void append(struct journal *j, const char *line)
 
 /* ---- the public calls ---- */
 
+/* The text of the journal in 'state_dir', "" when there is none.  0 or -errno. */
+static int read_text(const char *state_dir, char **ret_text, size_t *ret_size)
+{
+    char path[512];
+    SCOPED_SYS_FD fd = -1;
+
+    if (str_format(path, sizeof path, "%s/journal", state_dir) < 0)
+        return -ENAMETOOLONG;
+    fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+    if (fd >= 0)
+        return read_all(fd, ret_text, ret_size);
+    *ret_size = 0;
+    *ret_text = fd == -ENOENT ? strdup("") : NULL;
+    return fd != -ENOENT ? fd : *ret_text ? 0 : -ENOMEM;
+}
+
+static int unreadable(const char *state_dir, ssize_t sys, struct coop_err *err)
+{
+    coop_fail_sys(err, (int)sys, "journal '%s/journal'", state_dir);
+    return coop_hint(err, "it tells which services of an earlier coopd still run; make it "
+                          "readable, or end them by hand and remove it");
+}
+
 int journal_read(const char *state_dir, void (*fn)(void *arg, const struct survivor *survivor),
                  void *arg, pid_t *ret_coopd, bool *ret_closing, struct coop_err *err)
 {
-    char path[512], boot_id[40];
+    char boot_id[40];
     SCOPED_FREE char *text = NULL;
     size_t size = 0;
-    ssize_t r;
-    SCOPED_SYS_FD fd = -1;
+    ssize_t r = read_text(state_dir, &text, &size);
 
     *ret_coopd = 0;
     *ret_closing = false;
-    if (str_format(path, sizeof path, "%s/journal", state_dir) < 0)
-        return coop_fail(err, COOP_E_LIMIT, "journal: the path is too long");
-    r = fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
-    if (r == -ENOENT)
-        return 0;
-    if (r >= 0)
-        r = read_all(fd, &text, &size);
-    if (r >= 0) {
-        read_boot_id(boot_id);
+    read_boot_id(boot_id);
+    if (r == 0)
         r = journal_replay(text, size, boot_id, fn, arg, ret_coopd, ret_closing);
-    }
-    if (r < 0) {
-        coop_fail_sys(err, (int)r, "journal '%s'", path);
-        return coop_hint(err, "it tells which services of an earlier coopd still run; make it "
-                              "readable, or end them by hand and remove it");
-    }
+    if (r < 0)
+        return unreadable(state_dir, r, err);
     if (r > 0)
-        log_warn("journal", "'%s': %zd damaged lines were skipped", path, r);
+        log_warn("journal", "'%s/journal': %zd damaged lines were skipped", state_dir, r);
     return 0;
+}
+
+int journal_read_groups(const char *state_dir,
+                        void (*fn)(void *arg, const struct saved_group *group), void *arg,
+                        struct coop_err *err)
+{
+    char boot_id[40];
+    SCOPED_FREE char *text = NULL;
+    size_t size = 0;
+    ssize_t r = read_text(state_dir, &text, &size);
+
+    read_boot_id(boot_id);
+    if (r == 0)
+        r = journal_replay_groups(text, size, boot_id, fn, arg);
+    return r < 0 ? unreadable(state_dir, r, err) : 0;
 }
 
 static void free_entry(struct entry *entry)
@@ -237,21 +267,26 @@ static void free_entry(struct entry *entry)
 }
 
 /* The entry of that name, made when there is none; NULL: no memory. */
-static struct entry *known(struct journal *j, const char *name)
+static struct entry *entry_in(struct journal *j, struct map *map, const char *name)
 {
-    struct entry *entry = map_get(&j->known, name);
+    struct entry *entry = map_get(map, name);
 
     if (entry)
         return entry;
     entry = calloc(1, sizeof *entry);
     if (entry) {
         str_copy(entry->name, sizeof entry->name, name);
-        if (map_put(&j->known, entry->name, entry) == 0)
+        if (map_put(map, entry->name, entry) == 0)
             return entry;
     }
     free(entry);
     j->partial = true;
     return NULL;
+}
+
+static struct entry *known(struct journal *j, const char *name)
+{
+    return entry_in(j, &j->known, name);
 }
 
 static void keep_line(struct journal *j, char **slot, const char *line)
@@ -285,8 +320,22 @@ static int keep_all(struct journal *j, const struct survivor *kept, size_t count
     return j->partial ? -ENOMEM : 0;
 }
 
+static int keep_groups(struct journal *j, const struct saved_group *groups, size_t count)
+{
+    char line[JOURNAL_LINE_MAX];
+
+    for (size_t i = 0; i < count && !j->partial; i++) {
+        struct entry *entry = entry_in(j, &j->groups, groups[i].name);
+
+        if (entry && journal_group_line(line, &groups[i]) == 0)
+            keep_line(j, &entry->at, line);
+    }
+    return j->partial ? -ENOMEM : 0;
+}
+
 int journal_open(struct journal **ret_journal, const char *state_dir,
-                 const struct survivor *kept, size_t count, struct coop_err *err)
+                 const struct survivor *kept, size_t count, const struct saved_group *groups,
+                 size_t group_count, struct coop_err *err)
 {
     struct journal *j = calloc(1, sizeof *j);
 
@@ -296,7 +345,7 @@ int journal_open(struct journal **ret_journal, const char *state_dir,
     }
     j->fd = -1;
     read_boot_id(j->boot_id);
-    if (keep_all(j, kept, count) < 0) {
+    if (keep_all(j, kept, count) < 0 || keep_groups(j, groups, group_count) < 0) {
         journal_close(j);
         return coop_fail(err, COOP_E_LIMIT, "journal: no memory");
     }
@@ -373,6 +422,21 @@ void journal_at(struct journal *j, const char *name, const struct saved_state *s
     coop_mutex_unlock(&j->lock);
 }
 
+void journal_group(struct journal *j, const struct saved_group *group)
+{
+    char line[JOURNAL_LINE_MAX];
+    struct entry *entry;
+
+    if (journal_group_line(line, group) < 0)
+        return;
+    coop_mutex_lock(&j->lock);
+    entry = entry_in(j, &j->groups, group->name);
+    if (entry)
+        keep_line(j, &entry->at, line);
+    append(j, line);
+    coop_mutex_unlock(&j->lock);
+}
+
 void journal_gone(struct journal *j, const char *name)
 {
     char body[128], line[JOURNAL_LINE_MAX];
@@ -405,6 +469,9 @@ void journal_close(struct journal *j)
     for (size_t i = 0; (entry = map_next(&j->known, &i)) != NULL;)
         free_entry(entry);
     map_done(&j->known);
+    for (size_t i = 0; (entry = map_next(&j->groups, &i)) != NULL;)
+        free_entry(entry);
+    map_done(&j->groups);
     if (j->fd >= 0)
         sys_close(j->fd);
     free(j);

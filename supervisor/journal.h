@@ -23,6 +23,8 @@
  *                by the calendar> <up since> <up at> <until> <how main ended: kind, value, flags,
  *                bound> <whether coopd ends with it> <its watchdog> <its last starts, with
  *                commas, or ->
+ *     J1 <crc32> group <name> <phase> <since> <the same by the calendar> <first member of its
+ *                round or -> <exit code> <its last failures, with commas, or ->
  *     J1 <crc32> gone <name>
  *     J1 <crc32> closing
  *
@@ -55,10 +57,19 @@ ssize_t journal_replay(const char *text, size_t size, const char *boot_id,
 int journal_read(const char *state_dir, void (*fn)(void *arg, const struct survivor *survivor),
                  void *arg, pid_t *ret_coopd, bool *ret_closing, struct coop_err *err);
 
-/* Begins a new one in its place.  It tells of these 'kept' ones as the old one did; all else that
- * the old one told of must be ended. */
+/* The groups of the same text, for journal_replay() and for journal_read(): one for each. */
+ssize_t journal_replay_groups(const char *text, size_t size, const char *boot_id,
+                              void (*fn)(void *arg, const struct saved_group *group),
+                              void *arg);
+int journal_read_groups(const char *state_dir,
+                        void (*fn)(void *arg, const struct saved_group *group), void *arg,
+                        struct coop_err *err);
+
+/* Begins a new one in its place.  It tells of these 'kept' ones as the old one did, and of the
+ * groups in 'groups'; all else that the old one told of must be ended. */
 int journal_open(struct journal **ret_journal, const char *state_dir,
-                 const struct survivor *kept, size_t count, struct coop_err *err);
+                 const struct survivor *kept, size_t count, const struct saved_group *groups,
+                 size_t group_count, struct coop_err *err);
 
 void journal_run(struct journal *journal, const char *name, const struct saved_life *life);
 /* Another process of the same life is main from now on: life->main_pid, main_ticks, main_inside. */
@@ -66,6 +77,7 @@ void journal_main(struct journal *journal, const char *name, const struct saved_
 void journal_end(struct journal *journal, const char *name);
 void journal_at(struct journal *journal, const char *name, const struct saved_state *state,
                 const struct saved_starts *starts);
+void journal_group(struct journal *journal, const struct saved_group *group);
 void journal_gone(struct journal *journal, const char *name);
 void journal_closing(struct journal *journal);
 

@@ -14,6 +14,7 @@
 
 #include "base/map.h"
 #include "base/str.h"
+#include "group/policy.h"
 #include "journal.h"
 
 /* ---- lines ---- */
@@ -59,7 +60,8 @@ enum { /* flags of `at` */
        AT_STOP_ASKED = 2,
        AT_AGAIN = 4,
        AT_READY = 8,
-       AT_MAIN_TOLD = 16
+       AT_MAIN_TOLD = 16,
+       AT_REVIVE = 32
 };
 enum { /* flags of an ending */
        END_CORE = 1,
@@ -163,7 +165,8 @@ int journal_at_line(char line[JOURNAL_LINE_MAX], const char *name,
 {
     unsigned flags = (state->wanted_up ? AT_WANTED : 0) |
                      (state->stop_asked ? AT_STOP_ASKED : 0) | (state->again ? AT_AGAIN : 0) |
-                     (state->was_ready ? AT_READY : 0) | (state->main_told ? AT_MAIN_TOLD : 0);
+                     (state->was_ready ? AT_READY : 0) | (state->main_told ? AT_MAIN_TOLD : 0) |
+                     (state->revive ? AT_REVIVE : 0);
     char body[JOURNAL_LINE_MAX], text[STARTS_TEXT];
 
     if (str_format(body, sizeof body,
@@ -178,6 +181,29 @@ int journal_at_line(char line[JOURNAL_LINE_MAX], const char *name,
                    starts_text(starts, text)) < 0)
         return -ENAMETOOLONG;
     return journal_make_line(line, body);
+}
+
+int journal_group_line(char line[JOURNAL_LINE_MAX], const struct saved_group *group)
+{
+    char body[JOURNAL_LINE_MAX], text[STARTS_TEXT];
+
+    if (str_format(body, sizeof body, "group %s %u %" PRId64 " %" PRId64 " %s %d %s",
+                   group->name, group->phase, (int64_t)group->since, group->since_wall,
+                   group->from[0] ? group->from : "-", group->exit_status,
+                   starts_text(&group->deaths, text)) < 0)
+        return -ENAMETOOLONG;
+    return journal_make_line(line, body);
+}
+
+static bool parse_group(const char *body, struct saved_group *group)
+{
+    int used = 0;
+
+    return sscanf(body, "group %79s %u %" SCNd64 " %" SCNd64 " %79s %d %n", group->name,
+                  &group->phase, &group->since, &group->since_wall, group->from,
+                  &group->exit_status, &used) == 6 &&
+           group->phase < GROUP_PHASES && group->exit_status >= 0 &&
+           group->exit_status <= 255 && parse_starts(body + used, &group->deaths);
 }
 
 static bool parse_run(const char *body, struct survivor *s)
@@ -247,6 +273,7 @@ static bool parse_at(const char *body, char name[SVC_NAME_MAX + 1], struct saved
     state->again = flags & AT_AGAIN;
     state->was_ready = flags & AT_READY;
     state->main_told = flags & AT_MAIN_TOLD;
+    state->revive = flags & AT_REVIVE;
     ending->kind = (enum svc_exit_kind)kind;
     ending->broken = (enum launch_result)broken;
     ending->core = ended & END_CORE;
@@ -265,7 +292,8 @@ static bool parse_at(const char *body, char name[SVC_NAME_MAX + 1], struct saved
 /* ---- replay ---- */
 
 struct replay {
-    struct map found; /* name -> struct survivor */
+    struct map found;  /* name -> struct survivor */
+    struct map groups; /* name -> struct saved_group */
     const char *boot_id;
     bool other_boot, no_memory, closing;
     pid_t coopd;
@@ -362,6 +390,29 @@ static bool replay_at(struct replay *r, const char *body)
     return true;
 }
 
+static bool replay_group(struct replay *r, const char *body)
+{
+    struct saved_group group = {0}, *g;
+
+    if (!parse_group(body, &group))
+        return false;
+    if (r->other_boot)
+        return true;
+    g = map_get(&r->groups, group.name);
+    if (!g && (g = calloc(1, sizeof *g))) {
+        *g = group;
+        if (map_put(&r->groups, g->name, g) == 0)
+            return true;
+        free(g);
+        g = NULL;
+    }
+    if (g)
+        *g = group;
+    else
+        r->no_memory = true;
+    return true;
+}
+
 static void replay_boot(struct replay *r, const char *boot_id, int pid)
 {
     r->other_boot = r->boot_id[0] && strcmp(boot_id, r->boot_id) != 0;
@@ -380,6 +431,8 @@ static bool replay_line(struct replay *r, const char *body)
         return replay_main(r, body);
     if (str_starts_with(body, "at "))
         return replay_at(r, body);
+    if (str_starts_with(body, "group "))
+        return replay_group(r, body);
     if (sscanf(body, "end %79s", word) == 1) {
         s = map_get(&r->found, word);
         if (s)
@@ -401,12 +454,9 @@ static bool replay_line(struct replay *r, const char *body)
     return false;
 }
 
-ssize_t journal_replay(const char *text, size_t size, const char *boot_id,
-                       void (*fn)(void *arg, const struct survivor *survivor), void *arg,
-                       pid_t *ret_coopd, bool *ret_closing)
+/* How many lines are damaged. */
+static ssize_t replay_all(struct replay *r, const char *text, size_t size)
 {
-    struct replay r = {.boot_id = boot_id};
-    struct survivor *s;
     ssize_t damaged = 0;
 
     while (size > 0) {
@@ -415,21 +465,56 @@ ssize_t journal_replay(const char *text, size_t size, const char *boot_id,
         char line[JOURNAL_LINE_MAX];
         const char *body = end ? check_line(line, text, len) : NULL;
 
-        if (!body || !replay_line(&r, body))
+        if (!body || !replay_line(r, body))
             damaged++;
         len += end ? 1 : 0;
         text += len;
         size -= len;
     }
+    return damaged;
+}
+
+static void free_all(struct map *map)
+{
+    void *value;
+
+    for (size_t i = 0; (value = map_next(map, &i)) != NULL;)
+        free(value);
+    map_done(map);
+}
+
+ssize_t journal_replay(const char *text, size_t size, const char *boot_id,
+                       void (*fn)(void *arg, const struct survivor *survivor), void *arg,
+                       pid_t *ret_coopd, bool *ret_closing)
+{
+    struct replay r = {.boot_id = boot_id};
+    const struct survivor *s;
+    ssize_t damaged = replay_all(&r, text, size);
+
     for (size_t i = 0; (s = map_next(&r.found, &i)) != NULL;) {
         if (!r.no_memory)
             fn(arg, s);
-        free(s);
     }
-    map_done(&r.found);
+    free_all(&r.found);
+    free_all(&r.groups);
     if (r.no_memory)
         return -ENOMEM;
     *ret_coopd = r.coopd;
     *ret_closing = r.closing;
     return damaged;
+}
+
+ssize_t journal_replay_groups(const char *text, size_t size, const char *boot_id,
+                              void (*fn)(void *arg, const struct saved_group *group), void *arg)
+{
+    struct replay r = {.boot_id = boot_id};
+    const struct saved_group *group;
+    ssize_t damaged = replay_all(&r, text, size);
+
+    for (size_t i = 0; (group = map_next(&r.groups, &i)) != NULL;)
+        if (!r.no_memory && !r.closing)
+            fn(arg, group);
+    free_all(&r.found);
+    free_all(&r.groups);
+    return r.no_memory ? -ENOMEM : damaged;
 }

@@ -31,6 +31,8 @@ static int fill(const char *line)
         print_sandbox_keys();
     else if (strcmp(line, "@SOCKET_KEYS@\n") == 0)
         settings_print_mdoc_keys(&socket_settings, NULL, stdout);
+    else if (strcmp(line, "@GROUP_KEYS@\n") == 0)
+        settings_print_mdoc_keys(&group_settings, NULL, stdout);
     else if (strcmp(line, "@COOPD_KEYS@\n") == 0)
         settings_print_mdoc_keys(&coopd_settings, NULL, stdout);
     else

@@ -28,7 +28,8 @@ struct planned {
 
 struct plan {
     struct config *config;
-    struct planned *at; /* as config->specs */
+    struct planned *at;    /* as config->specs */
+    struct group **groups; /* as config->groups */
     struct svc **removed;
     size_t removed_count;
 };
@@ -71,6 +72,7 @@ static int plan_links(struct plan *plan, struct coop_err *err)
 
         if (!links)
             return coop_fail(err, COOP_E_LIMIT, "no memory for the dependency graph");
+        links->group = daemon_group_of(plan->config, plan->groups, i);
         graph_for_each (link, &plan->config->graph, i) {
             links->at[k].peer = svc_ref(plan->at[link->to].svc);
             links->at[k++].is = link->is;
@@ -106,7 +108,8 @@ static int make_plan(struct daemon *daemon, struct plan *plan, struct coop_err *
     plan->at = calloc(plan->config->count + 1, sizeof *plan->at);
     if (!plan->at)
         return coop_fail(err, COOP_E_LIMIT, "no memory for the services");
-    if (plan_services(daemon, plan, err) < 0 || plan_links(plan, err) < 0)
+    if (daemon_plan_groups(daemon, plan->config, &plan->groups, err) < 0 ||
+        plan_services(daemon, plan, err) < 0 || plan_links(plan, err) < 0)
         return -1;
     return plan_removed(daemon, plan, err);
 }
@@ -118,7 +121,20 @@ static void drop_plan(struct plan *plan)
         if (plan->at[i].is_new)
             svc_unref(plan->at[i].svc);
     }
+    daemon_drop_groups(plan->config, plan->groups);
     config_free(plan->config);
+}
+
+static void enter_groups(struct daemon *daemon, const struct plan *plan)
+{
+    SCOPED_FREE struct svc **services = calloc(plan->config->count + 1, sizeof(struct svc *));
+
+    for (size_t i = 0; services && i < plan->config->count; i++)
+        services[i] = plan->at[i].svc;
+    if (services)
+        daemon_enter_groups(daemon, plan->config, plan->groups, services);
+    else
+        log_error("reload", "out of memory, the groups stay as they were");
 }
 
 /* ---- carrying it out ---- */
@@ -225,6 +241,7 @@ static void carry_out(struct daemon *daemon, struct plan *plan, struct reload_re
     }
     for (size_t i = 0; i < plan->removed_count; i++)
         send_change(plan->removed[i], NULL, svc_links_new(0));
+    enter_groups(daemon, plan);
     for (size_t i = 0; i < plan->config->count; i++)
         if (plan->at[i].svc)
             svc_look_again(plan->at[i].svc);
@@ -254,6 +271,17 @@ static int load_again(struct daemon *daemon, struct config **ret_config, struct 
     return r;
 }
 
+/* daemon_spec() reads it from anywhere. */
+static void take_config(struct daemon *daemon, struct config *config)
+{
+    struct config *old = daemon->config;
+
+    coop_mutex_lock(&daemon->lock);
+    daemon->config = config;
+    coop_mutex_unlock(&daemon->lock);
+    config_free(old);
+}
+
 static int reload_locked(struct daemon *daemon, struct reload_report *report,
                          struct coop_err *err)
 {
@@ -268,13 +296,13 @@ static int reload_locked(struct daemon *daemon, struct reload_report *report,
     if (r == 0) {
         carry_out(daemon, &plan, report);
         start_these(&plan, false);
-        config_free(daemon->config);
-        daemon->config = plan.config;
+        take_config(daemon, plan.config);
         log_set_level((enum log_level)daemon->config->coopd.log_level);
     } else if (plan.config) {
         drop_plan(&plan);
     }
     free(plan.at);
+    free(plan.groups);
     free(plan.removed);
     return r;
 }
@@ -343,10 +371,12 @@ int daemon_first_services(struct daemon *daemon, struct coop_err *err)
         carry_out(daemon, &plan, &report);
         daemon->config = plan.config;
         restore_all(daemon, &daemon->survivors);
+        daemon_groups_go_on(daemon);
     } else {
         drop_plan(&plan);
     }
     free(plan.at);
+    free(plan.groups);
     free(plan.removed);
     return r;
 }

@@ -142,7 +142,8 @@ static void warn_unknown(void *arg, const struct svc_spec *spec, const char *key
     on_problem(arg, &err);
 }
 
-static void check_graph(struct config *config, struct loading *loading)
+static void check_graph(struct config *config, const struct raw_config *raw,
+                        struct loading *loading)
 {
     struct coop_err err = {0};
 
@@ -150,7 +151,12 @@ static void check_graph(struct config *config, struct loading *loading)
         coop_fail(&err, COOP_E_LIMIT, "%zu services; one coopd runs at most %d", config->count,
                   BOARD_MAX);
         on_problem(loading, &err);
-    } else if (graph_build(&config->graph, config->specs, config->count, &err) < 0) {
+    } else if (groups_build(&config->groups, raw, config->specs, config->count, on_problem,
+                            loading) > 0) {
+        return;
+    } else if (graph_build_ordered(&config->graph, config->specs, config->count,
+                                   config->groups.order, config->groups.order_count,
+                                   &err) < 0) {
         on_problem(loading, &err);
     } else {
         graph_unknown(config->specs, config->count, warn_unknown, loading);
@@ -201,6 +207,7 @@ void config_free(struct config *config)
     for (size_t i = 0; i < config->count; i++)
         svc_spec_unref(config->specs[i]);
     free(config->specs);
+    groups_done(&config->groups);
     settings_done(&coopd_settings, &config->coopd);
     free(config);
 }
@@ -217,9 +224,9 @@ int config_load(struct config **ret_config, char *const *paths, size_t count,
     for (size_t i = 0; i < count; i++)
         raw_read(&raw, paths[i], on_problem, &loading);
     build_all(config, &raw, &loading);
-    raw_done(&raw);
     if (loading.errors == 0)
-        check_graph(config, &loading);
+        check_graph(config, &raw, &loading);
+    raw_done(&raw);
     if (loading.errors > 0) {
         config_free(config);
         return -1;

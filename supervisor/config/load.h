@@ -1,6 +1,7 @@
 #ifndef COOP_CONFIG_LOAD_H
 #define COOP_CONFIG_LOAD_H
 
+#include "config/groups.h"
 #include "config/raw.h"
 #include "config/spec.h"
 #include "graph/graph.h"
@@ -29,6 +30,7 @@ struct config {
     struct svc_spec **specs;
     size_t count;
     struct graph graph; /* over 'specs' */
+    struct group_set groups;
     struct coopd_spec coopd;
 };
 

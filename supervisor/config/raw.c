@@ -10,6 +10,7 @@
  *     any.ini       [Socket web]         what coopd listens on for web
  *     web.socket    [Socket] [Unit]      the same
  *     any.ini       [Sandbox hard]       a profile
+ *     any.ini       [Group shop]         services that fail together
  *     any.ini       [Coopd]              the daemon
  */
 #include "config/raw.h"
@@ -109,6 +110,7 @@ static const struct kind {
     {"Service", ".service", RAW_SERVICE}, /* first: NAME.ini may be about one, too */
     {"Sandbox", NULL, RAW_SANDBOX},
     {"Socket", ".socket", RAW_SOCKET},
+    {"Group", NULL, RAW_GROUP},
 };
 
 static const struct kind *kind_of_file(const char *name)
@@ -209,8 +211,8 @@ static const char *after_word(const char *section, const char *word)
 static int unknown_section(const char *section, struct coop_err *err)
 {
     static const char *const known[] = {"Service", "Unit",  "Install", "Sandbox",
-                                        "Socket",  "Coopd", NULL};
-    static const char *const later[] = {"Group", "Timer", "Path", "Mount", NULL};
+                                        "Socket",  "Group", "Coopd",   NULL};
+    static const char *const later[] = {"Timer", "Path", "Mount", NULL};
     const char *near;
     char word[INI_NAME_MAX + 1];
 
@@ -223,7 +225,8 @@ static int unknown_section(const char *section, struct coop_err *err)
     coop_fail(err, COOP_E_UNKNOWN, "unknown section [%s]%s%s%s", section,
               near ? "; did you mean [" : "", near ? near : "", near ? "]?" : "");
     return coop_hint(err,
-                     "known are [Service NAME], [Sandbox NAME], [Socket NAME], [Coopd], and in "
+                     "known are [Service NAME], [Group NAME], [Sandbox NAME], [Socket NAME], "
+                     "[Coopd], and in "
                      "NAME.service or NAME.ini [Unit], [Service], [Install]");
 }
 

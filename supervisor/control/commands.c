@@ -32,6 +32,7 @@ static ctl_command_fn *const commands[CTL_VERBS] = {
     [CTL_DAEMON] = ctl_daemon,
     [CTL_SHUTDOWN] = ctl_shutdown,
     [CTL_COROUTINES] = ctl_coroutines,
+    [CTL_GROUPS] = ctl_groups,
 };
 
 /* ---- errors that several commands need ---- */
@@ -117,6 +118,8 @@ static int run_command(struct ctl_call *call)
     const char *bad = "";
     int r = ctl_args_check(call->verb, call->parameters, &call->args, &bad);
 
+    if (r == 0 && (r = ctl_expand_groups(call->control->daemon, call->verb, &call->args)) < 0)
+        ctl_args_done(&call->args);
     if (r == -ENOMEM)
         return ctl_error(call, CTL_INTERFACE ".LimitReached",
                          json_pack("{s:s, s:i}", "limit", "memory", "value", 0));
@@ -189,7 +192,9 @@ void ctl_obey(struct control *control, const char *line, const char *who)
         r = ctl_args_words(&words, &verb, &args, &err);
         if (r == 0) {
             log_info("control", "%s: %s", who, line);
-            r = ctl_act_blindly(control, verb, &args, &err);
+            r = ctl_expand_groups(control->daemon, verb, &args);
+            r = r < 0 ? coop_fail_sys(&err, r, "%s", verb->word)
+                      : ctl_act_blindly(control, verb, &args, &err);
             ctl_args_done(&args);
         }
     }

@@ -135,7 +135,12 @@ int ctl_no_such_service(struct ctl_call *call, const char *name);
 
 /* ---- commands/: each answers its call completely ---- */
 typedef int ctl_command_fn(struct ctl_call *call);
-ctl_command_fn ctl_list, ctl_act, ctl_tree, ctl_logs, ctl_shutdown, ctl_daemon, ctl_coroutines;
+ctl_command_fn ctl_list, ctl_act, ctl_tree, ctl_logs, ctl_shutdown, ctl_daemon, ctl_coroutines,
+    ctl_groups;
+
+/* Where a group is named its services stand then.  0 or -ENOMEM. */
+int ctl_expand_groups(struct daemon *daemon, const struct ctl_verb *verb,
+                      struct ctl_args *args);
 
 /* The same for the FIFO: posts and does not wait. 0 or -1 with the reason. */
 int ctl_act_blindly(struct control *control, const struct ctl_verb *verb,

@@ -48,6 +48,9 @@ const struct ctl_verb ctl_verbs[CTL_VERBS] = {
     {CTL_COROUTINES, "coroutines", "Coroutines", CTL_RIGHT_ADMIN, CTL_NAMES_NONE, false, false, false,
      0,                               "",
      "Shows what coopd's own coroutines do and wait for."},
+    {CTL_GROUPS,   "groups",   "Groups",   CTL_RIGHT_VIEW,    CTL_NAMES_NONE, false, false, false,
+     0,                               "",
+     "Shows groups of services: strategy, state, failures; a group's name may stand wherever services are named."},
 };
 
 const struct ctl_param_row ctl_params[] = {
@@ -292,5 +295,6 @@ int ctl_args_words(const struct strlist *words, const struct ctl_verb **ret_verb
 void ctl_args_done(struct ctl_args *args)
 {
     free(args->services);
+    strlist_done(&args->expanded);
     *args = (struct ctl_args){0};
 }

@@ -40,6 +40,7 @@ enum ctl_verb_id {
     CTL_SHUTDOWN,
     CTL_DAEMON,
     CTL_COROUTINES,
+    CTL_GROUPS,
     CTL_VERBS
 };
 
@@ -99,7 +100,8 @@ extern const size_t ctl_param_count;
 struct ctl_args {
     const char **services; /* owned array of borrowed names */
     size_t count;
-    bool named; /* 'services' was given (it may be empty) */
+    bool named;              /* 'services' was given (it may be empty) */
+    struct strlist expanded; /* owned: where groups were named, 'services' are these */
     bool all, wait, follow;
     int64_t timeout_ms; /* 0: none */
     int64_t lines;

@@ -295,6 +295,24 @@ static void run_coroutines(struct run *run)
     varlink_reply_done(&reply);
 }
 
+static void run_groups(struct run *run)
+{
+    struct varlink_reply reply;
+    const json_t *groups;
+
+    if (ask(run, run->options->verb, NULL, false) < 0 ||
+        hear(run, &reply, answer_deadline(run)) < 0)
+        return;
+    groups = json_object_get(reply.parameters, "groups");
+    if (run->options->json)
+        print_array(groups);
+    else if (json_array_size(groups) == 0)
+        puts("coopd has no groups");
+    else
+        show_groups(groups, stdout, run->screen);
+    varlink_reply_done(&reply);
+}
+
 static void run_shutdown(struct run *run)
 {
     struct varlink_reply reply;
@@ -347,6 +365,7 @@ enum ctl_exit run_verb(const struct ctl_options *options, const char *socket_pat
         [CTL_SHUTDOWN] = run_shutdown,
         [CTL_DAEMON] = run_daemon,
         [CTL_COROUTINES] = run_coroutines,
+        [CTL_GROUPS] = run_groups,
     };
     struct run run = {.options = options, .screen = screen, .deadline = COOP_FOREVER};
     struct coop_err err;

@@ -392,3 +392,41 @@ void show_coroutines(const json_t *reply, FILE *out, const struct screen *screen
     if (left_out > 0)
         fprintf(out, "and %lld more\n", (long long)left_out);
 }
+
+static void join_text(const json_t *names, char *text, size_t size)
+{
+    size_t i, used = 0;
+    json_t *name;
+
+    text[0] = '\0';
+    json_array_foreach(names, i, name) if (used < size) used += (size_t)snprintf(
+        text + used, size - used, "%s%s", i ? " " : "", json_string_value(name));
+}
+
+void show_groups(const json_t *groups, FILE *out, const struct screen *screen)
+{
+    static const struct table_column columns[] = {
+        {.title = "GROUP"},
+        {.title = "STATE", .colour = state_colour},
+        {.title = "STRATEGY", .drop = 2},
+        {.title = "FAILURES", .right = true, .drop = 3},
+        {.title = "MEMBERS", .drop = 1},
+        {.title = "WHY"}};
+    struct table table;
+    json_t *group;
+    size_t i;
+
+    table_init(&table, columns, COOP_COUNT(columns));
+    json_array_foreach(groups, i, group)
+    {
+        char failures[NUMBER_TEXT], members[256];
+
+        join_text(json_object_get(group, "members"), members, sizeof members);
+        table_row(&table, (const char *[]){show_text(group, "name"), show_text(group, "state"),
+                                           show_text(group, "strategy"),
+                                           number_text(group, "failures", failures), members,
+                                           show_text(group, "reason")});
+    }
+    table_print(&table, out, screen);
+    table_done(&table);
+}

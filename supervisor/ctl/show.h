@@ -31,6 +31,9 @@ void show_daemon(const json_t *daemon, FILE *out, const struct screen *screen);
 /* The parameters of Coroutines' reply, as a table. */
 void show_coroutines(const json_t *reply, FILE *out, const struct screen *screen);
 
+/* An array of Group as a table. */
+void show_groups(const json_t *groups, FILE *out, const struct screen *screen);
+
 /* Does a Service run, in the sense of exit code 3?  It does from its start to its last process,
  * and while it is up without one (RemainAfterExit). */
 bool service_runs(const json_t *service);

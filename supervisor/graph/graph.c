@@ -22,7 +22,9 @@ enum { CYCLE_SHOWN_MAX = 8 }; /* members of a cycle that an error names */
 struct builder {
     struct graph graph;
     struct svc_spec *const *specs;
-    struct map index; /* name -> position + 1, as a pointer */
+    struct map index;                 /* name -> position + 1, as a pointer */
+    const struct graph_order *orders; /* that no key of a service says */
+    size_t order_count;
 };
 
 /* ---- names ---- */
@@ -314,7 +316,8 @@ static int show_cycle(const struct builder *b, const unsigned *waits, struct coo
     coop_fail(err, COOP_E_CYCLE, "%s:%u: dependency cycle: %s%s%s", first->file, first->line,
               path, length > CYCLE_SHOWN_MAX ? "... -> " : "", first->name);
     return coop_hint(err,
-                     "'a -> b' means a comes after b; take one After= or Before= of them out");
+                     "'a -> b' means a comes after b; take one After= or Before= of them out%s",
+                     b->order_count ? " (the order of Members= in a [Group] counts, too)" : "");
 }
 
 static int order_nodes(struct builder *b, struct coop_err *err)
@@ -351,13 +354,24 @@ static int build(struct builder *b, size_t count, struct coop_err *err)
     for (unsigned i = 0; i < b->graph.count; i++)
         if (add_links(b, i, err) < 0)
             return -1;
+    for (size_t i = 0; i < b->order_count; i++)
+        if (add_link(&b->graph, b->orders[i].then, b->orders[i].first, LINK_AFTER, LINK_BEFORE,
+                     err) < 0)
+            return -1;
     return check_conflicts(b, err) < 0 ? -1 : order_nodes(b, err);
 }
 
 int graph_build(struct graph *ret_graph, struct svc_spec *const *specs, size_t count,
                 struct coop_err *err)
 {
-    struct builder b = {.specs = specs};
+    return graph_build_ordered(ret_graph, specs, count, NULL, 0, err);
+}
+
+int graph_build_ordered(struct graph *ret_graph, struct svc_spec *const *specs, size_t count,
+                        const struct graph_order *orders, size_t order_count,
+                        struct coop_err *err)
+{
+    struct builder b = {.specs = specs, .orders = orders, .order_count = order_count};
     int failed = build(&b, count, err);
 
     map_done(&b.index);

@@ -71,6 +71,14 @@ struct graph {
 
 int graph_build(struct graph *ret_graph, struct svc_spec *const *specs, size_t count,
                 struct coop_err *err);
+
+/* The same with an order between services that stands elsewhere ([Group] sections). */
+struct graph_order {
+    unsigned first, then; /* indexes into the specs */
+};
+int graph_build_ordered(struct graph *ret_graph, struct svc_spec *const *specs, size_t count,
+                        const struct graph_order *orders, size_t order_count,
+                        struct coop_err *err);
 void graph_done(struct graph *graph);
 
 /* The service that a name in a dependency list means, without its ".service"; false for a

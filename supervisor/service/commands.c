@@ -137,10 +137,13 @@ void svc_settle(struct svc *svc)
 
 /* ---- start, stop, restart ---- */
 
-static void want_up(struct svc *svc)
+static void want_up(struct svc *svc, bool by_group)
 {
     svc->view.wanted_up = true;
-    if (!svc_is_running(svc) && svc->view.place != AT_BACKOFF)
+    atomic_store(&svc->revive, false);
+    if (by_group)
+        svc->view.restarts++;
+    else if (!svc_is_running(svc) && svc->view.place != AT_BACKOFF)
         svc->view.restarts = svc->in_a_row = 0;
     svc_feed(svc, EV_WANT_UP, NULL);
 }
@@ -152,6 +155,8 @@ static bool hits_limit(struct svc *svc, const struct svc_command *command)
     const struct svc_spec *spec = svc->spec;
     enum svc_state state = svc_place_state(svc->view.place);
 
+    if (command->by_group)
+        return false;
     if (!command->by_itself) {
         if (state == ST_FAILED)
             window_clear(&svc->window);
@@ -182,7 +187,8 @@ static void start(struct svc *svc, const struct svc_command *command)
 {
     enum svc_state state = svc_place_state(svc->view.place);
 
-    if (refuses_start(svc, command) || hits_limit(svc, command))
+    if (refuses_start(svc, command) || hits_limit(svc, command) ||
+        (command->by_group && !atomic_load(&svc->revive)))
         return;
     /* It ends by itself, and Restart= might leave it at that. */
     if (state == ST_STOPPING && !svc->stop_asked && !command->by_itself) {
@@ -195,7 +201,7 @@ static void start(struct svc *svc, const struct svc_command *command)
     if (state == ST_WAITING || state == ST_STARTING) /* no move will tell that it was heard */
         log_info("service", "%s: asked to start, is %s already", svc_name(svc),
                  svc_state_word(state));
-    want_up(svc);
+    want_up(svc, command->by_group);
     svc_publish(svc);
     svc_settle(svc);
 }
@@ -210,8 +216,30 @@ static void want_down(struct svc *svc, const char *why)
     svc_feed(svc, EV_WANT_DOWN, why);
 }
 
+/* What rests stays as it is, and who requires us goes on as after any other failure. */
+static void stop_for_group(struct svc *svc)
+{
+    enum svc_state state = svc_place_state(svc->view.place);
+    char why[SVC_DETAIL_MAX];
+
+    if (!svc->view.wanted_up || state == ST_DONE || state == ST_FAILED)
+        return;
+    svc_group_text(svc, "has failed", why, sizeof why);
+    svc->view.wanted_up = svc->again = false;
+    svc->stop_asked = true;
+    answer(svc, WAIT_UP, SVC_FAILED, why);
+    svc_feed(svc, EV_WANT_DOWN, why);
+    svc_publish(svc);
+    svc_settle(svc);
+}
+
 static void stop(struct svc *svc, const struct svc_command *command)
 {
+    if (command->by_group) {
+        stop_for_group(svc);
+        return;
+    }
+    atomic_store(&svc->revive, false);
     add_waiter(svc, command, WAIT_DOWN);
     want_down(svc, NULL);
     svc_publish(svc);
@@ -220,25 +248,36 @@ static void stop(struct svc *svc, const struct svc_command *command)
 
 static void restart(struct svc *svc, const struct svc_command *command)
 {
+    enum svc_state state = svc_place_state(svc->view.place);
+    char why[SVC_DETAIL_MAX];
+
     if (refuses_start(svc, command) || hits_limit(svc, command))
         return;
+    if (command->by_group &&
+        (!svc->view.wanted_up || state == ST_WAITING || state == ST_BACKOFF))
+        return; /* it starts with the others when its own wait is over, or not at all */
     add_waiter(svc, command, WAIT_UP);
     if (!svc_is_running(svc)) {
-        if (svc_place_state(svc->view.place) == ST_STOPPING) {
+        if (state == ST_STOPPING) {
             if (!svc->again)
                 svc_push(svc, MSG_PUSH_RESTART);
             svc->again = svc->stop_asked = true;
             svc->view.wanted_up = true;
             svc_publish(svc);
         } else {
-            want_up(svc);
+            want_up(svc, command->by_group);
         }
         return;
     }
     svc->view.wanted_up = svc->again = svc->stop_asked = true;
-    svc->view.restarts = svc->in_a_row = 0;
+    if (command->by_group)
+        svc->view.restarts++;
+    else
+        svc->view.restarts = svc->in_a_row = 0;
     svc_push(svc, MSG_PUSH_RESTART);
-    svc_feed(svc, EV_WANT_DOWN, "to be restarted");
+    svc_feed(svc, EV_WANT_DOWN,
+             command->by_group ? svc_group_text(svc, "restarts", why, sizeof why)
+                               : "to be restarted");
 }
 
 /* ---- kill, reload ---- */

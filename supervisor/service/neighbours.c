@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "group/group.h"
 
 /* ---- links ---- */
 
@@ -33,6 +34,7 @@ void svc_links_free(struct svc_links *links)
         return;
     for (unsigned i = 0; i < links->count; i++)
         svc_unref(links->at[i].peer);
+    group_unref(links->group);
     free(links);
 }
 
@@ -211,7 +213,7 @@ static enum outlook outlook_of(const struct svc *svc, const struct svc_link *lin
 enum svc_event svc_check_dependencies(struct svc *svc)
 {
     const struct svc *pending = NULL;
-    bool held;
+    bool held, by_group = svc_group_holds(svc);
 
     for (unsigned i = 0; i < link_count(svc); i++) {
         const struct svc_link *link = &svc->links->at[i];
@@ -224,6 +226,8 @@ enum svc_event svc_check_dependencies(struct svc *svc)
         if (seen == IS_PENDING && !pending)
             pending = link->peer;
     }
+    if (by_group)
+        return SVC_EVENT_COUNT;
     if (!pending)
         return svc_idle_holds(svc) ? SVC_EVENT_COUNT : EV_DEPS_UP;
     svc_idle_over(svc);
@@ -274,6 +278,7 @@ enum svc_event svc_check_order(struct svc *svc)
 void svc_stir(struct svc *svc)
 {
     svc->stir = false;
+    svc_nudge_group(svc);
     for (unsigned i = 0; i < link_count(svc); i++)
         if (svc->links->at[i].is & (LINK_BEFORE | LINK_AFTER | LINK_CONFLICTS))
             coop_post(&svc->links->at[i].peer->actor, &svc->links->at[i].peer->nudge);

@@ -39,6 +39,7 @@ static struct saved_state state_of(const struct svc *svc)
                                 .command = svc->command,
                                 .restarts = view->restarts,
                                 .in_a_row = svc->in_a_row,
+                                .revive = atomic_load(&svc->revive),
                                 .over = svc->over,
                                 .ending = svc->ending,
                                 .since = view->since,
@@ -79,7 +80,7 @@ static bool same_state(const struct saved_state *a, const struct saved_state *b)
            a->stop_asked == b->stop_asked && a->again == b->again &&
            a->was_ready == b->was_ready && a->main_told == b->main_told && a->kind == b->kind &&
            a->command == b->command && a->restarts == b->restarts &&
-           a->in_a_row == b->in_a_row && a->over == b->over &&
+           a->in_a_row == b->in_a_row && a->revive == b->revive && a->over == b->over &&
            a->watchdog_every == b->watchdog_every && same_ending(&a->ending, &b->ending);
 }
 
@@ -125,6 +126,7 @@ static void take_state(struct svc *svc, const struct survivor *was)
     svc->watchdog_every = state->watchdog_every;
     if (svc->spec->essential || svc->spec->limit_action == LIMIT_EXIT)
         svc->over = state->over;
+    atomic_store(&svc->revive, state->revive);
     svc->stop_asked = state->stop_asked;
     svc->again = state->again;
     svc->was_ready = state->was_ready;
@@ -169,6 +171,7 @@ static enum svc_event next_without_life(struct svc *svc, const struct survivor *
     case ST_BACKOFF:
         svc_set_deadline(svc, was->state.until ? was->state.until
                                                : coop_after(coop_now(), svc->spec->pace.delay));
+        svc_tell_group(svc); /* it may never have had an answer */
         return SVC_EVENT_COUNT;
     case ST_STOPPING:
     case ST_STARTING:

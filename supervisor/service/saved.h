@@ -43,6 +43,7 @@ struct saved_life {
 struct saved_state {
     enum svc_place place;
     bool wanted_up, stop_asked, again, was_ready, main_told;
+    bool revive; /* its group has stopped it, and may start it again */
     enum exec_kind kind;
     unsigned command, restarts, in_a_row;
     unsigned
@@ -57,6 +58,17 @@ struct saved_state {
 struct saved_starts {
     unsigned count;
     coop_nsec at[SAVED_STARTS_MAX];
+};
+
+/* What the next coopd must know of a group ('phase' is an enum group_phase). */
+struct saved_group {
+    char name[SVC_NAME_MAX + 1];
+    char from[SVC_NAME_MAX + 1]; /* the first member of its round, "-": there is none */
+    unsigned phase;
+    int exit_status; /* of the member that failed last */
+    coop_nsec since;
+    int64_t since_wall;
+    struct saved_starts deaths; /* the last failures that were counted */
 };
 
 /* A service of an earlier coopd. */

@@ -173,6 +173,8 @@ static void move(struct svc *svc, const struct svc_edge *edge, const char *detai
         window_note(&svc->window, coop_now(), (unsigned)svc->spec->limit_burst);
     svc_tell_over(svc);
     svc_tell_end(svc, edge->to);
+    if (edge->to == AT_BACKOFF || (edge->to == AT_FAILED && svc->gave_up))
+        svc_tell_group(svc);
 }
 
 bool svc_is_running(const struct svc *svc)
@@ -203,13 +205,15 @@ static enum svc_event start_again(struct svc *svc, char *detail, size_t size)
     char text[SVC_DETAIL_MAX];
 
     set_pace(svc);
+    svc->gave_up = false;
     if (window_allows(&svc->window, coop_after(coop_now(), svc->delay), spec->limit_interval,
                       (unsigned)spec->limit_burst))
         return EV_DIED;
     str_copy(text, sizeof text, detail);
     str_format(detail, size, "start-limit-hit, %s", text);
     svc->ends_all = spec->limit_action == LIMIT_EXIT;
-    if (spec->limit_action != LIMIT_COOLDOWN)
+    svc->gave_up = spec->limit_action != LIMIT_COOLDOWN;
+    if (svc->gave_up)
         return EV_HOPELESS;
     svc->delay = spec->limit_cooldown;
     svc->in_a_row = 0;
@@ -239,8 +243,11 @@ enum svc_event svc_verdict(struct svc *svc, char *detail, size_t size)
     enum svc_event event;
     char text[120];
 
-    if (svc->stop_asked)
+    if (svc->stop_asked) {
+        if (!svc->view.wanted_up && atomic_load(&svc->revive))
+            svc_group_text(svc, "has failed", detail, size);
         return EV_TREE_GONE;
+    }
     event = policy_verdict(svc->spec, &svc->ending);
     if (svc->ending.step_failed || (svc->ending.unborn && svc->kind == EXEC_STOP_POST)) {
         str_format(detail, size, "%s%s", svc->ending.timed_out ? "timeout, " : "",

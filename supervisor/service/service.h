@@ -45,6 +45,7 @@ struct svc_command {
     struct coop_chan *reply; /* of struct svc_reply; NULL: nobody waits (the FIFO) */
     bool
         by_itself; /* CMD_START: what happened to another asks for it (OnFailure=, OnSuccess=) */
+    bool by_group; /* its group asks for it: what an operator has stopped stays stopped */
 };
 
 enum svc_result {
@@ -66,6 +67,11 @@ struct svc_reply {
 
 /* Posts a command. 0; -ENOMEM (and then no reply comes). */
 int svc_command(struct svc *svc, const struct svc_command *command);
+
+/* Counts a command that is about to be posted, so that neighbours wait for it; then
+ * svc_command_announced() posts it, or takes it back (-ENOMEM). For many services at once. */
+void svc_announce(struct svc *svc, enum svc_command_kind kind);
+int svc_command_announced(struct svc *svc, const struct svc_command *command);
 
 const char *svc_name(const struct svc *svc);
 unsigned svc_slot(const struct svc *svc); /* on the board */

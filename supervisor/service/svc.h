@@ -24,6 +24,7 @@
  * Everything here belongs to the service's own handler, but for the fields marked "anyone".
  */
 
+struct group;
 struct journal;
 
 /* What all services share. Lives longer than any of them. */
@@ -52,6 +53,7 @@ struct svc_link {
 };
 
 struct svc_links {
+    struct group *group; /* that it is a member of, with a reference; NULL: none */
     unsigned count;
     struct svc_link at[];
 };
@@ -124,8 +126,20 @@ struct change_msg {
     struct svc_links *links; /* NULL: unchanged */
 };
 
+/* To its group: it has failed, and waits. */
+struct svc_death {
+    struct coop_msg msg;
+    atomic_bool on_its_way; /* anyone */
+    bool gave_up;           /* its own start limit is used up */
+    coop_nsec at;
+    struct svc *svc; /* a reference, while it is on its way */
+};
+
 struct svc {
-    atomic_uint refs;            /* anyone */
+    atomic_uint refs;   /* anyone */
+    atomic_uint hold;   /* anyone: while there is one it does not leave `waiting` */
+    atomic_bool revive; /* anyone: its group has stopped it, and may start it again */
+    struct svc_death death;
     atomic_uint coming, leaving; /* anyone: start or stop messages not handled yet */
     atomic_bool pulled;          /* anyone: the embedded message is on its way */
     atomic_ulong asked;          /* anyone: which start of all its last one was */
@@ -155,6 +169,7 @@ struct svc {
     coop_nsec up_at; /* when this life was up; 0: it was not                                 */
     coop_nsec reload_asked; /* when ReloadSignal= was last sent                             */
     coop_nsec delay; /* before the next automatic restart                                    */
+    bool gave_up;    /* it would start again, but its start limit is used up                 */
     bool ends_all;   /* StartLimitAction=exit has been reached                               */
     unsigned over;   /* 1 + the exit code with which coopd is to end; 0: it goes on          */
     struct coop_timer watchdog;
@@ -197,11 +212,6 @@ int svc_restore(struct svc *svc, const struct survivor *was);
 
 /* Replaces spec (unless NULL) and links (unless NULL); both change owner. 0 or -ENOMEM. */
 int svc_change(struct svc *svc, struct svc_spec *spec, struct svc_links *links);
-
-/* Counts a command that is about to be posted, so that neighbours wait for it; then
- * svc_command_announced() posts it, or takes it back (-ENOMEM). For many services at once. */
-void svc_announce(struct svc *svc, enum svc_command_kind kind);
-int svc_command_announced(struct svc *svc, const struct svc_command *command);
 
 /* Its neighbours' links have been changed, too: whom does it wait for now? */
 void svc_look_again(struct svc *svc);
@@ -276,6 +286,15 @@ void svc_push(struct svc *svc, enum svc_msg_kind kind); /* those that go with us
 void svc_tell_over(struct svc *svc);                    /* is coopd to end with it? */
 void svc_tell_end(struct svc *svc, enum svc_place at);  /* at rest, or about to try again */
 void svc_stir(struct svc *svc);
+
+/* membership.c */
+void svc_hold(struct svc *svc);        /* by its group: it may not start ...        */
+void svc_release(struct svc *svc);     /* ... until this                            */
+bool svc_group_holds(struct svc *svc); /* ... and whom it waits for, into the view  */
+void svc_tell_group(struct svc *svc);
+void svc_nudge_group(const struct svc *svc);
+/* "its group 'shop' has failed".  Returns 'text'. */
+const char *svc_group_text(const struct svc *svc, const char *what, char *text, size_t size);
 
 /* commands.c */
 void svc_on_command(struct svc *svc, const struct svc_command *command);

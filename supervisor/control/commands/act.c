@@ -126,13 +126,20 @@ static enum svc_command_kind kind_of(enum ctl_verb_id verb)
     return kinds[verb];
 }
 
+/* Who is asked together waits for the others as the graph says, whoever hears of it first. */
+static void announce_all(const struct targets *targets, const struct ctl_verb *verb)
+{
+    for (size_t i = 0; i < targets->count; i++)
+        svc_announce(targets->at[i], kind_of(verb->id));
+}
+
 static int post(struct svc *svc, const struct ctl_verb *verb, const struct ctl_args *args,
                 uint64_t tag, struct coop_chan *replies)
 {
     struct svc_command command = {
         .kind = kind_of(verb->id), .signo = args->signo, .tag = tag, .reply = replies};
 
-    return svc_command(svc, &command);
+    return svc_command_announced(svc, &command);
 }
 
 /* ---- telling what came of it ---- */
@@ -249,6 +256,7 @@ static void post_all(struct action *action)
 {
     const struct ctl_call *call = action->call;
 
+    announce_all(&action->targets, call->verb);
     for (size_t i = 0; i < action->targets.count; i++) {
         struct svc_reply refused = {.tag = i, .result = SVC_FAILED, .text = "out of memory"};
 
@@ -341,8 +349,10 @@ int ctl_act_blindly(struct control *control, const struct ctl_verb *verb,
     r = find_targets(&targets, control->daemon, verb, args, &unknown);
     if (r == -ENOENT)
         return coop_fail(err, COOP_E_UNKNOWN, "no service '%s'", unknown);
-    for (size_t i = 0; r == 0 && i < targets.count; i++)
-        r = post(targets.at[i], verb, args, 0, NULL);
+    if (r == 0)
+        announce_all(&targets, verb);
+    for (size_t i = 0; i < targets.count; i++)
+        r = post(targets.at[i], verb, args, 0, NULL) < 0 ? -ENOMEM : r;
     targets_done(&targets);
     return r < 0 ? coop_fail_sys(err, r, "%s", verb->word) : 0;
 }

@@ -11,9 +11,11 @@
 #include "coop/coop.h"
 #include "daemon.h"
 #include "events/board.h"
+#include "group/group.h"
 #include "service/service.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -172,6 +174,51 @@ int svc_command(struct svc *svc, const struct svc_command *command)
 }
 
 /* ---- the process ---- */
+
+void svc_announce(struct svc *svc, enum svc_command_kind kind)
+{
+    (void)svc;
+    (void)kind;
+}
+
+int svc_command_announced(struct svc *svc, const struct svc_command *command)
+{
+    return svc_command(svc, command);
+}
+
+int daemon_group_services(struct daemon *daemon, const char *name,
+                          void (*fn)(void *arg, const char *service), void *arg)
+{
+    (void)daemon;
+    if (strcmp(name, "shop") != 0)
+        return -ENOENT;
+    fn(arg, "web");
+    fn(arg, "db");
+    return 0;
+}
+
+void daemon_group_clear(struct daemon *daemon, const char *name)
+{
+    (void)daemon;
+    note("clear", name);
+}
+
+void daemon_each_group(struct daemon *daemon,
+                       void (*fn)(void *arg, const struct group_spec *spec,
+                                  const struct group_view *view, const char *parent),
+                       void *arg)
+{
+    char *members[] = {(char *)(uintptr_t) "web", (char *)(uintptr_t) "db", NULL};
+    const struct group_spec spec = {.name = (char *)(uintptr_t) "shop",
+                                    .members.names = {.items = members, .count = 2}};
+    const struct group_view view = {.name = "shop",
+                                    .strategy = ONE_FOR_ALL,
+                                    .intensity = 1,
+                                    .period = 5 * COOP_NSEC_PER_SEC};
+
+    (void)daemon;
+    fn(arg, &spec, &view, NULL);
+}
 
 static void add_service(struct daemon *daemon, const char *name, enum svc_place place,
                         pid_t main_pid)

@@ -15,7 +15,7 @@
 #include "coop/sim.h"
 #include "launcher/limits/bounds.h"
 
-enum { SERVICES_MAX = 1100 };
+enum { SERVICES_MAX = 1100, GROUPS_AT_MOST = 8 };
 
 struct life {
     char name[SVC_NAME_MAX + 1];
@@ -32,6 +32,9 @@ static struct {
     struct svc_spec *specs[SERVICES_MAX];
     struct life lives[SERVICES_MAX];
     unsigned count, most_alive;
+    struct raw_config raw; /* its groups */
+    struct group_set set;
+    struct group *groups[GROUPS_AT_MOST];
     bool out_of_memory, out_of_tasks;
     void (*on_birth)(const char *service, pid_t pid);
     int (*body)(void *);
@@ -205,19 +208,101 @@ struct svc *play_add(const char *name, ...)
     return stage.svcs[stage.count++];
 }
 
+void play_group(const char *name, ...)
+{
+    struct raw_section *section;
+    const char *line;
+    va_list lines;
+
+    stage.raw.sections =
+        reallocarray(stage.raw.sections, stage.raw.count + 1, sizeof *stage.raw.sections);
+    section = &stage.raw.sections[stage.raw.count++];
+    *section = (struct raw_section){
+        .kind = RAW_GROUP, .name = strdup(name), .file = strdup("play.ini")};
+    va_start(lines, name);
+    while ((line = va_arg(lines, const char *))) {
+        const char *equal = strchr(line, '=');
+
+        section->keys = reallocarray(section->keys, section->count + 1, sizeof *section->keys);
+        section->keys[section->count++] = (struct raw_key){
+            .key = strndup(line, (size_t)(equal - line)), .value = strdup(equal + 1)};
+    }
+    va_end(lines);
+}
+
+static void tell_mistake(void *arg, const struct coop_err *err)
+{
+    (void)arg;
+    cr_expect_fail("%s", err->text);
+}
+
+static unsigned find_group(const char *name)
+{
+    for (unsigned i = 0; i < stage.set.count; i++)
+        if (strcmp(stage.set.list[i]->name, name) == 0)
+            return i;
+    abort();
+}
+
+struct group_view play_group_view(const char *name)
+{
+    struct group_view view;
+
+    group_look(stage.groups[find_group(name)], &view);
+    return view;
+}
+
+void play_group_clear(const char *name)
+{
+    group_clear(stage.groups[find_group(name)]);
+}
+
+static struct group_members *members_of(const struct group_spec *spec)
+{
+    struct group_members *members =
+        group_members_new((unsigned)spec->leaf_count, (unsigned)spec->child_count);
+
+    for (size_t i = 0; i < spec->leaf_count; i++) {
+        members->leaves[i].svc = svc_ref(stage.svcs[spec->leaves[i].service]);
+        members->leaves[i].member = spec->leaves[i].member;
+        members->leaves[i].direct = spec->leaves[i].direct;
+    }
+    for (size_t i = 0; i < spec->child_count; i++) {
+        members->children[i].group = group_ref(stage.groups[spec->children[i].group]);
+        members->children[i].member = spec->children[i].member;
+    }
+    if (spec->parent >= 0)
+        members->parent = group_ref(stage.groups[spec->parent]);
+    return members;
+}
+
+static void link_groups(void)
+{
+    for (size_t i = 0; i < stage.set.count; i++)
+        stage.groups[i] = group_new(&stage.world, stage.set.list[i]);
+    for (size_t i = 0; i < stage.set.count; i++)
+        group_change(stage.groups[i], stage.set.list[i], members_of(stage.set.list[i]));
+}
+
 void play_link(void)
 {
     struct coop_err err = {0};
     struct graph graph;
 
-    if (graph_build(&graph, stage.specs, stage.count, &err) < 0) {
+    if (groups_build(&stage.set, &stage.raw, stage.specs, stage.count, tell_mistake, NULL) > 0)
+        return;
+    if (graph_build_ordered(&graph, stage.specs, stage.count, stage.set.order,
+                            stage.set.order_count, &err) < 0) {
         cr_expect_fail("%s", err.text);
         return;
     }
+    link_groups();
     for (unsigned i = 0; i < stage.count; i++) {
         struct svc_links *links = svc_links_new(graph.nodes[i].count);
         unsigned k = 0;
 
+        if (stage.set.group_of[i] >= 0)
+            links->group = group_ref(stage.groups[stage.set.group_of[i]]);
         graph_for_each (link, &graph, i) {
             links->at[k].peer = svc_ref(stage.svcs[link->to]);
             links->at[k++].is = link->is;
@@ -331,6 +416,10 @@ static int act(void *arg)
     r = stage.body(stage.arg);
     for (unsigned i = 0; i < stage.count; i++)
         svc_change(stage.svcs[i], NULL, svc_links_new(0));
+    for (size_t i = 0; i < stage.set.count; i++) {
+        group_change(stage.groups[i], NULL, NULL);
+        group_unref(stage.groups[i]);
+    }
     for (unsigned i = 0; i < stage.count; i++) {
         svc_discard(stage.svcs[i]);
         svc_unref(stage.svcs[i]);
@@ -340,6 +429,8 @@ static int act(void *arg)
                  "a service was not freed");
     board_free(stage.world.board);
     bus_free(stage.world.bus);
+    groups_done(&stage.set);
+    raw_done(&stage.raw);
     return r;
 }
 

@@ -2,6 +2,7 @@
 #define TESTS_FAKE_SERVICES_H
 
 #include "coop/coop.h"
+#include "group/group.h"
 #include "service/svc.h"
 
 /*
@@ -26,6 +27,11 @@ void play(uint64_t seed, int (*body)(void *), void *arg);
 
 /* A service with these "Key=Value" lines, NULL at the end. Owned by the play. */
 struct svc *play_add(const char *name, ...);
+
+/* A group with these "Key=Value" lines, NULL at the end; before play_link(). */
+void play_group(const char *name, ...);
+struct group_view play_group_view(const char *name);
+void play_group_clear(const char *name); /* as `coopctl start GROUP` does */
 
 /* Links all services added so far, as their Requires=, After= ... say. Call once. */
 void play_link(void);
