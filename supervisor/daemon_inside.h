@@ -61,8 +61,8 @@ void daemon_close_places(struct daemon *daemon);
 int daemon_first_services(struct daemon *daemon, struct coop_err *err);
 void daemon_start_all(struct daemon *daemon);
 
-/* daemon_groups.c: the groups of a configuration, before and after its services are told.  The array has
- * a place for each of config->groups, with a reference each. */
+/* daemon_groups.c: the groups of a configuration, before and after its services are told.  The
+ * array has a place for each of config->groups, with a reference each. */
 int daemon_plan_groups(struct daemon *daemon, const struct config *config,
                        struct group ***ret_groups, struct coop_err *err);
 struct group *daemon_group_of(const struct config *config, struct group *const *groups,

@@ -325,7 +325,7 @@ Test(journal, who_is_main_belongs_to_the_life)
     kept.state = state_at(AT_START_MAIN);
     kept.state.main_told = true;
     cr_assert_not_null(mkdtemp(place));
-    cr_assert_eq(journal_open(&journal, place, &kept, 1, NULL), 0);
+    cr_assert_eq(journal_open(&journal, place, &kept, 1, NULL, 0, NULL), 0);
     read_back_only(place);
     cr_expect_eq(replay(size), 0);
     cr_expect_eq(last.life.main_ticks, 4);
@@ -490,4 +490,59 @@ Test(notify, lines_are_facts_and_nonsense_is_none)
     cr_expect(!m.ready && m.main_pid == 0);
     m = parse("");
     cr_expect(!m.ready);
+}
+
+/* ---- groups ---- */
+
+static struct saved_group last_group;
+static unsigned groups;
+
+static void on_group(void *arg, const struct saved_group *group)
+{
+    (void)arg;
+    groups++;
+    last_group = *group;
+}
+
+static void one_group_more(const char *place, const struct saved_group *state)
+{
+    struct journal *journal;
+
+    cr_assert_eq(journal_open(&journal, place, NULL, 0, NULL, 0, NULL), 0);
+    journal_group(journal, &(struct saved_group){.name = "shop"});
+    journal_group(journal, state);
+    journal_close(journal);
+}
+
+Test(journal, a_group_comes_back_as_it_was_last)
+{
+    struct saved_group state = {
+        .name = "shop", .from = "db", .phase = 1, .exit_status = 137, .since = 17};
+    char place[] = "/tmp/coop-journal-XXXXXX", path[64];
+    struct coop_err err = {0};
+    struct journal *journal;
+
+    for (unsigned i = 0; i < SAVED_STARTS_MAX; i++)
+        state.deaths.at[state.deaths.count++] = (coop_nsec)1 << (i + 40);
+    cr_assert(mkdtemp(place));
+    one_group_more(place, &state);
+    cr_expect_eq(journal_read_groups(place, on_group, NULL, &err), 0);
+    cr_expect_eq(groups, 1);
+    cr_expect_str_eq(last_group.name, "shop");
+    cr_expect_str_eq(last_group.from, "db");
+    cr_expect_eq(last_group.phase, 1);
+    cr_expect_eq(last_group.exit_status, 137);
+    cr_expect_eq(last_group.since, 17);
+    cr_expect_eq(memcmp(&last_group.deaths, &state.deaths, sizeof state.deaths), 0);
+    /* it goes into the next journal, too, and a coopd that was about to end leaves none */
+    cr_assert_eq(journal_open(&journal, place, NULL, 0, &last_group, 1, NULL), 0);
+    cr_expect_eq(journal_read_groups(place, on_group, NULL, &err), 0);
+    cr_expect_eq(groups, 2);
+    journal_closing(journal);
+    journal_close(journal);
+    cr_expect_eq(journal_read_groups(place, on_group, NULL, &err), 0);
+    cr_expect_eq(groups, 2);
+    snprintf(path, sizeof path, "%s/journal", place);
+    unlink(path);
+    rmdir(place);
 }
