@@ -414,6 +414,7 @@ void group_restore(struct group *group, const struct saved_group *was)
     str_copy(group->from_name, sizeof group->from_name, was->from);
     str_copy(group->view.reason, sizeof group->view.reason, "as an earlier coopd left it");
     group->saved_deaths = was->deaths;
+    group->restored = true;
 }
 
 void group_go_on(struct group *group)

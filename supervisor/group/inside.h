@@ -55,7 +55,8 @@ struct group {
     coop_nsec period;
     bool essential;
     enum group_phase phase;
-    unsigned from;                    /* the first member of the round */
+    bool restored; /* what the services show is not what an earlier coopd left, yet */
+    unsigned from; /* the first member of the round */
     char from_name[SVC_NAME_MAX + 1]; /* ... as an earlier coopd has written it */
     coop_nsec since;
     struct start_window deaths;

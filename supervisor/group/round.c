@@ -158,7 +158,7 @@ static void tell_upwards(struct group *group)
 
 void group_check(struct group *group)
 {
-    if (group->phase != GROUP_ROUND && group->phase != GROUP_FAILING)
+    if (group->restored || (group->phase != GROUP_ROUND && group->phase != GROUP_FAILING))
         return;
     for (unsigned i = 0; i < group->members->leaf_count; i++)
         if ((group->phase == GROUP_FAILING || group->held[i]) && !has_stopped(group, i))
@@ -196,6 +196,7 @@ void group_revive(struct group *group, bool by_hand)
 
 void group_go_on_with(struct group *group)
 {
+    group->restored = false;
     switch (group->phase) {
     case GROUP_ROUND:
         log_info("group", "%s: goes on with the round of an earlier coopd", group_name(group));
