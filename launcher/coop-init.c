@@ -4,9 +4,11 @@
  *     coop-init [OPTION...] [--] COMMAND [ARGUMENT...]
  *
  * The program is the loop of init.c with a command line around it (init/options.c): static, no
- * stdio, no heap, so that a thousand of them cost little.  `coop-init --spawner FD` is not for
- * people: coopd starts its spawner that way (spawner.h).
+ * stdio, no heap, so that a thousand of them cost little.  `coop-init --spawner FD` and
+ * `--fdstore FD` are not for people: coopd starts its spawner and its descriptor store that way
+ * (spawner.h, fdstore.h).
  */
+#include "launcher/fdstore.h"
 #include "launcher/init.h"
 #include "launcher/init/options.h"
 #include "launcher/init/say.h"
@@ -251,6 +253,8 @@ int main(int argc, char **argv)
     int code;
 
     init_options_parse(&options, argv, environ);
+    if (options.fdstore_fd >= 0)
+        return fdstore_serve(options.fdstore_fd);
     if (!options.command) {
         /* A reaper is a copy of its spawner: in a process list it shall show as what it is. */
         launch_reaper_forgets(argv[0],

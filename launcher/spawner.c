@@ -92,14 +92,15 @@ int launch_helper_open(const char *path, int *ret_fd, struct coop_err *err)
 
 struct start {
     int helper, socket;
+    const char *mode;
 };
 
-/* Shares our memory: raw calls only. The spawner holds one descriptor, number 3. */
+/* Shares our memory: raw calls only. The helper holds one descriptor, number 3. */
 static void helper_main(void *arg, int join)
 {
-    static const char *const argv[] = {"coop-init", "--spawner", "3", NULL};
     static const char *const env[] = {NULL};
     const struct start *start = arg;
+    const char *const argv[] = {"coop-init", start->mode, "3", NULL};
     long helper, socket, null;
 
     (void)join;
@@ -136,31 +137,43 @@ static int await_hello(const struct launch_spawner *spawner, struct coop_err *er
     return 0;
 }
 
+int launch_helper_start(const char *helper, const char *mode, int fd, pid_t *ret_pid,
+                        struct coop_err *err)
+{
+    SCOPED_FD program = -1;
+    struct start start = {.socket = fd, .mode = mode};
+    struct clone_order order = {
+        .share_memory = true, .cgroup = -1, .run = helper_main, .arg = &start};
+    int pidfd = -1;
+    pid_t pid;
+
+    if (launch_helper_open(helper, &program, err) < 0)
+        return -1;
+    start.helper = program;
+    pid = clone_child(&order, &pidfd);
+    fd_closep(&pidfd);
+    if (pid < 0)
+        return coop_fail_sys(err, -pid, "clone");
+    *ret_pid = pid;
+    return 0;
+}
+
 int launch_spawner_start(struct launch_spawner **ret_spawner, const char *helper,
                          struct coop_err *err)
 {
     SCOPED_FREE struct launch_spawner *spawner = calloc(1, sizeof *spawner);
-    SCOPED_FD program = -1;
     SCOPED_FD theirs = -1;
-    struct start start;
-    struct clone_order order = {
-        .share_memory = true, .cgroup = -1, .run = helper_main, .arg = &start};
-    int pair[2], pidfd = -1;
+    int pair[2];
 
     if (!spawner)
         return coop_fail_sys(err, ENOMEM, "starting the spawner");
-    if (launch_helper_open(helper, &program, err) < 0)
-        return coop_while(err, "starting the spawner");
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return coop_fail_sys(err, errno, "starting the spawner: socketpair");
     spawner->socket = pair[0];
     theirs = pair[1];
-    start = (struct start){.helper = program, .socket = theirs};
-    spawner->pid = clone_child(&order, &pidfd);
-    fd_closep(&pidfd);
-    if (spawner->pid < 0) {
+    if (launch_helper_start(helper, "--spawner", theirs, &spawner->pid, err) < 0) {
         (void)close(spawner->socket);
-        return coop_fail_sys(err, -spawner->pid, "starting the spawner: clone");
+        return coop_while(err, "starting the spawner");
     }
     fd_closep(&theirs);
     theirs = -1; /* only then does the end of the spawner end the conversation */

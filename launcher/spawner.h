@@ -60,6 +60,10 @@ union spawner_control {
     char bytes[CMSG_SPACE(SPAWNER_MAX_FDS * sizeof(int))];
 };
 
+/* Runs coop-init in a hidden mode ("--spawner"), with this descriptor and no other. */
+int launch_helper_start(const char *helper, const char *mode, int fd, pid_t *ret_pid,
+                        struct coop_err *err);
+
 /* The spawner's life (in coop-init): serves 'socket' until it is closed. An exit code. */
 int spawner_serve(int socket);
 

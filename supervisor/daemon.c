@@ -35,6 +35,7 @@
 #include "coop/signal.h"
 #include "daemon_inside.h"
 #include "journal.h"
+#include "launcher/fdstore.h"
 
 #define LAST_WORDS_PATIENCE (5 * COOP_NSEC_PER_SEC)
 
@@ -218,6 +219,17 @@ static int listen_to_signals(struct daemon *daemon, struct coop_err *err)
     return 0;
 }
 
+/* The descriptors of an earlier coopd, and where ours are kept for the next one.  Without it they
+ * end with us: no reason not to begin. */
+static void open_store(struct daemon *daemon)
+{
+    struct coop_err err = {0};
+
+    if (fdstore_open(daemon->options->state_dir, daemon->machine.helper, &daemon->world.store,
+                     &err) < 0)
+        log_err(LOG_LEVEL_WARN, "coopd", &err);
+}
+
 static int open_all(struct daemon *daemon, struct coop_err *err)
 {
     /* Orphans of services come to us and not to init, so that `tree` finds them. */
@@ -225,7 +237,10 @@ static int open_all(struct daemon *daemon, struct coop_err *err)
     if (daemon_open_places(daemon, err) < 0 || open_world(daemon, err) < 0 ||
         listen_to_signals(daemon, err) < 0 ||
         machine_open(&daemon->machine, daemon->options->state_dir, err) < 0 ||
-        take_over(daemon, err) < 0 || daemon_first_services(daemon, err) < 0)
+        take_over(daemon, err) < 0)
+        return -1;
+    open_store(daemon);
+    if (daemon_first_services(daemon, err) < 0)
         return -1;
     return control_start(&daemon->control, daemon, daemon->options->socket, err);
 }
@@ -393,6 +408,8 @@ static void close_all(struct daemon *daemon)
         coop_signal_stop(daemon->asks);
     coop_chan_unref(daemon->asks);
     survivors_done(&daemon->survivors);
+    /* after an orderly end nothing is left to go on with */
+    fdstore_close(daemon->world.store, atomic_load(&daemon->world.closing));
     machine_close(&daemon->machine);
     journal_close(daemon->journal);
     board_free(daemon->world.board);

@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "coop/block.h"
 #include "coop/coro.h"
+#include "launcher/fdstore.h"
 
 /* One service of the new configuration. */
 struct planned {
@@ -232,8 +233,6 @@ static void carry_out(struct daemon *daemon, struct plan *plan, struct reload_re
             enter(daemon, p, spec);
         if (!p->svc)
             continue;
-        if (p->is_new)
-            svc_listen(p->svc);
         if (p->is_changed)
             tell(daemon, EVENT_CHANGED, spec->name);
         send_change(p->svc, p->is_changed ? spec : NULL, p->links);
@@ -246,7 +245,16 @@ static void carry_out(struct daemon *daemon, struct plan *plan, struct reload_re
         if (plan->at[i].svc)
             svc_look_again(plan->at[i].svc);
     remove_all(daemon, plan);
-    coop_wg_wait(&daemon->world.opening); /* no new service runs before all can be reached */
+}
+
+/* No new service runs before all can be reached.  Those of an earlier coopd have been restored: one
+ * that lives is not started for a client. */
+static void listen_all(struct daemon *daemon, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->config->count; i++)
+        if (plan->at[i].svc && plan->config->specs[i]->sockets.count > 0)
+            svc_listen(plan->at[i].svc);
+    coop_wg_wait(&daemon->world.opening);
 }
 
 /* ---- the doors ---- */
@@ -295,6 +303,7 @@ static int reload_locked(struct daemon *daemon, struct reload_report *report,
         r = make_plan(daemon, &plan, err);
     if (r == 0) {
         carry_out(daemon, &plan, report);
+        listen_all(daemon, &plan);
         start_these(&plan, false);
         take_config(daemon, plan.config);
         log_set_level((enum log_level)daemon->config->coopd.log_level);
@@ -358,6 +367,19 @@ static void restore_all(struct daemon *daemon, struct survivors *all)
             restore(daemon, &all->list[i]);
 }
 
+/* Descriptors of an earlier coopd that this configuration has no use for. */
+static void let_go_of_found(struct daemon *daemon)
+{
+    unsigned count;
+
+    if (!daemon->world.store)
+        return;
+    count = fdstore_drop_found(daemon->world.store);
+    if (count > 0)
+        log_info("coopd", "%u descriptor%s of an earlier coopd %s not needed any more", count,
+                 count == 1 ? "" : "s", count == 1 ? "is" : "are");
+}
+
 /* Makes the services of the configuration in force; nothing starts yet. */
 int daemon_first_services(struct daemon *daemon, struct coop_err *err)
 {
@@ -372,6 +394,8 @@ int daemon_first_services(struct daemon *daemon, struct coop_err *err)
         daemon->config = plan.config;
         restore_all(daemon, &daemon->survivors);
         daemon_groups_go_on(daemon);
+        listen_all(daemon, &plan);
+        let_go_of_found(daemon);
     } else {
         drop_plan(&plan);
     }

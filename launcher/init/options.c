@@ -187,6 +187,11 @@ static void set_spawner(struct init_options *o, const char *value)
     o->spawner_fd = open_fd(value);
 }
 
+static void set_fdstore(struct init_options *o, const char *value)
+{
+    o->fdstore_fd = open_fd(value);
+}
+
 enum argument { NONE, NEEDED, OPTIONAL /* behind a '=' only */ };
 
 static const struct row {
@@ -215,6 +220,7 @@ static const struct row {
     {'h', "help",                set_help,                NONE,     "",       "Show this."},
     {'V', "version",             set_version,             NONE,     "",       "Show the version."},
     {0,   "spawner",             set_spawner,             NEEDED,   "FD",     NULL},
+    {0,   "fdstore",             set_fdstore,             NEEDED,   "FD",     NULL},
     {0,   NULL,                  NULL,                    NONE,     NULL,     NULL},
     /* clang-format on */
 };
@@ -356,7 +362,8 @@ void init_options_parse(struct init_options *ret_options, char **argv, char *con
     struct init_options *o = ret_options;
     bool as_tini;
 
-    *o = (struct init_options){.verbosity = 1, .note_fd = -1, .spawner_fd = -1};
+    *o = (struct init_options){
+        .verbosity = 1, .note_fd = -1, .spawner_fd = -1, .fdstore_fd = -1};
     for (int sig = 0; sig < INIT_SIGNALS; sig++)
         o->rewrite[sig] = (uint8_t)sig;
     as_tini = take_name(o, argv[0]);
@@ -368,10 +375,10 @@ void init_options_parse(struct init_options *ret_options, char **argv, char *con
             argv++;
         else
             argv += argv[0][1] == '-' ? take_long(o, argv) : take_brief(o, argv);
-        if (last || o->spawner_fd >= 0)
+        if (last || o->spawner_fd >= 0 || o->fdstore_fd >= 0)
             break;
     }
-    if (o->spawner_fd >= 0)
+    if (o->spawner_fd >= 0 || o->fdstore_fd >= 0)
         return;
     if (!*argv)
         fail_usage("no command given", "");

@@ -35,7 +35,8 @@ struct init_options {
     int respawn_limit; /* restarts in a row, 0: any number */
     int note_fd;       /* -1: none */
     int spawner_fd;    /* coopd's spawner (spawner.h), not for people; -1: no */
-    char **command;    /* NULL for a spawner */
+    int fdstore_fd;    /* its descriptor store (fdstore.h), the same */
+    char **command;    /* NULL for these two */
 };
 
 /* Ends the program when the words are wrong, or ask for words only. */

@@ -27,6 +27,7 @@
 #include "coop/block.h"
 #include "coop/coro.h"
 #include "coop/io.h"
+#include "launcher/fdstore.h"
 #include "service/listen.h"
 #include "text/units.h"
 
@@ -102,11 +103,73 @@ void svc_sockets_follow(struct svc *svc)
 
 /* ---- opening ---- */
 
+/* What the store knows it by. */
+static void store_name(const struct svc *svc, const struct listen_address *address,
+                       char name[FDSTORE_NAME_MAX])
+{
+    str_format(name, FDSTORE_NAME_MAX, "listen/%s/%s=%s", svc->view.name,
+               listen_key(address->kind), address->text);
+}
+
+/* An earlier coopd's, with the clients that wait there. */
+static bool take_stored(struct svc *svc, struct svc_socket *item)
+{
+    char name[FDSTORE_NAME_MAX];
+
+    if (!svc->world->store)
+        return false;
+    store_name(svc, &item->address, name);
+    coop_mutex_lock(&svc->world->storing);
+    item->fd = fdstore_take(svc->world->store, name);
+    coop_mutex_unlock(&svc->world->storing);
+    if (item->fd >= 0)
+        log_info("socket", "%s: goes on listening on %s", svc->view.name, item->address.text);
+    return item->fd >= 0;
+}
+
+static void store(struct svc *svc, const struct svc_socket *item)
+{
+    char name[FDSTORE_NAME_MAX];
+    struct coop_err err = {0}, why = {0};
+    int r;
+
+    if (!svc->world->store)
+        return;
+    store_name(svc, &item->address, name);
+    coop_mutex_lock(&svc->world->storing);
+    coop_block_begin();
+    r = fdstore_put(svc->world->store, name, item->fd, &why);
+    coop_block_end();
+    coop_mutex_unlock(&svc->world->storing);
+    if (r == 0)
+        return;
+    err = why;
+    coop_while(&err, "%s: %s would not outlive a killed coopd", svc->view.name,
+               item->address.text);
+    log_err(LOG_LEVEL_WARN, "socket", &err);
+}
+
+static void drop_stored(struct svc *svc, const struct svc_socket *item)
+{
+    char name[FDSTORE_NAME_MAX];
+
+    if (!svc->world->store)
+        return;
+    store_name(svc, &item->address, name);
+    coop_mutex_lock(&svc->world->storing);
+    coop_block_begin();
+    fdstore_drop(svc->world->store, name);
+    coop_block_end();
+    coop_mutex_unlock(&svc->world->storing);
+}
+
 static int open_one(struct svc *svc, struct svc_socket *item, struct coop_err *err)
 {
     struct coop_err why = {0};
     int r;
 
+    if (take_stored(svc, item))
+        return 0;
     coop_block_begin();
     r = listen_open(item->spec, &item->address, &item->fd, &why);
     coop_block_end();
@@ -114,6 +177,7 @@ static int open_one(struct svc *svc, struct svc_socket *item, struct coop_err *e
         *err = why;
         return -1;
     }
+    store(svc, item);
     log_info("socket", "%s: listens on %s", svc->view.name, item->address.text);
     return 0;
 }
@@ -127,12 +191,13 @@ static int open_all(struct svc *svc, struct coop_err *err)
     return 0;
 }
 
-static void close_one(struct svc_socket *item)
+static void close_one(struct svc *svc, struct svc_socket *item)
 {
     if (item->fd < 0)
         return;
     if (item->spec->remove_on_stop)
         listen_remove(&item->address);
+    drop_stored(svc, item);
     sys_close(item->fd);
     item->fd = -1;
 }
@@ -143,7 +208,7 @@ static void close_all(struct svc *svc)
 
     stop_watching(svc);
     for (unsigned i = 0; i < all->count; i++)
-        close_one(&all->items[i]);
+        close_one(svc, &all->items[i]);
     free(all->items);
     all->items = NULL;
     all->count = 0;
@@ -229,8 +294,6 @@ void svc_on_listen(struct svc *svc)
 
 void svc_listen(struct svc *svc)
 {
-    if (svc->spec->sockets.count == 0)
-        return;
     coop_wg_add(&svc->world->opening, 1);
     coop_post(&svc->actor, &svc->listen);
 }

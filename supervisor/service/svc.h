@@ -35,9 +35,12 @@ struct svc_world {
     struct journal *journal; /* NULL in unit tests */
     const char *run_dir;     /* NULL: no outputs and no notify sockets (unit tests) */
     const char *log_dir;
-    struct coop_wg alive;   /* services not freed yet */
-    atomic_bool closing;    /* coopd is stopping: nothing is started any more */
-    atomic_ulong asked;     /* starts so far, of all */
+    struct coop_wg alive; /* services not freed yet */
+    atomic_bool closing;  /* coopd is stopping: nothing is started any more */
+    atomic_ulong asked;   /* starts so far, of all */
+    struct fdstore
+        *store; /* keeps copies of descriptors, under 'storing'; NULL: nothing does */
+    struct coop_mutex storing;
     struct coop_wg opening; /* services whose sockets are not open yet */
     atomic_uint moving;     /* services on their way up or down, and commands not handled yet */
     _Atomic(struct svc *) idlers; /* Type=idle: told when nothing moves; linked by next_idler */
