@@ -366,7 +366,7 @@ static int compile_power(const struct launch_spec *spec, const struct launch_hos
         return -1;
     if (spec->deny_write_execute)
         plan->flags |= PLAN_NO_WX;
-    if (spec->lock_personality || plan->flags & PLAN_NEW_ROOT)
+    if (spec->lock_personality || spec->no_new_privs || plan->flags & PLAN_NEW_ROOT)
         plan->flags |= PLAN_PERSONALITY;
     if (spec->securebits.set)
         plan->flags |= PLAN_SECUREBITS;

@@ -83,6 +83,8 @@ struct sys_spawn {
     X(int, fstat, (int fd, struct stat *ret_stat), (fd, ret_stat))                             \
     X(int, fstatat, (int dir, const char *path, struct stat *ret_stat, int flags),             \
       (dir, path, ret_stat, flags))                                                            \
+    X(ssize_t, readlinkat, (int dir, const char *path, char *ret_text, size_t size),           \
+      (dir, path, ret_text, size))                                                             \
     X(int, fchmod, (int fd, mode_t mode), (fd, mode))                                          \
     X(int, fchown, (int fd, uid_t uid, gid_t gid), (fd, uid, gid))                             \
     X(int, fchownat, (int dir, const char *path, uid_t uid, gid_t gid, int flags),             \

@@ -35,6 +35,7 @@
 #include "coop/block.h"
 #include "coop/io.h"
 #include "coop/sync.h"
+#include "service/output_path.h"
 
 enum {
     OUTPUT_CHUNK = 16 * 1024,
@@ -301,17 +302,16 @@ int output_child_fd(struct output *output, struct coop_err *err)
  * place would hold us until somebody reads from it. The program's end waits as usual. */
 int output_file_fd(const struct output_spec *where, struct coop_err *err)
 {
-    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY;
-    int fd, r;
+    int flags = where->kind == OUTPUT_APPEND ? O_APPEND : 0;
+    int fd = output_path_open(where->path, flags | O_NONBLOCK, err), r;
 
-    if (where->kind == OUTPUT_APPEND)
-        flags |= O_APPEND;
-    else if (where->kind == OUTPUT_TRUNCATE)
-        flags |= O_TRUNC;
-    fd = sys_openat(AT_FDCWD, where->path, flags | O_NONBLOCK, 0644);
     if (fd < 0)
-        return coop_fail_sys(err, fd, "output file '%s'", where->path);
-    r = sys_fcntl_int(fd, F_SETFL, flags & O_APPEND);
+        return fd;
+    r = where->kind == OUTPUT_TRUNCATE ? sys_ftruncate(fd, 0) : 0;
+    if (r == -EINVAL) /* a terminal, or the like */
+        r = 0;
+    if (r >= 0)
+        r = sys_fcntl_int(fd, F_SETFL, flags);
     if (r >= 0)
         return fd;
     sys_close(fd);

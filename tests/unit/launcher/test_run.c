@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/syscall.h>
 
 #define CONTAINER TEST_SOURCE "/tests/unit/launcher/container.json"
@@ -117,6 +118,23 @@ Test(run, ignored_and_blocked_signals_do_not_get_in)
             "%s: %s", ways[i], output);
         cr_assert_str_eq(output, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n",
                          "%s: %s", ways[i], output);
+    }
+}
+
+static void bend_personality(void)
+{
+    personality(ADDR_NO_RANDOMIZE);
+}
+
+/* Also where the root is the host's. */
+Test(run, a_bent_personality_does_not_get_in)
+{
+    static const char *const profiles[] = {"--profile=default", "--profile=service"};
+
+    for (size_t i = 0; i < 2; i++) {
+        cr_assert_eq(BENT(bend_personality, profiles[i], "cat", "/proc/self/personality"), 0,
+                     "%s", output);
+        SAYS("00000000\n");
     }
 }
 

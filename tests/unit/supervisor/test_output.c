@@ -55,6 +55,89 @@ Test(output, fifo_in_the_files_place_is_an_error, .timeout = 10)
     cr_assert_lt(open_it(OUTPUT_FILE, &err), 0);
 }
 
+#define STRANGER 61499
+
+/* The folder is a stranger's; 'target' is what the stranger wants to have written to. */
+static void give_folder_away(char *ret_target, size_t size)
+{
+    int fd;
+
+    if (geteuid() != 0)
+        cr_skip_test("needs root, to have a stranger");
+    snprintf(ret_target, size, "%s.target", dir);
+    fd = open(ret_target, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    close(fd);
+    cr_assert_eq(chown(dir, STRANGER, STRANGER), 0);
+}
+
+static bool is_there(struct coop_err *err)
+{
+    int fd = open_it(OUTPUT_APPEND, err);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+Test(output, a_strangers_link_is_not_followed)
+{
+    struct coop_err err = {0};
+    char target[96];
+
+    give_folder_away(target, sizeof target);
+    cr_assert_eq(symlink(target, path), 0);
+    cr_expect(is_there(&err), "our own link: %s", err.text);
+    cr_assert_eq(lchown(path, STRANGER, STRANGER), 0);
+    cr_expect(!is_there(&err));
+    cr_expect(strstr(err.text, path) && strstr(err.hint, "link"), "%s", err.text);
+    cr_expect_lt(open_it(OUTPUT_TRUNCATE, &err), 0);
+    unlink(path);
+    cr_expect(is_there(&err), "a plain file: %s", err.text);
+    unlink(target);
+}
+
+Test(output, a_link_above_the_file_counts_as_well)
+{
+    struct coop_err err = {0};
+    char target[96], above[96], below[112];
+    const struct output_spec where = {.kind = OUTPUT_APPEND, .path = below};
+    int fd;
+
+    give_folder_away(target, sizeof target);
+    snprintf(above, sizeof above, "%s/above", dir);
+    snprintf(below, sizeof below, "%s/x", above);
+    cr_assert_eq(symlink("/tmp", above), 0);
+    cr_assert_eq(lchown(above, STRANGER, STRANGER), 0);
+    fd = output_file_fd(&where, &err);
+    cr_expect_lt(fd, 0);
+    unlink(above);
+    unlink(target);
+}
+
+Test(output, another_name_of_our_file_is_not_written_to)
+{
+    struct coop_err err = {0};
+    char target[96];
+
+    give_folder_away(target, sizeof target);
+    cr_assert_eq(link(target, path), 0);
+    cr_expect(!is_there(&err));
+    cr_assert_eq(chown(path, STRANGER, STRANGER), 0);
+    cr_expect(is_there(&err), "a stranger's own: %s", err.text);
+    unlink(target);
+}
+
+Test(output, the_kernels_links_lead_where_they_lead)
+{
+    struct coop_err err = {0};
+    char name[] = "/dev/stderr";
+    const struct output_spec where = {.kind = OUTPUT_APPEND, .path = name};
+    int fd = output_file_fd(&where, &err);
+
+    cr_expect_geq(fd, 0, "%s", err.text);
+    close(fd);
+}
+
 Test(output, the_programs_end_of_a_file_waits_when_it_must)
 {
     struct coop_err err = {0};
