@@ -58,6 +58,11 @@ struct svc *daemon_find(struct daemon *daemon, const char *name)
     return svc;
 }
 
+struct timer_view *daemon_timers(struct daemon *daemon, size_t *ret_count)
+{
+    return timers_list(daemon->timers, ret_count);
+}
+
 void daemon_shutdown(struct daemon *daemon)
 {
     int ask = ASK_SHUTDOWN;
@@ -206,6 +211,31 @@ static int take_over(struct daemon *daemon, struct coop_err *err)
     return r;
 }
 
+/* Whoever waits for it to be up asks the service itself. */
+static int start_for_timer(void *arg, const char *name)
+{
+    struct svc *svc = daemon_find(arg, name);
+    int r = svc ? svc_command(svc, &(struct svc_command){.kind = CMD_START}) : -ENOENT;
+
+    if (svc)
+        svc_unref(svc);
+    return r;
+}
+
+static int open_timers(struct daemon *daemon, struct coop_err *err)
+{
+    const struct timers_world world = {
+        .bus = daemon->world.bus,
+        .board = daemon->world.board,
+        .state_dir = daemon->options->state_dir,
+        .start = start_for_timer,
+        .arg = daemon,
+        .is_next = daemon->survivors.coopd > 0 && !daemon->survivors.closing,
+    };
+
+    return timers_start(&daemon->timers, &world, err);
+}
+
 static int listen_to_signals(struct daemon *daemon, struct coop_err *err)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
@@ -237,7 +267,7 @@ static int open_all(struct daemon *daemon, struct coop_err *err)
     if (daemon_open_places(daemon, err) < 0 || open_world(daemon, err) < 0 ||
         listen_to_signals(daemon, err) < 0 ||
         machine_open(&daemon->machine, daemon->options->state_dir, err) < 0 ||
-        take_over(daemon, err) < 0)
+        take_over(daemon, err) < 0 || open_timers(daemon, err) < 0)
         return -1;
     open_store(daemon);
     if (daemon_first_services(daemon, err) < 0)
@@ -388,6 +418,7 @@ static void stop_services(struct daemon *daemon)
     atomic_store(&daemon->world.closing, true);
     bus_publish(daemon->world.bus, &event);
     journal_closing(daemon->journal);
+    timers_stop(daemon->timers);
     waiting = stop_all(daemon, &replies);
     wait_all(daemon, replies, waiting);
     coop_chan_unref(replies);
@@ -410,6 +441,7 @@ static void close_all(struct daemon *daemon)
     survivors_done(&daemon->survivors);
     /* after an orderly end nothing is left to go on with */
     fdstore_close(daemon->world.store, atomic_load(&daemon->world.closing));
+    timers_free(daemon->timers);
     machine_close(&daemon->machine);
     journal_close(daemon->journal);
     board_free(daemon->world.board);
@@ -444,6 +476,7 @@ int daemon_run(const struct options *options, struct config *config, struct coop
         log_info("coopd", "version %s, process %d, %zu service%s, socket '%s'", COOP_VERSION,
                  getpid(), config->count, config->count == 1 ? "" : "s", options->socket);
         daemon_start_all(daemon);
+        daemon_set_timers(daemon);
         tell_manager("READY=1");
         serve(daemon);
         tell_manager("STOPPING=1");

@@ -24,6 +24,7 @@ struct config;
 struct svc;
 struct svc_spec;
 struct options;
+struct timer_view;
 
 /* What `coopctl daemon` tells. */
 struct daemon_info {
@@ -80,6 +81,9 @@ int daemon_reload(struct daemon *daemon, struct reload_report *ret_report,
 void daemon_shutdown(struct daemon *daemon);
 
 void daemon_describe(struct daemon *daemon, struct daemon_info *ret_info);
+
+/* All timers, in the order of the configuration; the caller frees them.  NULL: no memory. */
+struct timer_view *daemon_timers(struct daemon *daemon, size_t *ret_count);
 
 /* Where a service's output goes; -1 when it is not kept in a file. */
 int daemon_log_path(struct daemon *daemon, const char *name, char *buf, size_t size);

@@ -15,6 +15,7 @@
 #include "options.h"
 #include "service/machine.h"
 #include "service/svc.h"
+#include "timers/timers.h"
 
 /*
  * daemon_inside.h - what daemon.c, reload.c and places.c of the daemon share
@@ -39,6 +40,7 @@ struct daemon {
     struct saved_group *saved_groups; /* the same of groups */
     size_t saved_group_count;
     struct control *control;
+    struct timers *timers;
     struct coop_chan *asks; /* of int: signal numbers, ASK_SHUTDOWN, ASK_OVER */
     atomic_int exit_status; /* of coopd; the first service it is not to outlive sets it */
     int lock_fd, state_lock_fd;
@@ -60,6 +62,7 @@ void daemon_close_places(struct daemon *daemon);
 /* reload.c: makes, links and removes services. */
 int daemon_first_services(struct daemon *daemon, struct coop_err *err);
 void daemon_start_all(struct daemon *daemon);
+void daemon_set_timers(struct daemon *daemon); /* those of the configuration in force */
 
 /* daemon_groups.c: the groups of a configuration, before and after its services are told.  The
  * array has a place for each of config->groups, with a reference each. */

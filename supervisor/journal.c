@@ -43,7 +43,7 @@ struct journal {
     bool partial; /* 'known' lacks something: the file knows more than we do, keep it */
     bool closing;
     char path[512];
-    char boot_id[40];
+    char boot_id[JOURNAL_BOOT_ID];
 };
 
 /* ---- the file ---- */
@@ -66,7 +66,7 @@ int journal_start_ticks(pid_t pid, uint64_t *ret_ticks)
     return 0;
 }
 
-static void read_boot_id(char ret_id[40])
+void journal_boot_id(char ret_id[JOURNAL_BOOT_ID])
 {
     SCOPED_SYS_FD fd =
         sys_openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC, 0);
@@ -224,14 +224,14 @@ static int unreadable(const char *state_dir, ssize_t sys, struct coop_err *err)
 int journal_read(const char *state_dir, void (*fn)(void *arg, const struct survivor *survivor),
                  void *arg, pid_t *ret_coopd, bool *ret_closing, struct coop_err *err)
 {
-    char boot_id[40];
+    char boot_id[JOURNAL_BOOT_ID];
     SCOPED_FREE char *text = NULL;
     size_t size = 0;
     ssize_t r = read_text(state_dir, &text, &size);
 
     *ret_coopd = 0;
     *ret_closing = false;
-    read_boot_id(boot_id);
+    journal_boot_id(boot_id);
     if (r == 0)
         r = journal_replay(text, size, boot_id, fn, arg, ret_coopd, ret_closing);
     if (r < 0)
@@ -245,12 +245,12 @@ int journal_read_groups(const char *state_dir,
                         void (*fn)(void *arg, const struct saved_group *group), void *arg,
                         struct coop_err *err)
 {
-    char boot_id[40];
+    char boot_id[JOURNAL_BOOT_ID];
     SCOPED_FREE char *text = NULL;
     size_t size = 0;
     ssize_t r = read_text(state_dir, &text, &size);
 
-    read_boot_id(boot_id);
+    journal_boot_id(boot_id);
     if (r == 0)
         r = journal_replay_groups(text, size, boot_id, fn, arg);
     return r < 0 ? unreadable(state_dir, r, err) : 0;
@@ -344,7 +344,7 @@ int journal_open(struct journal **ret_journal, const char *state_dir,
         return coop_fail(err, COOP_E_LIMIT, "journal: no memory, or the path is too long");
     }
     j->fd = -1;
-    read_boot_id(j->boot_id);
+    journal_boot_id(j->boot_id);
     if (keep_all(j, kept, count) < 0 || keep_groups(j, groups, group_count) < 0) {
         journal_close(j);
         return coop_fail(err, COOP_E_LIMIT, "journal: no memory");

@@ -83,6 +83,11 @@ void journal_closing(struct journal *journal);
 
 void journal_close(struct journal *journal); /* accepts NULL */
 
+enum { JOURNAL_BOOT_ID = 40 };
+
+/* The number of this boot, "" when there is none to be read. */
+void journal_boot_id(char ret_id[JOURNAL_BOOT_ID]);
+
 /* The start time of a process in ticks since boot.  0, -ENOENT or -ESRCH when there is none, or
  * what keeps it from being read. */
 int journal_start_ticks(pid_t pid, uint64_t *ret_ticks);

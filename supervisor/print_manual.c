@@ -35,6 +35,8 @@ static int fill(const char *line)
         settings_print_mdoc_keys(&group_settings, NULL, stdout);
     else if (strcmp(line, "@COOPD_KEYS@\n") == 0)
         settings_print_mdoc_keys(&coopd_settings, NULL, stdout);
+    else if (strcmp(line, "@TIMER_KEYS@\n") == 0)
+        settings_print_mdoc_keys(&timer_settings, NULL, stdout);
     else
         return fputs(line, stdout) < 0 ? -1 : 0;
     return 0;

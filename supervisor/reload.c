@@ -306,6 +306,7 @@ static int reload_locked(struct daemon *daemon, struct reload_report *report,
         listen_all(daemon, &plan);
         start_these(&plan, false);
         take_config(daemon, plan.config);
+        daemon_set_timers(daemon);
         log_set_level((enum log_level)daemon->config->coopd.log_level);
     } else if (plan.config) {
         drop_plan(&plan);
@@ -314,6 +315,15 @@ static int reload_locked(struct daemon *daemon, struct reload_report *report,
     free(plan.groups);
     free(plan.removed);
     return r;
+}
+
+void daemon_set_timers(struct daemon *daemon)
+{
+    struct coop_err err = {0};
+
+    if (timers_set(daemon->timers, daemon->config->timers, daemon->config->timer_count, &err) <
+        0)
+        log_err(LOG_LEVEL_ERROR, "reload", &err);
 }
 
 int daemon_reload(struct daemon *daemon, struct reload_report *ret_report, struct coop_err *err)

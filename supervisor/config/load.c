@@ -106,13 +106,24 @@ static void build_sockets(struct config *config, const struct raw_config *raw,
     }
 }
 
+static void build_timer(struct config *config, const struct raw_section *section,
+                        struct loading *loading)
+{
+    struct timer_spec *timer = timer_build(section, on_problem, loading);
+
+    if (timer)
+        config->timers[config->timer_count++] = timer;
+}
+
 static void build_all(struct config *config, const struct raw_config *raw,
                       struct loading *loading)
 {
     struct coop_err err = {0};
 
-    config->specs = calloc(raw->count + 1, sizeof *config->specs);
-    if (!config->specs || settings_defaults(&coopd_settings, &config->coopd, &err) < 0) {
+    config->specs = calloc(raw->count + 1, sizeof(struct svc_spec *));
+    config->timers = calloc(raw->count + 1, sizeof(struct timer_spec *));
+    if (!config->specs || !config->timers ||
+        settings_defaults(&coopd_settings, &config->coopd, &err) < 0) {
         coop_fail(&err, COOP_E_LIMIT, "no memory for the configuration");
         on_problem(loading, &err);
         return;
@@ -123,6 +134,8 @@ static void build_all(struct config *config, const struct raw_config *raw,
 
         if (raw->sections[i].kind == RAW_COOPD)
             build_coopd(config, &raw->sections[i], loading);
+        if (raw->sections[i].kind == RAW_TIMER)
+            build_timer(config, &raw->sections[i], loading);
         if (raw->sections[i].kind != RAW_SERVICE)
             continue;
         spec = build_service(raw, &raw->sections[i], on_problem, loading);
@@ -160,6 +173,28 @@ static void check_graph(struct config *config, const struct raw_config *raw,
         on_problem(loading, &err);
     } else {
         graph_unknown(config->specs, config->count, warn_unknown, loading);
+    }
+}
+
+/* Whom timers start, and who does not start by itself for that. */
+static void check_timers(struct config *config, struct loading *loading)
+{
+    for (size_t i = 0; i < config->timer_count; i++) {
+        const struct timer_spec *timer = config->timers[i];
+        struct svc_spec *found = NULL;
+        struct coop_err err = {0};
+
+        for (size_t k = 0; k < config->count && !found; k++)
+            if (strcmp(config->specs[k]->name, timer->service) == 0)
+                found = config->specs[k];
+        if (found) {
+            found->has_timer = true;
+            continue;
+        }
+        coop_fail(&err, COOP_E_UNKNOWN, "%s:%u: timer '%s': there is no service '%s'",
+                  timer->file, timer->line, timer->name, timer->service);
+        coop_hint(&err, "define [Service %s], or name another one with Unit=", timer->service);
+        on_problem(loading, &err);
     }
 }
 
@@ -208,6 +243,9 @@ void config_free(struct config *config)
         svc_spec_unref(config->specs[i]);
     free(config->specs);
     groups_done(&config->groups);
+    for (size_t i = 0; i < config->timer_count; i++)
+        timer_spec_unref(config->timers[i]);
+    free(config->timers);
     settings_done(&coopd_settings, &config->coopd);
     free(config);
 }
@@ -224,6 +262,8 @@ int config_load(struct config **ret_config, char *const *paths, size_t count,
     for (size_t i = 0; i < count; i++)
         raw_read(&raw, paths[i], on_problem, &loading);
     build_all(config, &raw, &loading);
+    if (loading.errors == 0)
+        check_timers(config, &loading);
     if (loading.errors == 0)
         check_graph(config, &raw, &loading);
     raw_done(&raw);

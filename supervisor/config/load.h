@@ -4,6 +4,7 @@
 #include "config/groups.h"
 #include "config/raw.h"
 #include "config/spec.h"
+#include "config/timer_spec.h"
 #include "graph/graph.h"
 
 /*
@@ -31,6 +32,8 @@ struct config {
     size_t count;
     struct graph graph; /* over 'specs' */
     struct group_set groups;
+    struct timer_spec **timers;
+    size_t timer_count;
     struct coopd_spec coopd;
 };
 

@@ -11,6 +11,8 @@
  *     web.socket    [Socket] [Unit]      the same
  *     any.ini       [Sandbox hard]       a profile
  *     any.ini       [Group shop]         services that fail together
+ *     any.ini       [Timer web]          when web, or who Unit= names, is started
+ *     web.timer     [Timer] [Unit]       the same
  *     any.ini       [Coopd]              the daemon
  */
 #include "config/raw.h"
@@ -108,9 +110,8 @@ static const struct kind {
     enum raw_kind kind;
 } kinds[] = {
     {"Service", ".service", RAW_SERVICE}, /* first: NAME.ini may be about one, too */
-    {"Sandbox", NULL, RAW_SANDBOX},
-    {"Socket", ".socket", RAW_SOCKET},
-    {"Group", NULL, RAW_GROUP},
+    {"Sandbox", NULL, RAW_SANDBOX},       {"Socket", ".socket", RAW_SOCKET},
+    {"Group", NULL, RAW_GROUP},           {"Timer", ".timer", RAW_TIMER},
 };
 
 static const struct kind *kind_of_file(const char *name)
@@ -210,9 +211,9 @@ static const char *after_word(const char *section, const char *word)
 
 static int unknown_section(const char *section, struct coop_err *err)
 {
-    static const char *const known[] = {"Service", "Unit",  "Install", "Sandbox",
-                                        "Socket",  "Group", "Coopd",   NULL};
-    static const char *const later[] = {"Timer", "Path", "Mount", NULL};
+    static const char *const known[] = {"Service", "Unit",  "Install", "Sandbox", "Socket",
+                                        "Group",   "Timer", "Coopd",   NULL};
+    static const char *const later[] = {"Path", "Mount", NULL};
     const char *near;
     char word[INI_NAME_MAX + 1];
 

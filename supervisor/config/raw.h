@@ -13,7 +13,7 @@
  * elsewhere: profile before single keys, [Sandbox base] before the one that extends it.
  */
 
-enum raw_kind { RAW_SERVICE, RAW_SANDBOX, RAW_SOCKET, RAW_COOPD, RAW_GROUP };
+enum raw_kind { RAW_SERVICE, RAW_SANDBOX, RAW_SOCKET, RAW_COOPD, RAW_GROUP, RAW_TIMER };
 
 struct raw_key {
     char *section; /* as in systemd: Unit, Service, Install; NULL: all three in one */

@@ -488,7 +488,7 @@ static const struct setting
     {"Install", "RequiredBy", &setting_words, FIELD(required_by.names),
      .help = "Services that require this one."},
     {"Install", "AutoStart", &setting_enum, FIELD(auto_start), .names = auto_names,
-     .help = "Whether it starts with coopd. By default yes; for a .service file, and for a service with sockets, only with WantedBy= or RequiredBy=. One with sockets is started by its first client in any case."},
+     .help = "Whether it starts with coopd. By default yes; for a .service file, and for a service with sockets or a timer, only with WantedBy= or RequiredBy=. One with sockets is started by its first client in any case."},
                 /* clang-format on */
 };
 

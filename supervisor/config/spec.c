@@ -248,8 +248,8 @@ bool svc_spec_starts_by_itself(const struct svc_spec *spec)
 {
     if (spec->auto_start != AUTO_UNSET)
         return spec->auto_start == AUTO_YES;
-    return (!spec->is_unit && spec->sockets.count == 0) || spec->wanted_by.names.count > 0 ||
-           spec->required_by.names.count > 0;
+    return (!spec->is_unit && spec->sockets.count == 0 && !spec->has_timer) ||
+           spec->wanted_by.names.count > 0 || spec->required_by.names.count > 0;
 }
 
 static bool passes_us(const struct output_spec *where)

@@ -143,6 +143,7 @@ struct svc_spec {
     char *sandbox;  /* the profile's name as written; NULL: not written                     */
     int on_death;   /* enum on_death */
     int auto_start; /* enum auto_start                                                       */
+    bool has_timer; /* a [Timer] starts it                                                  */
     bool non_blocking;
 
     struct socket_list sockets; /* what coopd listens on for it, from sections of their own */

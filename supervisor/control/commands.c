@@ -21,6 +21,7 @@
 
 /* In the order of the verbs. */
 static ctl_command_fn *const commands[CTL_VERBS] = {
+    /* clang-format off */
     [CTL_STATUS] = ctl_list,
     [CTL_START] = ctl_act,
     [CTL_STOP] = ctl_act,
@@ -29,10 +30,12 @@ static ctl_command_fn *const commands[CTL_VERBS] = {
     [CTL_KILL] = ctl_act,
     [CTL_TREE] = ctl_tree,
     [CTL_LOGS] = ctl_logs,
+    [CTL_TIMERS] = ctl_timers,
     [CTL_DAEMON] = ctl_daemon,
     [CTL_SHUTDOWN] = ctl_shutdown,
     [CTL_COROUTINES] = ctl_coroutines,
     [CTL_GROUPS] = ctl_groups,
+    /* clang-format on */
 };
 
 /* ---- errors that several commands need ---- */

@@ -136,7 +136,7 @@ int ctl_no_such_service(struct ctl_call *call, const char *name);
 /* ---- commands/: each answers its call completely ---- */
 typedef int ctl_command_fn(struct ctl_call *call);
 ctl_command_fn ctl_list, ctl_act, ctl_tree, ctl_logs, ctl_shutdown, ctl_daemon, ctl_coroutines,
-    ctl_groups;
+    ctl_groups, ctl_timers;
 
 /* Where a group is named its services stand then.  0 or -ENOMEM. */
 int ctl_expand_groups(struct daemon *daemon, const struct ctl_verb *verb,

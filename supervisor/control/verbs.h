@@ -37,6 +37,7 @@ enum ctl_verb_id {
     CTL_KILL,
     CTL_TREE,
     CTL_LOGS,
+    CTL_TIMERS,
     CTL_SHUTDOWN,
     CTL_DAEMON,
     CTL_COROUTINES,

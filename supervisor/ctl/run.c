@@ -295,22 +295,34 @@ static void run_coroutines(struct run *run)
     varlink_reply_done(&reply);
 }
 
-static void run_groups(struct run *run)
+/* What is in the member 'what', which is also the word for people. */
+static void run_table(struct run *run, const char *what,
+                      void (*show)(const json_t *, FILE *, const struct screen *))
 {
     struct varlink_reply reply;
-    const json_t *groups;
+    const json_t *rows;
 
     if (ask(run, run->options->verb, NULL, false) < 0 ||
         hear(run, &reply, answer_deadline(run)) < 0)
         return;
-    groups = json_object_get(reply.parameters, "groups");
+    rows = json_object_get(reply.parameters, what);
     if (run->options->json)
-        print_array(groups);
-    else if (json_array_size(groups) == 0)
-        puts("coopd has no groups");
+        print_array(rows);
+    else if (json_array_size(rows) == 0)
+        printf("coopd has no %s\n", what);
     else
-        show_groups(groups, stdout, run->screen);
+        show(rows, stdout, run->screen);
     varlink_reply_done(&reply);
+}
+
+static void run_groups(struct run *run)
+{
+    run_table(run, "groups", show_groups);
+}
+
+static void run_timers(struct run *run)
+{
+    run_table(run, "timers", show_timers);
 }
 
 static void run_shutdown(struct run *run)
@@ -366,6 +378,7 @@ enum ctl_exit run_verb(const struct ctl_options *options, const char *socket_pat
         [CTL_DAEMON] = run_daemon,
         [CTL_COROUTINES] = run_coroutines,
         [CTL_GROUPS] = run_groups,
+        [CTL_TIMERS] = run_timers,
     };
     struct run run = {.options = options, .screen = screen, .deadline = COOP_FOREVER};
     struct coop_err err;

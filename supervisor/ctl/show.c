@@ -352,6 +352,41 @@ void show_daemon(const json_t *daemon, FILE *out, const struct screen *screen)
     }
 }
 
+/* "3h", "" when the member is null. */
+static const char *span_text(const json_t *object, const char *name, char text[UNITS_TEXT])
+{
+    const json_t *value = json_object_get(object, name);
+
+    text[0] = '\0';
+    if (json_is_integer(value))
+        units_render_age(json_integer_value(value) * COOP_NSEC_PER_SEC, text);
+    return text;
+}
+
+void show_timers(const json_t *timers, FILE *out, const struct screen *screen)
+{
+    static const struct table_column columns[] = {
+        {.title = "TIMER"},           {.title = "STARTS"},
+        {.title = "NEXT", .drop = 2}, {.title = "IN", .right = true},
+        {.title = "LAST", .drop = 1}, {.title = "AGO", .right = true}};
+    struct table table;
+    json_t *timer;
+    size_t i;
+
+    table_init(&table, columns, COOP_COUNT(columns));
+    json_array_foreach(timers, i, timer)
+    {
+        char left[UNITS_TEXT], passed[UNITS_TEXT];
+
+        table_row(&table, (const char *[]){
+                              show_text(timer, "name"), show_text(timer, "service"),
+                              show_text(timer, "next"), span_text(timer, "left_s", left),
+                              show_text(timer, "last"), span_text(timer, "passed_s", passed)});
+    }
+    table_print(&table, out, screen);
+    table_done(&table);
+}
+
 void show_coroutines(const json_t *reply, FILE *out, const struct screen *screen)
 {
     static const struct table_column columns[] = {

@@ -28,6 +28,9 @@ void show_trees(const json_t *trees, FILE *out, const struct screen *screen);
 /* The parameters of Daemon's reply. */
 void show_daemon(const json_t *daemon, FILE *out, const struct screen *screen);
 
+/* An array of Timer as a table. */
+void show_timers(const json_t *timers, FILE *out, const struct screen *screen);
+
 /* The parameters of Coroutines' reply, as a table. */
 void show_coroutines(const json_t *reply, FILE *out, const struct screen *screen);
 

@@ -257,7 +257,7 @@ Test(config, mistakes_are_told_with_file_line_and_the_nearest_key)
     refuses("a.ini", "[Sandbox a]\nExtends=b\n[Sandbox b]\nExtends=a\n", "circle");
     refuses("a.ini", "[Service web@]\nExecStart=/bin/a\n", "is a template");
     refuses("a.ini", "[Service we b]\nExecStart=/bin/a\n", "is not a name");
-    refuses("a.ini", "[Timer web]\nOnCalendar=daily\n", "not supported yet");
+    refuses("a.ini", "[Path web]\nOnCalendar=daily\n", "not supported yet");
     refuses("a.ini", "[Socket web]\nListenStream=1\n",
             "socket 'web' is for service 'web', and there is none");
     refuses("a.ini", "[Service w]\nType=oneshot\nExecStart=/bin/a\nRestart=always\n",

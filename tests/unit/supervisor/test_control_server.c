@@ -195,7 +195,22 @@ Test(server, what_it_does_not_know_has_its_own_error)
     expect_error("Logs", "{\"service\":\"web\",\"follow\":true}", false, "ExpectedMore");
 }
 
-/* ---- List, Tree, Daemon ---- */
+/* ---- List, Tree, Daemon, Timers ---- */
+
+Test(server, timers_are_told_and_what_never_comes_is_null)
+{
+    struct ctl_client *client = connect_client();
+    struct varlink_reply *reply = call(client, "Timers", "{}", false);
+    const json_t *timers = json_object_get(reply->parameters, "timers");
+
+    cr_expect_str_eq(error_of(reply), "");
+    cr_assert_eq(json_array_size(timers), 2);
+    cr_expect(json_is_string(json_object_get(json_array_get(timers, 0), "next")));
+    cr_expect(json_is_null(json_object_get(json_array_get(timers, 1), "next")));
+    cr_expect(json_is_null(json_object_get(json_array_get(timers, 1), "passed_s")));
+    free_reply(reply);
+    ctl_client_close(client);
+}
 
 static size_t count_stream(struct ctl_client *client, const char *method, const char *member)
 {
