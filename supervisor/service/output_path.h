@@ -13,7 +13,7 @@
  * coopd's.
  *
  * Errors    -1 and an error.
- * Limits    40 links, paths of 1000 bytes.  /proc's own links (/dev/stdout) are the kernel's to follow.
+ * Limits    40 links, paths of 1000 bytes.  /proc's own links (/dev/stdout) are the kernel's.
  * Source    systemd's chase(), which calls it safe.
  */
 
