@@ -40,19 +40,24 @@ banned() {
         awk -F '\t' -v file="$file" '
             FNR == NR {
                 if ($0 !~ /^#/ && NF == 4 && file ~ $2 && ($3 == "-" || file !~ $3)) {
-                    call[++count] = "(^|[^A-Za-z0-9_.>])(" $1 ")[ \t]*\\("
-                    why[count] = $4
+                    count = split($1, names, "|")
+                    for (i = 1; i <= count; i++)
+                        why[names[i]] = $4
                 }
                 next
             }
             {
-                for (i = 1; i <= count; i++)
-                    if (match($2, call[i]) && !declared($2)) {
-                        what = substr($2, RSTART, RLENGTH)
-                        gsub(/[^A-Za-z0-9_]/, "", what)
-                        printf "%s:%d: %s: %s\n", file, $1, what, why[i]
+                # Each word with a bracket behind it; x.read and x->read are other words.
+                rest = declared($2) ? "" : $2
+                while (match(rest, /[A-Za-z0-9_.>]+[ \t]*\(/)) {
+                    what = substr(rest, RSTART, RLENGTH - 1)
+                    rest = substr(rest, RSTART + RLENGTH)
+                    sub(/[ \t]+$/, "", what)
+                    if (what in why) {
+                        printf "%s:%d: %s: %s\n", file, $1, what, why[what]
                         bad = 1
                     }
+                }
                 if (file ~ /^(lib\/rt|supervisor)\// && file !~ /^(supervisor\/(config\/|ctl\/|coopctl\.c|control\/client\.c)|lib\/rt\/(hog|signal|dump|dump_text)\.c)/ && $2 ~ /(^|[^A-Za-z0-9_.>])errno([^A-Za-z0-9_.]|$)/) {
                     printf "%s:%d: errno: after a switch it is another thread'"'"'s; sys_*() return -errno\n", file, $1
                     bad = 1
