@@ -5,6 +5,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/sys.h"
 #include "launcher/caps_text.h"
 #include "launcher/launch.h"
 #include "launcher/mount_words.h"
@@ -12,6 +13,7 @@
 #include "text/words.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,6 +239,56 @@ const struct setting_type kind_percent = {
     .parse = parse_percent,
     .render = render_percent,
     .samples = "20% 0.5% 250% infinity",
+};
+
+/* ---- processes ---- */
+
+static int64_t kernel_number(const char *path)
+{
+    char text[32];
+    long long number;
+    SCOPED_FD fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    ssize_t n = fd < 0 ? fd : sys_read(fd, text, sizeof text - 1);
+
+    if (n <= 0)
+        return INT64_MAX;
+    text[n] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    return str_to_int(text, 1, INT64_MAX, &number) < 0 ? INT64_MAX : number;
+}
+
+static int parse_tasks(const struct setting *row, const char *text, void *field,
+                       struct coop_err *err)
+{
+    char digits[8];
+    size_t len = strlen(text);
+    long long percent;
+    int64_t most, threads;
+
+    if (len < 2 || len > sizeof digits || text[len - 1] != '%')
+        return setting_int64.parse(row, text, field, err);
+    memcpy(digits, text, len - 1);
+    digits[len - 1] = '\0';
+    if (str_to_int(digits, 1, 100, &percent) < 0)
+        return coop_fail(err, COOP_E_RANGE, "expected a number, or 1%% to 100%%");
+    most = kernel_number("/proc/sys/kernel/pid_max");
+    threads = kernel_number("/proc/sys/kernel/threads-max");
+    most = threads < most ? threads : most;
+    *(int64_t *)field = most == INT64_MAX ? LAUNCH_UNBOUND : (most * percent + 99) / 100;
+    return 0;
+}
+
+static void render_tasks(const struct setting *row, const void *field, struct buf *out)
+{
+    setting_int64.render(row, field, out);
+}
+
+const struct setting_type kind_tasks = {
+    .metavar = "NUMBER",
+    .size = sizeof(int64_t),
+    .parse = parse_tasks,
+    .render = render_tasks,
+    .samples = "64 1000 infinity",
 };
 
 static int parse_weight(const struct setting *row, const char *text, void *field,

@@ -11,6 +11,7 @@
 extern const struct setting_type kind_number;  /* struct launch_number; min..max            */
 extern const struct setting_type kind_mode;    /* struct launch_number; octal               */
 extern const struct setting_type kind_limit;   /* struct launch_limit; max != 0: a size     */
+extern const struct setting_type kind_tasks;   /* a number, or percent of the kernel's limit */
 extern const struct setting_type kind_percent; /* int64_t, thousandths: "20%", "infinity"  */
 extern const struct setting_type kind_weight;  /* int64_t; min..max, 0: unset              */
 extern const struct setting_type kind_offset;  /* coop_nsec; a duration, '-' in front: back */

@@ -133,6 +133,8 @@ static bool has_specifiers(const struct setting *row, const char *value)
     for (size_t i = 0; i < COOP_COUNT(plain); i++)
         if (row->type == plain[i])
             return false;
+    if (strspn(value, "0123456789.%") == strlen(value)) /* "99%" */
+        return false;
     return strchr(value, '%') != NULL;
 }
 
@@ -334,6 +336,64 @@ static void check_main_pid(struct builder *b, enum exec_kind kind)
             tell(b, b->spec->file, list->items[i].line, &err);
             return;
         }
+}
+
+/* The devices of PrivateDevices=yes. */
+static bool is_pseudo_device(const char *text)
+{
+    static const char *const names[] = {"/dev/null",    "/dev/zero", "/dev/full", "/dev/random",
+                                        "/dev/urandom", "/dev/tty",  "/dev/ptmx", "char-pts"};
+    size_t len = strcspn(text, " \t");
+
+    for (size_t i = 0; i < COOP_COUNT(names); i++)
+        if (strlen(names[i]) == len && strncmp(text, names[i], len) == 0)
+            return true;
+    return false;
+}
+
+/* Kept by what there is in its /dev, and no other can be made. */
+static void check_devices(struct builder *b)
+{
+    const struct svc_spec *spec = b->spec;
+    struct coop_err err = {0};
+
+    if (spec->devices.count == 0 && spec->device_policy == DEVICES_AUTO)
+        return;
+    if (!spec->launch.private_devices) {
+        coop_fail(&err, COOP_E_MISSING,
+                  "service '%s': DevicePolicy= and DeviceAllow= need "
+                  "PrivateDevices=yes",
+                  spec->name);
+        coop_hint(&err, "PrivateDevices=yes, and BindPaths= for a device that it needs");
+        complain_at(b, spec->devices.count ? "DeviceAllow" : "DevicePolicy", &err);
+        return;
+    }
+    for (size_t i = 0; i < spec->devices.count; i++) {
+        if (is_pseudo_device(spec->devices.items[i]))
+            continue;
+        coop_fail(&err, COOP_E_MISSING, "DeviceAllow=%s: PrivateDevices=yes has no such device",
+                  spec->devices.items[i]);
+        coop_hint(&err, "BindPaths= shows a device to the service");
+        complain_at(b, "DeviceAllow", &err);
+    }
+}
+
+static void check_ipc(struct builder *b)
+{
+    struct svc_spec *spec = b->spec;
+    struct coop_err err = {0};
+
+    if (!spec->remove_ipc || !spec->user)
+        return;
+    if (!spec->launch.private_devices) {
+        coop_fail(&err, COOP_E_MISSING,
+                  "service '%s': RemoveIPC=yes needs PrivateDevices=yes, "
+                  "and with it a /dev/shm of its own",
+                  spec->name);
+        complain_at(b, "RemoveIPC", &err);
+        return;
+    }
+    spec->launch.private_ipc = true;
 }
 
 static void check_commands(struct builder *b)
@@ -648,6 +708,8 @@ struct svc_spec *build_service(const struct raw_config *all, const struct raw_se
             check_conditions(&b);
             check_directories(&b);
             check_profile(&b);
+            check_devices(&b);
+            check_ipc(&b);
             check_caller_keys(&b);
             resolve_identity(&b);
             resolve_directory(&b);

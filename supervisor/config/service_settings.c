@@ -29,8 +29,7 @@ static void exec_done(struct exec_spec *exec)
 static int refuse_prefix(char prefix, struct coop_err *err)
 {
     coop_fail(err, COOP_E_MISSING, "the prefix '%c' is not supported yet", prefix);
-    return coop_hint(err, "coopd drops privileges for the whole service; '-', '@' and ':' are "
-                          "supported");
+    return coop_hint(err, "'-', '@', ':' and '!' are supported");
 }
 
 /* "@path argv0 args": the second word is only a name. */
@@ -68,7 +67,11 @@ static int parse_exec(const char *text, struct exec_spec *exec, struct coop_err 
             named = true;
         else if (*text == ':')
             exec->literal = true;
-        else if (*text == '+' || *text == '!' || *text == '|')
+        else if (*text == '!' && text[1] == '!')
+            text++; /* for machines without ambient capabilities */
+        else if (*text == '!')
+            exec->as_coopd = true;
+        else if (*text == '+' || *text == '|')
             return refuse_prefix(*text, err);
         else
             break;
@@ -110,8 +113,8 @@ static void exec_render(const struct setting *row, const void *field, struct buf
     for (size_t i = 0; i < list->count; i++) {
         const struct exec_spec *exec = &list->items[i];
 
-        buf_addf(out, "%s%s%s%s", i ? "\n" : "", exec->may_fail ? "-" : "",
-                 exec->literal ? ":" : "", exec->argv0 ? "@" : "");
+        buf_addf(out, "%s%s%s%s%s", i ? "\n" : "", exec->may_fail ? "-" : "",
+                 exec->literal ? ":" : "", exec->as_coopd ? "!" : "", exec->argv0 ? "@" : "");
         words_quote(out, exec->argv.items[0]);
         if (exec->argv0) {
             buf_add_char(out, ' ');
@@ -139,6 +142,7 @@ static int exec_copy_one(struct exec_spec *to, const struct exec_spec *from)
     to->line = from->line;
     to->may_fail = from->may_fail;
     to->literal = from->literal;
+    to->as_coopd = from->as_coopd;
     to->argv0 = from->argv0 ? strdup(from->argv0) : NULL;
     if (from->argv0 && !to->argv0)
         return -1;
@@ -311,7 +315,8 @@ static const struct setting_type setting_output = {
 static const char *const restart_names[] = {
     "no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always", NULL};
 static const char *const first_names[] = {"wait", "now", NULL};
-static const char *const kill_mode_names[] = {"control-group", "mixed", NULL};
+static const char *const kill_mode_names[] = {"control-group", "mixed", "process", NULL};
+static const char *const device_names[] = {"auto", "closed", "strict", NULL};
 static const char *const preserve_names[] = {"no", "yes", "restart", NULL};
 static const char *const action_names[] = {"none", "cooldown", "exit", NULL};
 static const char *const death_names[] = {"keep", "kill", NULL};
@@ -321,10 +326,9 @@ static const char *const access_names[] = {"unset", "none", "main", "exec", "all
 #define FIELD(name) .field = offsetof(struct svc_spec, name)
 
 static const struct setting
-    rows
-        [] =
-            {
-                /* clang-format off */
+    rows[] =
+        {
+            /* clang-format off */
     {"Unit", "Description", &setting_string, FIELD(description),
      .help = "What it is, in a few words, for people."},
     {"Unit", "Requires", &setting_words, FIELD(requires.names),
@@ -385,7 +389,7 @@ static const struct setting
     {"Service", "GuessMainPID", &setting_bool, FIELD(guess_main), .fallback = "yes",
      .help = "With Type=forking and no PIDFile: when its command has left one process behind, that is main. When there are several, or with no, it has no main process and has ended when all are gone."},
     {"Service", "ExecStart", &setting_exec, FIELD(execs[EXEC_START]),
-     .help = "Command to run: words as a shell splits them, $NAME and ${NAME} from its environment, % specifiers. In a .service file $$ is a dollar sign and a name that is not set is empty, as for systemd; in an INI file both stay as they are. Prefixes: - a failure is fine, @ the second word is argv[0], : no $. A oneshot may have several."},
+     .help = "Command to run: words as a shell splits them, $NAME and ${NAME} from its environment, % specifiers. In a .service file $$ is a dollar sign and a name that is not set is empty, as for systemd; in an INI file both stay as they are. Prefixes: - a failure is fine, @ the second word is argv[0], : no $, ! User=, Group= and SupplementaryGroups= do not apply. A oneshot may have several."},
     {"Service", "ExecCondition", &setting_exec, FIELD(execs[EXEC_CONDITION]),
      .help = "Commands before all others. One that ends with 1 to 254 skips the start: the service is done and has not failed. 255 or a signal is a failed start."},
     {"Service", "ExecStartPre", &setting_exec, FIELD(execs[EXEC_START_PRE]),
@@ -427,7 +431,15 @@ static const struct setting
     {"Service", "KillSignal", &setting_signal, FIELD(kill_signal), .fallback = "SIGTERM",
      .help = "The signal that asks it to stop."},
     {"Service", "KillMode", &setting_enum, FIELD(kill_mode), .names = kill_mode_names, .fallback = "control-group",
-     .help = "Who gets KillSignal when it is to stop: control-group (all its processes) or mixed (the main one; what is left when that has ended gets SIGKILL at once). Either way a stop is over when no process is left, so process and none do not exist here."},
+     .help = "Who gets KillSignal when it is to stop: control-group (all its processes), mixed (the main one; what is left when that has ended gets SIGKILL at once) or process (the main one; what is left has TimeoutStopSec to end by itself). In any case a stop is over when no process is left (systemd leaves them running), so none does not exist here."},
+    {"Service", "SendSIGKILL", &setting_bool, FIELD(send_kill), .fallback = "yes",
+     .help = "Whether SIGKILL goes to what has not stopped after TimeoutStopSec. With no the service is stuck, and not started again, until its last process has ended by itself or somebody has killed it. Bounds (MemoryMax and its like) are kept with SIGKILL all the same."},
+    {"Service", "DevicePolicy", &setting_enum, FIELD(device_policy), .names = device_names, .fallback = "auto",
+     .help = "Which devices it may use: auto (any, unless DeviceAllow says which), closed or strict (those of PrivateDevices=yes, without which they are refused: null, zero, full, random, urandom, tty and terminals of its own)."},
+    {"Service", "DeviceAllow", &setting_lines, FIELD(devices),
+     .help = "Devices that it may use, with PrivateDevices=yes, where there are no others; one that is not among those is refused."},
+    {"Service", "RemoveIPC", &setting_bool, FIELD(remove_ipc), .fallback = "no",
+     .help = "Its System V and POSIX IPC objects go with it: it has an IPC namespace of its own, and with PrivateDevices=yes, which this needs, its own /dev/shm. Nothing without User=, as under systemd."},
     {"Service", "ReloadSignal", &setting_signal, FIELD(reload_signal),
      .help = "The signal that `coopctl reload NAME` sends to the main process."},
     {"Service", "WatchdogSec", &setting_duration, FIELD(watchdog), .fallback = "0",
@@ -489,7 +501,7 @@ static const struct setting
      .help = "Services that require this one."},
     {"Install", "AutoStart", &setting_enum, FIELD(auto_start), .names = auto_names,
      .help = "Whether it starts with coopd. By default yes; for a .service file, and for a service with sockets or a timer, only with WantedBy= or RequiredBy=. One with sockets is started by its first client in any case."},
-                /* clang-format on */
+            /* clang-format on */
 };
 
 const struct setting_table service_settings = {rows, COOP_COUNT(rows)};

@@ -81,6 +81,7 @@ static bool is_live(const struct setting *row)
                                        "ExecStopPost",
                                        "TimeoutStopSec",
                                        "KillSignal",
+                                       "SendSIGKILL",
                                        "WatchdogSignal",
                                        "ReloadSignal",
                                        "TimeoutStartSec",

@@ -82,7 +82,10 @@ enum exec_kind {
 };
 
 /* One command line. */
-enum kill_mode { KILL_MODE_ALL, KILL_MODE_MIXED };
+enum kill_mode { KILL_MODE_ALL, KILL_MODE_MIXED, KILL_MODE_PROCESS };
+
+/* DevicePolicy=: which devices there are beside DeviceAllow=. */
+enum device_policy { DEVICES_AUTO, DEVICES_CLOSED, DEVICES_STRICT };
 
 struct exec_spec {
     struct strlist argv; /* as written; $ is not expanded yet                              */
@@ -90,6 +93,7 @@ struct exec_spec {
     char *argv0;         /* '@': shown as argv[0] instead; else NULL                       */
     bool may_fail;       /* '-': a failure counts as success                               */
     bool literal;        /* ':': $ means nothing                                           */
+    bool as_coopd;       /* '!': User= and its like do not apply                           */
 };
 
 struct exec_list {
@@ -130,7 +134,11 @@ struct svc_spec {
     int watchdog_signal;
     int kill_signal, reload_signal; /* 0: none */
     int kill_mode;                  /* enum kill_mode */
-    int notify_access;              /* enum notify_access */
+    bool send_kill;                 /* SendSIGKILL= */
+    int device_policy;              /* enum device_policy */
+    struct strlist devices;         /* DeviceAllow= */
+    bool remove_ipc;
+    int notify_access; /* enum notify_access */
     char *user, *group;
     struct strlist groups;
     char *cwd;

@@ -14,9 +14,20 @@
 #include "base/str.h"
 
 static const char *const harmless[] = {
-    "Documentation",  "SourcePath",  "DefaultDependencies", "CollectMode",
-    "Alias",          "Also",        "DefaultInstance",     "SyslogIdentifier",
-    "SyslogFacility", "SyslogLevel", "SyslogLevelPrefix",   "Slice",
+    "Documentation",
+    "SourcePath",
+    "DefaultDependencies",
+    "CollectMode",
+    "Alias",
+    "Also",
+    "DefaultInstance",
+    "SyslogIdentifier",
+    "SyslogFacility",
+    "SyslogLevel",
+    "SyslogLevelPrefix",
+    "Slice",
+    "RequiresMountsFor",
+    "WantsMountsFor",
 };
 
 /* Refused: they mean something. Sorted as in systemd's manuals. */
@@ -27,8 +38,6 @@ static const char *const missing[] = {
     "PropagatesStopTo",
     "StopPropagatedFrom",
     "JoinsNamespaceOf",
-    "RequiresMountsFor",
-    "WantsMountsFor",
     "OnFailureJobMode",
     "OnSuccessJobMode",
     "IgnoreOnIsolate",
@@ -80,7 +89,6 @@ static const char *const missing[] = {
     "FileDescriptorStorePreserve",
     "USBFunctionDescriptors",
     "USBFunctionStrings",
-    "OOMPolicy",
     "OpenFile",
 
     "BusName",
@@ -125,7 +133,6 @@ static const char *const missing[] = {
     "AppArmorProfile",
     "SmackProcessLabel",
     "RestrictFileSystems",
-    "RemoveIPC",
     "BindLogSockets",
     "ExtensionImages",
     "ExtensionDirectories",
@@ -150,8 +157,6 @@ static const char *const missing[] = {
     "SocketBindAllow",
     "SocketBindDeny",
     "RestrictNetworkInterfaces",
-    "DeviceAllow",
-    "DevicePolicy",
     "Delegate",
     "DelegateSubgroup",
     "DisableControllers",
@@ -195,7 +200,7 @@ enum unit_key_kind unit_key_kind(const char *section, const char *key)
     (void)section;
     if (strncmp(key, "X-", 2) == 0 || in_list(harmless, COOP_COUNT(harmless), key))
         return UNIT_KEY_HARMLESS;
-    if (strcmp(key, "IgnoreSIGPIPE") == 0 || strcmp(key, "SendSIGKILL") == 0)
+    if (strcmp(key, "IgnoreSIGPIPE") == 0 || strcmp(key, "OOMPolicy") == 0)
         return UNIT_KEY_CHECKED;
     if (in_list(missing, COOP_COUNT(missing), key) || str_starts_with(key, "Assert"))
         return UNIT_KEY_MISSING;
@@ -204,8 +209,8 @@ enum unit_key_kind unit_key_kind(const char *section, const char *key)
 
 bool unit_key_accepts(const char *key, const char *value)
 {
-    bool yes = strcmp(value, "yes") == 0 || strcmp(value, "true") == 0;
-    bool no = strcmp(value, "no") == 0 || strcmp(value, "false") == 0;
-
-    return strcmp(key, "SendSIGKILL") == 0 ? yes : no; /* IgnoreSIGPIPE */
+    if (strcmp(key, "OOMPolicy") ==
+        0) /* one process that the kernel kills is its parent's affair */
+        return strcmp(value, "continue") == 0;
+    return strcmp(value, "no") == 0 || strcmp(value, "false") == 0; /* IgnoreSIGPIPE */
 }

@@ -324,6 +324,11 @@ static int fill(const struct spawn_order *order, struct launch_spec *launch,
 
     if (whole_env(order, &launch->env, err) < 0)
         return -1;
+    if (exec->as_coopd) {
+        launch->uid = launch->gid = LAUNCH_NO_ID;
+        launch->set_groups = false;
+        strlist_done(&launch->groups);
+    }
     if (exec->argv0 && !(launch->argv0 = strdup(exec->argv0)))
         return out_of_memory(err);
     if (exec->literal)

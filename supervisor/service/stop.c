@@ -1,17 +1,19 @@
 /*
  * stop.c - how a service is ended: asked, its rest asked or killed, all killed
  *
- *     KillMode=        control-group              mixed
- *     asked            all its processes          main
- *     when main ends   what is left is asked      what is left is killed
- *     out of time      all is killed              all is killed
+ *     KillMode=        control-group            mixed                    process
+ *     asked            all its processes        main                     main
+ *     when main ends   what is left is asked    what is left is killed   nothing
+ *     out of time      all is killed            all is killed            all is killed
  *
- * A stop is over when no process is left, so there is no KillMode= that leaves some.
+ * A stop is over when no process is left, so there is no KillMode= that leaves some.  With
+ * SendSIGKILL=no nobody is killed, and the service is stuck until the last one has ended.
  */
 #include "service/svc.h"
 
 #include <signal.h>
 
+#include "base/log.h"
 #include "base/str.h"
 
 /* How long processes may take to die of SIGKILL before the service is called stuck. */
@@ -22,7 +24,7 @@ static void signal_politely(struct svc *svc, int signo)
 {
     struct spawn *spawn = svc->world->spawn;
 
-    if (svc->spec->kill_mode != KILL_MODE_MIXED) {
+    if (svc->spec->kill_mode == KILL_MODE_ALL) {
         spawn->ops->signal(spawn, &svc->holder, signo);
         return;
     }
@@ -49,7 +51,9 @@ static void end_rest(struct svc *svc)
 {
     struct spawn *spawn = svc->world->spawn;
 
-    if (svc->spec->kill_mode == KILL_MODE_MIXED) {
+    if (svc->spec->kill_mode == KILL_MODE_PROCESS)
+        return;
+    if (svc->spec->kill_mode == KILL_MODE_MIXED && svc->spec->send_kill) {
         spawn->ops->kill(spawn, &svc->holder);
         return;
     }
@@ -85,6 +89,12 @@ void svc_kill_tree(struct svc *svc)
         return;
     if (svc->kind != EXEC_STOP_POST)
         svc->ending.timed_out = true;
+    if (!svc->spec->send_kill && !svc->hurried && svc->ending.broken == LAUNCH_RESULT_EXIT) {
+        log_warn("service", "%s: did not stop in time, and SendSIGKILL=no", svc->view.name);
+        if (svc->holder.main_gone)
+            spawn->ops->watch_rest(spawn, &svc->holder, &svc->actor, MSG_WATCH);
+        return;
+    }
     /* No step comes after this one: what is refused is asked once more. */
     if (spawn->ops->kill(spawn, &svc->holder) < 0)
         spawn->ops->kill(spawn, &svc->holder);

@@ -242,6 +242,19 @@ Test(config, mistakes_are_told_with_file_line_and_the_nearest_key)
     refuses("a.ini", "[Service web]\nExecStart=/bin/a\nType=notify-reload\nExecReload=/bin/b\n",
             "a.ini:4: service 'web' has Type=notify-reload and ExecReload=");
     refuses("a.ini", "[Service web]\nExecStart=+/bin/a\n", "prefix '+' is not supported yet");
+    refuses("a.ini", "[Service web]\nExecStart=/bin/a\nDevicePolicy=strict\nSandbox=none\n",
+            "a.ini:3: service 'web': DevicePolicy= and DeviceAllow= need PrivateDevices=yes");
+    refuses("a.ini",
+            "[Service web]\nExecStart=/bin/a\nPrivateDevices=yes\nDeviceAllow=/dev/null rw\n"
+            "DeviceAllow=/dev/sda r\n",
+            "DeviceAllow=/dev/sda r: PrivateDevices=yes has no such device");
+    refuses("a.ini",
+            "[Service web]\nExecStart=/bin/a\nUser=root\nSandbox=none\nRemoveIPC=yes\n",
+            "a.ini:5: service 'web': RemoveIPC=yes needs PrivateDevices=yes");
+    refuses("a.ini", "[Service web]\nExecStart=/bin/a\nOOMPolicy=kill\n",
+            "a.ini:3: OOMPolicy=kill is not supported yet");
+    refuses("a.ini", "[Service web]\nExecStart=/bin/a\nTasksMax=101%\n",
+            "a.ini:3: TasksMax=101%: expected a number, or 1% to 100%");
     refuses("a.ini", "[Service web]\nExecStart=/bin/date %Y\n", "'%Y' is not a specifier");
     refuses("a.ini", "[Service web]\nExecStart=/bin/a\nUser=no-such-user-here\n",
             "a.ini:3: user 'no-such-user-here' does not exist");
