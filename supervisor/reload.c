@@ -252,7 +252,8 @@ static void carry_out(struct daemon *daemon, struct plan *plan, struct reload_re
 static void listen_all(struct daemon *daemon, const struct plan *plan)
 {
     for (size_t i = 0; i < plan->config->count; i++)
-        if (plan->at[i].svc && plan->config->specs[i]->sockets.count > 0)
+        if (plan->at[i].svc && (plan->config->specs[i]->sockets.count > 0 ||
+                                plan->config->specs[i]->store_max > 0))
             svc_listen(plan->at[i].svc);
     coop_wg_wait(&daemon->world.opening);
 }

@@ -313,7 +313,8 @@ static void check_type(struct builder *b)
         spec->reload_signal = SIGHUP;
     if (spec->notify_access == NOTIFY_UNSET)
         spec->notify_access = NOTIFY_NONE;
-    if ((svc_spec_notifies(spec) || spec->watchdog > 0) && spec->notify_access == NOTIFY_NONE)
+    if ((svc_spec_notifies(spec) || spec->watchdog > 0 || spec->store_max > 0) &&
+        spec->notify_access == NOTIFY_NONE)
         spec->notify_access = NOTIFY_MAIN;
 }
 

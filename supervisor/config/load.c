@@ -75,8 +75,10 @@ static void give_socket(struct config *config, struct socket_spec *made,
             continue;
         if (socket_list_add(&spec->sockets, made) < 0)
             coop_fail(&err, COOP_E_LIMIT, "no memory for the configuration");
-        else if (socket_list_descriptors(&spec->sockets) > LAUNCH_MAX_FDS)
-            coop_fail(&err, COOP_E_LIMIT, "%s:%u: service '%s' gets more than %d sockets",
+        else if (socket_list_descriptors(&spec->sockets) + (size_t)spec->store_max >
+                 LAUNCH_MAX_FDS)
+            coop_fail(&err, COOP_E_LIMIT,
+                      "%s:%u: service '%s' gets more than %d sockets and stored descriptors",
                       made->file, made->line, spec->name, LAUNCH_MAX_FDS);
         if (err.code != COOP_OK)
             on_problem(loading, &err);

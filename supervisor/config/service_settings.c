@@ -325,10 +325,8 @@ static const char *const access_names[] = {"unset", "none", "main", "exec", "all
 
 #define FIELD(name) .field = offsetof(struct svc_spec, name)
 
-static const struct setting
-    rows[] =
-        {
-            /* clang-format off */
+/* clang-format off */
+static const struct setting rows[] = {
     {"Unit", "Description", &setting_string, FIELD(description),
      .help = "What it is, in a few words, for people."},
     {"Unit", "Requires", &setting_words, FIELD(requires.names),
@@ -447,7 +445,7 @@ static const struct setting
     {"Service", "WatchdogSignal", &setting_signal, FIELD(watchdog_signal), .fallback = "SIGABRT",
      .help = "The signal of WatchdogSec."},
     {"Service", "NotifyAccess", &setting_enum, FIELD(notify_access), .names = access_names,
-     .help = "Whose messages on $NOTIFY_SOCKET count: none, main (with Type=notify and WatchdogSec the default), exec (main and the processes that its other commands are), all of its processes."},
+     .help = "Whose messages on $NOTIFY_SOCKET count: none, main (with Type=notify, WatchdogSec and FileDescriptorStoreMax the default), exec (main and the processes that its other commands are), all of its processes."},
     {"Service", "User", &setting_string, FIELD(user), .help = "User to run as: a name or a number."},
     {"Service", "Group", &setting_string, FIELD(group),
      .help = "Group to run as; without it the group of User=."},
@@ -492,6 +490,10 @@ static const struct setting
 
     {"Service", "NonBlocking", &setting_bool, FIELD(non_blocking), .fallback = "no",
      .help = "Whether the descriptors that it gets from its sockets do not block (O_NONBLOCK)."},
+    {"Service", "FileDescriptorStoreMax", &setting_int, FIELD(store_max), .min = 0, .max = LAUNCH_MAX_FDS, .fallback = "0",
+     .help = "How many descriptors it may give coopd to keep, with FDSTORE=1 on $NOTIFY_SOCKET (FDNAME= names them, FDSTOREREMOVE=1 takes them back); it gets them at its next start, behind its sockets, but for those whose other end is gone (unless FDPOLL=0). With its sockets at most 32."},
+    {"Service", "FileDescriptorStorePreserve", &setting_enum, FIELD(store_preserve), .names = preserve_names, .fallback = "restart",
+     .help = "How long they are kept: restart (until it is stopped, done or failed), no (until its next end), yes (as long as it is in the configuration)."},
     {"Service", "OnSupervisorDeath", &setting_enum, FIELD(on_death), .names = death_names, .fallback = "keep",
      .help = "What becomes of it when coopd itself is killed: keep (it runs on, and the next coopd with the same state directory goes on with it), kill (all of its processes are killed at once)."},
 
@@ -501,7 +503,7 @@ static const struct setting
      .help = "Services that require this one."},
     {"Install", "AutoStart", &setting_enum, FIELD(auto_start), .names = auto_names,
      .help = "Whether it starts with coopd. By default yes; for a .service file, and for a service with sockets or a timer, only with WantedBy= or RequiredBy=. One with sockets is started by its first client in any case."},
-            /* clang-format on */
 };
+/* clang-format on */
 
 const struct setting_table service_settings = {rows, COOP_COUNT(rows)};

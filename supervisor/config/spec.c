@@ -86,6 +86,8 @@ static bool is_live(const struct setting *row)
                                        "ReloadSignal",
                                        "TimeoutStartSec",
                                        "NotifyAccess",
+                                       "FileDescriptorStoreMax",
+                                       "FileDescriptorStorePreserve",
                                        NULL};
 
     if (strcmp(row->section, "Service") != 0)

@@ -153,6 +153,8 @@ struct svc_spec {
     int auto_start; /* enum auto_start                                                       */
     bool has_timer; /* a [Timer] starts it                                                  */
     bool non_blocking;
+    int store_max,
+        store_preserve; /* FileDescriptorStoreMax=, -Preserve=: enum directory_preserve */
 
     struct socket_list sockets; /* what coopd listens on for it, from sections of their own */
 

@@ -85,8 +85,6 @@ static const char *const missing[] = {
     "RestartMode",
     "RootDirectoryStartOnly",
     "Sockets",
-    "FileDescriptorStoreMax",
-    "FileDescriptorStorePreserve",
     "USBFunctionDescriptors",
     "USBFunctionStrings",
     "OpenFile",

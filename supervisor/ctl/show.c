@@ -94,16 +94,36 @@ static const char *state_colour(const char *state)
 
 /* ---- the table of services ---- */
 
+/* "/run/web.sock and 2 more"; false when it listens on nothing. */
+static bool listens_on(const json_t *service, char *ret, size_t size)
+{
+    const json_t *sockets = json_object_get(service, "sockets");
+    size_t count = json_array_size(sockets);
+    const char *first = json_string_value(json_array_get(sockets, 0));
+    const char *address = first ? strchr(first, '=') : NULL;
+
+    if (!address)
+        return false;
+    if (count > 1)
+        str_format(ret, size, "%s and %zu more", address + 1, count - 1);
+    else
+        str_format(ret, size, "%s", address + 1);
+    return true;
+}
+
 /* What is worth a look in one line: what it waits for, else why it is there. */
 static void info_text(const json_t *service, char *ret, size_t size)
 {
     const char *waiting = show_text(service, "waiting_for");
     const char *reason = show_text(service, "reason"), *status = show_text(service, "status");
+    char listens[256];
 
     if (waiting[0] && strcmp(show_text(service, "state"), "up") != 0)
         str_format(ret, size, "%s; waits for %s", reason, waiting);
     else if (status[0])
         str_format(ret, size, "%s; %s", reason, status);
+    else if (listens_on(service, listens, sizeof listens) && !service_runs(service))
+        str_format(ret, size, "%s; listens on %s", reason, listens);
     else
         str_format(ret, size, "%s", reason);
 }
@@ -275,6 +295,26 @@ static void show_state(const json_t *service, coop_nsec now, FILE *out,
             show_text(service, "since"));
 }
 
+static void show_sockets(const json_t *service, FILE *out)
+{
+    const json_t *sockets = json_object_get(service, "sockets");
+    json_int_t open = json_integer_value(json_object_get(service, "listening"));
+    json_int_t stored = json_integer_value(json_object_get(service, "stored"));
+    char text[64];
+    size_t i;
+    json_t *socket;
+
+    json_array_foreach(sockets, i, socket)
+        field(out, i == 0 ? "Sockets" : "", json_string_value(socket));
+    str_format(text, sizeof text, "%lld of %zu", (long long)open, i);
+    if (open < (json_int_t)i)
+        field(out, "Open", text);
+    str_format(text, sizeof text, "%lld descriptor%s", (long long)stored,
+               stored == 1 ? "" : "s");
+    if (stored > 0)
+        field(out, "Stored", text);
+}
+
 void show_service(const json_t *service, const json_t *tree, const json_t *lines, coop_nsec now,
                   FILE *out, const struct screen *screen)
 {
@@ -302,6 +342,7 @@ void show_service(const json_t *service, const json_t *tree, const json_t *lines
     field(out, "Result", show_text(service, "result"));
     field(out, "Failed", show_text(service, "failed_command"));
     field(out, "Sandbox", show_text(service, "sandbox"));
+    show_sockets(service, out);
     if (json_is_true(json_object_get(service, "adopted")))
         field(out, "Adopted", "found running by this coopd");
     if (json_array_size(json_object_get(tree, "processes")) > 0) {

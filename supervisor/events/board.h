@@ -61,6 +61,8 @@ struct svc_view {
     pid_t main_pid;       /* host PID of the main process, 0 for none                       */
     pid_t top_pid;        /* host PID of the direct child that holds the tree, 0 for none   */
     pid_t cgroup_of;      /* the coopd below whose cgroup its own one is, 0 for none        */
+    uint32_t listening;   /* sockets that are open for it                                    */
+    uint32_t stored;      /* descriptors that coopd keeps for it (FDSTORE=1)                 */
     uint32_t restarts;    /* automatic restarts since it was last asked to start            */
     coop_nsec since;      /* when it came to this state, monotonic                          */
     int64_t since_wall;   /* the same in ns since 1970                                      */

@@ -99,7 +99,7 @@ static int open_notify(struct svc *svc, struct spawn_order *order, struct coop_e
                     svc->spec->launch.private_network, &svc->actor, MSG_NOTIFY, err) < 0)
         return -1;
     for (int i = 0; i < NOTIFY_BURST && notify_next(&svc->notify, &stale); i++)
-        ; /* last words of an earlier life */
+        notify_message_done(&stale); /* last words of an earlier life */
     order->notify = svc->notify.address;
     return 0;
 }
@@ -347,7 +347,7 @@ static void extend(struct svc *svc, coop_nsec by)
     svc_publish(svc);
 }
 
-static void on_message(struct svc *svc, const struct notify_message *message)
+static void on_message(struct svc *svc, struct notify_message *message)
 {
     if (message->too_long || !may_speak(svc, message)) {
         if (svc->refusal_told)
@@ -369,6 +369,7 @@ static void on_message(struct svc *svc, const struct notify_message *message)
     if (message->extend > 0)
         extend(svc, message->extend);
     svc_watchdog_hear(svc, message);
+    svc_stored_hear(svc, message);
     if (message->main_pid > 0)
         svc_hear_main(svc, message->main_pid);
     if (message->reloading && answers_signal(svc, message))
@@ -389,10 +390,12 @@ void svc_on_notify(struct svc *svc)
     if (svc->notify.fd < 0)
         return;
     coop_fdwatch_take(&svc->notify.watch);
-    for (; read < NOTIFY_BURST && notify_next(&svc->notify, &message); read++)
+    for (; read < NOTIFY_BURST && notify_next(&svc->notify, &message); read++) {
         if ((!svc->holder.empty && (!svc->holder.main_gone || svc_lacks_main(svc))) ||
             !svc->step.holder.empty)
             on_message(svc, &message);
+        notify_message_done(&message); /* who waits for a barrier waits for this */
+    }
     if (read == NOTIFY_BURST) /* who talks without end waits for its turn, like everybody */
         coop_post(&svc->actor, &svc->notify.watch.msg);
 }

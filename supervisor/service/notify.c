@@ -15,9 +15,6 @@
 #include "base/sys.h"
 #include "coop/io.h"
 
-/* Room for the sender's credentials and as many descriptors as the kernel passes at once. */
-enum { FDS_MAX = 253 };
-
 void notify_init(struct notify *notify)
 {
     *notify = (struct notify){.fd = -1};
@@ -133,9 +130,34 @@ static bool parse_time(const char *text, struct notify_message *message)
     return true;
 }
 
+/* As systemd has it: printable, and without what stands between two names; '/' is ours. */
+static bool is_name(const char *text)
+{
+    for (const char *at = text; *at; at++)
+        if (*at <= ' ' || *at > '~' || *at == ':' || *at == '/')
+            return false;
+    return text[0] && strlen(text) < sizeof((struct notify_message *)0)->fd_name;
+}
+
+/* What is about descriptors. True when it was. */
+static bool parse_store(const char *text, struct notify_message *message)
+{
+    if (strcmp(text, "FDSTORE=1") == 0)
+        message->fd_store = true;
+    else if (strcmp(text, "FDSTOREREMOVE=1") == 0)
+        message->fd_remove = true;
+    else if (strcmp(text, "FDPOLL=0") == 0)
+        message->fd_unpolled = true;
+    else if (!str_starts_with(text, "FDNAME="))
+        return false;
+    else if (is_name(text + strlen("FDNAME=")))
+        str_copy(message->fd_name, sizeof message->fd_name, text + strlen("FDNAME="));
+    return true;
+}
+
 static void parse_line(const char *line, size_t len, struct notify_message *message)
 {
-    char text[128];
+    char text[288];
     long long number;
 
     if (len >= sizeof text) {
@@ -145,7 +167,7 @@ static void parse_line(const char *line, size_t len, struct notify_message *mess
     }
     memcpy(text, line, len);
     text[len] = '\0';
-    if (parse_time(text, message))
+    if (parse_time(text, message) || parse_store(text, message))
         return;
     if (strcmp(text, "READY=1") == 0) {
         message->ready = true;
@@ -177,7 +199,7 @@ void notify_parse(const char *text, size_t size, struct notify_message *ret_mess
     }
 }
 
-/* Who sent it; and nobody gets descriptors into coopd. */
+/* Who sent it, and what came along. */
 static void read_control(struct msghdr *msg, struct notify_message *message)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
@@ -192,14 +214,19 @@ static void read_control(struct msghdr *msg, struct notify_message *message)
         } else if (c->cmsg_type == SCM_RIGHTS) {
             size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
-            for (size_t i = 0; i < count; i++) {
-                int fd;
-
-                memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
-                sys_close(fd);
-            }
+            count = count < NOTIFY_FDS_MAX ? count : NOTIFY_FDS_MAX;
+            memcpy(message->fds, CMSG_DATA(c), count * sizeof(int));
+            message->fd_count = (unsigned)count;
         }
     }
+}
+
+void notify_message_done(struct notify_message *message)
+{
+    for (unsigned i = 0; i < message->fd_count; i++)
+        if (message->fds[i] >= 0)
+            sys_close(message->fds[i]);
+    message->fd_count = 0;
 }
 
 int notify_next(struct notify *notify, struct notify_message *ret_message)
@@ -207,7 +234,7 @@ int notify_next(struct notify *notify, struct notify_message *ret_message)
     char text[NOTIFY_MAX];
     union {
         struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(FDS_MAX * sizeof(int))];
+        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(NOTIFY_FDS_MAX * sizeof(int))];
     } control;
     struct iovec iov = {.iov_base = text, .iov_len = sizeof text};
     struct msghdr msg = {.msg_iov = &iov,

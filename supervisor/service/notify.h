@@ -19,15 +19,16 @@
  *     READY=1 RELOADING=1 MONOTONIC_USEC=n STOPPING=1 STATUS=text MAINPID=n
  *
  *     WATCHDOG=1 WATCHDOG=trigger WATCHDOG_USEC=n EXTEND_TIMEOUT_USEC=n ERRNO=n BARRIER=1
- *                                                           each a line of one datagram
+ *
+ *     FDSTORE=1 FDSTOREREMOVE=1 FDNAME=text FDPOLL=0         each a line of one datagram
  *
  * A message's descriptors are closed when all that was said before it has had its effect: that is
  * what a BARRIER=1 waits for.
  *
  * Limits    NOTIFY_MAX bytes a datagram: a longer one is refused whole.  Descriptors that come
- *           along are closed.
+ *           along and are not to be stored are closed.
  */
-enum { NOTIFY_MAX = 4096 };
+enum { NOTIFY_MAX = 4096, NOTIFY_FDS_MAX = 253 /* as many as the kernel passes at once */ };
 
 struct notify {
     int fd; /* -1: none */
@@ -47,6 +48,10 @@ struct notify_message {
     coop_nsec watchdog_every; /* WATCHDOG_USEC=, in ns; 0: not said */
     coop_nsec extend;         /* EXTEND_TIMEOUT_USEC=, in ns; 0: not said */
     int error;                /* ERRNO=; 0: not said */
+    bool fd_store, fd_remove, fd_unpolled;
+    char fd_name[256]; /* "" when not said, or no name */
+    int fds[NOTIFY_FDS_MAX];
+    unsigned fd_count;
 };
 
 void notify_init(struct notify *notify);
@@ -62,6 +67,9 @@ int notify_open_again(struct notify *notify, const char *address, struct coop_ac
 
 /* The next message: 1, or 0 when there is none for now. */
 int notify_next(struct notify *notify, struct notify_message *ret_message);
+
+/* Closes the descriptors that came with it; one that was taken is -1. */
+void notify_message_done(struct notify_message *message);
 
 /* Closes and removes it. */
 void notify_close(struct notify *notify);

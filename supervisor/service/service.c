@@ -149,6 +149,7 @@ static void move(struct svc *svc, const struct svc_edge *edge, const char *detai
     if (edge->to != AT_WAITING)
         atomic_store(&svc->held, false);
     svc_remove_directories(svc, edge->to); /* before anybody reads that it is down */
+    svc_stored_follow(svc, edge->to);
     if (svc_place_state(edge->from) != svc_place_state(edge->to)) {
         view->since = coop_now();
         view->since_wall = wall_now();
@@ -478,6 +479,7 @@ static void let_go(struct svc *svc)
     svc_keep_end(svc);
     svc_pid_file_forget(svc);
     svc_sockets_close(svc);
+    svc_stored_close(svc);
     notify_close(&svc->notify);
     output_close(svc->output);
     svc->output = NULL;
@@ -503,6 +505,7 @@ static void free_svc(struct svc *svc)
     coop_timer_done(&svc->watchdog);
     svc_keep_done(svc);
     svc_sockets_free(svc);
+    svc_stored_free(svc);
     coop_actor_done(&svc->actor);
     free(svc->keep); /* MSG_OVER may have been in the mailbox until now */
     board_give(world->board, svc->slot);

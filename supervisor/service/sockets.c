@@ -185,9 +185,12 @@ static int open_one(struct svc *svc, struct svc_socket *item, struct coop_err *e
 /* All that are not open yet. The first failure ends it. */
 static int open_all(struct svc *svc, struct coop_err *err)
 {
-    for (unsigned i = 0; i < svc->sockets->count; i++)
+    svc->view.listening = 0;
+    for (unsigned i = 0; i < svc->sockets->count; i++) {
         if (svc->sockets->items[i].fd < 0 && open_one(svc, &svc->sockets->items[i], err) < 0)
             return -1;
+        svc->view.listening++;
+    }
     return 0;
 }
 
@@ -289,6 +292,8 @@ void svc_sockets_change(struct svc *svc)
 void svc_on_listen(struct svc *svc)
 {
     svc_sockets_change(svc);
+    svc_stored_find(svc);
+    svc_publish(svc);
     coop_wg_done(&svc->world->opening);
 }
 
@@ -395,11 +400,10 @@ static int add(struct spawn_order *order, const struct svc_socket *item, struct 
     return 0;
 }
 
-int svc_sockets_give(struct svc *svc, struct spawn_order *order, struct coop_err *err)
+/* All of them, open; none when it has none. */
+static int ready(struct svc *svc, struct coop_err *err)
 {
     size_t wanted = socket_list_descriptors(&svc->spec->sockets);
-    struct buf names = BUF_INIT(SIZE_MAX);
-    int r = 0;
 
     if (wanted == 0)
         return 0;
@@ -407,13 +411,20 @@ int svc_sockets_give(struct svc *svc, struct spawn_order *order, struct coop_err
         svc_sockets_change(svc);
     if (!svc->sockets || svc->sockets->count != wanted)
         return coop_fail(err, COOP_E_LIMIT, "no memory for the sockets");
-    if (open_all(svc, err) < 0)
-        return -1;
-    for (unsigned i = 0; r == 0 && i < svc->sockets->count; i++)
+    return open_all(svc, err);
+}
+
+int svc_sockets_give(struct svc *svc, struct spawn_order *order, struct coop_err *err)
+{
+    struct buf names = BUF_INIT(SIZE_MAX);
+    int r = ready(svc, err);
+
+    for (unsigned i = 0; r == 0 && svc->sockets && i < svc->sockets->count; i++)
         r = add(order, &svc->sockets->items[i], &names, err);
-    order->fd_names = r == 0 ? buf_take(&names) : NULL;
+    if (r == 0)
+        r = svc_stored_give(svc, order, &names);
+    if (r == 0 && order->fd_count > 0 && !(order->fd_names = buf_take(&names)))
+        r = coop_fail(err, COOP_E_LIMIT, "no memory for the sockets");
     buf_done(&names);
-    if (r == 0 && !order->fd_names)
-        return coop_fail(err, COOP_E_LIMIT, "no memory for the sockets");
     return r;
 }

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "config/spec.h"
 #include "coop/actor.h"
 #include "coop/chan.h"
@@ -182,6 +183,7 @@ struct svc {
     struct output *output;
     struct svc_keep *keep;       /* NULL: it has never had bounds */
     struct svc_sockets *sockets; /* NULL: it has never had any */
+    struct svc_stored *stored;   /* the same */
     struct waiter *waiters;
     unsigned waiter_count;
     struct saved_state noted; /* what the journal has, but for the times */
@@ -342,6 +344,14 @@ void svc_sockets_change(struct svc *svc);  /* svc->spec is new, the old one stil
 int svc_sockets_give(struct svc *svc, struct spawn_order *order, struct coop_err *err);
 void svc_sockets_close(struct svc *svc);
 void svc_sockets_free(struct svc *svc); /* with the actor, after the last message */
+
+/* stored.c */
+void svc_stored_hear(struct svc *svc, struct notify_message *message); /* takes what it keeps */
+void svc_stored_follow(struct svc *svc, enum svc_place to);            /* after a move */
+void svc_stored_find(struct svc *svc); /* those of an earlier coopd */
+int svc_stored_give(struct svc *svc, struct spawn_order *order, struct buf *names);
+void svc_stored_close(struct svc *svc);
+void svc_stored_free(struct svc *svc);
 
 /* stop.c: asks it to end, asks or kills what main has left, kills all; the event that follows */
 enum svc_event svc_signal_stop(struct svc *svc, int signo, coop_nsec patience);

@@ -315,6 +315,8 @@ static const struct {
     {"tell",    true,  tell},      {"leave",   true,  leave_on},
     {"listens", false, child_listens}, {"serve", true, child_serve}, {"take", true, child_take},
     {"ask",     true,  child_ask}, {"send",    true,  child_send}, {"storm", true, child_storm},
+    {"store",   true,  child_store}, {"unstore", true, child_unstore},
+    {"stored",  false, child_stored},
 };
 /* clang-format on */
 

@@ -11,9 +11,11 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -21,6 +23,18 @@
 #include "base/scope.h"
 
 enum { FIRST = 3, TEXT_MAX = 256 };
+
+/* "ADDRESS=TEXT", "NAME=TEXT", cut in two. */
+static const char *cut(const char *words, char address[TEXT_MAX])
+{
+    const char *equals = strchr(words, '=');
+
+    if (!equals || (size_t)(equals - words) >= TEXT_MAX)
+        exit(2);
+    memcpy(address, words, (size_t)(equals - words));
+    address[equals - words] = '\0';
+    return equals + 1;
+}
 
 /* ---- the service ---- */
 
@@ -72,6 +86,89 @@ void child_take(const char *count)
     }
 }
 
+/* ---- the descriptor store ---- */
+
+/* Two copies of it, as a program that does not remember would send them. */
+static void send_stored(const char *text, int fd)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    char room[CMSG_SPACE(2 * sizeof(int))] = {0};
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
+    struct msghdr msg = {.msg_name = &to, .msg_iov = &iov, .msg_iovlen = 1};
+    const int twice[2] = {fd, fd};
+    SCOPED_FD out = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (!path || strlen(path) >= sizeof to.sun_path)
+        return;
+    memcpy(to.sun_path, path, strlen(path));
+    if (path[0] == '@')
+        to.sun_path[0] = '\0';
+    msg.msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    if (fd >= 0) {
+        struct cmsghdr *c;
+
+        msg.msg_control = room;
+        msg.msg_controllen = sizeof room;
+        c = CMSG_FIRSTHDR(&msg);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof twice);
+        memcpy(CMSG_DATA(c), twice, sizeof twice);
+    }
+    if (sendmsg(out, &msg, MSG_NOSIGNAL) < 0)
+        printf("not stored: %s\n", strerror(errno));
+    fflush(stdout);
+}
+
+/* NAME=TEXT: a file with that text; NAME=| an end of a pipe that nobody writes to any more; NAME=/
+ * a directory. */
+void child_store(const char *words)
+{
+    char name[TEXT_MAX], message[2 * TEXT_MAX];
+    const char *text = cut(words, name);
+    int fd, ends[2];
+
+    if (text[0] == '|' && pipe2(ends, O_CLOEXEC) == 0) {
+        fd = ends[0];
+        close(ends[1]);
+    } else if (text[0] == '/') {
+        fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    } else {
+        fd = memfd_create(name, MFD_CLOEXEC);
+        dprintf(fd, "%s", text);
+    }
+    snprintf(message, sizeof message, "FDSTORE=1\nFDNAME=%s", name);
+    send_stored(message, fd);
+    close(fd);
+}
+
+void child_unstore(const char *name)
+{
+    char message[2 * TEXT_MAX];
+
+    snprintf(message, sizeof message, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+    send_stored(message, -1);
+}
+
+/* What came: "name:text" of each descriptor that is a file. */
+void child_stored(const char *unused)
+{
+    const char *count = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
+
+    (void)unused;
+    printf("stored: %s", names ? names : "-");
+    for (int i = 0; count && i < atoi(count); i++) {
+        char text[TEXT_MAX];
+        ssize_t n = pread(FIRST + i, text, sizeof text - 1, 0);
+
+        text[n > 0 ? n : 0] = '\0';
+        printf(" %s", n > 0 ? text : "?");
+    }
+    printf(".\n");
+    fflush(stdout);
+}
+
 /* ---- the client ---- */
 
 static socklen_t unix_address(const char *text, struct sockaddr_storage *ret)
@@ -120,18 +217,6 @@ static int reach(const char *address, int type)
     if (fd >= 0)
         close(fd);
     return -sys;
-}
-
-/* "ADDRESS=TEXT", cut in two. */
-static const char *cut(const char *words, char address[TEXT_MAX])
-{
-    const char *equals = strchr(words, '=');
-
-    if (!equals || (size_t)(equals - words) >= TEXT_MAX)
-        exit(2);
-    memcpy(address, words, (size_t)(equals - words));
-    address[equals - words] = '\0';
-    return equals + 1;
 }
 
 /* How much of an answer came, or -errno of the connection. */

@@ -124,7 +124,8 @@ static const struct svc_view plain = {.name = "web",
 static void expect_service(const struct svc_view *view)
 {
     struct idl *idl = supervisor_idl();
-    SCOPED_JSON json_t *service = ctl_service_json(view, NOW, "a web server", "service");
+    SCOPED_JSON json_t *service = ctl_service_json(
+        view, NOW, "a web server", "service", json_pack("[s]", "ListenStream=/run/web.sock"));
     char why[IDL_WHY] = "";
 
     cr_assert(service);
@@ -167,7 +168,7 @@ Test(interface, a_service_with_texts_that_are_not_utf8_fits_the_file)
 
 static bool service_says(const struct svc_view *view, const char *member, const char *expected)
 {
-    SCOPED_JSON json_t *service = ctl_service_json(view, NOW, NULL, NULL);
+    SCOPED_JSON json_t *service = ctl_service_json(view, NOW, NULL, NULL, NULL);
     char *text = json_dumps(json_object_get(service, member), JSON_ENCODE_ANY | JSON_COMPACT);
     bool same = text && strcmp(text, expected) == 0;
 
