@@ -419,7 +419,7 @@ static const struct setting rows[] = {
     {"Service", "RestartForceExitStatus", &setting_exits, FIELD(force_exits),
      .help = "Exit codes and signals of its main process after which it is started again, whatever Restart= says."},
     {"Service", "Essential", &setting_bool, FIELD(essential), .fallback = "no",
-     .help = "When it has ended for good (failed, or done), coopd stops all other services and ends with its exit code: 128 and the signal's number when a signal killed it, 1 when it never ran or failed in spite of a 0."},
+     .help = "When it has ended for good (failed, or done), coopd stops all other services and ends with its exit code: 128 and the signal's number when a signal killed it, 1 when it never ran or failed in spite of a 0. So it does, with 1, when it goes down because what it is bound to has ended, or because its group has failed and is in no other group."},
     {"Service", "TimeoutStartSec", &setting_duration, FIELD(start_timeout), .fallback = "90s",
      .help = "How long it may take to start, with ExecStartPre= and ExecStartPost=; then it is stopped, and that counts as a failure. A oneshot has no limit unless this is given."},
     {"Service", "TimeoutStopSec", &setting_duration, FIELD(stop_timeout), .fallback = "90s",

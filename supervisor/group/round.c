@@ -74,9 +74,10 @@ static void release_all(struct group *group)
 static unsigned command_from(struct group *group, unsigned member, enum svc_command_kind kind)
 {
     const struct group_members *all = group->members;
-    const struct svc_command command = {.kind = kind, .by_group = true};
+    struct svc_command command = {.kind = kind, .for_good = !all->parent};
     unsigned count = 0;
 
+    str_copy(command.group, sizeof command.group, group_name(group));
     for (int pass = 0; pass < 2; pass++)
         for (unsigned i = 0; i < all->leaf_count; i++) {
             struct svc *svc = all->leaves[i].svc;

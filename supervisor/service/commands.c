@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/str.h"
@@ -140,7 +141,8 @@ void svc_settle(struct svc *svc)
 static void want_up(struct svc *svc, bool by_group)
 {
     svc->view.wanted_up = true;
-    atomic_store(&svc->revive, false);
+    svc->lost = false;
+    svc_forget_group_stop(svc);
     if (by_group)
         svc->view.restarts++;
     else if (!svc_is_running(svc) && svc->view.place != AT_BACKOFF)
@@ -155,7 +157,7 @@ static bool hits_limit(struct svc *svc, const struct svc_command *command)
     const struct svc_spec *spec = svc->spec;
     enum svc_state state = svc_place_state(svc->view.place);
 
-    if (command->by_group)
+    if (command->group[0])
         return false;
     if (!command->by_itself) {
         if (state == ST_FAILED)
@@ -188,7 +190,7 @@ static void start(struct svc *svc, const struct svc_command *command)
     enum svc_state state = svc_place_state(svc->view.place);
 
     if (refuses_start(svc, command) || hits_limit(svc, command) ||
-        (command->by_group && !atomic_load(&svc->revive)))
+        (command->group[0] && !atomic_load(&svc->revive)))
         return;
     /* It ends by itself, and Restart= might leave it at that. */
     if (state == ST_STOPPING && !svc->stop_asked && !command->by_itself) {
@@ -201,7 +203,7 @@ static void start(struct svc *svc, const struct svc_command *command)
     if (state == ST_WAITING || state == ST_STARTING) /* no move will tell that it was heard */
         log_info("service", "%s: asked to start, is %s already", svc_name(svc),
                  svc_state_word(state));
-    want_up(svc, command->by_group);
+    want_up(svc, command->group[0] != '\0');
     svc_publish(svc);
     svc_settle(svc);
 }
@@ -217,14 +219,20 @@ static void want_down(struct svc *svc, const char *why)
 }
 
 /* What rests stays as it is, and who requires us goes on as after any other failure. */
-static void stop_for_group(struct svc *svc)
+static void stop_for_group(struct svc *svc, const struct svc_command *command)
 {
     enum svc_state state = svc_place_state(svc->view.place);
     char why[SVC_DETAIL_MAX];
 
-    if (!svc->view.wanted_up || state == ST_DONE || state == ST_FAILED)
+    if (!svc->view.wanted_up || state == ST_DONE || state == ST_FAILED) {
+        if (command->for_good && atomic_load(&svc->revive))
+            svc_lose(svc);
         return;
-    svc_group_text(svc, "has failed", why, sizeof why);
+    }
+    svc->lost = command->for_good;
+    svc_group_text(command->group, "has failed", why, sizeof why);
+    free(svc->stopped_by);
+    svc->stopped_by = strdup(command->group);
     svc->view.wanted_up = svc->again = false;
     svc->stop_asked = true;
     answer(svc, WAIT_UP, SVC_FAILED, why);
@@ -235,11 +243,12 @@ static void stop_for_group(struct svc *svc)
 
 static void stop(struct svc *svc, const struct svc_command *command)
 {
-    if (command->by_group) {
-        stop_for_group(svc);
+    if (command->group[0]) {
+        stop_for_group(svc, command);
         return;
     }
-    atomic_store(&svc->revive, false);
+    svc->lost = false;
+    svc_forget_group_stop(svc);
     add_waiter(svc, command, WAIT_DOWN);
     want_down(svc, NULL);
     svc_publish(svc);
@@ -253,7 +262,7 @@ static void restart(struct svc *svc, const struct svc_command *command)
 
     if (refuses_start(svc, command) || hits_limit(svc, command))
         return;
-    if (command->by_group &&
+    if (command->group[0] &&
         (!svc->view.wanted_up || state == ST_WAITING || state == ST_BACKOFF))
         return; /* it starts with the others when its own wait is over, or not at all */
     add_waiter(svc, command, WAIT_UP);
@@ -265,18 +274,18 @@ static void restart(struct svc *svc, const struct svc_command *command)
             svc->view.wanted_up = true;
             svc_publish(svc);
         } else {
-            want_up(svc, command->by_group);
+            want_up(svc, command->group[0] != '\0');
         }
         return;
     }
     svc->view.wanted_up = svc->again = svc->stop_asked = true;
-    if (command->by_group)
+    if (command->group[0])
         svc->view.restarts++;
     else
         svc->view.restarts = svc->in_a_row = 0;
     svc_push(svc, MSG_PUSH_RESTART);
     svc_feed(svc, EV_WANT_DOWN,
-             command->by_group ? svc_group_text(svc, "restarts", why, sizeof why)
+             command->group[0] ? svc_group_text(command->group, "restarts", why, sizeof why)
                                : "to be restarted");
 }
 
@@ -346,6 +355,8 @@ void svc_on_pull(struct svc *svc)
     if ((svc->view.wanted_up && !rests) || atomic_load(&svc->world->closing))
         return;
     svc->view.wanted_up = true;
+    svc->lost = false;
+    svc_forget_group_stop(svc);
     if (rests)
         svc_feed(svc, EV_WANT_UP, "something needs it");
     svc_publish(svc);
@@ -375,6 +386,7 @@ void svc_on_push(struct svc *svc, enum svc_msg_kind kind)
             restart(svc, &(struct svc_command){.kind = CMD_RESTART});
         return;
     }
+    svc->lost = kind == MSG_PUSH_END;
     want_down(svc, push_text(kind));
     svc_publish(svc);
     svc_settle(svc);

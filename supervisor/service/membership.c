@@ -6,6 +6,8 @@
  */
 #include "service/svc.h"
 
+#include <stdlib.h>
+
 #include "base/str.h"
 #include "group/group.h"
 
@@ -36,6 +38,13 @@ bool svc_group_holds(struct svc *svc)
     return true;
 }
 
+void svc_forget_group_stop(struct svc *svc)
+{
+    atomic_store(&svc->revive, false);
+    free(svc->stopped_by);
+    svc->stopped_by = NULL;
+}
+
 void svc_tell_group(struct svc *svc)
 {
     struct group *group = group_of(svc);
@@ -56,11 +65,8 @@ void svc_nudge_group(const struct svc *svc)
         group_nudge(group);
 }
 
-const char *svc_group_text(const struct svc *svc, const char *what, char *text, size_t size)
+const char *svc_group_text(const char *group, const char *what, char *text, size_t size)
 {
-    const struct group *group = group_of(svc);
-
-    str_format(text, size, "its group%s%s%s %s", group ? " '" : "",
-               group ? group_name(group) : "", group ? "'" : "", what);
+    str_format(text, size, "its group '%s' %s", group, what);
     return text;
 }

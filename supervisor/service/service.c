@@ -40,6 +40,7 @@
 #include "service/svc.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -53,6 +54,9 @@
 #include "launcher/cgroup.h"
 
 #define NO_EVENT SVC_EVENT_COUNT
+
+/* Restarts in a row while a cooldown lasts: the start behind it is none, so it makes this 0. */
+#define BEFORE_FIRST UINT_MAX
 
 /* ---- publishing ---- */
 
@@ -118,10 +122,13 @@ static bool is_up_place(enum svc_place at)
 static unsigned ends_coopd(const struct svc *svc, const struct svc_edge *edge)
 {
     bool ran = edge->from != AT_WAITING; /* dependency-failed: the ending is an older one */
+    bool lost = edge->to == AT_DOWN && svc->lost && !svc->view.wanted_up;
     int status = ran ? policy_exit_status(&svc->ending) : EXIT_FAILURE;
 
     if (edge->to == AT_FAILED && status == EXIT_SUCCESS)
         status = EXIT_FAILURE; /* it exited with 0 before it was ready, or too often */
+    if (lost)                  /* its own end was an orderly one, but nobody had asked for it */
+        return svc->spec->essential ? 1U + EXIT_FAILURE : 0;
     if ((edge->to != AT_DONE && edge->to != AT_FAILED) ||
         (!svc->spec->essential && !svc->ends_all) ||
         (edge->to == AT_DONE &&
@@ -134,6 +141,16 @@ void svc_tell_over(struct svc *svc)
 {
     if (svc->over && svc->world->over)
         svc->world->over(svc->world, svc->view.name, (int)svc->over - 1);
+}
+
+void svc_lose(struct svc *svc)
+{
+    svc->lost = true;
+    if (svc->view.place != AT_DOWN || !svc->spec->essential)
+        return;
+    svc->over = 1U + EXIT_FAILURE;
+    svc_publish(svc);
+    svc_tell_over(svc);
 }
 
 static void move(struct svc *svc, const struct svc_edge *edge, const char *detail)
@@ -217,7 +234,7 @@ static enum svc_event start_again(struct svc *svc, char *detail, size_t size)
     if (svc->gave_up)
         return EV_HOPELESS;
     svc->delay = spec->limit_cooldown;
-    svc->in_a_row = 0;
+    svc->in_a_row = BEFORE_FIRST;
     window_clear(&svc->window);
     return EV_DIED;
 }
@@ -245,8 +262,8 @@ enum svc_event svc_verdict(struct svc *svc, char *detail, size_t size)
     char text[120];
 
     if (svc->stop_asked) {
-        if (!svc->view.wanted_up && atomic_load(&svc->revive))
-            svc_group_text(svc, "has failed", detail, size);
+        if (!svc->view.wanted_up && svc->stopped_by)
+            svc_group_text(svc->stopped_by, "has failed", detail, size);
         return EV_TREE_GONE;
     }
     event = policy_verdict(svc->spec, &svc->ending);
@@ -507,6 +524,7 @@ static void free_svc(struct svc *svc)
     svc_sockets_free(svc);
     svc_stored_free(svc);
     coop_actor_done(&svc->actor);
+    free(svc->stopped_by);
     free(svc->keep); /* MSG_OVER may have been in the mailbox until now */
     board_give(world->board, svc->slot);
     window_done(&svc->window);

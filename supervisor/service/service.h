@@ -45,7 +45,8 @@ struct svc_command {
     struct coop_chan *reply; /* of struct svc_reply; NULL: nobody waits (the FIFO) */
     bool
         by_itself; /* CMD_START: what happened to another asks for it (OnFailure=, OnSuccess=) */
-    bool by_group; /* its group asks for it: what an operator has stopped stays stopped */
+    char group[80]; /* asks for it: what an operator has stopped stays; "": none does */
+    bool for_good;  /* CMD_STOP by a group: nothing starts it again by itself */
 };
 
 enum svc_result {

@@ -172,10 +172,12 @@ struct svc {
         in_a_row;    /* automatic restarts since it was last up for long, or started by hand */
     coop_nsec up_at; /* when this life was up; 0: it was not                                 */
     coop_nsec reload_asked; /* when ReloadSignal= was last sent                             */
-    coop_nsec delay; /* before the next automatic restart                                    */
-    bool gave_up;    /* it would start again, but its start limit is used up                 */
-    bool ends_all;   /* StartLimitAction=exit has been reached                               */
-    unsigned over;   /* 1 + the exit code with which coopd is to end; 0: it goes on          */
+    coop_nsec delay;  /* before the next automatic restart                                    */
+    char *stopped_by; /* the group that has failed and stopped it; NULL: none, or not known  */
+    bool gave_up;     /* it would start again, but its start limit is used up                 */
+    bool lost;        /* it goes down because of another, and nothing brings it back          */
+    bool ends_all;    /* StartLimitAction=exit has been reached                               */
+    unsigned over;    /* 1 + the exit code with which coopd is to end; 0: it goes on          */
     struct coop_timer watchdog;
     coop_nsec watchdog_every; /* 0: none */
     coop_nsec watchdog_until;
@@ -288,18 +290,20 @@ enum svc_event svc_check_dependencies(struct svc *svc); /* SVC_EVENT_COUNT: wait
 enum svc_event svc_check_order(struct svc *svc);        /* SVC_EVENT_COUNT: wait */
 bool svc_must_yield(const struct svc *svc); /* to one in conflict that was asked later */
 void svc_push(struct svc *svc, enum svc_msg_kind kind); /* those that go with us     */
-void svc_tell_over(struct svc *svc);                    /* is coopd to end with it? */
-void svc_tell_end(struct svc *svc, enum svc_place at);  /* at rest, or about to try again */
+void svc_lose(struct svc *svc);      /* it is down, and now that is for good */
+void svc_tell_over(struct svc *svc); /* is coopd to end with it? */
+void svc_tell_end(struct svc *svc, enum svc_place at); /* at rest, or about to try again */
 void svc_stir(struct svc *svc);
 
 /* membership.c */
-void svc_hold(struct svc *svc);        /* by its group: it may not start ...        */
-void svc_release(struct svc *svc);     /* ... until this                            */
-bool svc_group_holds(struct svc *svc); /* ... and whom it waits for, into the view  */
+void svc_hold(struct svc *svc);              /* by its group: it may not start ...        */
+void svc_release(struct svc *svc);           /* ... until this                            */
+bool svc_group_holds(struct svc *svc);       /* ... and whom it waits for, into the view  */
+void svc_forget_group_stop(struct svc *svc); /* somebody else has decided since */
 void svc_tell_group(struct svc *svc);
 void svc_nudge_group(const struct svc *svc);
 /* "its group 'shop' has failed".  Returns 'text'. */
-const char *svc_group_text(const struct svc *svc, const char *what, char *text, size_t size);
+const char *svc_group_text(const char *group, const char *what, char *text, size_t size);
 
 /* commands.c */
 void svc_on_command(struct svc *svc, const struct svc_command *command);

@@ -312,6 +312,11 @@ void play_link(void)
     graph_done(&graph);
 }
 
+void play_on_over(void (*fn)(struct svc_world *world, const char *name, int exit_status))
+{
+    stage.world.over = fn;
+}
+
 void play_on_birth(void (*fn)(const char *service, pid_t pid))
 {
     stage.on_birth = fn;
@@ -442,7 +447,7 @@ void play(uint64_t seed, int (*body)(void *), void *arg)
     stage.spawn.ops = &ops;
     stage.body = body;
     stage.arg = arg;
-    log_set_fd(-1);
+    log_set_fd(getenv("COOP_PLAY_LOG") ? 2 : -1); /* to look at one seed */
     coop_sim_begin(seed);
     cr_expect_eq(coop_main(&options, act, NULL), 0);
     cr_expect_eq(coop_sim_zombies(), 0);

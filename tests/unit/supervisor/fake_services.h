@@ -33,6 +33,9 @@ void play_group(const char *name, ...);
 struct group_view play_group_view(const char *name);
 void play_group_clear(const char *name); /* as `coopctl start GROUP` does */
 
+/* Whom coopd would end with. */
+void play_on_over(void (*fn)(struct svc_world *world, const char *name, int exit_status));
+
 /* Links all services added so far, as their Requires=, After= ... say. Call once. */
 void play_link(void);
 

@@ -448,3 +448,79 @@ Test(groups, what_starts_again_is_what_the_group_has_stopped)
 {
     run(revived, NULL);
 }
+
+/* ---- Essential= ---- */
+
+static char ended_by[SVC_NAME_MAX + 1];
+static int ended_with;
+
+static void on_over(struct svc_world *world, const char *name, int exit_status)
+{
+    (void)world;
+    snprintf(ended_by, sizeof ended_by, "%s", name);
+    ended_with = exit_status;
+}
+
+struct essential_case {
+    const char *group, *service, *ends, *inner;
+    int status;
+};
+
+static int essential(void *arg)
+{
+    const struct essential_case *c = arg;
+
+    ended_by[0] = '\0';
+    add("a", NULL);
+    add("b", c->service);
+    play_group("inner", "Members=a b", "Intensity=0", c->inner ? "Essential=no" : c->group,
+               NULL);
+    if (c->inner)
+        play_group("shop", "Members=inner", c->inner, c->group, NULL);
+    play_on_over(on_over);
+    start_all();
+    coop_sim_exit(play_pid("a"), 7);
+    settle(2 * SEC);
+    cr_expect_str_eq(ended_by, c->ends, "%s", ended_by);
+    if (c->ends[0])
+        cr_expect_eq(ended_with, c->status);
+    stop_all();
+    return 0;
+}
+
+Test(groups, coopd_ends_with_a_group_or_a_member_that_is_essential_when_nothing_tries_again)
+{
+    static struct essential_case cases[] = {
+        {"Essential=no", NULL, "", NULL, 0},
+        {"Essential=yes", NULL, "inner", NULL, 7},
+        {"Essential=no", "Essential=yes", "b", NULL, 1},
+        {"Essential=no", "Essential=yes", "", "Intensity=5", 0}, /* it starts again */
+        {"Essential=no", "Essential=yes", "b", "Intensity=0", 1},
+        {"Essential=yes", NULL, "shop", "Intensity=0", 7},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        run(essential, &cases[i]);
+}
+
+static int bound(void *arg)
+{
+    (void)arg;
+    ended_by[0] = '\0';
+    add("a", "Restart=no");
+    add("b", "Essential=yes");
+    all[count++] = play_add("c", "BindsTo=a", "Essential=yes", NULL);
+    play_on_over(on_over);
+    start_all();
+    coop_sim_exit(play_pid("a"), 7);
+    settle(2 * SEC);
+    cr_expect_str_eq(ended_by, "c");
+    cr_expect_eq(ended_with, 1);
+    stop_all();
+    return 0;
+}
+
+Test(groups, an_essential_service_that_goes_down_with_what_it_is_bound_to_ends_coopd)
+{
+    run(bound, NULL);
+}

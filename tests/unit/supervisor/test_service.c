@@ -98,6 +98,29 @@ Test(service, without_a_limit_it_goes_on_at_the_pace_of_restart_sec)
     play(1, endless, NULL);
 }
 
+static int cools_down(void *arg)
+{
+    struct svc *svc = play_add("flaky", "Restart=always", "RestartSec=10s", "RestartFirst=now",
+                               "StartLimitBurst=2", "StartLimitIntervalSec=1h",
+                               "StartLimitAction=cooldown", "StartLimitCooldownSec=60s", NULL);
+
+    (void)arg;
+    play_on_birth(dies_soon);
+    play_say(svc, CMD_START);
+    coop_sleep_until(coop_after(coop_now(), 59 * SEC));
+    cr_expect_eq(play_births("flaky"), 2);
+    coop_sleep_until(coop_after(coop_now(), 2 * SEC));
+    cr_expect_eq(play_births("flaky"), 4, "the first restart behind it comes at once: %u",
+                 play_births("flaky"));
+    cr_expect_eq(play_ask(svc, CMD_STOP, PATIENCE), SVC_OK);
+    return 0;
+}
+
+Test(service, after_a_cooldown_the_pace_begins_with_its_first_step)
+{
+    play(1, cools_down, NULL);
+}
+
 static int clock_jump(void *arg)
 {
     struct svc *svc = play_add("flaky", "Restart=always", "RestartSec=60s", NULL);
