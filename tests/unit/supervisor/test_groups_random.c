@@ -11,7 +11,7 @@
 #include "coop/sim.h"
 #include "fake_services.h"
 
-enum { SEEDS = 300, STEPS = 40, MEMBERS_MAX = 8, GROUPS = 4, ALL_MAX = MEMBERS_MAX + GROUPS };
+enum { SEEDS = 100, STEPS = 40, MEMBERS_MAX = 8, GROUPS = 4, ALL_MAX = MEMBERS_MAX + GROUPS };
 
 static struct {
     uint64_t seed, state;
