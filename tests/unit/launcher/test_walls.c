@@ -364,6 +364,24 @@ Test(walls, without_mounts_landlock_is_the_wall_for_files)
                  output);
 }
 
+/* A mount that is read-only does not keep anybody from writing to it. */
+Test(walls, a_fifo_below_a_read_only_bind_is_not_written_to)
+{
+    char write_it[128], fifo[96];
+    int reader;
+
+    snprintf(fifo, sizeof fifo, "%s/control", folder);
+    snprintf(write_it, sizeof write_it, "echo stop > %s", fifo);
+    cr_assert_eq(mkfifo(fifo, 0600), 0);
+    reader = open(fifo, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    cr_expect_neq(RUN("--ro-bind", "/", "/", "sh", "-c", write_it), 0);
+    cr_expect(strstr(output, "Permission denied"), "%s", output);
+    cr_expect_eq(RUN("--landlock=no", "--ro-bind", "/", "/", "sh", "-c", write_it), 0,
+                 "another wall keeps it: say so in the README. %s", output);
+    close(reader);
+    unlink(fifo);
+}
+
 Test(walls, without_namespaces_ports_and_signals_are_refused_as_well)
 {
     char script[64];
