@@ -166,6 +166,25 @@ static int refuse_second_way(const struct run_options *o, const char *cwd, struc
     return 0;
 }
 
+/* What is bound to a place in the directory is none of what is looked at there. */
+static int note_binds(struct run_options *o, const char *cwd, struct coop_err *err)
+{
+    for (size_t i = 0; i < o->spec.bind.count; i++) {
+        const char *text = o->spec.bind.items[i], *to = text + strcspn(text, ":");
+        char dst[4096];
+        SCOPED_FREE char *plain = NULL;
+
+        if (!*to)
+            continue;
+        (void)str_format(dst, sizeof dst, "%.*s", (int)strcspn(to + 1, ":"), to + 1);
+        plain = mount_path_plain(dst);
+        if (!plain || (is_below(plain, cwd) &&
+                       were_add(&o->frozen.were, plain + strlen(cwd) + 1, true) < 0))
+            return coop_fail_sys(err, ENOMEM, "BindPaths=");
+    }
+    return 0;
+}
+
 static int freeze(struct run_options *o, const char *cwd, struct coop_err *err)
 {
     if (o->spec.frozen.count == 0)
@@ -174,9 +193,15 @@ static int freeze(struct run_options *o, const char *cwd, struct coop_err *err)
     o->spec.frozen_at = strdup(cwd);
     if (!o->spec.frozen_at)
         return coop_fail_sys(err, ENOMEM, "FrozenPaths=");
-    if (refuse_second_way(o, cwd, err) < 0)
+    if (refuse_second_way(o, cwd, err) < 0 || note_binds(o, cwd, err) < 0)
         return -1;
-    return run_frozen_show(&o->frozen, &o->spec, cwd, err);
+    if (run_frozen_show(&o->frozen, &o->spec, cwd, err) < 0)
+        return -1;
+    if (o->frozen.is_partial)
+        strlist_add(&o->notes,
+                    "not all of the working directory could be looked at: repositories "
+                    "in it may be unprotected, and none can be made");
+    return 0;
 }
 
 /* What is shown is the folder that we are in.  Its path was looked at a moment ago, and by now

@@ -6,6 +6,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "launcher/clerk/names.h"
+#include "launcher/clerk/walk.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -244,6 +245,76 @@ static int freeze_dotfiles(struct run_frozen *f, struct launch_spec *spec, const
     return r;
 }
 
+/* ---- names for every directory, below ---- */
+
+struct look {
+    const struct launch_spec *spec;
+    struct run_frozen *f;
+    bool failed;
+};
+
+static enum walk_next look_at(void *context, const char *path, const char *name,
+                              unsigned char type)
+{
+    struct look *look = context;
+    int r = 0;
+
+    if (clerk_names_begin(&look->spec->frozen, name)) {
+        if (name > path)
+            r = strlist_add_n(&look->f->below, path, (size_t)(name - path) - 1);
+        look->failed = r < 0;
+        return r < 0 ? WALK_STOP : WALK_PAST;
+    }
+    if (type == DT_DIR || type == DT_LNK)
+        r = were_add(&look->f->were, path, type == DT_LNK);
+    look->failed = r < 0;
+    return r < 0 ? WALK_STOP : WALK_ON;
+}
+
+/* One of those names in that directory: what there is of it.  What is missing the clerk knows. */
+static int freeze_at(struct run_frozen *f, struct launch_spec *spec, const char *cwd,
+                     const char *dir, const char *name, struct coop_err *err)
+{
+    char path[PATH_SIZE];
+    struct stat st;
+
+    if (str_format(path, sizeof path, "%s/%s", dir, name) < 0)
+        return coop_fail(err, COOP_E_LIMIT, "FrozenPaths=%s: path too long", name);
+    if (lstat(path, &st) < 0 && errno == ENOENT) {
+        (void)str_format(path, sizeof path, "%s/%.*s", dir, (int)strcspn(name, "/"), name);
+        if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
+            return 0;
+        (void)str_format(path, sizeof path, "%s/%s", dir, name);
+    }
+    return freeze(f, spec, cwd, path, 1, err);
+}
+
+static int freeze_below(struct run_frozen *f, struct launch_spec *spec, const char *cwd,
+                        struct coop_err *err)
+{
+    struct look look = {.spec = spec, .f = f};
+    int r = walk_below(AT_FDCWD, FROZEN_LOOKS, look_at, &look);
+
+    if (look.failed)
+        return coop_fail_sys(err, ENOMEM, "FrozenPaths=");
+    f->were.all = r == 0;
+    f->is_partial = r < 0;
+    were_sort(&f->were);
+    if (f->below.count > FROZEN_BELOW)
+        return coop_fail(err, COOP_E_LIMIT,
+                         "FrozenPaths=: more than %d repositories below the directory",
+                         FROZEN_BELOW);
+    for (size_t i = 0; i < f->below.count; i++)
+        for (size_t j = 0; j < spec->frozen.count; j++) {
+            bool everywhere;
+            const char *name = clerk_name_plain(spec->frozen.items[j], &everywhere);
+
+            if (everywhere && freeze_at(f, spec, cwd, f->below.items[i], name, err) < 0)
+                return -1;
+        }
+    return 0;
+}
+
 static int check_path(const char *path, bool everywhere, struct coop_err *err)
 {
     if (!*path || path[0] == '/' || has_dots(path) || strstr(path, "//") ||
@@ -257,6 +328,8 @@ static int check_path(const char *path, bool everywhere, struct coop_err *err)
 int run_frozen_show(struct run_frozen *f, struct launch_spec *spec, const char *cwd,
                     struct coop_err *err)
 {
+    bool below = false;
+
     f->news = -1;
     for (size_t i = 0; i < spec->frozen.count; i++) {
         bool everywhere;
@@ -267,8 +340,9 @@ int run_frozen_show(struct run_frozen *f, struct launch_spec *spec, const char *
         if (strcmp(path, DOTFILES) == 0 ? freeze_dotfiles(f, spec, cwd, err) < 0
                                         : freeze(f, spec, cwd, path, 0, err) < 0)
             return -1;
+        below |= everywhere;
     }
-    return 0;
+    return below ? freeze_below(f, spec, cwd, err) : 0;
 }
 
 /* ---- a clerk's names ---- */
@@ -403,6 +477,8 @@ void run_frozen_done(struct run_frozen *f)
         close(f->dirs[i].fd);
     }
     strlist_done(&f->kept);
+    strlist_done(&f->below);
+    were_done(&f->were);
     if (f->news >= 0)
         close(f->news);
     f->name_count = f->dir_count = 0;

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/strlist.h"
+#include "launcher/clerk/were.h"
 #include "launcher/launch.h"
 
 /*
@@ -17,10 +18,13 @@
  * name appears, and the name is taken away again.  The same goes for links, which cannot be mount
  * points and can be removed.
  *
+ * Names for every directory are looked for when it starts: FROZEN_LOOKS names are looked at, and
+ * FROZEN_BELOW directories may have some of them.
+ *
  * Limits    FROZEN_MAX names, FROZEN_DIRS directories.  If coop-run itself is killed, nobody takes
  *           the name away.
  */
-enum { FROZEN_MAX = 256, FROZEN_DIRS = 16 };
+enum { FROZEN_MAX = 256, FROZEN_DIRS = 64, FROZEN_BELOW = 100, FROZEN_LOOKS = 1000000 };
 
 struct run_frozen_name {
     int dir;      /* index into dirs                              */
@@ -37,10 +41,13 @@ struct run_frozen {
     struct run_frozen_name names[FROZEN_MAX];
     struct run_frozen_dir dirs[FROZEN_DIRS];
     int name_count, dir_count;
-    struct strlist kept; /* what is missing or a link, with what follows it: for a clerk */
-    int news;            /* inotify, or -1: nothing to watch      */
-    const char *touched; /* the name that was made, or NULL    */
-    const char *left;    /* one that could not be taken away   */
+    struct strlist kept;    /* what is missing or a link, with what follows it: for a clerk */
+    struct clerk_were were; /* the directories that there are                             */
+    bool is_partial;        /* not all of them could be looked at */
+    struct strlist below;   /* those in which a name for every directory begins         */
+    int news;               /* inotify, or -1: nothing to watch      */
+    const char *touched;    /* the name that was made, or NULL    */
+    const char *left;       /* one that could not be taken away   */
 };
 
 struct launch_spec;

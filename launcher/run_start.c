@@ -180,6 +180,7 @@ static int start_clerk(struct run *run, struct coop_err *err)
     const struct launch_plan *plan = run->plan;
     const struct clerk_order order = {
         .names = &run->frozen,
+        .were = &run->options->frozen.were,
         .frozen_at = plan_str(plan, plan->frozen_at),
         .umask = plan->flags & PLAN_SET_UMASK ? (int)plan->umask : -1,
         .top = top_of(plan),

@@ -95,7 +95,7 @@ static const struct setting rows[] = {
     {"Sandbox", "CallerDirectory", &setting_enum, FIELD(caller_directory), .names = caller_names, .fallback = "read-only",
      .help = "The directory that coop-run is called in, where the root is an empty one that a profile has furnished: hidden, read-only, or writable. Homes and directories of the system are never shown."},
     {"Sandbox", "FrozenPaths", &setting_words, FIELD(frozen),
-     .help = "Names in the directory that coop-run is called in, where that is writable: what is there is read-only and stays where it is; what is missing cannot be made. With '**/' in front also in every directory below. '.*' stands for the dotfiles that there are."},
+     .help = "Names in the directory that coop-run is called in, where that is writable: what is there is read-only and stays where it is; what is missing cannot be made. With '**/' in front also in every directory below that was there at the start. '.*' stands for the dotfiles that there are."},
     {"Sandbox", "RootDirectory", &setting_path, FIELD(root_directory), .metavar = "DIR",
      .help = "A directory of the host that becomes the root; it is the host's, and stays writable unless a key says otherwise."},
     {"Sandbox", "MountAPIVFS", &setting_bool, FIELD(mount_api_vfs), .fallback = "yes",

@@ -32,6 +32,13 @@
  *   it leaves to the kernel (SECCOMP_USER_NOTIF_FLAG_CONTINUE): that is safe, because there is
  *   Landlock.  So opening what exists (terminals, pipes, devices) is the program's own opening.
  *
+ * NEW REPOSITORIES
+ *   git has to write hooks and a configuration when it makes a repository, and nothing in them
+ *   tells git's work from somebody else's.  So names for every directory are free where no
+ *   directory was when the run began (were.h), by their path: who moves a directory away and makes
+ *   another there has made no new one.  A directory that is moved to where one was is looked
+ *   through for them.
+ *
  * THE ONE RACE
  *   A directory could be moved between judging and making.  But moving it is a call that waits for
  *   us, and we do one after the other.  Two sandboxes in one directory have two clerks, though:

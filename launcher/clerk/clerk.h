@@ -7,6 +7,7 @@
 
 #include "base/strlist.h"
 #include "coop/err.h"
+#include "launcher/clerk/were.h"
 
 /*
  * clerk.h - a process that makes names of files in the program's place; private to launcher/
@@ -43,9 +44,10 @@ struct clerk {
 /* What it is to keep. */
 struct clerk_order {
     const struct strlist *names; /* clerk/names.h                                            */
-    const char *frozen_at;       /* the directory that they are names in                     */
-    int umask;                   /* what the program starts with; -1: ours                   */
-    const char *top;             /* it or one above it: where Landlock leaves all names to us */
+    const struct clerk_were *were; /* clerk/were.h */
+    const char *frozen_at; /* the directory that they are names in                     */
+    int umask;             /* what the program starts with; -1: ours                   */
+    const char *top;       /* it or one above it: where Landlock leaves all names to us */
 };
 
 /* Forks it.  The caller has a single thread, and all its signals are held. */

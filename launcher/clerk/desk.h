@@ -10,7 +10,7 @@
 /*
  * desk.h - what the clerk has before it, in its own process; private to launcher/clerk/
  */
-enum { DESK_MOUNTS = 1024 };
+enum { DESK_MOUNTS = 2048 };
 
 struct desk {
     const struct clerk_order *order;

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/strlist.h"
+#include "launcher/clerk/were.h"
 
 /*
  * names.h - which names FrozenPaths= keeps away; pure but for one look, private to coop-run
@@ -11,7 +12,9 @@
  *     .envrc             that name in the directory, and all below it
  *     two/levels         the same; "two" may be made, but as a directory only: a link or a file
  *                        there would bring its own "levels"
- *     ** /.git/hooks     (without the space) in the directory and in every one below it
+ *     ** /.git/hooks     (without the space) in the directory and in every one below it that was
+ *                        there before: what is new may have one, and stays away from where others
+ *                        were
  *
  * Letters are compared in any case, because some file systems do.
  */
@@ -23,7 +26,11 @@ enum clerk_verdict {
 
 /* 'path' is seen from the directory: "sub/.git/hooks".  'dir' is a directory that is about to get
  * that name, with all that is in it, or -1. */
-enum clerk_verdict clerk_judge(const struct strlist *names, const char *path, int dir);
+enum clerk_verdict clerk_judge(const struct strlist *names, const struct clerk_were *were,
+                               const char *path, int dir);
+
+/* Whether a name for every directory begins with this part. */
+bool clerk_names_begin(const struct strlist *names, const char *part);
 
 /* What is behind the mark for every directory, or the name itself. */
 const char *clerk_name_plain(const char *name, bool *ret_everywhere);

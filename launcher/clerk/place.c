@@ -184,7 +184,8 @@ int place_ask(struct desk *desk, const struct ask *ask, int dirfd, uint64_t addr
 int place_judge(struct desk *desk, const struct place *place, bool is_dir, int dir)
 {
     enum clerk_verdict verdict =
-        place->path[0] ? clerk_judge(desk->order->names, place->path, dir) : CLERK_FREE;
+        place->path[0] ? clerk_judge(desk->order->names, desk->order->were, place->path, dir)
+                       : CLERK_FREE;
 
     if (verdict == CLERK_FREE || (verdict == CLERK_ABOVE && is_dir))
         return 0;

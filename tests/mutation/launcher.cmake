@@ -154,12 +154,21 @@ coop_library_mutant(library_kills_by_number FILE launcher/library/start.c
 # ---- the clerk ----
 
 set(names FILE launcher/clerk/names.c TEST tests/unit/launcher/test_names.c
+    SOURCES ${CMAKE_SOURCE_DIR}/launcher/clerk/walk.c ${CMAKE_SOURCE_DIR}/launcher/clerk/were.c
     FILTER names/a_name_is_frozen_with_all_below_it_and_what_is_on_the_way_is_for_directories)
-coop_launcher_mutant(names_case ${names} FROM "strncasecmp(" TO "strncmp(")
+coop_launcher_mutant(names_case ${names} FROM "strncasecmp(name, path" TO "strncmp(name, path")
 coop_launcher_mutant(names_everywhere ${names} FROM "everywhere && *path" TO "!everywhere && *path")
 coop_launcher_mutant(names_above ${names} FROM "*name ? CLERK_ABOVE : CLERK_FROZEN" TO "CLERK_FROZEN")
 
 set(clerk TEST tests/unit/launcher/test_clerk.c)
+coop_run_mutant(clerk_below ${clerk} FILE launcher/run_frozen.c FROM "return below ? freeze_below" TO "return !below ? freeze_below"
+                FILTER clerk/repositories_that_are_there_stay_as_they_are)
+coop_run_mutant(clerk_new ${clerk} FILE launcher/clerk/were.c FROM "!has(were, dir) &&" TO "true &&"
+                FILTER clerk/a_repository_is_made_where_nothing_was)
+coop_run_mutant(clerk_links ${clerk} FILE launcher/clerk/were.c FROM "path[i] == '/' && has(were, link)" TO "path[i] == '?' && has(were, link)"
+                FILTER clerk/a_repository_is_made_where_nothing_was)
+coop_run_mutant(clerk_brings_below ${clerk} FILE launcher/clerk/names.c FROM "dir >= 0 && were->all" TO "dir > 9999 && were->all"
+                FILTER clerk/a_repository_is_made_where_nothing_was)
 coop_run_mutant(clerk_landlock ${clerk} FILE launcher/steps_landlock.c FROM "rule->by_clerk ? LAND_MAKE : 0"
                 TO "rule->by_clerk ? LAND_NODES : 0" FILTER clerk/by_no_call_is_a_frozen_name_made)
 coop_run_mutant(clerk_judge ${clerk} FILE launcher/clerk/place.c FROM "verdict == CLERK_FREE ||" TO "verdict <= CLERK_FROZEN ||"

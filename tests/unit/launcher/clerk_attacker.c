@@ -2,17 +2,18 @@
  * clerk_attacker.c - inside the profile agent: names that FrozenPaths= keeps away, by every door,
  * and names that it does not, as ever
  *
- *     clerk_attacker doors | moves | parts | links | passed | flips | work | programs | sockets |
- *                    threads | interrupts | orphan
+ *     clerk_attacker doors | moves | parts | links | below | new | passed | flips | work |
+ *                    programs | sockets | threads | interrupts | orphan
  *
  * Exit code: 0 all is as it should be, 1 something is not (stderr says what).
  */
+#include "clerk_attacker.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -20,24 +21,16 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-enum { ROUNDS = 1500, THREADS = 8, FILES = 150 };
+atomic_int wrong;
 
-static atomic_int wrong;
-
-static void tell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static void tell(const char *fmt, ...)
+void tell(const char *fmt, ...)
 {
     char text[512];
     va_list args;
@@ -49,17 +42,23 @@ static void tell(const char *fmt, ...)
     wrong = 1;
 }
 
-static void check(bool ok, const char *what)
+void check(bool ok, const char *what)
 {
     if (!ok)
         tell("not so: %s (%s)", what, strerror(errno));
 }
 
-static bool is_there(const char *path)
+bool is_there(const char *path)
 {
     struct stat st;
 
     return lstat(path, &st) == 0;
+}
+
+void fails_with(long r, int expected, const char *what)
+{
+    if (r >= 0 || errno != expected)
+        tell("%s: %s", what, r >= 0 ? "worked" : strerror(errno));
 }
 
 /* ---- doors: one name by every call ---- */
@@ -136,7 +135,7 @@ static long by_directory_move(const char *name)
     return rename("dir", name);
 }
 
-static long by_socket(const char *name)
+long by_socket(const char *name)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -148,7 +147,7 @@ static long by_socket(const char *name)
     return r;
 }
 
-static long by_nameless_file(const char *name)
+long by_nameless_file(const char *name)
 {
     char path[64];
     int fd = open(".", O_TMPFILE | O_WRONLY, 0644);
@@ -245,7 +244,7 @@ static void try_doors(const char *name)
 static void prepare(void)
 {
     check(close(creat("some", 0644)) == 0, "an ordinary file is made");
-    check(mkdir("dir", 0755) == 0 && mkdir("sub", 0755) == 0, "directories are made");
+    check(mkdir("dir", 0755) == 0, "and a directory");
     check(mkdir(".git", 0755) == 0 && mkdir("sub/.git", 0755) == 0,
           "what is on the way to frozen names is made");
 }
@@ -295,7 +294,7 @@ static void doors_are_shut(void)
 
 static void moves_are_seen(void)
 {
-    check(mkdir("x", 0755) == 0 && mkdir("x/hooks", 0755) == 0 && mkdir("sub", 0755) == 0,
+    check(mkdir("x", 0755) == 0 && mkdir("x/hooks", 0755) == 0,
           "a directory of hooks by another name");
     check(close(creat("file", 0644)) == 0 && mkdir("plain", 0755) == 0, "and others");
     check(rename("x", ".git") < 0, "it cannot be moved to .git");
@@ -357,6 +356,63 @@ static void links_lead_nowhere(void)
           "nor in a directory that is made first");
     check(close(creat("lost/other", 0644)) == 0, "but beside it, too");
     check(close(creat("last", 0644)) < 0, "nor at the end of two links");
+}
+
+/* ---- below: repositories that are there ---- */
+
+static void those_below_stay(void)
+{
+    check(open("kept/.git/config", O_WRONLY) < 0, "its configuration is not written");
+    check(unlink("kept/.git/config") < 0 && truncate("kept/.git/config", 0) < 0, "nor removed");
+    check(rename("some", "kept/.git/config") < 0, "nor replaced");
+    check(close(creat("kept/.git/hooks/pre-commit", 0755)) < 0, "no hook");
+    check(rename("kept/.git", "kept/away") < 0 && rename("kept", "away") < 0, "it stays there");
+    check(close(creat("kept/.git/index", 0644)) == 0, "other files are written");
+    check(mkdir("kept/.git/worktrees", 0755) < 0, "what is missing is not made");
+    check(open("tree/.git", O_WRONLY) < 0 && unlink("tree/.git") < 0 &&
+              rename("tree", "away") < 0,
+          "a file that leads to a repository stays, too");
+    check(mkdir("store/hooks", 0755) < 0 && mkdir("linked/.git/hooks", 0755) < 0,
+          "and what a link leads to");
+}
+
+/* ---- new: repositories of its own ---- */
+
+static bool make_repository(const char *dir)
+{
+    char text[128];
+
+    (void)snprintf(text, sizeof text, "%s/.git", dir);
+    if (mkdir(dir, 0755) < 0 || mkdir(text, 0755) < 0)
+        return false;
+    (void)snprintf(text, sizeof text, "%s/.git/hooks", dir);
+    if (mkdir(text, 0755) < 0)
+        return false;
+    (void)snprintf(text, sizeof text, "%s/.git/config", dir);
+    return close(creat(text, 0644)) == 0;
+}
+
+static void new_ones_stay_new(void)
+{
+    check(make_repository("new") && make_repository("sub/new"), "where nothing was");
+    check(rename("new/.git", "sub/.git") < 0, "it is not moved to where a directory was");
+    check(mkdir(".git", 0755) == 0 && rename("new/.git/hooks", ".git/hooks") < 0, "nor here");
+    check(rename("new", "empty") < 0, "nor is what is around it");
+    check(renameat2(AT_FDCWD, "new", AT_FDCWD, "sub", RENAME_EXCHANGE) < 0, "nor exchanged");
+    check(rename("new", "other") == 0 && mkdir("wrap", 0755) == 0 &&
+              rename("other", "wrap/new") == 0,
+          "to a new name it is");
+    check(rename("wrap", "empty") < 0, "however deep it lies");
+    check(rename("empty", "gone") == 0 && !make_repository("empty"),
+          "one that was moved away is not new when it is made again");
+    check(rename("wrap", "Empty") < 0, "by no other letters");
+    check(unlink("way") == 0 && mkdir("way", 0755) == 0 && !make_repository("way/in"),
+          "nor what was behind a link");
+    check(rmdir("sub/was") == 0 && !make_repository("sub/was"), "nor one that was removed");
+    check(mkdir("plain", 0755) == 0 && mkdir("plain/a", 0755) == 0 &&
+              rename("gone", "x") == 0 && rmdir("empty/.git") == 0 && rmdir("empty") == 0 &&
+              rename("plain", "empty") == 0,
+          "without a repository all move");
 }
 
 /* ---- passed: a directory of the host's comes over standard input ---- */
@@ -449,272 +505,6 @@ static void flips_win_nothing(void)
     race(flip_link, "way/hooks");
 }
 
-/* ---- what goes on as ever ---- */
-
-static mode_t mode_of(const char *path)
-{
-    struct stat st;
-
-    return lstat(path, &st) == 0 ? st.st_mode & 07777 : 0;
-}
-
-static void fails_with(long r, int expected, const char *what)
-{
-    if (r >= 0 || errno != expected)
-        tell("%s: %s", what, r >= 0 ? "worked" : strerror(errno));
-}
-
-static void opens_as_ever(void)
-{
-    struct stat st;
-    int fd = open("one", O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0400), other;
-
-    check(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC, "close-on-exec is kept");
-    check(fcntl(fd, F_GETFL) & O_APPEND && write(fd, "ab", 2) == 2,
-          "and the rest, and it is written");
-    check(mode_of("one") == 0400, "with the mode");
-    other = open("two", O_CREAT | O_RDWR, 0666);
-    check(other >= 0 && fcntl(other, F_GETFD) == 0 && mode_of("two") == 0644,
-          "the umask counts");
-    (void)umask(027);
-    check(mkdir("three", 0777) == 0 && mode_of("three") == 0750, "and another one, too");
-    check(mkfifo("four", 0666) == 0 && mode_of("four") == 0640, "for pipes as well");
-    (void)umask(022);
-    check(close(creat("five", 0666)) == 0 && mode_of("five") == 0644, "and back");
-    check(stat("two", &st) == 0 && st.st_uid == getuid() && st.st_gid == getgid(),
-          "it is ours");
-    fails_with(open("two", O_CREAT | O_EXCL | O_RDWR, 0644), EEXIST, "exclusive");
-    fails_with(mkdir("three", 0755), EEXIST, "mkdir again");
-    fails_with(symlink("a", "two"), EEXIST, "symlink again");
-    fails_with(open("none/x", O_CREAT | O_RDWR, 0644), ENOENT, "no directory");
-    fails_with(open("two/x", O_CREAT | O_RDWR, 0644), ENOTDIR, "a file on the way");
-    fails_with(open("three", O_CREAT | O_RDWR, 0644), EISDIR, "a directory");
-    fails_with(rename("none", "two"), ENOENT, "nothing to rename");
-    fails_with(rename("three", "two"), ENOTDIR, "over a file");
-    fails_with(mkdir("", 0755), ENOENT, "no name");
-    fails_with(mkdir((const char *)16, 0755), EFAULT, "no memory"); // NOLINT
-    close(fd);
-    close(other);
-}
-
-static void moves_as_ever(void)
-{
-    char path[] = "/proc/self/fd/N";
-    int ends[2];
-
-    check(rename("two", "three/two") == 0 && rename("three/two", "two") == 0,
-          "between directories");
-    check(link("two", "six") == 0 &&
-              renameat2(AT_FDCWD, "six", AT_FDCWD, "five", RENAME_EXCHANGE) == 0,
-          "links and exchanges");
-    check(symlink("later", "seven") == 0 && close(open("seven", O_CREAT | O_RDWR, 0644)) == 0 &&
-              is_there("later"),
-          "through a link to what is missing");
-    check(by_nameless_file("eight") == 0, "a file without a name gets one");
-    check(by_socket("nine") == 0, "a socket");
-    check(close(open("/tmp/ten", O_CREAT | O_RDWR, 0644)) == 0, "elsewhere");
-    check(close(open("/dev/null", O_CREAT | O_WRONLY, 0644)) == 0, "a device");
-    check(pipe(ends) == 0 && ends[1] < 10, "a pipe");
-    path[sizeof path - 2] = (char)('0' + ends[1]);
-    check(close(open(path, O_CREAT | O_WRONLY, 0644)) == 0, "a magic link");
-    check(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && close(creat("eleven", 0644)) == 0,
-          "who cannot be looked into");
-}
-
-/* A pipe with a name blocks until both ends are there, and the clerk must not. */
-static void pipes_as_ever(void)
-{
-    pid_t pid = fork();
-    char byte = 0;
-    int fd;
-
-    if (pid == 0) {
-        fd = open("four", O_CREAT | O_WRONLY, 0644);
-        _exit(write(fd, "x", 1) == 1 ? 0 : 1);
-    }
-    check(close(creat("meanwhile", 0644)) == 0, "others go on");
-    fd = open("four", O_RDONLY);
-    check(read(fd, &byte, 1) == 1 && byte == 'x', "a pipe with a name");
-    close(fd);
-    check(waitpid(pid, NULL, 0) == pid, "its writer");
-}
-
-/* The flags of one that is made are those of one that is there; what cannot be handed over is not
- * made. */
-static void descriptors_as_ever(void)
-{
-    int made = open("flags", O_CREAT | O_RDWR | O_APPEND, 0644),
-        opened = open("flags", O_CREAT | O_RDWR | O_APPEND, 0644), fd;
-    struct rlimit had, few;
-
-    check(fcntl(made, F_GETFL) == fcntl(opened, F_GETFL), "the same flags");
-    check(getrlimit(RLIMIT_NOFILE, &had) == 0, "a limit");
-    few = (struct rlimit){16, had.rlim_max};
-    check(setrlimit(RLIMIT_NOFILE, &few) == 0, "of few");
-    while ((fd = open("/dev/null", O_RDONLY)) >= 0)
-        continue;
-    fails_with(open("many", O_CREAT | O_EXCL | O_WRONLY, 0644), EMFILE, "no number is free");
-    check(!is_there("many"), "so nothing is made");
-    for (fd = 3; fd < 16; fd++)
-        close(fd);
-    check(setrlimit(RLIMIT_NOFILE, &had) == 0, "and back");
-}
-
-static void work_goes_on(void)
-{
-    opens_as_ever();
-    pipes_as_ever();
-    descriptors_as_ever();
-    moves_as_ever();
-}
-
-/* ---- programs and locks: nobody else has what was made ---- */
-
-static bool copy_self(const char *to)
-{
-    static char text[1 << 16];
-    int in = open("/proc/self/exe", O_RDONLY),
-        out = open(to, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0755);
-    ssize_t n = -1;
-
-    while (in >= 0 && out >= 0 && (n = read(in, text, sizeof text)) > 0)
-        if (write(out, text, (size_t)n) != n)
-            break;
-    close(in);
-    return close(out) == 0 && n == 0;
-}
-
-static int run(const char *program)
-{
-    pid_t pid = fork();
-    int status = -1;
-
-    if (pid == 0) {
-        execl(program, program, "nothing", (char *)NULL);
-        _exit(errno == ETXTBSY ? 99 : 98);
-    }
-    (void)waitpid(pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void programs_run_at_once(void)
-{
-    char name[64];
-
-    for (int i = 0; i < 40 && !wrong; i++) {
-        int fd;
-
-        (void)snprintf(name, sizeof name, "program%d", i);
-        check(copy_self(name), "a program is written");
-        check(run(name) == 0, "and run");
-        (void)snprintf(name, sizeof name, "lock%d", i);
-        fd = open(name, O_CREAT | O_EXCL | O_RDWR, 0644);
-        check(flock(fd, LOCK_EX) == 0 && close(fd) == 0, "a lock is taken, and closed");
-        fd = open(name, O_RDWR);
-        check(flock(fd, LOCK_EX | LOCK_NB) == 0 && close(fd) == 0, "and nobody has it");
-    }
-}
-
-/* ---- sockets: they have the names that were asked for ---- */
-
-static void bind_to(int fd, const char *name)
-{
-    struct sockaddr_un at = {.sun_family = AF_UNIX}, got = {.sun_family = AF_UNIX};
-    socklen_t length = sizeof got;
-
-    (void)snprintf(at.sun_path, sizeof at.sun_path, "%s", name);
-    check(bind(fd, (const struct sockaddr *)&at, sizeof at) == 0, name);
-    check(getsockname(fd, (struct sockaddr *)&got, &length) == 0, "it has a name");
-    if (strcmp(got.sun_path, name) != 0)
-        tell("bound to '%s', called '%s'", name, got.sun_path);
-}
-
-/* Its numbers are its own: the same number is another socket for the others. */
-static void *bind_apart(void *arg)
-{
-    const int *others = arg;
-    int fd;
-
-    check(unshare(CLONE_FILES) == 0, "descriptors of its own");
-    close(*others);
-    fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    check(fd == *others, "the same number");
-    bind_to(fd, "apart");
-    close(fd);
-    return NULL;
-}
-
-static void sockets_have_their_names(void)
-{
-    char here[64], text[100];
-    struct sockaddr_un got = {0};
-    socklen_t length = sizeof got;
-    pthread_t other;
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-    check(getcwd(here, sizeof here) && mkdir("dir", 0755) == 0, "a directory");
-    (void)snprintf(text, sizeof text, "%s/whole", here);
-    bind_to(fd, text);
-    close(fd);
-    fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    bind_to(fd, "dir/relative");
-    close(fd);
-    fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    check(pthread_create(&other, NULL, bind_apart, &fd) == 0, "a thread");
-    pthread_join(other, NULL);
-    check(getsockname(fd, (struct sockaddr *)&got, &length) == 0 && !got.sun_path[0],
-          "the others' has no name");
-    close(fd);
-}
-
-static void nothing(void) {}
-
-/* ---- many at once, and interrupted ---- */
-
-static void *make_many(void *arg)
-{
-    char name[64];
-
-    for (int i = 0; i < FILES; i++) {
-        (void)snprintf(name, sizeof name, "%d-%d", (int)(intptr_t)arg, i);
-        check(close(creat(name, 0644)) == 0, name);
-        if (i % 3 == 0)
-            check(unlink(name) == 0 && mkdir(name, 0755) == 0, name);
-    }
-    return NULL;
-}
-
-static void threads_all_get_theirs(void)
-{
-    pthread_t all[THREADS];
-
-    for (intptr_t i = 0; i < THREADS; i++)
-        check(pthread_create(&all[i], NULL, make_many, (void *)i) == 0, "a thread"); // NOLINT
-    for (int i = 0; i < THREADS; i++)
-        pthread_join(all[i], NULL);
-}
-
-static void on_alarm(int sig)
-{
-    (void)sig;
-}
-
-/* What was made is made once: a call that is interrupted is not begun again. */
-static void interrupts_make_nothing_twice(void)
-{
-    const struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
-    const struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
-    char name[64];
-
-    sigaction(SIGALRM, &action, NULL);
-    setitimer(ITIMER_REAL, &often, NULL);
-    for (int i = 0; i < ROUNDS && !wrong; i++) {
-        (void)snprintf(name, sizeof name, "i%d", i);
-        check(mkdir(name, 0755) == 0 && rmdir(name) == 0, "made once");
-    }
-    setitimer(ITIMER_REAL, &never, NULL);
-}
-
 /* ---- the clerk is gone ---- */
 
 static void orphan(void)
@@ -740,6 +530,8 @@ int main(int argc, char **argv)
         {"moves", moves_are_seen},
         {"parts", parts_are_seen},
         {"links", links_lead_nowhere},
+        {"below", those_below_stay},
+        {"new", new_ones_stay_new},
         {"passed", passed_gives_nothing},
         {"flips", flips_win_nothing},
         {"work", work_goes_on},

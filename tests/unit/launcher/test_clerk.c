@@ -41,6 +41,16 @@ static void copy_attacker(void)
     close(to);
 }
 
+/* One that was there before. */
+static void put_dir(const char *name)
+{
+    char path[256];
+
+    (void)snprintf(path, sizeof path, "%s/%s", place, name);
+    cr_assert_eq(mkdir(path, 0755), 0);
+    cr_assert(geteuid() || chown(path, who, who) == 0);
+}
+
 static void open_place(uid_t uid)
 {
     (void)snprintf(place, sizeof place, "/tmp/coop-clerk-XXXXXX");
@@ -49,6 +59,7 @@ static void open_place(uid_t uid)
     copy_attacker();
     if (uid)
         cr_assert_eq(chown(place, uid, uid), 0);
+    put_dir("sub");
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
@@ -167,15 +178,6 @@ static void put_link(const char *to, const char *name)
     cr_assert_eq(lchown(path, who, who), 0);
 }
 
-static void put_dir(const char *name)
-{
-    char path[256];
-
-    (void)snprintf(path, sizeof path, "%s/%s", place, name);
-    cr_assert_eq(mkdir(path, 0755), 0);
-    cr_assert_eq(chown(path, who, who), 0);
-}
-
 Test(clerk, what_links_lead_to_is_kept_away_too)
 {
     open_place(geteuid() ? geteuid() : SOMEBODY);
@@ -188,6 +190,47 @@ Test(clerk, what_links_lead_to_is_kept_away_too)
     put_link("last", "first");
     cr_expect_eq(in_place("-- ./attacker links"), 0);
     cr_expect(!is_there("store/hooks") && !is_there("env/envrc") && !is_there("last"));
+    close_place();
+}
+
+static void put_file(const char *name)
+{
+    char path[256];
+    int fd;
+
+    (void)snprintf(path, sizeof path, "%s/%s", place, name);
+    fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+    cr_assert(fd >= 0 && fchown(fd, who, who) == 0);
+    close(fd);
+}
+
+static void put_all(const char *const *dirs)
+{
+    for (; *dirs; dirs++)
+        put_dir(*dirs);
+}
+
+Test(clerk, repositories_that_are_there_stay_as_they_are)
+{
+    open_place(geteuid() ? geteuid() : SOMEBODY);
+    put_all((const char *const[]){"kept", "kept/.git", "kept/.git/hooks", "tree", "linked",
+                                  "store", NULL});
+    put_file("kept/.git/config");
+    put_file("tree/.git");
+    put_file("some");
+    put_link("../store", "linked/.git");
+    cr_expect_eq(in_place("-- ./attacker below"), 0);
+    cr_expect(!is_there("store/hooks") && !is_there("kept/.git/hooks/pre-commit"));
+    close_place();
+}
+
+Test(clerk, a_repository_is_made_where_nothing_was)
+{
+    open_place(geteuid() ? geteuid() : SOMEBODY);
+    put_all((const char *const[]){"sub/was", "empty", NULL});
+    put_link("sub", "way");
+    cr_expect_eq(in_place("-- ./attacker new"), 0);
+    cr_expect(!is_there("sub/.git") && !is_there("empty/.git"));
     close_place();
 }
 
