@@ -383,3 +383,55 @@ Test(config, environment_files_have_comments_quotes_and_continuations)
     cr_expect_eq(command_read_env_file("/no/such/file", &env, NULL), -1);
     strlist_done(&env);
 }
+
+/* ---- groups ---- */
+
+#define TWO "[Service a]\nExecStart=/bin/a\n[Service b]\nExecStart=/bin/b\n"
+
+Test(config, groups_that_make_no_tree_are_refused_with_file_and_line)
+{
+    refuses("a.ini", TWO "[Group g]\n", "a.ini:5: group 'g': has no Members=");
+    refuses("a.ini", TWO "[Group g]\nMembers=a nobody\n",
+            "a.ini:6: group 'g': Members=nobody: ");
+    refuses("a.ini", TWO "[Group a]\nMembers=b\n", "a service has this name, too");
+    refuses("a.ini", TWO "[Group g]\nMembers=a\n[Group h]\nMembers=b a\n",
+            "a.ini:8: group 'h': Members=a: is a member of group 'g' already");
+    refuses("a.ini", TWO "[Group g]\nMembers=a a\n", "is a member of group 'g' already");
+    refuses("a.ini", TWO "[Group g]\nMembers=h a\n[Group h]\nMembers=g b\n",
+            "Members= goes round in a circle");
+    refuses("a.ini", TWO "[Group g]\nMembers=g\n", "Members= goes round in a circle");
+    refuses("a.ini", TWO "[Group g]\nMembers=a\nEssential=yes\n[Group h]\nMembers=b g\n",
+            "Essential= of a group that is in group 'h'");
+    refuses("a.ini", TWO "[Group g]\nMembers=a b\nStrategy=all_for_one\n", "a.ini:7: ");
+    refuses("a.ini", TWO "[Group g]\nMembers=a b\nIntensity=-1\n", "a.ini:7: ");
+    refuses("a.ini", TWO "After=a\n[Group g]\nMembers=b a\nStrategy=one_for_all\n",
+            "dependency cycle: ");
+    refuses("a.ini", TWO "[Group g]\nMembers=a\n[Group g]\nMembers=b\n", "is there already");
+}
+
+Test(config, groups_in_groups_know_all_services_below_them)
+{
+    const struct group_set *set;
+    struct config *config;
+
+    put("a.ini", TWO "[Service c]\nExecStart=/bin/c\n"
+                     "[Group outer]\nMembers=a inner\nStrategy=rest_for_one\nPeriod=1min\n"
+                     "[Group inner]\nMembers=c.service b\nIntensity=7\n");
+    config = load();
+    cr_assert(config, "%s", told);
+    set = &config->groups;
+    cr_assert_eq(set->count, 2);
+    cr_expect_eq(set->list[0]->leaf_count, 3);
+    cr_expect_eq(set->list[0]->leaves[1].service, 2);
+    cr_expect_eq(set->list[0]->leaves[1].member, 1);
+    cr_expect_eq(set->list[0]->leaves[1].direct, false);
+    cr_expect_eq(set->list[0]->child_count, 1);
+    cr_expect_eq(set->list[0]->parent, -1);
+    cr_expect_eq(set->list[1]->parent, 0);
+    cr_expect_eq(set->list[1]->intensity, 7);
+    cr_expect_eq(set->list[0]->period, 60 * COOP_NSEC_PER_SEC);
+    cr_expect_eq(set->group_of[0], 0);
+    cr_expect_eq(set->group_of[1], 1);
+    cr_expect_eq(set->order_count, 2, "b and c after a, and nothing between them");
+    config_free(config);
+}

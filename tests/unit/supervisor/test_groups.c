@@ -524,3 +524,86 @@ Test(groups, an_essential_service_that_goes_down_with_what_it_is_bound_to_ends_c
 {
     run(bound, NULL);
 }
+
+/* ---- when it dies ---- */
+
+struct moment {
+    const char *name, *line;
+    bool exits; /* it dies by itself; else it cannot be launched, or is late */
+};
+
+/* b fails before it is up: whenever that is, it is a failure. */
+static int before_up(void *arg)
+{
+    const struct moment *c = arg;
+
+    add("a", NULL);
+    all[count++] = play_add("b", "Restart=always", "RestartSec=1s", "StartLimitBurst=0",
+                            c->line, "TimeoutStartSec=1s", NULL);
+    play_group("shop", "Members=a b", "Strategy=one_for_all", "Intensity=1", "Period=1h", NULL);
+    play_on_birth(on_birth);
+    play_link();
+    play_say(all[0], CMD_START);
+    cr_assert(play_until("a", ST_UP));
+    play_say(all[1], CMD_START);
+    if (c->exits) {
+        cr_assert(play_until("b", ST_STARTING));
+        settle(MSEC);
+        coop_sim_exit(play_pid("b"), 3);
+    }
+    cr_assert(play_until("b", ST_BACKOFF));
+    settle(500 * MSEC);
+    cr_expect_eq(play_group_view("shop").failures, 1, "%s", c->name);
+    cr_expect_eq(play_births("a"), 2, "%s", c->name);
+    if (c->exits) {
+        cr_assert(play_until("b", ST_STARTING));
+        settle(MSEC);
+        coop_sim_exit(play_pid("b"), 3);
+    }
+    settle(10 * SEC);
+    cr_expect_eq(play_group_view("shop").phase, GROUP_FAILED, "%s", c->name);
+    cr_expect_eq(play_view("a").place, AT_DOWN, "%s", c->name);
+    stop_all();
+    return 0;
+}
+
+Test(groups, a_member_that_fails_before_it_is_up_has_failed)
+{
+    static struct moment cases[] = {
+        {"dies while starting", "Type=notify", true},
+        {"is not ready in time", "Type=notify", false},
+        {"cannot be launched", "ExecStart=missing", false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        run(before_up, &cases[i]);
+}
+
+/* What ends while somebody has asked it to stop has not failed. */
+static int while_stopping(void *arg)
+{
+    (void)arg;
+    add("a", NULL);
+    add("b", NULL);
+    play_group("shop", "Members=a b", "Strategy=one_for_all", "Intensity=0", NULL);
+    start_all();
+    play_say(all[1], CMD_STOP);
+    settle(5 * MSEC);
+    coop_sim_die(play_pid("b"), SIGSEGV, false);
+    settle(SEC);
+    play_say(all[0], CMD_RESTART);
+    settle(5 * MSEC);
+    coop_sim_die(play_pid("a"), SIGSEGV, false);
+    settle(SEC);
+    cr_expect_eq(play_group_view("shop").failures, 0);
+    cr_expect_eq(play_group_view("shop").phase, GROUP_STEADY);
+    cr_expect_eq(play_view("a").place, AT_UP);
+    cr_expect_eq(play_view("b").place, AT_DOWN);
+    stop_all();
+    return 0;
+}
+
+Test(groups, what_ends_while_it_was_asked_to_is_no_failure)
+{
+    run(while_stopping, NULL);
+}
