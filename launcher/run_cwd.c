@@ -84,8 +84,12 @@ static bool is_at_or_below(const char *path, const char *top)
 
 const char *run_cwd_refused(const char *cwd, const struct strlist *homes)
 {
-    static const char *const system[] = {"/etc", "/proc", "/sys", "/dev", "/run", "/boot"};
-    static const char *const shared[] = {"/tmp", "/var/tmp", "/var", "/home", "/srv", "/mnt"};
+    static const char *const system[] = {
+        "/etc",          "/proc",        "/sys",       "/dev",         "/run",
+        "/boot",         "/var/log",     "/var/spool", "/var/backups", "/var/mail",
+        "/var/lib/dpkg", "/var/lib/apt", "/lost+found"};
+    static const char *const shared[] = {"/tmp", "/var", "/home", "/srv",
+                                         "/mnt", "/opt", "/media"};
     bool in_a_home = false;
 
     if (strcmp(cwd, "/") == 0)
@@ -96,6 +100,8 @@ const char *run_cwd_refused(const char *cwd, const struct strlist *homes)
     for (size_t i = 0; i < COOP_COUNT(shared); i++)
         if (strcmp(cwd, shared[i]) == 0)
             return "it is a directory of many";
+    if (is_below(cwd, "/var") && !strchr(cwd + strlen("/var/"), '/'))
+        return "it is a directory of many";
     for (size_t i = 0; i < homes->count; i++) {
         const char *home = homes->items[i];
 

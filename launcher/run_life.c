@@ -30,6 +30,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 coop_nsec run_clock(clockid_t clock)
 {
@@ -120,7 +121,11 @@ static int open_all(struct run *run, struct coop_err *err)
     if (run->has_terminal && run_terminal_open(&run->terminal, err) < 0)
         return -1;
     run->has_output = ceiling != LAUNCH_UNBOUND;
-    return run->has_output ? run_output_open(&run->output, ceiling, err) : 0;
+    if (!run->has_output)
+        return 0;
+    run->terminal.bound = run->has_terminal ? &run->output : NULL;
+    return run_output_open(&run->output, ceiling, run->has_terminal ? run_terminal_mask() : 0,
+                           err);
 }
 
 static int compile_again(struct run *run, struct launch_plan **plan, struct coop_err *err)
@@ -267,19 +272,23 @@ static bool has_devices(const struct launch_spec *spec)
     return has;
 }
 
-/* A terminal of its own where we are at a keyboard and it can be had. */
+/* A terminal of its own where we are at a keyboard and it can be had.  Where output counts it must
+ * be, also in the background: standard input can be written to, and nobody would count that. */
 static void choose_terminal(struct run_options *options)
 {
     struct launch_spec *spec = &options->spec;
-    bool own = run_terminal_at_keyboard() && has_devices(spec) &&
-               spec->bounds.output == LAUNCH_UNBOUND;
+    bool counts = spec->bounds.output != LAUNCH_UNBOUND;
+    bool own =
+        (run_terminal_at_keyboard() || (counts && isatty(STDIN_FILENO))) && has_devices(spec);
 
     if (spec->terminal != LAUNCH_TERMINAL_AUTO)
         return;
     options->keeps_modes = !own;
     spec->terminal = own ? LAUNCH_TERMINAL_OWN : LAUNCH_TERMINAL_INHERIT;
-    if (own)
+    if (own && !counts)
         spec->prefer |= LAUNCH_BIT(LAUNCH_GUARD_TERMINAL);
+    if (own && counts)
+        spec->prefer &= ~LAUNCH_BIT(LAUNCH_GUARD_TERMINAL);
 }
 
 int run_compile(struct run_options *options, struct launch_plan **ret_plan,
@@ -290,8 +299,6 @@ int run_compile(struct run_options *options, struct launch_plan **ret_plan,
     choose_terminal(options);
     if (holder_choose(spec, err) < 0)
         return -1;
-    if (spec->terminal == LAUNCH_TERMINAL_OWN && spec->bounds.output != LAUNCH_UNBOUND)
-        return coop_fail(err, COOP_E_RANGE, "Terminal=own and OutputMax= do not go together");
     if (!spec->private_pids && run_has_tree_bounds(&spec->bounds))
         spec->subreaper = true; /* or an orphan would leave the tree that is bounded */
     return launch_compile(spec, NULL, ret_plan, err);
@@ -354,10 +361,10 @@ int run_command(struct run_options *options, struct launch_plan **plan)
         run.broken = LAUNCH_RESULT_DISK;
     run_group_close(&run);
     read_note(&run);
-    if (run.has_output)
-        run_flush_output(&run);
     if (run.has_terminal)
         run_flush_terminal(&run);
+    if (run.has_output)
+        run_flush_output(&run);
     run_modes_restore(&run.modes);
     print_end(&run);
     code = exit_code(run.status);

@@ -41,12 +41,17 @@ static int open_stream(struct run_output *output, int index, struct coop_err *er
     return 0;
 }
 
-int run_output_open(struct run_output *ret_output, int64_t ceiling, struct coop_err *err)
+int run_output_open(struct run_output *ret_output, int64_t ceiling, unsigned but,
+                    struct coop_err *err)
 {
+    bool first = !(but & 1u << STDOUT_FILENO), second = !(but & 1u << STDERR_FILENO);
+
     *ret_output = (struct run_output){.childs = {-1, -1}, .left = ceiling};
-    if (open_stream(ret_output, 0, err) < 0)
+    if (first && open_stream(ret_output, 0, err) < 0)
         return -1;
-    if (!is_same_file(STDOUT_FILENO, STDERR_FILENO))
+    if (!second)
+        return 0;
+    if (!first || !is_same_file(STDOUT_FILENO, STDERR_FILENO))
         return open_stream(ret_output, 1, err);
     ret_output->childs[1] = fcntl(ret_output->childs[0], F_DUPFD_CLOEXEC, 0);
     return ret_output->childs[1] < 0 ? coop_fail_sys(err, errno, "the command's output") : 0;
@@ -73,6 +78,19 @@ void run_output_done(struct run_output *output)
 
 /* ---- moving bytes ---- */
 
+size_t run_output_admit(struct run_output *output, size_t came)
+{
+    int64_t size = (int64_t)came;
+
+    if (size > output->left) {
+        output->over = true; /* nothing is shut: whoever writes is to end by what follows */
+        size = output->left;
+    }
+    output->left -= size;
+    output->passed += size;
+    return (size_t)size;
+}
+
 /* Who writes gets SIGPIPE from now on. */
 static void shut(struct run_stream *stream)
 {
@@ -91,15 +109,9 @@ static bool take(struct run_output *output, struct run_stream *stream)
         shut(stream);
         return false;
     }
-    if (got > output->left) {
-        output->over = true; /* nothing is shut: whoever writes is to end by what follows */
-        got = (ssize_t)output->left;
-    }
-    output->left -= got;
-    output->passed += got;
     stream->at = 0;
-    stream->end = (size_t)got;
-    return got > 0;
+    stream->end = run_output_admit(output, (size_t)got);
+    return stream->end > 0;
 }
 
 /* A pipe that says it is writable takes so much without waiting. */

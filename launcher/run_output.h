@@ -14,6 +14,8 @@
  * The command writes into pipes; what comes out of them is passed on to our own 1 and 2.  Where
  * these are the same file, one pipe serves both, so that the order of lines stays.
  *
+ * At a keyboard the command has a pty instead (run_terminal.h), whose bytes count here, too.
+ *
  * A reader that does not read stops the command (its pipe is full), never us: at most one buffer
  * is held for each stream, and we write only what can be written without waiting.
  */
@@ -35,11 +37,16 @@ struct run_output {
     bool over;                                      /* more came than may */
 };
 
-/* 'ceiling' in bytes. The pipes' write ends are in 'childs'. */
-int run_output_open(struct run_output *ret_output, int64_t ceiling, struct coop_err *err);
+/* 'ceiling' in bytes; 'but' has a bit for each of 1 and 2 that comes another way and gets no pipe.
+ * The pipes' write ends are in 'childs'. */
+int run_output_open(struct run_output *ret_output, int64_t ceiling, unsigned but,
+                    struct coop_err *err);
 /* After the launch: the child alone holds the write ends. */
 void run_output_started(struct run_output *output);
 void run_output_done(struct run_output *output);
+
+/* Counts what came that other way: how much of it may be passed on. */
+size_t run_output_admit(struct run_output *output, size_t came);
 
 /* What to poll for; returns how many were added (at most 2), run_output_ready() takes them back. */
 unsigned run_output_poll(const struct run_output *output, struct pollfd *ret_fds);

@@ -215,7 +215,8 @@ static int start(struct run *run, struct coop_err *err)
         return -1;
     io.clerk = run->clerk.childs;
     for (int i = 0; i < RUN_OUTPUT_STREAMS && run->has_output; i++)
-        io.stdio[1 + i] = run->output.childs[i];
+        if (run->output.childs[i] >= 0)
+            io.stdio[1 + i] = run->output.childs[i];
     if (run->has_terminal)
         io.terminal = run_terminal_mask();
     if (launch_attempt_start(&attempt, NULL, run->plan, &io, err) < 0)

@@ -165,6 +165,23 @@ static void shut(int *fd)
     *fd = -1;
 }
 
+static bool is_over(const struct run_terminal *terminal)
+{
+    return terminal->bound && terminal->bound->over;
+}
+
+/* False: nobody inside has the pty open, or they have said more than they may. */
+static bool take_output(struct run_terminal *terminal)
+{
+    struct run_flow *out = &terminal->out;
+
+    if (is_over(terminal) || !take(out, terminal->master))
+        return false;
+    if (terminal->bound && holds(out))
+        out->end = run_output_admit(terminal->bound, out->end);
+    return true;
+}
+
 /* ---- polling ---- */
 
 unsigned run_terminal_poll(struct run_terminal *terminal, struct pollfd *ret_fds)
@@ -172,8 +189,8 @@ unsigned run_terminal_poll(struct run_terminal *terminal, struct pollfd *ret_fds
     bool reads = terminal->raw && is_foreground(terminal->tty);
     short outer = (short)((holds(&terminal->out) ? POLLOUT : 0) |
                           (reads && !holds(&terminal->in) ? POLLIN : 0));
-    short inner =
-        (short)((holds(&terminal->in) ? POLLOUT : 0) | (!holds(&terminal->out) ? POLLIN : 0));
+    bool listens = !holds(&terminal->out) && !is_over(terminal);
+    short inner = (short)((holds(&terminal->in) ? POLLOUT : 0) | (listens ? POLLIN : 0));
 
     if (terminal->raw && !reads)
         terminal->raw = false; /* we were sent to the background: the modes are not ours */
@@ -201,13 +218,13 @@ void run_terminal_ready(struct run_terminal *terminal, const struct pollfd *fds,
         (void)give(&terminal->in, terminal->master);
     /* While nobody inside has the pty open it reads as an error, and may be opened again. */
     if (fds[1].events & POLLIN && fds[1].revents & in && !holds(&terminal->out))
-        (void)take(&terminal->out, terminal->master);
+        (void)take_output(terminal);
 }
 
 bool run_terminal_finish(struct run_terminal *terminal)
 {
     if (!holds(&terminal->out) && terminal->master >= 0 &&
-        (!take(&terminal->out, terminal->master) || !holds(&terminal->out)))
+        (!take_output(terminal) || !holds(&terminal->out)))
         shut(&terminal->master);
     return holds(&terminal->out) && terminal->tty >= 0;
 }

@@ -7,6 +7,7 @@
 #include <termios.h>
 
 #include "coop/err.h"
+#include "launcher/run_output.h"
 
 /*
  * run_terminal.h - the caller's terminal, and the pty inside that stands for it; private
@@ -34,6 +35,7 @@ struct run_terminal {
     bool raw;   /* the caller's has our modes, not 'modes' */
     struct termios modes;
     struct run_flow in, out;
+    struct run_output *bound; /* what comes out counts there; NULL: nothing counts it */
 };
 
 /*

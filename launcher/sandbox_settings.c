@@ -218,7 +218,7 @@ static const struct setting rows[] = {
     {"Sandbox", "CPUTime", &setting_duration, FIELD(bounds.cpu_time), .min = COOP_NSEC_PER_MSEC, .max = LAUNCH_UNBOUND,
      .fallback = "infinity", .help = "CPU time of all processes inside taken together; then everything is ended."},
     {"Sandbox", "OutputMax", &setting_bytes, FIELD(bounds.output), .min = 1, .max = LAUNCH_UNBOUND,
-     .fallback = "infinity", .help = "Bytes to standard output and error together; those within it are passed on, then everything is ended. Both become pipes."},
+     .fallback = "infinity", .help = "Bytes to standard output and error together; those within it are passed on, then everything is ended. Both become pipes, or where standard input is a terminal a pty of its own."},
     {"Sandbox", "DiskMax", &setting_bytes, FIELD(bounds.disk_max), .min = 4096, .max = LAUNCH_UNBOUND,
      .fallback = "infinity", .help = "Bytes by which all that it may write to may grow together: directories bound writable, and fresh file systems. Then everything is ended."},
     {"Sandbox", "DiskFilesMax", &setting_int64, FIELD(bounds.disk_files_max), .min = 1, .max = LAUNCH_UNBOUND,

@@ -205,7 +205,7 @@ static void enter_thread(struct disk_held *held, const char *tid)
     listing_open(&t->names, t->tasks.fd, path);
     if (t->names.fd < 0 && (errno == EACCES || errno == EPERM) && member->counts &&
         !is_dead(t->tasks.fd, tid))
-        held->sum.hidden++;
+        held->dark++;
 }
 
 static void look_at(struct disk_held *held, const char *name)

@@ -20,6 +20,7 @@
 
 struct disk_held {
     struct disk_sum sum;
+    int64_t dark; /* processes that may not be looked into, which are not in 'sum' */
     struct disk_tables *tables; /* private */
 };
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define BYTES_MADE 262144 /* small files of /etc, and the like     */
+#define DARK_LOOKS 3      /* who cannot be seen for so many hides   */
 #define FILES_MADE 8      /* directories on the way to mount points */
 
 static struct disk_sum ask(int fd)
@@ -297,6 +298,7 @@ static void sum_up(struct disk_usage *disk)
     all.bytes += disk->held.sum.bytes;
     all.files += disk->held.sum.files;
     all.hidden += disk->held.sum.hidden;
+    all.hidden += disk->held.dark > 0 && disk->dark_looks >= DARK_LOOKS - 1;
     if (disk->walking) {
         all.bytes += disk->walk.sum.bytes;
         all.files += disk->walk.sum.files;
@@ -325,6 +327,7 @@ bool disk_usage_look(struct disk_usage *disk, const struct tree_usage *tree, coo
         return false;
     disk->bytes = disk->least_bytes;
     disk->files = disk->least_files;
+    disk->dark_looks = disk->held.dark > 0 ? disk->dark_looks + 1 : 0;
     disk_usage_restart(disk);
     return true;
 }

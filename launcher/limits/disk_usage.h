@@ -28,7 +28,8 @@
  * The program can hide from a walk what it has deleted and holds open: that is found among the
  * descriptors of the tree's processes (disk_held.h).  A directory that it makes unreadable, or
  * deeper than DISK_DEPTH levels, cannot be seen by anybody of its user: disk.hidden, as good as
- * used up.
+ * used up.  A process that cannot be looked into is the same at the third look in a row: each is
+ * for a moment in exec(2), where we may be woken by it.
  *
  * Time      About 2 us for each file, directory and descriptor.  disk_usage_open() walks without
  *           an end: what is there before is the caller's.
@@ -54,7 +55,8 @@ struct disk_usage {
     int64_t bytes, files;             /* grown by, as of the last look that was whole    */
     int64_t least_bytes, least_files; /* at least, as of the look under way */
     bool hidden;
-    bool full; /* a fresh file system was, at some look */
+    int dark_looks; /* private: in a row */
+    bool full;      /* a fresh file system was, at some look */
     int64_t sure_bytes,
         sure_files; /* private: seen when nothing moved, less the disks' growth */
     /* private: the look under way */

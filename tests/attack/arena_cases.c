@@ -54,6 +54,73 @@ int arena_play(const struct arena *arena, const struct visit *visit)
     return !good || (code != 0 && code != 77) ? -1 : code == 0;
 }
 
+/* Those that must fail whatever the profile is. */
+static const char *const attacks[] = {"read-shadow",
+                                      "read-home",
+                                      "leaked-fds",
+                                      "cwd-tricks",
+                                      "foreign-proc",
+                                      "self-exe",
+                                      "write-kernel-files",
+                                      "read-kernel-files",
+                                      "root-kernel-files",
+                                      "mount-table",
+                                      "mount-calls",
+                                      "write-system",
+                                      "writable-mounts",
+                                      "cross-links",
+                                      "make-nodes",
+                                      "by-handle",
+                                      "kill-host",
+                                      "trace-init",
+                                      "kill-init",
+                                      "change-ids",
+                                      "write-maps",
+                                      "gain-caps",
+                                      "setuid-program",
+                                      "fcaps-program",
+                                      "inherited-signals",
+                                      "inherited-timers",
+                                      "inherited-umask",
+                                      "inherited-environment",
+                                      "inherited-groups",
+                                      "personality",
+                                      "new-namespaces",
+                                      "clone-user",
+                                      "join-namespaces",
+                                      "foreign-abis",
+                                      "forbidden-calls",
+                                      "future-calls",
+                                      "io-uring",
+                                      "looser-filter",
+                                      "terminal-injection",
+                                      "reach-network",
+                                      "reach-ipc",
+                                      "reach-keyring",
+                                      "reach-daemons",
+                                      "every-number",
+                                      "see-network",
+                                      "harmless",
+                                      NULL};
+
+bool arena_play_all(const struct arena *arena, const char *const *words, enum mode from)
+{
+    int through = 0, refused = 0;
+
+    for (const char *const *attack = attacks; *attack; attack++)
+        for (int mode = (int)from; mode < MODES; mode++) {
+            const struct visit visit = {
+                .mode = (enum mode)mode, .attack = *attack, .options = words};
+            int result = arena_play(arena, &visit);
+
+            through += result < 0;
+            refused += result > 0;
+        }
+    CHECK(through == 0);
+    CHECK(refused > 0);
+    return true;
+}
+
 pid_t arena_start_turning(const char *dir, const char *name, unsigned long *ret_turns)
 {
     pid_t pid = fork();

@@ -46,6 +46,10 @@ pid_t arena_start_stayer(const struct arena *arena, struct visit *visit);
  * -1: it got through. */
 int arena_play(const struct arena *arena, const struct visit *visit);
 
+/* Every attack from inside that must fail whatever the profile is, with these words for coop-run,
+ * in this mode and those after it. */
+bool arena_play_all(const struct arena *arena, const char *const *words, enum mode from);
+
 /* Turns dir/name and dir/turn to and fro, until it is killed; counts in *ret_turns if it is given,
  * which must be shared memory. */
 pid_t arena_start_turning(const char *dir, const char *name, unsigned long *ret_turns);

@@ -20,73 +20,6 @@
 
 enum { MAX_OPTIONS = 24 };
 
-static const char *const attacks[] = {"read-shadow",
-                                      "read-home",
-                                      "leaked-fds",
-                                      "cwd-tricks",
-                                      "foreign-proc",
-                                      "self-exe",
-                                      "write-kernel-files",
-                                      "read-kernel-files",
-                                      "root-kernel-files",
-                                      "mount-table",
-                                      "mount-calls",
-                                      "write-system",
-                                      "writable-mounts",
-                                      "cross-links",
-                                      "make-nodes",
-                                      "by-handle",
-                                      "kill-host",
-                                      "trace-init",
-                                      "kill-init",
-                                      "change-ids",
-                                      "write-maps",
-                                      "gain-caps",
-                                      "setuid-program",
-                                      "fcaps-program",
-                                      "inherited-signals",
-                                      "inherited-timers",
-                                      "inherited-umask",
-                                      "inherited-environment",
-                                      "inherited-groups",
-                                      "personality",
-                                      "new-namespaces",
-                                      "clone-user",
-                                      "join-namespaces",
-                                      "foreign-abis",
-                                      "forbidden-calls",
-                                      "future-calls",
-                                      "io-uring",
-                                      "looser-filter",
-                                      "terminal-injection",
-                                      "reach-network",
-                                      "reach-ipc",
-                                      "reach-keyring",
-                                      "reach-daemons",
-                                      "every-number",
-                                      "see-network",
-                                      "harmless",
-                                      NULL};
-
-/* All of them with these words for coop-run, in this mode and those after it. */
-static bool all_refused(const struct arena *arena, const char *const *words, enum mode from)
-{
-    int through = 0, refused = 0;
-
-    for (const char *const *attack = attacks; *attack; attack++)
-        for (int mode = (int)from; mode < MODES; mode++) {
-            const struct visit visit = {
-                .mode = (enum mode)mode, .attack = *attack, .options = words};
-            int result = arena_play(arena, &visit);
-
-            through += result < 0;
-            refused += result > 0;
-        }
-    CHECK(through == 0);
-    CHECK(refused > 0);
-    return true;
-}
-
 static bool among(const struct arena *arena, unsigned joined, bool by_descriptor,
                   const char *const *more)
 {
@@ -101,7 +34,7 @@ static bool among(const struct arena *arena, unsigned joined, bool by_descriptor
     for (; more && *more; more++)
         words[n++] = *more;
     /* Among the files of others the caller's directory is not seen unless all is bound. */
-    good = all_refused(arena, words, joined & ARENA_HOST_MOUNTS ? BOUND : CLOSED);
+    good = arena_play_all(arena, words, joined & ARENA_HOST_MOUNTS ? BOUND : CLOSED);
     good &= waitpid(host.pid, NULL, WNOHANG) == 0; /* nobody has killed whose they are */
     arena_host_end(&host);
     return good;
@@ -170,7 +103,7 @@ static bool empty_network(const struct arena *arena)
     pid = arena_start(arena, &holder);
     for (int i = 0; i < 1000 && access(socket, F_OK) < 0; i++)
         (void)poll(NULL, 0, 10); /* nothing else announces it */
-    good = all_refused(arena, words, CLOSED);
+    good = arena_play_all(arena, words, CLOSED);
     kill(pid, SIGKILL);
     CHECK(arena_wait(pid, 10) == 128 + SIGKILL);
     return good;

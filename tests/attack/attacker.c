@@ -117,8 +117,9 @@ pid_t target(const char *key)
 static const struct attack *find(const char *name)
 {
     const struct attack *const tables[] = {
-        attacks_on_files, attacks_on_processes, attacks_on_kernel,  attacks_on_abis,
-        attacks_on_walls, attacks_by_traces,    attacks_by_filling, attacks_of_services};
+        attacks_on_files,   attacks_on_processes, attacks_on_kernel,
+        attacks_on_abis,    attacks_on_walls,     attacks_by_traces,
+        attacks_by_filling, attacks_of_services,  attacks_on_promises};
 
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const struct attack *a = tables[t]; a->name; a++)

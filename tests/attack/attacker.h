@@ -65,5 +65,6 @@ extern const struct attack attacks_on_walls[];
 extern const struct attack attacks_by_traces[];
 extern const struct attack attacks_by_filling[];
 extern const struct attack attacks_of_services[];
+extern const struct attack attacks_on_promises[];
 
 #endif

@@ -402,10 +402,31 @@ Test(options, working_directory_may_be_shown_when_it_is_a_project)
 
 Test(options, working_directory_that_opens_too_much_is_not_shown)
 {
-    static const char *const bad[] = {
-        "/",        "/home",           "/home/ann",      "/home/eve", "/root",   "/srv/people",
-        "/srv",     "/srv/people/bob", "/etc",           "/etc/ssl",  "/proc/1", "/sys",
-        "/dev/shm", "/run/user/0",     "/home/ann/.ssh", "/tmp",      "/var"};
+    static const char *const bad[] = {"/",
+                                      "/home",
+                                      "/home/ann",
+                                      "/home/eve",
+                                      "/root",
+                                      "/srv/people",
+                                      "/srv",
+                                      "/srv/people/bob",
+                                      "/etc",
+                                      "/etc/ssl",
+                                      "/proc/1",
+                                      "/sys",
+                                      "/dev/shm",
+                                      "/run/user/0",
+                                      "/home/ann/.ssh",
+                                      "/tmp",
+                                      "/var",
+                                      "/var/tmp",
+                                      "/var/lib",
+                                      "/var/cache",
+                                      "/var/log/x",
+                                      "/opt",
+                                      "/media",
+                                      "/var/lib/dpkg/info",
+                                      "/var/spool/cron"};
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         cr_assert_not_null(why_not(bad[i]), "%s", bad[i]);
