@@ -263,6 +263,55 @@ static void keep_only(struct survivors *all, const struct config *config,
     all->count = kept;
 }
 
+/* "web+" is of "web". */
+static bool has_spec(const struct map *specs, const char *name)
+{
+    char service[SVC_NAME_MAX + 1];
+
+    str_copy(service, sizeof service, name);
+    service[strcspn(service, (char[2]){STEP_MARK})] = '\0';
+    return map_get(specs, service) != NULL;
+}
+
+void survivors_drop_steps(struct survivors *all)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < all->count; i++)
+        if (!strchr(all->list[i].name, STEP_MARK))
+            all->list[kept++] = all->list[i];
+    all->count = kept;
+}
+
+int survivors_go_on(struct survivors *all, const struct config *config, struct machine *machine,
+                    struct coop_err *err)
+{
+    SCOPED_FREE enum fate *fates = calloc(all->count + 1, sizeof *fates);
+    struct map specs = {0};
+    int left = 0;
+
+    if (!fates || all->partial)
+        return coop_fail(err, COOP_E_LIMIT, "no memory for the services");
+    for (size_t i = 0; i < config->count; i++)
+        left += map_put(&specs, config->specs[i]->name, config->specs[i]) < 0;
+    for (size_t i = 0; i < all->count; i++) {
+        struct survivor *s = &all->list[i];
+
+        fates[i] = FATE_KEEP;
+        s->life.pidfd = -1;
+        if (!has_spec(&specs, s->name))
+            left += decide(all, s, NULL, machine, &fates[i]);
+    }
+    map_done(&specs);
+    left += end_fated(all, fates, machine);
+    keep_only(all, config, fates);
+    return left == 0 ? 0
+                     : coop_fail(err, COOP_E_BUSY,
+                                 "%d services that are not configured any "
+                                 "more cannot be ended",
+                                 left);
+}
+
 int survivors_sort(struct survivors *all, const struct config *config, struct machine *machine,
                    struct coop_err *err)
 {

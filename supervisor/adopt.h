@@ -58,6 +58,14 @@ void survivors_add(void *arg, const struct survivor *survivor);
 int survivors_sort(struct survivors *all, const struct config *config, struct machine *machine,
                    struct coop_err *err);
 
+/* The same in a process whose program was replaced: its children are still its own, so nothing is
+ * left over.  What is not configured any more is ended, all else is kept. */
+int survivors_go_on(struct survivors *all, const struct config *config, struct machine *machine,
+                    struct coop_err *err);
+
+/* Forgets the lines about commands beside main: who needs them has records of them. */
+void survivors_drop_steps(struct survivors *all);
+
 /* The pidfds are closed, where nobody has taken them (-1). */
 void survivors_done(struct survivors *all);
 

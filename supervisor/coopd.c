@@ -2,15 +2,18 @@
  * coopd - starts services, keeps them alive, answers coopctl
  */
 #include <grp.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/str.h"
 #include "config/load.h"
 #include "coop/coop.h"
 #include "daemon.h"
+#include "handover.h"
 #include "options.h"
 
 enum { EXIT_USAGE = 2 };
@@ -18,6 +21,7 @@ enum { EXIT_USAGE = 2 };
 struct life {
     const struct options *options;
     struct config *config;
+    json_t *kept; /* of the program before in this process; NULL: none */
     struct coop_err err;
     int status; /* what coopd ends with; -1: 'err' */
 };
@@ -26,7 +30,7 @@ static int live(void *arg)
 {
     struct life *life = arg;
 
-    life->status = daemon_run(life->options, life->config, &life->err);
+    life->status = daemon_run(life->options, life->config, life->kept, &life->err);
     return 0;
 }
 
@@ -46,6 +50,27 @@ static int report(const char *while_doing, const struct coop_err *err)
     return EXIT_FAILURE;
 }
 
+/* The program before in this process has left something: NULL, or what it is.  What cannot be read
+ * is as lost as after a crash, and dealt with in the same way. */
+static json_t *take_handover(void)
+{
+    const char *text = getenv(HANDOVER_VARIABLE);
+    struct coop_err err = {0};
+    long long fd = -1;
+    json_t *kept = NULL;
+
+    if (!text)
+        return NULL;
+    if (str_to_int(text, 3, INT_MAX, &fd) < 0 || handover_open((int)fd, &kept, &err) < 0) {
+        (void)report("going on", &err);
+        (void)close_range(3, ~0U, 0);
+    } else {
+        (void)handover_keep(kept, false);
+    }
+    unsetenv(HANDOVER_VARIABLE);
+    return kept;
+}
+
 static int supervise(const struct options *options, struct config *config)
 {
     const struct coop_options runtime = {
@@ -55,7 +80,7 @@ static int supervise(const struct options *options, struct config *config)
         .dump_signal = SIGQUIT, /* heard even when all coroutines are stuck */
         .foreign_wakes = true,  /* signals and sockets may come after any silence */
     };
-    struct life life = {.options = options, .config = config};
+    struct life life = {.options = options, .config = config, .kept = take_handover()};
     int r;
 
     signal(SIGPIPE, SIG_IGN);
@@ -63,6 +88,7 @@ static int supervise(const struct options *options, struct config *config)
     if (geteuid() == 0)
         (void)setgroups(0, NULL);
     r = coop_main(&runtime, live, &life);
+    json_decref(life.kept);
     if (r < 0) {
         coop_fail_sys(&life.err, r, "the runtime");
         return report("starting", &life.err);
@@ -86,6 +112,11 @@ static int run(const struct options *options)
     if (config_load(&config, options->config.items, options->config.count, print_problem, NULL,
                     &err) < 0)
         return EXIT_FAILURE; /* every problem has been printed */
+    if (options->state_format) {
+        printf("coop-handover %d\n", HANDOVER_FORMAT);
+        config_free(config);
+        return EXIT_SUCCESS;
+    }
     if (!options->check)
         return supervise(options, config);
     config_check_programs(config, print_problem, NULL);

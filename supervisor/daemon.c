@@ -34,6 +34,7 @@
 #include "coop/select.h"
 #include "coop/signal.h"
 #include "daemon_inside.h"
+#include "handover.h"
 #include "journal.h"
 #include "launcher/fdstore.h"
 
@@ -133,6 +134,7 @@ void daemon_describe(struct daemon *daemon, struct daemon_info *ret_info)
     ret_info->socket = daemon->options->socket;
     ret_info->state_dir = daemon->options->state_dir;
     ret_info->log_dir = daemon->options->log_dir;
+    ret_info->program = daemon->program;
 }
 
 struct svc_spec *daemon_spec(struct daemon *daemon, const char *name, size_t *hint)
@@ -193,7 +195,24 @@ static int open_world(struct daemon *daemon, struct coop_err *err)
     return 0;
 }
 
-static int take_over(struct daemon *daemon, struct coop_err *err)
+/* What the program before in this process has known of its services. */
+static int read_kept(struct daemon *daemon, struct coop_err *err)
+{
+    struct survivors *survivors = &daemon->survivors;
+    const json_t *text = json_object_get(daemon->kept, "journal");
+    ssize_t r =
+        journal_replay(json_string_value(text), json_string_length(text), "", survivors_add,
+                       survivors, &survivors->coopd, &survivors->closing);
+
+    if (r >= 0)
+        r = journal_replay_groups(json_string_value(text), json_string_length(text), "",
+                                  daemon_save_group, daemon);
+    if (r < 0)
+        return coop_fail_sys(err, (int)r, "the services before");
+    return survivors_go_on(survivors, daemon->config, &daemon->machine, err);
+}
+
+static int read_journal(struct daemon *daemon, struct coop_err *err)
 {
     struct survivors *survivors = &daemon->survivors;
     int r = journal_read(daemon->options->state_dir, survivors_add, survivors,
@@ -201,12 +220,21 @@ static int take_over(struct daemon *daemon, struct coop_err *err)
 
     if (r == 0)
         r = survivors_sort(survivors, daemon->config, &daemon->machine, err);
-    if (r == 0)
-        r = journal_read_groups(daemon->options->state_dir, daemon_save_group, daemon, err);
+    return r < 0 ? r
+                 : journal_read_groups(daemon->options->state_dir, daemon_save_group, daemon,
+                                       err);
+}
+
+static int take_over(struct daemon *daemon, struct coop_err *err)
+{
+    struct survivors *survivors = &daemon->survivors;
+    int r = daemon->kept ? read_kept(daemon, err) : read_journal(daemon, err);
+
     if (r == 0)
         r = journal_open(&daemon->journal, daemon->options->state_dir, survivors->list,
                          survivors->count, daemon->saved_groups, daemon->saved_group_count,
                          err);
+    survivors_drop_steps(survivors);
     daemon->world.journal = daemon->journal;
     return r;
 }
@@ -222,7 +250,7 @@ static int start_for_timer(void *arg, const char *name)
     return r;
 }
 
-static int open_timers(struct daemon *daemon, struct coop_err *err)
+int daemon_open_timers(struct daemon *daemon, bool is_next, struct coop_err *err)
 {
     const struct timers_world world = {
         .bus = daemon->world.bus,
@@ -230,10 +258,37 @@ static int open_timers(struct daemon *daemon, struct coop_err *err)
         .state_dir = daemon->options->state_dir,
         .start = start_for_timer,
         .arg = daemon,
-        .is_next = daemon->survivors.coopd > 0 && !daemon->survivors.closing,
+        .is_next = is_next,
     };
 
     return timers_start(&daemon->timers, &world, err);
+}
+
+/* What came to the program before and was not looked at. */
+static void hear_asks(struct daemon *daemon)
+{
+    json_t *ask;
+    size_t i;
+
+    json_array_foreach(json_object_get(daemon->kept, "asks"), i, ask)
+    {
+        int number = (int)json_integer_value(ask);
+
+        coop_send(daemon->asks, &number, COOP_NOW);
+    }
+}
+
+/* Children that ended while nobody listened: those of services have been looked at, the others are
+ * orphans. */
+static void end_takeover(struct daemon *daemon)
+{
+    if (!daemon->kept)
+        return;
+    (void)daemon_round(daemon, QUIET_ROUND, NULL, COOP_FOREVER);
+    coop_child_spawn_end();
+    sys_kill(getpid(), SIGCHLD);
+    handover_close_rest(daemon->kept);
+    hear_asks(daemon);
 }
 
 static int listen_to_signals(struct daemon *daemon, struct coop_err *err)
@@ -266,17 +321,22 @@ static int open_all(struct daemon *daemon, struct coop_err *err)
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (daemon_open_places(daemon, err) < 0 || open_world(daemon, err) < 0 ||
         listen_to_signals(daemon, err) < 0 ||
-        machine_open(&daemon->machine, daemon->options->state_dir, err) < 0 ||
-        take_over(daemon, err) < 0 || open_timers(daemon, err) < 0)
+        machine_open(&daemon->machine, daemon->options->state_dir,
+                     json_object_get(daemon->kept, "machine"), err) < 0 ||
+        take_over(daemon, err) < 0 ||
+        daemon_open_timers(daemon, daemon->survivors.coopd > 0 && !daemon->survivors.closing,
+                           err) < 0)
         return -1;
     open_store(daemon);
-    if (daemon_first_services(daemon, err) < 0)
+    if (daemon_first_services(daemon, err) < 0 ||
+        control_start(&daemon->control, daemon, daemon->options->socket,
+                      json_object_get(daemon->kept, "control"), err) < 0)
         return -1;
-    return control_start(&daemon->control, daemon, daemon->options->socket, err);
+    end_takeover(daemon);
+    return 0;
 }
 
-/* For a coopd that is itself a Type=notify service. */
-static void tell_manager(const char *text)
+void daemon_tell_manager(const char *text)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -340,6 +400,7 @@ static void serve(struct daemon *daemon)
         case SIGTERM:
         case SIGINT: tell_end(ask); return;
         case ASK_SHUTDOWN: log_info("coopd", "asked to shut down"); return;
+        case ASK_REEXEC: daemon_replace(daemon); break;
         default: break;
         }
     }
@@ -453,33 +514,48 @@ static void close_all(struct daemon *daemon)
 
 /* ---- the whole life ---- */
 
-int daemon_run(const struct options *options, struct config *config, struct coop_err *err)
+static void begin(struct daemon *daemon)
+{
+    struct timespec now = {0};
+    ssize_t n = readlink("/proc/self/exe", daemon->program, sizeof daemon->program - 1);
+
+    daemon->program[n > 0 ? n : 0] = '\0';
+    sys_clock_gettime(CLOCK_REALTIME, &now);
+    daemon->started_wall =
+        handover_int(daemon->kept, "started", now.tv_sec * COOP_NSEC_PER_SEC + now.tv_nsec);
+    atomic_init(&daemon->reloads, (unsigned long)handover_int(daemon->kept, "reloads", 0));
+    daemon->lock_fd = daemon->state_lock_fd = -1;
+    atomic_init(&daemon->exit_status, -1);
+    if (daemon->kept)
+        coop_child_spawn_begin(); /* a dead child may be a service's */
+}
+
+int daemon_run(const struct options *options, struct config *config, json_t *kept,
+               struct coop_err *err)
 {
     struct daemon *daemon = calloc(1, sizeof *daemon);
-    struct timespec now = {0};
     int r;
 
     if (!daemon) {
         config_free(config);
         return coop_fail(err, COOP_E_LIMIT, "no memory to begin with");
     }
-    sys_clock_gettime(CLOCK_REALTIME, &now);
-    daemon->started_wall = now.tv_sec * COOP_NSEC_PER_SEC + now.tv_nsec;
     daemon->options = options;
     daemon->config = config;
-    daemon->lock_fd = daemon->state_lock_fd = -1;
-    atomic_init(&daemon->exit_status, -1);
+    daemon->kept = kept;
+    begin(daemon);
     log_set_level((enum log_level)config->coopd.log_level);
 
     r = open_all(daemon, err);
     if (r == 0) {
-        log_info("coopd", "version %s, process %d, %zu service%s, socket '%s'", COOP_VERSION,
-                 getpid(), config->count, config->count == 1 ? "" : "s", options->socket);
+        log_info("coopd", "version %s%s, process %d, %zu service%s, socket '%s'", COOP_VERSION,
+                 kept ? " goes on" : "", getpid(), config->count, config->count == 1 ? "" : "s",
+                 options->socket);
         daemon_start_all(daemon);
         daemon_set_timers(daemon);
-        tell_manager("READY=1");
+        daemon_tell_manager("READY=1");
         serve(daemon);
-        tell_manager("STOPPING=1");
+        daemon_tell_manager("STOPPING=1");
         stop_services(daemon);
         log_info("coopd", "all services are down");
         r = atomic_load(&daemon->exit_status);

@@ -24,6 +24,7 @@ struct config;
 struct svc;
 struct svc_spec;
 struct options;
+struct json_t;
 struct timer_view;
 
 /* What `coopctl daemon` tells. */
@@ -37,7 +38,7 @@ struct daemon_info {
     uint64_t memory_pss; /* bytes, 0 where the kernel does not tell                     */
     uint64_t orphans_reaped;
     uint64_t reloads;
-    const char *socket, *state_dir, *log_dir; /* live as long as the daemon */
+    const char *socket, *state_dir, *log_dir, *program; /* live as long as the daemon */
 };
 
 /* What a reload did. */
@@ -80,6 +81,12 @@ int daemon_reload(struct daemon *daemon, struct reload_report *ret_report,
  * second call hurries: what still runs is killed. */
 void daemon_shutdown(struct daemon *daemon);
 
+/* Asks for another program in coopd's place, the one at 'path' (NULL: as now).  0: the room of
+ * control will pause, and who opens it again is the next program, or this one with a failure to be
+ * told; -1: the next program could not take over, and nothing has happened. */
+int daemon_reexec(struct daemon *daemon, const char *path, struct coop_err *err);
+void daemon_reexec_failure(struct daemon *daemon, struct coop_err *ret_err);
+
 void daemon_describe(struct daemon *daemon, struct daemon_info *ret_info);
 
 /* All timers, in the order of the configuration; the caller frees them.  NULL: no memory. */
@@ -92,7 +99,9 @@ int daemon_log_path(struct daemon *daemon, const char *name, char *buf, size_t s
 int daemon_cgroup_path(struct daemon *daemon, const char *name, char *buf, size_t size);
 
 /* Runs until the last service is down.  Called in the runtime's first coroutine; 'config'
- * changes owner.  What coopd is to exit with, or -1 and 'err'. */
-int daemon_run(const struct options *options, struct config *config, struct coop_err *err);
+ * changes owner.  'kept' is what the program before in this process has left (handover.h), NULL:
+ * nothing.  What coopd is to exit with, or -1 and 'err'. */
+int daemon_run(const struct options *options, struct config *config, struct json_t *kept,
+               struct coop_err *err);
 
 #endif

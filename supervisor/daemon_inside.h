@@ -1,6 +1,7 @@
 #ifndef COOP_DAEMON_INSIDE_H
 #define COOP_DAEMON_INSIDE_H
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -25,6 +26,7 @@
  */
 struct control;
 struct journal;
+struct json_t;
 
 struct daemon {
     const struct options *options;
@@ -47,13 +49,30 @@ struct daemon {
     char run_dir[512];
     int64_t started_wall;
     atomic_ulong reloads;
+    struct json_t *kept; /* what the program before in this process has left; NULL: nothing */
+    char program[PATH_MAX]; /* that runs now                                              */
+    atomic_bool replacing;  /* from the question to the end of a re-execution             */
+    char next[PATH_MAX];
+    struct coop_err reexec_failure;
 };
 
-enum { ASK_SHUTDOWN = 0, ASK_OVER = -1 };
+enum { ASK_SHUTDOWN = 0, ASK_OVER = -1, ASK_REEXEC = -2 };
+
+/* For the service manager that coopd is a Type=notify service of. */
+void daemon_tell_manager(const char *text);
 
 /* Who asked for the end, for the log. 'sender' is 0 for the kernel, which sends for a terminal's
  * keys, and for processes outside our PID namespace. */
 int daemon_sender_text(int signo, pid_t sender, char *ret_text, size_t size);
+
+/* reexec.c: returns when it has failed, and all goes on. */
+void daemon_replace(struct daemon *daemon);
+/* reexec_ask.c: whether that program can take over. 0 or -1. */
+int daemon_ask_next(const struct daemon *daemon, const char *path, struct coop_err *err);
+
+/* After daemon_first_services(): waits until each has looked at what it was before. */
+int daemon_round(struct daemon *daemon, enum quiet_step step, struct json_t *ret_records,
+                 coop_nsec deadline);
 
 /* places: the directories and the lock. */
 int daemon_open_places(struct daemon *daemon, struct coop_err *err);
@@ -62,6 +81,8 @@ void daemon_close_places(struct daemon *daemon);
 /* reload.c: makes, links and removes services. */
 int daemon_first_services(struct daemon *daemon, struct coop_err *err);
 void daemon_start_all(struct daemon *daemon);
+/* 'is_next': goes on from where a coopd before it was. */
+int daemon_open_timers(struct daemon *daemon, bool is_next, struct coop_err *err);
 void daemon_set_timers(struct daemon *daemon); /* those of the configuration in force */
 
 /* daemon_groups.c: the groups of a configuration, before and after its services are told.  The

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "handover.h"
 
 /* Makes a directory and what is missing above it. An existing one keeps its mode. */
 static int make_dirs(const char *path, mode_t mode, struct coop_err *err)
@@ -103,6 +105,16 @@ static int lock_state(struct daemon *daemon, struct coop_err *err)
     return coop_hint(err, "every coopd needs one of its own: choose another --state-dir");
 }
 
+/* Those of the program before in this process. */
+static bool take_locks(struct daemon *daemon)
+{
+    const json_t *locks = json_object_get(daemon->kept, "locks");
+
+    daemon->lock_fd = handover_claim(json_array_get(locks, 0));
+    daemon->state_lock_fd = handover_claim(json_array_get(locks, 1));
+    return daemon->lock_fd >= 0 && daemon->state_lock_fd >= 0;
+}
+
 static int make_socket_dir(struct daemon *daemon, struct coop_err *err)
 {
     char dir[512];
@@ -139,9 +151,10 @@ static int make_run_dir(struct daemon *daemon, struct coop_err *err)
 int daemon_open_places(struct daemon *daemon, struct coop_err *err)
 {
     if (make_dirs(daemon->options->state_dir, 0700, err) < 0 ||
-        make_dirs(daemon->options->log_dir, 0700, err) < 0 ||
-        make_socket_dir(daemon, err) < 0 || lock_socket(daemon, err) < 0 ||
-        lock_state(daemon, err) < 0)
+        make_dirs(daemon->options->log_dir, 0700, err) < 0 || make_socket_dir(daemon, err) < 0)
+        return -1;
+    /* Opened once more and closed, a file of ours would lose its record lock. */
+    if (!take_locks(daemon) && (lock_socket(daemon, err) < 0 || lock_state(daemon, err) < 0))
         return -1;
     return make_run_dir(daemon, err);
 }

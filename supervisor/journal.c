@@ -135,10 +135,18 @@ static void write_line(struct journal *j, const char *line)
     tell_broken(j, n < 0 ? (int)n : -ENOSPC);
 }
 
+static int boot_line(const struct journal *j, char line[JOURNAL_LINE_MAX])
+{
+    char body[128];
+
+    snprintf(body, sizeof body, "boot %s %d", j->boot_id[0] ? j->boot_id : "-", getpid());
+    return journal_make_line(line, body);
+}
+
 /* A new file beside the old one, then in its place. */
 static int rewrite(struct journal *j, struct coop_err *err)
 {
-    char fresh[600], line[JOURNAL_LINE_MAX], body[128];
+    char fresh[600], line[JOURNAL_LINE_MAX];
     struct entry *entry;
     int r, old = j->fd;
     size_t old_size = j->size;
@@ -151,9 +159,8 @@ static int rewrite(struct journal *j, struct coop_err *err)
     j->fd = r;
     j->size = 0;
     j->broken = j->torn = false;
-    snprintf(body, sizeof body, "boot %s %d", j->boot_id[0] ? j->boot_id : "-", getpid());
-    journal_make_line(line, body);
-    write_line(j, line);
+    if (boot_line(j, line) == 0)
+        write_line(j, line);
     for (size_t i = 0; (entry = map_next(&j->known, &i)) != NULL;) {
         if (entry->run) /* before `at`, which says more */
             write_line(j, entry->run);
@@ -457,6 +464,26 @@ void journal_closing(struct journal *j)
     coop_mutex_lock(&j->lock);
     j->closing = true;
     append(j, line);
+    coop_mutex_unlock(&j->lock);
+}
+
+void journal_copy(struct journal *j, struct buf *out)
+{
+    struct entry *entry;
+    char line[JOURNAL_LINE_MAX];
+
+    coop_mutex_lock(&j->lock);
+    if (boot_line(j, line) == 0)
+        buf_add_text(out, line);
+    for (size_t i = 0; (entry = map_next(&j->known, &i)) != NULL;) {
+        if (entry->run)
+            buf_add_text(out, entry->run);
+        if (entry->at)
+            buf_add_text(out, entry->at);
+    }
+    for (size_t i = 0; (entry = map_next(&j->groups, &i)) != NULL;)
+        if (entry->at)
+            buf_add_text(out, entry->at);
     coop_mutex_unlock(&j->lock);
 }
 

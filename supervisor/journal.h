@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "coop/err.h"
 #include "service/saved.h"
 
@@ -80,6 +81,9 @@ void journal_at(struct journal *journal, const char *name, const struct saved_st
 void journal_group(struct journal *journal, const struct saved_group *group);
 void journal_gone(struct journal *journal, const char *name);
 void journal_closing(struct journal *journal);
+
+/* What it would be written anew with, added to 'out'. */
+void journal_copy(struct journal *journal, struct buf *out);
 
 void journal_close(struct journal *journal); /* accepts NULL */
 

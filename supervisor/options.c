@@ -39,6 +39,8 @@ static const struct setting rows[] = {
      .help = "Where NAME.log files go; made if missing, for its owner only."},
     {"Coopd", "Check", &setting_bool, FIELD(check),
      .help = "Only check the configuration: print what is wrong, exit with 0 or 1."},
+    {"Coopd", "StateFormat", &setting_bool, FIELD(state_format),
+     .help = "Only check the configuration, and print which format of `coopctl reexec` is known."},
     {"Coopd", "Help", &setting_bool, FIELD(help), .help = "Show this."},
     {"Coopd", "Version", &setting_bool, FIELD(version), .help = "Show the version."},
     /* clang-format on */
@@ -200,7 +202,7 @@ void options_print_help(void)
 int options_parse(struct options *ret_options, int argc, char *const *argv,
                   struct coop_err *err)
 {
-    struct options options = {0};
+    struct options options = {.argv = argv};
     int index = 1, r = 0;
 
     while (index < argc && r == 0) {

@@ -14,7 +14,8 @@
 struct options {
     struct strlist config;
     char *socket, *state_dir, *log_dir;
-    bool check, help, version;
+    bool check, help, version, state_format;
+    char *const *argv; /* as they were given, for the next program in this process */
 };
 
 /* 0; -1 with an error about the command line. */

@@ -10,6 +10,7 @@
 #include "daemon_inside.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -330,9 +331,10 @@ void daemon_set_timers(struct daemon *daemon)
 int daemon_reload(struct daemon *daemon, struct reload_report *ret_report, struct coop_err *err)
 {
     struct reload_report report = {0};
-    int r;
+    int r = coop_mutex_lock_until(&daemon->reloading, COOP_FOREVER);
 
-    coop_mutex_lock(&daemon->reloading);
+    if (r < 0) /* a re-execution holds it: the next program is asked instead */
+        return coop_fail_sys(err, r, "waiting for a turn");
     r = reload_locked(daemon, &report, err);
     coop_mutex_unlock(&daemon->reloading);
     if (r < 0) {
@@ -352,7 +354,9 @@ static void restore(struct daemon *daemon, struct survivor *was)
 {
     struct svc *svc = map_get(&daemon->services, was->name);
 
-    if (!svc || svc_restore(svc, was) < 0)
+    const json_t *records = json_object_get(daemon->kept, "services");
+
+    if (!svc || svc_restore(svc, was, json_object_get(records, was->name)) < 0)
         log_error("reload", "%s: out of memory, it is not adopted", was->name);
     else
         was->life.pidfd = -1; /* the service's now */

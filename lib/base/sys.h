@@ -142,6 +142,7 @@ struct sys_spawn {
     X(int, setrlimit, (__rlimit_resource_t what, const struct rlimit *limit), (what, limit))   \
     X(int, spawn, (pid_t * ret_pid, const struct sys_spawn *what), (ret_pid, what))            \
     X(int, kill, (pid_t pid, int sig), (pid, sig))                                             \
+    X(int, execve, (const char *path, char *const *argv, char *const *env), (path, argv, env)) \
     X(int, pidfd_open, (pid_t pid, unsigned flags), (pid, flags))                              \
     X(int, pidfd_send_signal, (int pidfd, int sig, siginfo_t *info, unsigned flags),           \
       (pidfd, sig, info, flags))

@@ -35,6 +35,7 @@ static ctl_command_fn *const commands[CTL_VERBS] = {
     [CTL_SHUTDOWN] = ctl_shutdown,
     [CTL_COROUTINES] = ctl_coroutines,
     [CTL_GROUPS] = ctl_groups,
+    [CTL_REEXEC] = ctl_reexec,
     /* clang-format on */
 };
 
@@ -131,7 +132,7 @@ static int run_command(struct ctl_call *call)
     if (call->verb->stream && !call->more && (call->args.count != 1 || call->args.follow)) {
         r = ctl_error(call, STANDARD ".ExpectedMore", NULL);
     } else {
-        if (call->verb->fifo)
+        if (call->verb->fifo && !call->again)
             log_command(call);
         r = commands[call->verb->id](call);
         if (r == 0 && !call->answered && !call->oneway)
@@ -158,11 +159,14 @@ static int supervise(struct ctl_call *call, const char *method, const char *name
     return run_command(call);
 }
 
-int ctl_dispatch(struct session *session, const struct varlink_call *asked)
+int ctl_dispatch(struct session *session, const struct varlink_call *asked, bool again,
+                 const json_t *progress)
 {
     struct ctl_call call = {.session = session,
                             .control = session->control,
                             .parameters = asked->parameters,
+                            .again = again,
+                            .progress = progress,
                             .more = asked->more,
                             .oneway = asked->oneway};
     const char *name;

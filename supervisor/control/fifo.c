@@ -132,10 +132,8 @@ static bool read_fifo(struct control *control, struct line_cutter *cutter)
 int ctl_fifo_life(void *arg)
 {
     struct control *control = arg;
-    struct line_cutter *cutter = calloc(1, sizeof *cutter);
 
-    while (cutter && read_fifo(control, cutter))
+    while (read_fifo(control, control->fifo_cutter))
         ;
-    free(cutter);
     return 0;
 }

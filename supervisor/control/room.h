@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "control/control.h"
+#include "control/lines.h"
 #include "control/places.h"
 #include "control/varlink.h"
 #include "control/verbs.h"
@@ -37,6 +38,7 @@
 enum {
     CTL_CLIENTS_MAX = 256, /* clients at a time; then the one that says nothing longest goes */
     CTL_OUT_MAX = 1 << 20, /* bytes of replies of one client not taken yet; then LimitReached */
+    CTL_OUT_PAUSED_MAX = 1 << 26, /* ... while the room pauses                              */
     CTL_OUT_FLUSH = 65536, /* bytes of replies that are collected before they are written     */
     CTL_FDS_KEPT = 24,     /* descriptors below the limit that clients may not use up */
     CTL_FDS_GRACE = 8,     /* of these, for newcomers while others are leaving */
@@ -67,6 +69,9 @@ struct control {
     struct coop_scope *scope; /* of all coroutines of the room; in control_life's frame  */
     struct coop_chan *stop;   /* closed: no new calls, say the last words                */
     struct coop_chan *reopen_socket, *reopen_fifo; /* a value each: make it anew         */
+    struct coop_chan *pause, *paused, *resume;     /* a value each: a re-execution           */
+    atomic_bool pausing;             /* who is cancelled now has not ended                 */
+    struct line_cutter *fifo_cutter; /* the FIFO's                                        */
     struct coop_wg talking; /* sessions                                                */
     struct coop_wg alive;   /* control_life runs                                       */
 };
@@ -84,6 +89,9 @@ struct session {
     unsigned bad_frames;
     coop_nsec frame_deadline; /* for the call that has begun to arrive; 0: none has      */
     _Atomic(coop_nsec) waiting_since; /* waits for a call since; 0: works on one         */
+    json_t *unanswered;    /* the call that was under way when the room paused; NULL: none  */
+    struct action *action; /* ... and its command to services, if it is one                 */
+    json_t *progress;      /* ... or how far it has come                                    */
 };
 
 /* A call being answered: what a command sees. */
@@ -95,10 +103,14 @@ struct ctl_call {
     json_t *parameters;
     bool more, oneway;
     bool answered; /* the last reply has been given */
+    bool again;    /* it was under way when the room paused:                             */
+    const json_t *progress; /* how far it had come; NULL: session->action, or not at all */
 };
 
 /* ---- session.c ---- */
 
+/* A zeroed one. */
+void session_init(struct session *session, struct control *control, int fd);
 /* Adopts 'fd'; the coroutine's function, with a struct session * that it frees. */
 int session_life(void *arg);
 /* The same when no coroutine could be had for it. */
@@ -122,10 +134,19 @@ int session_take_in(struct session *session, int events);
 /* Is it of use to wait for the descriptor? */
 bool session_listens(const struct session *session);
 
+/* Was the caller cancelled because the room pauses?  Then its call is to stay as it is: the
+ * command returns -ECANCELED without an answer. */
+bool ctl_pauses(const struct control *control, int r);
+
+/* For a re-execution: out of the list of sessions, and into it. */
+json_t *session_record(struct session *session);
+struct session *session_take(struct control *control, json_t *record);
+
 /* ---- commands.c ---- */
 
 /* Answers a call. 0, or -errno when the client is gone. */
-int ctl_dispatch(struct session *session, const struct varlink_call *asked);
+int ctl_dispatch(struct session *session, const struct varlink_call *asked, bool again,
+                 const json_t *progress);
 
 /* Does what a line of text says, without an answer.  'who' names the writer in the log. */
 void ctl_obey(struct control *control, const char *line, const char *who);
@@ -136,11 +157,15 @@ int ctl_no_such_service(struct ctl_call *call, const char *name);
 /* ---- commands/: each answers its call completely ---- */
 typedef int ctl_command_fn(struct ctl_call *call);
 ctl_command_fn ctl_list, ctl_act, ctl_tree, ctl_logs, ctl_shutdown, ctl_daemon, ctl_coroutines,
-    ctl_groups, ctl_timers;
+    ctl_groups, ctl_timers, ctl_reexec;
 
 /* Where a group is named its services stand then.  0 or -ENOMEM. */
 int ctl_expand_groups(struct daemon *daemon, const struct ctl_verb *verb,
                       struct ctl_args *args);
+
+/* What is left of a command to services, and its end without an answer. */
+json_t *ctl_action_record(struct action *action);
+void ctl_action_free(struct action *action);
 
 /* The same for the FIFO: posts and does not wait. 0 or -1 with the reason. */
 int ctl_act_blindly(struct control *control, const struct ctl_verb *verb,

@@ -29,6 +29,7 @@
 #include "base/sys.h"
 #include "coop/io.h"
 #include "coop/select.h"
+#include "handover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -244,10 +245,18 @@ static enum ctl_right right_of(const struct control *control, const struct ucred
     return CTL_RIGHT_NONE;
 }
 
+/* One that comes when the room pauses begins when that is over. */
+static int begin_session(struct control *control, struct session *session)
+{
+    static const struct coop_attr attr = {.name = "control-session"};
+    int r = coop_go_with(control->scope, &attr, session_life, session);
+
+    return ctl_pauses(control, r) ? 0 : r;
+}
+
 /* Takes 'fd' over in any case. */
 static void admit(struct control *control, int fd)
 {
-    static const struct coop_attr attr = {.name = "control-session"};
     socklen_t length = sizeof(struct ucred);
     struct session *session = calloc(1, sizeof *session);
     bool room = session != NULL;
@@ -257,11 +266,8 @@ static void admit(struct control *control, int fd)
         turn_away(fd);
         return;
     }
-    session->control = control;
-    session->fd = fd;
+    session_init(session, control, fd);
     session->right = right_of(control, &session->peer);
-    buf_init(&session->in, VARLINK_FRAME_MAX + 2 * 4096);
-    buf_init(&session->out, CTL_OUT_MAX);
 
     coop_mutex_lock(&control->lock);
     room = make_room(control, fd);
@@ -274,7 +280,7 @@ static void admit(struct control *control, int fd)
     if (!room) {
         free(session);
         turn_away(fd);
-    } else if (coop_go_with(control->scope, &attr, session_life, session) < 0) {
+    } else if (begin_session(control, session) < 0) {
         session_abandon(session);
     }
 }
@@ -359,24 +365,109 @@ static void say_goodbye(struct control *control)
     coop_wg_wait_until(&control->talking, coop_after(coop_now(), CTL_LAST_PATIENCE));
 }
 
-static int control_life(void *arg)
+/* Those that were there before.  Under the lock, for those that begin may end at once. */
+static void begin_sessions(struct control *control)
+{
+    coop_mutex_lock(&control->lock);
+    list_for_each (it, &control->sessions)
+        if (begin_session(control, list_entry(it, struct session, link)) < 0)
+            log_error("control", "no memory for a client that was connected before");
+    coop_mutex_unlock(&control->lock);
+}
+
+/* True: it is to pause. */
+static bool open_room(struct control *control, struct coop_scope *scope)
 {
     static const struct coop_attr accept_attr = {.name = "control-accept"};
     static const struct coop_attr fifo_attr = {.name = "control-fifo"};
+    struct coop_case cases[] = {COOP_RECV(control->stop, NULL),
+                                COOP_RECV(control->pause, NULL)};
+
+    coop_scope_init(scope, "control", COOP_FOREVER);
+    control->scope = scope;
+    begin_sessions(control);
+    if (coop_go_with(scope, &accept_attr, accept_life, control) < 0 ||
+        coop_go_with(scope, &fifo_attr, ctl_fifo_life, control) < 0)
+        log_error("control", "no memory for the coroutines of socket and FIFO");
+    return coop_select(cases, COOP_COUNT(cases), COOP_FOREVER) == 1;
+}
+
+static int control_life(void *arg)
+{
     struct control *control = arg;
     struct coop_scope scope;
 
-    coop_scope_init(&scope, "control", COOP_FOREVER);
-    control->scope = &scope;
-    if (coop_go_with(&scope, &accept_attr, accept_life, control) < 0 ||
-        coop_go_with(&scope, &fifo_attr, ctl_fifo_life, control) < 0)
-        log_error("control", "no memory for the coroutines of socket and FIFO");
-    coop_recv(control->stop, NULL, COOP_FOREVER);
-
+    while (open_room(control, &scope)) {
+        coop_scope_end(&scope);
+        coop_send(control->paused, NULL, COOP_NOW);
+        coop_recv(control->resume, NULL, COOP_FOREVER);
+    }
     say_goodbye(control);
     coop_scope_end(&scope);
     coop_wg_done(&control->alive);
     return 0;
+}
+
+/* ---- a re-execution ---- */
+
+int control_pause(struct control *control, coop_nsec deadline)
+{
+    int r;
+
+    (void)coop_recv(control->paused, NULL, COOP_NOW); /* of one that came too late */
+    atomic_store(&control->pausing, true);
+    coop_send(control->pause, NULL, COOP_NOW);
+    r = coop_recv(control->paused, NULL, deadline);
+    if (r < 0)
+        control_resume(control);
+    return r < 0 ? r : 0;
+}
+
+void control_resume(struct control *control)
+{
+    atomic_store(&control->pausing, false);
+    coop_send(control->resume, NULL, COOP_NOW);
+}
+
+json_t *control_record(struct control *control)
+{
+    const struct line_cutter *cutter = control->fifo_cutter;
+    json_t *sessions = json_array();
+
+    list_for_each (it, &control->sessions)
+        json_array_append_new(sessions, session_record(list_entry(it, struct session, link)));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:I, s:I}", "listen", handover_fd(control->listen_fd), "fifo",
+        handover_fd(control->fifo_fd), "tail",
+        handover_bytes(cutter->bytes + cutter->taken, cutter->used - cutter->taken), "sessions",
+        sessions, "dev", (json_int_t)control->socket_dev, "ino",
+        (json_int_t)control->socket_ino);
+}
+
+/* 0 or -1: then the socket is made anew. */
+static int take_kept(struct control *control, const json_t *kept)
+{
+    json_t *record;
+    size_t i, room;
+    char *to = line_room(control->fifo_cutter, &room);
+    size_t tail = handover_get_bytes(json_object_get(kept, "tail"), to, room);
+
+    line_filled(control->fifo_cutter, tail < room ? tail : 0);
+    control->listen_fd = handover_take_fd(kept, "listen");
+    control->fifo_fd = handover_take_fd(kept, "fifo");
+    control->socket_dev = (dev_t)handover_int(kept, "dev", 0);
+    control->socket_ino = (ino_t)handover_int(kept, "ino", 0);
+    json_array_foreach(json_object_get(kept, "sessions"), i, record)
+    {
+        struct session *session = session_take(control, record);
+
+        if (!session)
+            continue;
+        list_push_back(&control->sessions, &session->link);
+        control->clients++;
+        coop_wg_add(&control->talking, 1);
+    }
+    return control->listen_fd >= 0 && control->fifo_fd >= 0 ? 0 : -1;
 }
 
 static void control_free(struct control *control)
@@ -391,6 +482,10 @@ static void control_free(struct control *control)
     }
     if (control->spare_fd >= 0)
         sys_close(control->spare_fd);
+    free(control->fifo_cutter);
+    coop_chan_unref(control->pause);
+    coop_chan_unref(control->paused);
+    coop_chan_unref(control->resume);
     coop_chan_unref(control->stop);
     coop_chan_unref(control->reopen_socket);
     coop_chan_unref(control->reopen_fifo);
@@ -398,7 +493,7 @@ static void control_free(struct control *control)
 }
 
 int control_start(struct control **ret_control, struct daemon *daemon, const char *socket_path,
-                  struct coop_err *err)
+                  const json_t *kept, struct coop_err *err)
 {
     static const struct coop_attr attr = {.name = "control", .flags = COOP_DAEMON};
     struct control *control = calloc(1, sizeof *control);
@@ -411,8 +506,13 @@ int control_start(struct control **ret_control, struct daemon *daemon, const cha
     control->stop = coop_chan_new(0, 0);
     control->reopen_socket = coop_chan_new(0, 1);
     control->reopen_fifo = coop_chan_new(0, 1);
+    control->pause = coop_chan_new(0, 1);
+    control->paused = coop_chan_new(0, 1);
+    control->resume = coop_chan_new(0, 1);
+    control->fifo_cutter = calloc(1, sizeof *control->fifo_cutter);
     control->spare_fd = sys_eventfd(0, EFD_CLOEXEC);
-    if (!control->stop || !control->reopen_socket || !control->reopen_fifo ||
+    if (!control->stop || !control->reopen_socket || !control->reopen_fifo || !control->pause ||
+        !control->paused || !control->resume || !control->fifo_cutter ||
         control->spare_fd < 0) {
         int r = control->spare_fd < 0 ? control->spare_fd : -ENOMEM;
 
@@ -424,7 +524,8 @@ int control_start(struct control **ret_control, struct daemon *daemon, const cha
         control_free(control);
         return coop_fail(err, COOP_E_LIMIT, "control socket: the path is too long");
     }
-    if (open_socket(control, err) < 0 || ctl_fifo_open(control, err) < 0) {
+    if ((!kept || take_kept(control, kept) < 0) &&
+        (open_socket(control, err) < 0 || ctl_fifo_open(control, err) < 0)) {
         control_free(control);
         return -1;
     }

@@ -17,8 +17,10 @@
 #include "control/room.h"
 
 #include "base/log.h"
+#include "base/scope.h"
 #include "base/sys.h"
 #include "coop/io.h"
+#include "handover.h"
 #include "text/json.h"
 
 #include <errno.h>
@@ -26,6 +28,13 @@
 #include <string.h>
 
 enum { READ_STEP = 4096 }; /* most calls fit; a long one grows by doubling */
+
+/* ---- pausing ---- */
+
+bool ctl_pauses(const struct control *control, int r)
+{
+    return r == -ECANCELED && atomic_load(&control->pausing);
+}
 
 /* ---- bytes out ---- */
 
@@ -40,6 +49,11 @@ static int session_flush(struct session *session)
         ssize_t n = coop_sendmsg(session->fd, &message, MSG_NOSIGNAL,
                                  coop_after(coop_now(), CTL_WRITE_PATIENCE));
 
+        if (n < 0 && ctl_pauses(session->control, (int)n)) {
+            buf_drop(&session->out, sent);
+            session->out.max = CTL_OUT_PAUSED_MAX;
+            return 0;
+        }
         if (n < 0) {
             session->gone = true;
             log_debug("control", "client pid %d: %s", session->peer.pid, coop_strerror((int)n));
@@ -48,6 +62,7 @@ static int session_flush(struct session *session)
         }
     }
     buf_clear(&session->out);
+    session->out.max = CTL_OUT_MAX;
     return session->gone ? -EPIPE : 0;
 }
 
@@ -240,14 +255,45 @@ static int refuse_call(struct session *session, const struct coop_err *err)
     return r == 0 && ++session->bad_frames >= CTL_BAD_FRAMES_MAX ? -EPROTO : r;
 }
 
+/* A call's answer; when the room pauses meanwhile the call is kept. 1 or -errno. */
+static int serve_call(struct session *session, struct varlink_call *call, bool again,
+                      const json_t *progress)
+{
+    int r = ctl_dispatch(session, call, again, progress);
+
+    if (ctl_pauses(session->control, r))
+        session->unanswered = json_incref(call->root);
+    varlink_call_done(call);
+    if (r == 0)
+        r = session_flush(session);
+    return r < 0 ? r : 1;
+}
+
+/* The call that was under way when the room paused. */
+static int serve_again(struct session *session)
+{
+    SCOPED_JSON json_t *progress = ptr_take(&session->progress);
+    struct varlink_call call;
+
+    varlink_call_of(ptr_take(&session->unanswered), &call);
+    return serve_call(session, &call, true, progress);
+}
+
 /* Answers the next call. 1 one was answered, 0 the client has ended, or -errno. */
 static int serve_one(struct session *session)
 {
     struct varlink_piece piece;
     struct varlink_call call;
     struct coop_err err;
-    int r = next_frame(session, &piece);
+    int r = atomic_load(&session->control->pausing) ? coop_cancelled() : 0;
 
+    if (r == 0 && session->out.len > 0)
+        r = session_flush(session);
+    if (r < 0)
+        return r;
+    if (session->unanswered)
+        return serve_again(session);
+    r = next_frame(session, &piece);
     if (r <= 0)
         return r;
     session->frame_deadline = 0;
@@ -257,11 +303,15 @@ static int serve_one(struct session *session)
         r = refuse_call(session, &err);
         return r < 0 ? r : 1;
     }
-    r = ctl_dispatch(session, &call);
-    varlink_call_done(&call);
-    if (r == 0)
-        r = session_flush(session);
-    return r < 0 ? r : 1;
+    return serve_call(session, &call, false, NULL);
+}
+
+void session_init(struct session *session, struct control *control, int fd)
+{
+    session->control = control;
+    session->fd = fd;
+    buf_init(&session->in, VARLINK_FRAME_MAX + 2 * 4096);
+    buf_init(&session->out, CTL_OUT_MAX);
 }
 
 void session_abandon(struct session *session)
@@ -273,6 +323,10 @@ void session_abandon(struct session *session)
     list_remove(&session->link);
     coop_mutex_unlock(&control->lock);
     coop_fd_close(fd); /* out of the list first: nobody shuts down a number that is another's */
+    ctl_action_free(session->action);
+    json_decref(session->unanswered);
+    handover_close_rest(session->progress);
+    json_decref(session->progress);
     buf_done(&session->in);
     buf_done(&session->out);
     free(session);
@@ -287,10 +341,72 @@ void session_abandon(struct session *session)
 int session_life(void *arg)
 {
     struct session *session = arg;
+    int r;
 
-    while (serve_one(session) == 1)
-        if (coop_yield() < 0) /* a client with a thousand calls in one write is one of many */
-            break;
-    session_abandon(session);
+    do { /* a client with a thousand calls in one write is one of many */
+        r = serve_one(session);
+        if (r == 1)
+            r = coop_yield() < 0 ? -ECANCELED : 1;
+    } while (r == 1);
+    if (!ctl_pauses(session->control, r))
+        session_abandon(session);
     return 0; /* never a reason to cancel the others */
+}
+
+/* ---- a re-execution ---- */
+
+json_t *session_record(struct session *session)
+{
+    json_t *progress = session->action     ? ctl_action_record(session->action)
+                       : session->progress ? json_incref(session->progress)
+                                           : json_object();
+
+    return json_pack(
+        "{s:o, s:i, s:o, s:o, s:I, s:b, s:O?, s:o}", "socket", handover_fd(session->fd),
+        "right", (int)session->right, "in", handover_bytes(session->in.data, session->in.len),
+        "out", handover_bytes(session->out.data, session->out.len), "deadline",
+        (json_int_t)session->frame_deadline, "line_ended", session->scan.line_ended, "call",
+        session->unanswered, "progress", progress);
+}
+
+static int take_bytes(struct buf *to, const json_t *bytes)
+{
+    size_t size = json_string_length(bytes) / 2;
+
+    if (size == 0)
+        return 0;
+    if (buf_reserve(to, size) < 0)
+        return -ENOMEM;
+    handover_get_bytes(bytes, to->data + to->len, size);
+    to->len += size;
+    return 0;
+}
+
+struct session *session_take(struct control *control, json_t *record)
+{
+    struct session *session = calloc(1, sizeof *session);
+    socklen_t length = sizeof(struct ucred);
+    json_t *call = json_object_get(record, "call"), *got = json_object_get(record, "progress");
+
+    if (!session)
+        return NULL;
+    session_init(session, control, handover_take_fd(record, "socket"));
+    session->right = (enum ctl_right)handover_int(record, "right", CTL_RIGHT_NONE);
+    session->out.max = CTL_OUT_PAUSED_MAX;
+    if (session->fd < 0 ||
+        sys_getsockopt(session->fd, SOL_SOCKET, SO_PEERCRED, &session->peer, &length) < 0 ||
+        take_bytes(&session->in, json_object_get(record, "in")) < 0 ||
+        take_bytes(&session->out, json_object_get(record, "out")) < 0) {
+        if (session->fd >= 0)
+            coop_fd_close(session->fd);
+        buf_done(&session->in);
+        buf_done(&session->out);
+        free(session);
+        return NULL;
+    }
+    session->frame_deadline = handover_int(record, "deadline", 0);
+    session->scan.line_ended = handover_bool(record, "line_ended");
+    session->unanswered = json_is_object(call) ? json_incref(call) : NULL;
+    session->progress = json_is_object(got) ? json_incref(got) : NULL;
+    return session;
 }

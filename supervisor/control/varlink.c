@@ -204,6 +204,15 @@ int varlink_call_parse(const char *text, size_t len, struct varlink_call *ret_ca
     return 0;
 }
 
+void varlink_call_of(json_t *root, struct varlink_call *ret_call)
+{
+    *ret_call = (struct varlink_call){.root = root};
+    (void)take_string(root, "method", &ret_call->method);
+    (void)take_bool(root, "more", &ret_call->more);
+    (void)take_bool(root, "oneway", &ret_call->oneway);
+    ret_call->parameters = take_parameters(root);
+}
+
 void varlink_call_done(struct varlink_call *call)
 {
     json_decref(call->root);

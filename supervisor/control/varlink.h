@@ -79,6 +79,8 @@ struct varlink_call {
  * with 'oneway', or 'upgrade' (which nothing here does). */
 int varlink_call_parse(const char *text, size_t len, struct varlink_call *ret_call,
                        struct coop_err *err);
+/* The same from what was a call's root before; takes it over. */
+void varlink_call_of(json_t *root, struct varlink_call *ret_call);
 void varlink_call_done(struct varlink_call *call);
 
 /* Splits "io.coop.Supervisor.List" at its last dot. False when there is none or a part is

@@ -54,6 +54,9 @@ const struct ctl_verb ctl_verbs[CTL_VERBS] = {
     {CTL_GROUPS,   "groups",   "Groups",   CTL_RIGHT_VIEW,    CTL_NAMES_NONE, false, false, false,
      0,                               "",
      "Shows groups of services: strategy, state, failures; a group's name may stand wherever services are named."},
+    {CTL_REEXEC,   "reexec",   "Reexec",   CTL_RIGHT_ADMIN,   CTL_NAMES_PATH, false, false, false,
+     CTL_P_PATH,                      "[PATH]",
+     "Puts a new program, the same path unless named, in coopd's place: nothing is stopped or lost."},
 };
 
 const struct ctl_param_row ctl_params[] = {
@@ -65,6 +68,7 @@ const struct ctl_param_row ctl_params[] = {
     {CTL_P_SIGNAL,   "signal",     "string"},
     {CTL_P_LINES,    "lines",      "int"},
     {CTL_P_FOLLOW,   "follow",     "bool"},
+    {CTL_P_PATH,     "path",       "string"},
 };
 /* clang-format on */
 const size_t ctl_param_count = COOP_COUNT(ctl_params);
@@ -172,6 +176,12 @@ static int take_signal(int *ret_signo, const json_t *value)
     return 0;
 }
 
+static int take_path(const char **ret_path, const json_t *value)
+{
+    *ret_path = json_string_value(value);
+    return *ret_path && (*ret_path)[0] == '/' ? 0 : -EINVAL;
+}
+
 static int take_param(struct ctl_args *args, enum ctl_param param, const json_t *value)
 {
     /* a day is longer than any wait makes sense, and far from overflowing nanoseconds */
@@ -186,6 +196,7 @@ static int take_param(struct ctl_args *args, enum ctl_param param, const json_t 
     case CTL_P_SIGNAL: return take_signal(&args->signo, value);
     case CTL_P_LINES: return take_int(&args->lines, value, CTL_LINES_MAX);
     case CTL_P_FOLLOW: return take_bool(&args->follow, value);
+    case CTL_P_PATH: return take_path(&args->path, value);
     }
     return -EINVAL;
 }
@@ -203,6 +214,7 @@ static bool has_its_names(const struct ctl_verb *verb, const struct ctl_args *ar
 {
     switch (verb->names) {
     case CTL_NAMES_NONE:
+    case CTL_NAMES_PATH:
     case CTL_NAMES_ANY: return !(args->all && args->named);
     case CTL_NAMES_SOME: return args->all ? !args->named : args->count > 0;
     case CTL_NAMES_ONE: return args->count == 1;

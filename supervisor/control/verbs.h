@@ -42,13 +42,15 @@ enum ctl_verb_id {
     CTL_DAEMON,
     CTL_COROUTINES,
     CTL_GROUPS,
+    CTL_REEXEC,
     CTL_VERBS
 };
 
 /* Each includes the ones before it. */
 enum ctl_right { CTL_RIGHT_NONE, CTL_RIGHT_VIEW, CTL_RIGHT_OPERATE, CTL_RIGHT_ADMIN };
 
-enum ctl_names { CTL_NAMES_NONE, CTL_NAMES_ANY, CTL_NAMES_SOME, CTL_NAMES_ONE };
+/* CTL_NAMES_PATH: none, but perhaps the path of a file. */
+enum ctl_names { CTL_NAMES_NONE, CTL_NAMES_ANY, CTL_NAMES_SOME, CTL_NAMES_ONE, CTL_NAMES_PATH };
 
 /* Parameters a method takes, as bits. */
 enum ctl_param {
@@ -59,7 +61,8 @@ enum ctl_param {
     CTL_P_TIMEOUT = 1 << 4,
     CTL_P_SIGNAL = 1 << 5,
     CTL_P_LINES = 1 << 6,
-    CTL_P_FOLLOW = 1 << 7
+    CTL_P_FOLLOW = 1 << 7,
+    CTL_P_PATH = 1 << 8
 };
 
 struct ctl_verb {
@@ -107,6 +110,7 @@ struct ctl_args {
     int64_t timeout_ms; /* 0: none */
     int64_t lines;
     int signo;
+    const char *path; /* NULL: not given */
 };
 
 /* Reads the parameters of a verb's method.  0; -EINVAL and '*ret_bad' names the parameter that

@@ -268,6 +268,7 @@ static int check(const struct parse *parse, struct coop_err *err)
     case CTL_NAMES_NONE: return options->count ? wants(verb, err) : 0;
     case CTL_NAMES_SOME: return options->count || options->all ? 0 : wants(verb, err);
     case CTL_NAMES_ONE: return options->count == 1 ? 0 : wants(verb, err);
+    case CTL_NAMES_PATH: return options->count <= 1 ? 0 : wants(verb, err);
     }
     return 0;
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* With --timeout coopd itself says what is not finished; this much later we stop listening. */
 #define LAST_WORD_PATIENCE (1 * COOP_NSEC_PER_SEC)
@@ -342,6 +343,33 @@ static void run_shutdown(struct run *run)
     }
 }
 
+/* coopd's working directory is not ours. */
+static json_t *path_parameters(const struct ctl_options *options)
+{
+    const char *path = options->count ? options->names[0] : NULL;
+    SCOPED_FREE char *here = path && path[0] != '/' ? getcwd(NULL, 0) : NULL;
+
+    if (here)
+        return json_pack("{s:s++}", "path", here, "/", path);
+    return path ? json_pack("{s:s}", "path", path) : json_object();
+}
+
+static void run_reexec(struct run *run)
+{
+    struct varlink_reply reply;
+
+    if (ask(run, run->options->verb, path_parameters(run->options), false) < 0 ||
+        hear(run, &reply, run->deadline) < 0)
+        return;
+    if (run->options->json)
+        print_object(reply.parameters);
+    else
+        printf("process %lld goes on as '%s', version %s\n",
+               (long long)json_integer_value(json_object_get(reply.parameters, "pid")),
+               show_text(reply.parameters, "program"), show_text(reply.parameters, "version"));
+    varlink_reply_done(&reply);
+}
+
 /* ---- the whole ---- */
 
 static enum ctl_exit unreached(const char *socket_path, struct coop_err *err)
@@ -379,6 +407,7 @@ enum ctl_exit run_verb(const struct ctl_options *options, const char *socket_pat
         [CTL_COROUTINES] = run_coroutines,
         [CTL_GROUPS] = run_groups,
         [CTL_TIMERS] = run_timers,
+        [CTL_REEXEC] = run_reexec,
     };
     struct run run = {.options = options, .screen = screen, .deadline = COOP_FOREVER};
     struct coop_err err;

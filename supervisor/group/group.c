@@ -341,10 +341,21 @@ static void free_group(struct group *group)
     coop_wg_done(&world->alive);
 }
 
+static void answer_round(struct quiet_msg *mail)
+{
+    const struct quiet_reply reply = {.record = NULL};
+
+    coop_send(mail->reply, &reply, COOP_NOW);
+    coop_chan_unref(mail->reply);
+    free(mail);
+}
+
 static void handle(struct coop_actor *actor, struct coop_msg *msg)
 {
     struct group *group = actor->arg;
 
+    if (msg->kind != GROUP_MSG_QUIET)
+        atomic_fetch_add(&group->world->handled, 1); /* a re-execution waits for us, too */
     switch ((enum group_msg_kind)msg->kind) {
     case GROUP_MSG_DEATH: on_death(group, (struct svc_death *)(void *)msg); break;
     case GROUP_MSG_FELL: on_fell(group, (struct group_fell *)(void *)msg); break;
@@ -357,6 +368,7 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
     case GROUP_MSG_GO_ON: group_go_on_with(group); break;
     case GROUP_MSG_CLEAR: group_revive(group, true); break;
     case GROUP_MSG_REVIVE: group_revive(group, false); break;
+    case GROUP_MSG_QUIET: answer_round((struct quiet_msg *)(void *)msg); break;
     case GROUP_MSG_FREE: free_group(group); break;
     }
 }
@@ -420,6 +432,18 @@ void group_restore(struct group *group, const struct saved_group *was)
 void group_go_on(struct group *group)
 {
     coop_post(&group->actor, &group->go_on);
+}
+
+int group_round(struct group *group, struct coop_chan *reply)
+{
+    struct quiet_msg *mail = calloc(1, sizeof *mail);
+
+    if (!mail)
+        return -ENOMEM;
+    coop_msg_init(&mail->msg, GROUP_MSG_QUIET);
+    mail->reply = coop_chan_ref(reply);
+    coop_post(&group->actor, &mail->msg);
+    return 0;
 }
 
 void group_clear(struct group *group)

@@ -29,6 +29,7 @@
  *           group_change() takes both apart.
  */
 
+struct coop_chan;
 struct group;
 struct svc;
 struct svc_world;
@@ -84,6 +85,9 @@ void group_clear(struct group *group);
 void group_tell_failure(struct group *group, struct svc *svc);
 /* From a member's handler: it has moved. */
 void group_nudge(struct group *group);
+
+/* Its reply says that it has handled all that came before (svc_quiet()).  0 or -ENOMEM. */
+int group_round(struct group *group, struct coop_chan *reply);
 
 const char *group_name(const struct group *group);
 void group_look(struct group *group, struct group_view *ret_view);

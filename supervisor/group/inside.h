@@ -23,6 +23,7 @@ enum group_msg_kind {
     GROUP_MSG_GO_ON,     /* the services know what an earlier coopd left              */
     GROUP_MSG_CLEAR,     /* somebody starts it by hand                                */
     GROUP_MSG_REVIVE,    /* the group that it is in starts it again                   */
+    GROUP_MSG_QUIET,     /* struct quiet_msg, ours to free: only to be answered        */
     GROUP_MSG_FREE       /* the last reference is gone                                */
 };
 

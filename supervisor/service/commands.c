@@ -331,6 +331,17 @@ static void reload(struct svc *svc, const struct svc_command *command)
     }
 }
 
+/* What it waits for may have come to be before we were asked. */
+static void await(struct svc *svc, const struct svc_command *command)
+{
+    static const enum waits_for what[] = {WAIT_UP, WAIT_DOWN, WAIT_RELOAD};
+
+    add_waiter(svc, command, what[command->kind - CMD_AWAIT_UP]);
+    svc_settle(svc);
+    if (svc_place_state(svc->view.place) != ST_RELOADING)
+        svc_reload_over(svc, svc->view.place == AT_UP ? NULL : svc->view.reason);
+}
+
 /* ---- the doors ---- */
 
 void svc_on_command(struct svc *svc, const struct svc_command *command)
@@ -341,6 +352,9 @@ void svc_on_command(struct svc *svc, const struct svc_command *command)
     case CMD_RESTART: restart(svc, command); break;
     case CMD_RELOAD: reload(svc, command); break;
     case CMD_KILL: send_signal(svc, command, command->signo); break;
+    case CMD_AWAIT_UP:
+    case CMD_AWAIT_DOWN:
+    case CMD_AWAIT_RELOAD: await(svc, command); break;
     }
 }
 

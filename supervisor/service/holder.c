@@ -46,6 +46,8 @@ static struct machine *machine_of(struct spawn *spawn)
 /* Its own end is known. */
 static bool top_has_ended(const struct holder *holder)
 {
+    if (holder->end_known)
+        return true;
     return holder->pidfd >= 0 ? holder->main_gone && holder->empty
                               : coop_child_ended(&holder->child);
 }

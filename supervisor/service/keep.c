@@ -45,6 +45,12 @@ int svc_keep_open(struct svc *svc, struct coop_err *err)
     return 0;
 }
 
+void svc_keep_again(struct svc *svc)
+{
+    if (svc->keep)
+        output_go_on(svc->output, &svc->keep->over);
+}
+
 /* ---- using up ---- */
 
 /* Whether it is still to be asked: who is being stopped has been. */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "handover.h"
 #include "launcher/limits/group.h"
 
 #ifndef COOP_HELPER_DIR
@@ -86,7 +88,86 @@ static void step_aside(struct machine *machine)
                  r == -EBUSY ? "others are in it, too" : coop_strerror(r));
 }
 
-int machine_open(struct machine *machine, const char *state_dir, struct coop_err *err)
+/* ---- a re-execution ---- */
+
+static json_t *groups_record(const struct machine *machine)
+{
+    const struct launch_cgroups *groups = &machine->cgroups;
+
+    if (!machine->has_cgroups)
+        return json_null();
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:i}", "parent",
+                     handover_fd(groups->parent), "own", handover_fd(groups->own), "cradle",
+                     handover_fd(groups->cradle), "name", handover_text(groups->name), "where",
+                     handover_text(groups->where), "aside", groups->aside, "delegated",
+                     groups->delegated, "beside", (int)groups->beside);
+}
+
+json_t *machine_record(struct machine *machine)
+{
+    json_t *held = json_array();
+
+    launch_spawner_stop(machine->spawner);
+    machine->spawner = NULL;
+    for (int i = 0; i < MACHINE_TREES_MAX; i++)
+        if (machine->held_trees[i] >= 0)
+            json_array_append_new(held, handover_fd(machine->held_trees[i]));
+    return json_pack("{s:[o, o], s:[I, I], s:o, s:o}", "alive", handover_fd(machine->alive[0]),
+                     handover_fd(machine->alive[1]), "descriptors",
+                     (json_int_t)machine->descriptors.rlim_cur,
+                     (json_int_t)machine->descriptors.rlim_max, "held", held, "cgroups",
+                     groups_record(machine));
+}
+
+static bool take_groups(struct launch_cgroups *groups, const json_t *kept)
+{
+    if (!json_is_object(kept))
+        return false;
+    groups->parent = handover_take_fd(kept, "parent");
+    groups->own = handover_take_fd(kept, "own");
+    groups->cradle = handover_take_fd(kept, "cradle");
+    groups->aside = handover_bool(kept, "aside");
+    groups->delegated = handover_bool(kept, "delegated");
+    groups->beside = (pid_t)handover_int(kept, "beside", 0);
+    handover_get_text(kept, "name", groups->name, sizeof groups->name);
+    handover_get_text(kept, "where", groups->where, sizeof groups->where);
+    return true;
+}
+
+/* What no other program can have. */
+static void take_kept(struct machine *machine, const json_t *kept)
+{
+    const json_t *alive = json_object_get(kept, "alive");
+    const json_t *limit = json_object_get(kept, "descriptors");
+    const json_t *held = json_object_get(kept, "held");
+
+    for (size_t i = 0; i < 2; i++)
+        machine->alive[i] = handover_claim(json_array_get(alive, i));
+    machine->descriptors.rlim_cur = (rlim_t)json_integer_value(json_array_get(limit, 0));
+    machine->descriptors.rlim_max = (rlim_t)json_integer_value(json_array_get(limit, 1));
+    for (size_t i = 0; i < json_array_size(held) && i < MACHINE_TREES_MAX; i++)
+        machine->held_trees[i] = handover_claim(json_array_get(held, i));
+    machine->has_cgroups = take_groups(&machine->cgroups, json_object_get(kept, "cgroups"));
+}
+
+/* ---- the public calls ---- */
+
+static void find_cgroups(struct machine *machine)
+{
+    struct coop_err why = {0};
+
+    machine->has_cgroups = launch_cgroups_open(&machine->cgroups, &why) == 0;
+    if (machine->has_cgroups)
+        step_aside(machine);
+    else
+        log_info("machine",
+                 "no cgroups here (%s): services without a PID namespace get a "
+                 "subreaper each",
+                 why.text);
+}
+
+int machine_open(struct machine *machine, const char *state_dir, const json_t *kept,
+                 struct coop_err *err)
 {
     struct coop_err why = {0};
     int r;
@@ -94,12 +175,16 @@ int machine_open(struct machine *machine, const char *state_dir, struct coop_err
     *machine = (struct machine){.spawn.ops = &machine_ops, .alive = {-1, -1}};
     for (int i = 0; i < MACHINE_TREES_MAX; i++)
         machine->held_trees[i] = -1;
-    r = sys_pipe2(machine->alive, O_CLOEXEC);
-    if (r < 0)
-        return coop_fail_sys(err, r, "pipe for coopd's own life");
     coop_sem_init(&machine->light, MACHINE_LIGHT_MAX);
     coop_sem_init(&machine->turns, MACHINE_TURNS_MAX);
-    take_descriptors(machine);
+    if (kept) {
+        take_kept(machine, kept);
+    } else {
+        r = sys_pipe2(machine->alive, O_CLOEXEC);
+        if (r < 0)
+            return coop_fail_sys(err, r, "pipe for coopd's own life");
+        take_descriptors(machine);
+    }
     if (find_helper(machine, err) < 0)
         return -1;
     if (str_format(machine->notes, sizeof machine->notes, "%s/exit", state_dir) < 0)
@@ -112,14 +197,8 @@ int machine_open(struct machine *machine, const char *state_dir, struct coop_err
         launch_host_assume(&machine->host);
     }
     tell_refused(&machine->host);
-    machine->has_cgroups = launch_cgroups_open(&machine->cgroups, &why) == 0;
-    if (machine->has_cgroups)
-        step_aside(machine);
-    if (!machine->has_cgroups)
-        log_info("machine",
-                 "no cgroups here (%s): services without a PID namespace get a "
-                 "subreaper each",
-                 why.text);
+    if (!kept)
+        find_cgroups(machine);
     return 0;
 }
 

@@ -25,6 +25,8 @@
  *           them: the governor on start storms, and the ceiling for the descriptors of launches
  *           under way.
  */
+struct json_t;
+
 enum { MACHINE_LIGHT_MAX = 4, MACHINE_TURNS_MAX = 16, MACHINE_TREES_MAX = 16 };
 
 struct machine {
@@ -43,8 +45,14 @@ struct machine {
     char notes[512];                   /* directory of exit notes: <state-dir>/exit */
 };
 
-int machine_open(struct machine *machine, const char *state_dir, struct coop_err *err);
+/* 'kept' is what the program before in this process has recorded; NULL: there was none. */
+int machine_open(struct machine *machine, const char *state_dir, const struct json_t *kept,
+                 struct coop_err *err);
 void machine_close(struct machine *machine);
+
+/* For a re-execution.  The spawner ends with its program: another one may not speak its language,
+ * and it is started anew at need. */
+struct json_t *machine_record(struct machine *machine);
 
 /* The ops, one file each side. */
 extern const struct spawn_ops machine_ops;

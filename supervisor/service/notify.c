@@ -88,6 +88,20 @@ int notify_open(struct notify *notify, const char *run_dir, const char *name, bo
     return notify_open_again(notify, text, actor, kind, err);
 }
 
+int notify_take(struct notify *notify, int fd, const char *address, struct coop_actor *actor,
+                int kind, struct coop_err *err)
+{
+    SCOPED_SYS_FD owned = fd;
+    SCOPED_FREE char *copy = strdup(address);
+    int r = copy ? coop_fdwatch_start(&notify->watch, fd, COOP_IN, actor, kind) : -ENOMEM;
+
+    if (r < 0)
+        return coop_fail_sys(err, r, "notify socket '%s'", address);
+    notify->fd = fd_take(&owned);
+    notify->address = ptr_take(&copy);
+    return 0;
+}
+
 void notify_close(struct notify *notify)
 {
     if (notify->fd < 0)

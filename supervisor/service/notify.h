@@ -65,6 +65,10 @@ int notify_open(struct notify *notify, const char *run_dir, const char *name, bo
 int notify_open_again(struct notify *notify, const char *address, struct coop_actor *actor,
                       int kind, struct coop_err *err);
 
+/* The very socket that the program before in this process had; 'fd' is taken over. */
+int notify_take(struct notify *notify, int fd, const char *address, struct coop_actor *actor,
+                int kind, struct coop_err *err);
+
 /* The next message: 1, or 0 when there is none for now. */
 int notify_next(struct notify *notify, struct notify_message *ret_message);
 

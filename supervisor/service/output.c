@@ -35,6 +35,7 @@
 #include "coop/block.h"
 #include "coop/io.h"
 #include "coop/sync.h"
+#include "handover.h"
 #include "service/output_path.h"
 
 enum {
@@ -43,12 +44,15 @@ enum {
     OUTPUT_PATH = 512,
     OUTPUT_GAPS = 4
 };
-enum { MSG_READABLE = 1, MSG_CLOSE };
+enum { MSG_READABLE = 1, MSG_CLOSE, MSG_HOLD, MSG_GO };
 
 struct output {
     struct coop_actor actor;
     struct coop_fdwatch watch;
-    struct coop_msg close_me;
+    struct coop_msg close_me, hold, go;
+    output_held_fn *held_fn; /* told when it holds */
+    void *held_arg;
+    bool held; /* nothing is read */
     int fd;
     unsigned long dropped; /* bytes, not told yet */
     struct coop_mutex lock;
@@ -178,7 +182,7 @@ static bool pump(struct output *out)
 }
 
 /* Outputs close by themselves, after their service: who ends the process waits for them. */
-static struct coop_wg open_ones;
+static struct coop_wg open_ones, closing_ones;
 
 static void free_output(struct output *out)
 {
@@ -196,6 +200,7 @@ static void shut(struct output *out)
     coop_actor_done(&out->actor);
     free_output(out);
     coop_wg_done(&open_ones);
+    coop_wg_done(&closing_ones);
 }
 
 static void handle(struct coop_actor *actor, struct coop_msg *msg)
@@ -207,6 +212,15 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
         shut(out);
         return;
     }
+    if (msg->kind == MSG_HOLD) {
+        out->held = true;
+        out->held_fn(out->held_arg);
+        return;
+    }
+    if (msg->kind == MSG_GO)
+        out->held = false;
+    if (out->held) /* it is looked for when reading goes on */
+        return;
     coop_fdwatch_take(&out->watch);
     more = pump(out);
     if (more)
@@ -260,33 +274,68 @@ static struct output *new_output(const char *run_dir, const char *log_dir, const
     return NULL;
 }
 
+static void read_record(struct output *out, const json_t *record)
+{
+    const json_t *gaps = json_object_get(record, "gaps");
+
+    out->dropped = (unsigned long)handover_int(record, "dropped", 0);
+    out->taken = (uint64_t)handover_int(record, "taken", 0);
+    out->from = (uint64_t)handover_int(record, "from", 0);
+    out->ceiling = handover_int(record, "ceiling", LAUNCH_UNBOUND);
+    for (size_t i = 0; i < json_array_size(gaps) && i < OUTPUT_GAPS; i++) {
+        const json_t *gap = json_array_get(gaps, i);
+
+        out->gaps[out->gap_count++] =
+            (struct gap){(uint64_t)json_integer_value(json_array_get(gap, 0)),
+                         (uint64_t)json_integer_value(json_array_get(gap, 1))};
+    }
+}
+
+/* With the descriptor 'fd', which is ours then. */
+static int start_reading(struct output **output, struct output *out, int fd,
+                         struct coop_err *err)
+{
+    int r;
+
+    out->fd = fd;
+    coop_actor_init(&out->actor, "output", handle, out);
+    coop_msg_init(&out->close_me, MSG_CLOSE);
+    coop_msg_init(&out->hold, MSG_HOLD);
+    coop_msg_init(&out->go, MSG_GO);
+    r = coop_fdwatch_start(&out->watch, out->fd, COOP_IN, &out->actor, MSG_READABLE);
+    if (r < 0) {
+        coop_fail_sys(err, r, "output FIFO of '%s'", out->name);
+        sys_close(out->fd);
+        free_output(out);
+        return -1;
+    }
+    coop_wg_add(&open_ones, 1);
+    *output = out;
+    return 0;
+}
+
+static int no_output(struct coop_err *err)
+{
+    return coop_fail(err, COOP_E_LIMIT, "output FIFO: no memory, or the path is too long");
+}
+
 int output_open(struct output **output, const char *run_dir, const char *log_dir,
                 const char *name, uid_t uid, struct coop_err *err)
 {
     struct output *out;
-    int r;
+    int fd;
 
     if (*output)
         return 0;
     out = new_output(run_dir, log_dir, name);
     if (!out)
-        return coop_fail(err, COOP_E_LIMIT, "output FIFO: no memory, or the path is too long");
-    out->fd = make_fifo(out->fifo, uid, err);
-    if (out->fd < 0) {
+        return no_output(err);
+    fd = make_fifo(out->fifo, uid, err);
+    if (fd < 0) {
         free_output(out);
         return -1;
     }
-    coop_actor_init(&out->actor, "output", handle, out);
-    coop_msg_init(&out->close_me, MSG_CLOSE);
-    r = coop_fdwatch_start(&out->watch, out->fd, COOP_IN, &out->actor, MSG_READABLE);
-    if (r < 0) {
-        sys_close(out->fd);
-        free_output(out);
-        return coop_fail_sys(err, r, "output FIFO of '%s'", name);
-    }
-    coop_wg_add(&open_ones, 1);
-    *output = out;
-    return 0;
+    return start_reading(output, out, fd, err);
 }
 
 int output_child_fd(struct output *output, struct coop_err *err)
@@ -381,8 +430,74 @@ bool output_is_over(struct output *output)
 
 void output_close(struct output *output)
 {
+    if (!output)
+        return;
+    coop_wg_add(&closing_ones, 1);
+    coop_post(&output->actor, &output->close_me);
+}
+
+int output_wait_closed(coop_nsec deadline)
+{
+    return coop_wg_wait_until(&closing_ones, deadline);
+}
+
+/* ---- a re-execution ---- */
+
+void output_hold(struct output *output, output_held_fn *fn, void *arg)
+{
+    output->held_fn = fn;
+    output->held_arg = arg;
+    coop_post(&output->actor, &output->hold);
+}
+
+void output_go(struct output *output)
+{
     if (output)
-        coop_post(&output->actor, &output->close_me);
+        coop_post(&output->actor, &output->go);
+}
+
+json_t *output_record(const struct output *output)
+{
+    json_t *gaps = json_array();
+
+    for (unsigned i = 0; i < output->gap_count; i++)
+        json_array_append_new(gaps, json_pack("[I, I]", (json_int_t)output->gaps[i].from,
+                                              (json_int_t)output->gaps[i].to));
+    return json_pack("{s:i, s:I, s:I, s:I, s:I, s:o}", "fd", output->fd, "dropped",
+                     (json_int_t)output->dropped, "taken", (json_int_t)output->taken, "from",
+                     (json_int_t)output->from, "ceiling", (json_int_t)output->ceiling, "gaps",
+                     gaps);
+}
+
+int output_take(struct output **output, const char *run_dir, const char *log_dir,
+                const char *name, json_t *record, struct coop_err *err)
+{
+    int fd = handover_claim(record);
+    struct output *out;
+
+    if (fd < 0)
+        return 0;
+    out = new_output(run_dir, log_dir, name);
+    if (!out) {
+        sys_close(fd);
+        return no_output(err);
+    }
+    read_record(out, record);
+    return start_reading(output, out, fd, err);
+}
+
+void output_go_on(struct output *output, struct output_over *over)
+{
+    bool is_over;
+
+    if (!output)
+        return;
+    coop_mutex_lock(&output->lock);
+    is_over = output->taken > own_end(output);
+    output->over = is_over ? NULL : over;
+    coop_mutex_unlock(&output->lock);
+    if (is_over && !atomic_exchange(&over->on_its_way, true))
+        coop_post(over->actor, &over->msg);
 }
 
 int output_wait_all(coop_nsec deadline)

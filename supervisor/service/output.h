@@ -1,6 +1,7 @@
 #ifndef COOP_SERVICE_OUTPUT_H
 #define COOP_SERVICE_OUTPUT_H
 
+#include <jansson.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -63,6 +64,24 @@ bool output_is_over(struct output *output);
 
 /* Reads what is left, removes the FIFO, frees. Accepts NULL. */
 void output_close(struct output *output);
+
+/*
+ * A re-execution.  output_hold() stops the reading; 'fn' is called when nothing is on its way to
+ * the file any more, and from then on output_record() is true.  What is printed waits in the FIFO
+ * until output_go(), or until the next program has taken the record.
+ */
+typedef void output_held_fn(void *arg);
+void output_hold(struct output *output, output_held_fn *fn, void *arg);
+void output_go(struct output *output); /* accepts NULL */
+json_t *output_record(const struct output *output);
+/* Opens it from a record, which may be null. 0 or -1. */
+int output_take(struct output **output, const char *run_dir, const char *log_dir,
+                const char *name, json_t *record, struct coop_err *err);
+/* Its bound is told to 'over', at once if it is passed. Accepts NULL as 'output'. */
+void output_go_on(struct output *output, struct output_over *over);
+
+/* Waits until those that were closed so far have taken what was left: 0 or -ETIMEDOUT. */
+int output_wait_closed(coop_nsec deadline);
 
 /* Waits until all that were closed have taken what was left: 0 or -ETIMEDOUT. A process that ends
  * before would lose the last words of its services. */

@@ -14,6 +14,7 @@
 #include "service/svc.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,7 +106,7 @@ void svc_note_state(struct svc *svc)
 
 /* ---- reading ---- */
 
-static void take_state(struct svc *svc, const struct survivor *was)
+void svc_take_state(struct svc *svc, const struct survivor *was)
 {
     const struct saved_state *state = &was->state;
     struct svc_view *view = &svc->view;
@@ -315,7 +316,7 @@ static enum svc_event go_on(struct svc *svc, const struct survivor *was, char *d
     return SVC_EVENT_COUNT;
 }
 
-static void restart_if_changed(struct svc *svc, const struct saved_life *life)
+void svc_restart_if_changed(struct svc *svc, const struct saved_life *life)
 {
     if (life->digest == svc_spec_digest(svc->spec) || !svc_is_running(svc) ||
         !svc->view.wanted_up)
@@ -345,15 +346,19 @@ static void restore_life(struct svc *svc, const struct survivor *was)
     svc_publish(svc);
     svc_feed(svc, event, detail);
     svc_keep_begin(svc);
-    restart_if_changed(svc, &was->life);
+    svc_restart_if_changed(svc, &was->life);
 }
 
-void svc_on_restore(struct svc *svc, struct survivor *was)
+void svc_on_restore(struct svc *svc, struct survivor *was, const json_t *record)
 {
     enum svc_event event;
     char detail[120] = "";
 
-    take_state(svc, was);
+    if (record) {
+        svc_take_record(svc, was, record);
+        return;
+    }
+    svc_take_state(svc, was);
     if (was->has_life) {
         restore_life(svc, was);
     } else {
@@ -366,7 +371,7 @@ void svc_on_restore(struct svc *svc, struct survivor *was)
     svc_publish(svc);
 }
 
-int svc_restore(struct svc *svc, const struct survivor *was)
+int svc_restore(struct svc *svc, const struct survivor *was, json_t *record)
 {
     struct restore_msg *mail = calloc(1, sizeof *mail);
 
@@ -374,6 +379,7 @@ int svc_restore(struct svc *svc, const struct survivor *was)
         return -ENOMEM;
     coop_msg_init(&mail->msg, MSG_RESTORE);
     mail->was = *was;
+    mail->record = json_incref(record);
     atomic_fetch_add(&svc->coming, 1);
     atomic_fetch_add(&svc->leaving, 1);
     coop_post(&svc->actor, &mail->msg);

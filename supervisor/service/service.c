@@ -40,6 +40,7 @@
 #include "service/svc.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -534,12 +535,22 @@ static void free_svc(struct svc *svc)
     coop_wg_done(&world->alive);
 }
 
+static void on_timer(struct svc *svc)
+{
+    if (svc->view.place == AT_WAITING) /* Type=idle has waited long enough */
+        on_nudge(svc);
+    else
+        svc_feed(svc, EV_TIMEOUT, NULL);
+}
+
 /* ---- the mailbox ---- */
 
 static void handle(struct coop_actor *actor, struct coop_msg *msg)
 {
     struct svc *svc = actor->arg;
 
+    if (svc_is_quiet(svc, msg))
+        return;
     switch ((enum svc_msg_kind)msg->kind) {
     case MSG_COMMAND: {
         struct command_msg *mail = (struct command_msg *)(void *)msg;
@@ -559,20 +570,17 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
     case MSG_RESTORE: {
         struct restore_msg *mail = (struct restore_msg *)(void *)msg;
 
-        svc_on_restore(svc, &mail->was);
+        svc_on_restore(svc, &mail->was, mail->record);
+        json_decref(mail->record);
         free(mail);
         atomic_fetch_sub(&svc->coming, 1);
         atomic_fetch_sub(&svc->leaving, 1);
         svc->stir = true;
         break;
     }
+    case MSG_QUIET: return; /* handled above */
     case MSG_CHANGE: on_change(svc, (struct change_msg *)(void *)msg); break;
-    case MSG_TIMER:
-        if (svc->view.place == AT_WAITING) /* Type=idle has waited long enough */
-            on_nudge(svc);
-        else
-            svc_feed(svc, EV_TIMEOUT, NULL);
-        break;
+    case MSG_TIMER: on_timer(svc); break;
     case MSG_NUDGE: on_nudge(svc); break;
     case MSG_PULL:
         atomic_store(&svc->pulled, false);

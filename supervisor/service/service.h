@@ -36,7 +36,17 @@ struct coop_chan;
 
 enum { SVC_WAITERS_MAX = 256 };
 
-enum svc_command_kind { CMD_START, CMD_STOP, CMD_RESTART, CMD_RELOAD, CMD_KILL };
+enum svc_command_kind {
+    CMD_START,
+    CMD_STOP,
+    CMD_RESTART,
+    CMD_RELOAD,
+    CMD_KILL,
+    /* Only the reply, to a command that the program before in this process has carried out. */
+    CMD_AWAIT_UP,
+    CMD_AWAIT_DOWN,
+    CMD_AWAIT_RELOAD
+};
 
 struct svc_command {
     enum svc_command_kind kind;

@@ -27,6 +27,7 @@
 
 struct group;
 struct journal;
+struct json_t;
 
 /* What all services share. Lives longer than any of them. */
 struct svc_world {
@@ -45,6 +46,8 @@ struct svc_world {
     struct coop_wg opening; /* services whose sockets are not open yet */
     atomic_uint moving;     /* services on their way up or down, and commands not handled yet */
     _Atomic(struct svc *) idlers; /* Type=idle: told when nothing moves; linked by next_idler */
+    atomic_bool quiet;            /* nobody listens to the world outside (quiet.c) */
+    atomic_ulong handled;         /* messages meanwhile, of all */
     /* A service that coopd is not to outlive has ended for good; from any handler, does not wait.
      * NULL in unit tests. */
     void (*over)(struct svc_world *world, const char *name, int exit_status);
@@ -71,6 +74,7 @@ struct waiter {
 enum svc_msg_kind {
     MSG_COMMAND = 1,  /* struct command_msg, ours to free                            */
     MSG_RESTORE,      /* struct restore_msg, ours to free: what an earlier coopd knew */
+    MSG_QUIET,        /* struct quiet_msg, ours to free: a re-execution               */
     MSG_CHANGE,       /* struct change_msg, ours to free: new spec, new links         */
     MSG_TIMER,        /* the place's timer                                           */
     MSG_NUDGE,        /* a neighbour has changed: look at the board                  */
@@ -122,6 +126,28 @@ struct svc_step {
 struct restore_msg {
     struct coop_msg msg;
     struct survivor was;
+    struct json_t
+        *record; /* of the program before in this process, ours; NULL: it was another */
+};
+
+/* Before a re-execution, and after one that failed (quiet.c). */
+enum quiet_step {
+    QUIET_ROUND, /* what came before this is done                                       */
+    QUIET_HOLD,  /* nothing is on its way from its output to the log                    */
+    QUIET_WRITE, /* nobody hears of its processes' ends any more; the reply has its record */
+    QUIET_OVER   /* as before                                                           */
+};
+
+struct quiet_reply {
+    char name[SVC_NAME_MAX + 1];
+    struct json_t
+        *record; /* the receiver's; NULL but for QUIET_WRITE, and when out of memory */
+};
+
+struct quiet_msg {
+    struct coop_msg msg;
+    enum quiet_step step;
+    struct coop_chan *reply; /* of struct quiet_reply, with room for it */
 };
 
 struct change_msg {
@@ -188,6 +214,7 @@ struct svc {
     struct svc_stored *stored;   /* the same */
     struct waiter *waiters;
     unsigned waiter_count;
+    uint32_t missed;          /* kinds of messages that came while all was quiet, as bits */
     struct saved_state noted; /* what the journal has, but for the times */
     struct svc_step step;
     struct {
@@ -214,8 +241,13 @@ struct svc {
 struct svc *svc_new(struct svc_world *world, struct svc_spec *spec);
 
 /* It was there under an earlier coopd: goes on from that, instead of being started.  Takes over the
- * pidfd.  After its links, before any command.  0 or -ENOMEM. */
-int svc_restore(struct svc *svc, const struct survivor *was);
+ * pidfd.  With a 'record', which is borrowed, it goes on as if nothing had happened: the program
+ * has been replaced in its process.  After its links, before any command.  0 or -ENOMEM. */
+int svc_restore(struct svc *svc, const struct survivor *was, struct json_t *record);
+
+/* A step of a re-execution; the reply comes when it is done.  Between the first QUIET_ROUND and
+ * QUIET_OVER world->quiet is set.  0 or -ENOMEM. */
+int svc_quiet(struct svc *svc, enum quiet_step step, struct coop_chan *reply);
 
 /* Replaces spec (unless NULL) and links (unless NULL); both change owner. 0 or -ENOMEM. */
 int svc_change(struct svc *svc, struct svc_spec *spec, struct svc_links *links);
@@ -281,8 +313,14 @@ void svc_pid_file_forget(struct svc *svc);
 void svc_remove_pid_file(struct svc *svc); /* no process is left */
 
 /* restore.c */
-void svc_on_restore(struct svc *svc, struct survivor *was);
+void svc_on_restore(struct svc *svc, struct survivor *was, const struct json_t *record);
 void svc_note_state(struct svc *svc); /* what has changed, into the journal */
+void svc_take_state(struct svc *svc, const struct survivor *was);
+void svc_restart_if_changed(struct svc *svc, const struct saved_life *life);
+
+/* quiet.c */
+bool svc_is_quiet(struct svc *svc, struct coop_msg *msg); /* it is handled, or put off */
+void svc_take_record(struct svc *svc, const struct survivor *was, const struct json_t *record);
 
 /* neighbours.c */
 void svc_pull_dependencies(struct svc *svc);
@@ -317,6 +355,7 @@ void svc_drop_waiters(struct svc *svc);
 /* keep.c: bounds of one life */
 int svc_keep_open(struct svc *svc, struct coop_err *err); /* before the launch        */
 void svc_keep_begin(struct svc *svc);                     /* it runs                  */
+void svc_keep_again(struct svc *svc);                     /* its output goes on with it */
 void svc_keep_look(struct svc *svc);                      /* MSG_BOUND                */
 void svc_keep_over(struct svc *svc);                      /* MSG_OVER                 */
 void svc_keep_judge(struct svc *svc); /* main has ended: the word for it, into the view */

@@ -33,6 +33,8 @@ struct action {
     struct coop_chan *replies; /* of struct svc_reply, tagged with the place in targets */
     bool *answered;
     size_t pending;
+    coop_nsec deadline;
+    json_t *results; /* not sent yet */
 };
 
 /* ---- whom ---- */
@@ -205,10 +207,11 @@ static void add_missing(struct action *action, json_t *results, const char *word
 
 /* ---- waiting ---- */
 
-/* Waits for replies, the client's end, the deadline, or coopd's end; adds what it learns to
- * 'results'.  0, or -EPIPE when the client has gone. */
-static int wait_for_news(struct action *action, coop_nsec deadline, json_t *results)
+/* Waits for replies, the client's end, the deadline, or coopd's end; adds what it learns to the
+ * results.  0, -EPIPE when the client has gone, -ECANCELED when the room pauses. */
+static int wait_for_news(struct action *action)
 {
+    json_t *results = action->results;
     struct session *session = action->call->session;
     struct svc_reply reply;
     struct coop_case cases[] = {
@@ -216,8 +219,10 @@ static int wait_for_news(struct action *action, coop_nsec deadline, json_t *resu
         COOP_RECV(action->call->control->stop, NULL),
         COOP_FD(session->fd, COOP_IN),
     };
-    int r = coop_select(cases, session_listens(session) ? 3 : 2, deadline);
+    int r = coop_select(cases, session_listens(session) ? 3 : 2, action->deadline);
 
+    if (ctl_pauses(action->call->control, r))
+        return r;
     if (r == 0 && cases[0].result == 1)
         add_reply(action, results, &reply);
     add_ready(action, results);
@@ -231,25 +236,22 @@ static int wait_for_news(struct action *action, coop_nsec deadline, json_t *resu
 }
 
 /* Answers as results come in ('more'), or once with all of them. */
-static int tell_results(struct action *action, coop_nsec deadline)
+static int tell_results(struct action *action)
 {
     struct ctl_call *call = action->call;
-    json_t *results = json_array();
     int r = 0;
 
     while (r == 0 && action->pending > 0) {
-        r = wait_for_news(action, deadline, results);
-        if (r == 0 && call->more && json_array_size(results) > 0) {
-            r = ctl_stream(call, json_pack("{s:o}", "results", results));
+        r = wait_for_news(action);
+        if (r == 0 && call->more && json_array_size(action->results) > 0) {
+            r = ctl_stream(call, json_pack("{s:o}", "results", action->results));
             r = r < 0 ? r : ctl_flush(call);
-            results = json_array();
+            action->results = json_array();
         }
     }
-    if (r < 0) {
-        json_decref(results);
+    if (r < 0)
         return r;
-    }
-    return ctl_stream_end(call, json_pack("{s:o}", "results", results));
+    return ctl_stream_end(call, json_pack("{s:o}", "results", ptr_take(&action->results)));
 }
 
 static void post_all(struct action *action)
@@ -266,28 +268,126 @@ static void post_all(struct action *action)
     }
 }
 
-static int act_and_wait(struct action *action)
+static int no_memory(struct ctl_call *call)
 {
-    struct ctl_call *call = action->call;
-    size_t count = action->targets.count;
-    coop_nsec deadline = COOP_FOREVER;
-    int r;
+    return ctl_error(call, CTL_INTERFACE ".LimitReached",
+                     json_pack("{s:s, s:i}", "limit", "memory", "value", 0));
+}
 
-    if (call->args.timeout_ms > 0)
-        deadline = coop_after(coop_now(), call->args.timeout_ms * COOP_NSEC_PER_MSEC);
-    action->replies = coop_chan_new(sizeof(struct svc_reply), count > 0 ? count : 1);
-    action->answered = calloc(count + 1, sizeof *action->answered);
-    if (!action->replies || !action->answered) {
-        r = ctl_error(call, CTL_INTERFACE ".LimitReached",
-                      json_pack("{s:s, s:i}", "limit", "memory", "value", 0));
-    } else {
-        action->pending = count;
-        post_all(action);
-        r = tell_results(action, deadline);
-    }
+void ctl_action_free(struct action *action)
+{
+    if (!action)
+        return;
+    targets_done(&action->targets);
     coop_chan_unref(action->replies);
     free(action->answered);
+    json_decref(action->results);
+    free(action);
+}
+
+/* For these targets, which are its own then; NULL: no memory. */
+static struct action *new_action(struct targets *targets)
+{
+    struct action *action = calloc(1, sizeof *action);
+    size_t count = targets->count;
+
+    if (!action)
+        return NULL;
+    action->targets = *targets;
+    *targets = (struct targets){0};
+    action->replies = coop_chan_new(sizeof(struct svc_reply), count > 0 ? count : 1);
+    action->answered = calloc(count + 1, sizeof *action->answered);
+    action->results = json_array();
+    action->pending = count;
+    action->deadline = COOP_FOREVER;
+    if (action->replies && action->answered && action->results)
+        return action;
+    ctl_action_free(action);
+    return NULL;
+}
+
+/* Waits for what comes of it; when the room pauses it is the session's until that is over. */
+static int see_through(struct ctl_call *call, struct action *action)
+{
+    int r;
+
+    action->call = call;
+    r = tell_results(action);
+    if (ctl_pauses(call->control, r))
+        call->session->action = action;
+    else
+        ctl_action_free(action);
     return r;
+}
+
+static int act_and_wait(struct ctl_call *call, struct targets *targets)
+{
+    struct action *action = new_action(targets);
+
+    if (!action)
+        return no_memory(call);
+    action->call = call;
+    if (call->args.timeout_ms > 0)
+        action->deadline = coop_after(coop_now(), call->args.timeout_ms * COOP_NSEC_PER_MSEC);
+    post_all(action);
+    return see_through(call, action);
+}
+
+/* ---- a re-execution ---- */
+
+json_t *ctl_action_record(struct action *action)
+{
+    json_t *pending = json_array();
+
+    add_ready(action, action->results);
+    for (size_t i = 0; i < action->targets.count; i++)
+        if (!action->answered[i])
+            json_array_append_new(pending, json_string(svc_name(action->targets.at[i])));
+    return json_pack("{s:o, s:O, s:I}", "pending", pending, "results", action->results,
+                     "deadline", (json_int_t)action->deadline);
+}
+
+static enum svc_command_kind wait_of(enum ctl_verb_id verb)
+{
+    if (verb == CTL_STOP)
+        return CMD_AWAIT_DOWN;
+    return verb == CTL_RELOAD ? CMD_AWAIT_RELOAD : CMD_AWAIT_UP;
+}
+
+/* The program before has posted the commands: what is left is to hear of them. */
+static int wait_again(struct ctl_call *call)
+{
+    struct targets targets = {0};
+    struct action *action;
+    json_t *name, *results = json_object_get(call->progress, "results");
+    size_t i;
+
+    json_array_foreach(json_object_get(call->progress, "pending"), i, name)
+    {
+        if (add_target(&targets, call->control->daemon, json_string_value(name)) < 0)
+            add_result(results, json_string_value(name), "canceled", AT_DOWN,
+                       "it was taken out of the configuration", "");
+    }
+    action = new_action(&targets);
+    if (!action)
+        return no_memory(call);
+    json_array_extend(action->results, results);
+    action->deadline = json_integer_value(json_object_get(call->progress, "deadline"));
+    for (i = 0; i < action->targets.count; i++) {
+        const struct svc_command wait = {
+            .kind = wait_of(call->verb->id), .tag = i, .reply = action->replies};
+
+        (void)svc_command(action->targets.at[i], &wait);
+    }
+    return see_through(call, action);
+}
+
+/* One that was under way when the room paused. */
+static int act_again(struct ctl_call *call)
+{
+    struct action *action = ptr_take(&call->session->action);
+
+    return action ? see_through(call, action) : wait_again(call);
 }
 
 /* Reload without a name: coopd's own configuration. */
@@ -297,7 +397,9 @@ static int reload_configuration(struct ctl_call *call)
     struct coop_err err;
 
     if (daemon_reload(call->control->daemon, &report, &err) < 0)
-        return ctl_fail(call, &err);
+        return err.sys == ECANCELED && ctl_pauses(call->control, -ECANCELED)
+                   ? -ECANCELED
+                   : ctl_fail(call, &err);
     return ctl_reply(call, json_pack("{s:[], s:{s:i, s:i, s:i, s:i}}", "results",
                                      "configuration", "added", (int)report.added, "removed",
                                      (int)report.removed, "changed", (int)report.changed,
@@ -308,25 +410,27 @@ static int reload_configuration(struct ctl_call *call)
 
 int ctl_act(struct ctl_call *call)
 {
-    struct action action = {.call = call};
+    struct targets targets = {0};
     const char *unknown = "";
     int r;
 
     if (call->verb->id == CTL_RELOAD && !call->args.named && !call->args.all)
         return reload_configuration(call);
-    r = find_targets(&action.targets, call->control->daemon, call->verb, &call->args, &unknown);
+    if (call->session->action || call->progress)
+        return act_again(call);
+    r = find_targets(&targets, call->control->daemon, call->verb, &call->args, &unknown);
     if (r == -ENOENT)
         return ctl_no_such_service(call, unknown);
     if (r < 0)
-        return ctl_error(call, CTL_INTERFACE ".LimitReached",
-                         json_pack("{s:s, s:i}", "limit", "memory", "value", 0));
+        return no_memory(call);
     if (call->args.wait && !call->oneway) {
-        r = act_and_wait(&action);
+        r = act_and_wait(call, &targets);
     } else {
-        post_all(&action);
+        for (size_t i = 0; i < targets.count; i++)
+            (void)post(targets.at[i], call->verb, &call->args, i, NULL);
         r = ctl_stream_end(call, json_pack("{s:[]}", "results"));
     }
-    targets_done(&action.targets);
+    targets_done(&targets);
     return r;
 }
 

@@ -19,6 +19,7 @@
 #include "coop/select.h"
 #include "daemon.h"
 #include "events/board.h"
+#include "handover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -197,6 +198,25 @@ static int catch_up(struct tail *tail)
     return r;
 }
 
+/* For when the room does not pause any more: the very file, which may have lost its name. */
+static void keep_place(struct tail *tail)
+{
+    tail->call->session->progress = json_pack("{s:o, s:I}", "log", handover_fd(tail->fd), "at",
+                                              (json_int_t)(tail->at - (off_t)tail->used));
+    if (tail->call->session->progress)
+        tail->fd = -1;
+}
+
+static void take_place(struct tail *tail, const json_t *progress)
+{
+    struct stat about = {0};
+
+    tail->fd = handover_take_fd(progress, "log");
+    tail->at = (off_t)handover_int(progress, "at", 0);
+    if (tail->fd >= 0 && sys_fstat(tail->fd, &about) == 0)
+        tail->ino = about.st_ino;
+}
+
 /* Until the client goes, or coopd does. */
 static int follow(struct tail *tail)
 {
@@ -214,6 +234,10 @@ static int follow(struct tail *tail)
         if (r < 0)
             return r;
         r = coop_select(cases, session_listens(session) ? 3 : 2, COOP_FOREVER);
+        if (ctl_pauses(tail->call->control, r)) {
+            keep_place(tail);
+            return r;
+        }
         if (r < 0 || r == 1)
             return ctl_stream_end(tail->call, json_pack("{s:[]}", "lines"));
         if (r == 2) {
@@ -257,8 +281,12 @@ static int tell_tail(struct tail *tail)
         coop_fail_sys(&err, r, "follow '%s'", tail->path);
         return ctl_fail(tail->call, &err);
     }
-    open_log(tail);
-    tail->at = find_tail(tail, args->lines);
+    if (json_object_get(tail->call->progress, "at")) {
+        take_place(tail, tail->call->progress);
+    } else {
+        open_log(tail);
+        tail->at = find_tail(tail, args->lines);
+    }
     r = tell_new(tail, !args->follow);
     if (r == 0 && args->follow)
         return follow(tail);

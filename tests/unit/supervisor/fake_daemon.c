@@ -89,6 +89,19 @@ void daemon_shutdown(struct daemon *daemon)
     coop_close(daemon->ending);
 }
 
+int daemon_reexec(struct daemon *daemon, const char *path, struct coop_err *err)
+{
+    (void)daemon;
+    note("reexec", path ? path : "");
+    return coop_fail(err, COOP_E_MISSING, "'%s' cannot take over", path ? path : "coopd");
+}
+
+void daemon_reexec_failure(struct daemon *daemon, struct coop_err *ret_err)
+{
+    (void)daemon;
+    *ret_err = (struct coop_err){0};
+}
+
 static unsigned count_fds(void)
 {
     DIR *dir = opendir("/proc/self/fd");
@@ -111,7 +124,8 @@ void daemon_describe(struct daemon *daemon, struct daemon_info *ret_info)
                                      .memory_rss = 4096,
                                      .socket = daemon->fake->socket,
                                      .state_dir = daemon->fake->dir,
-                                     .log_dir = daemon->fake->dir};
+                                     .log_dir = daemon->fake->dir,
+                                     .program = "/usr/bin/coopd"};
 }
 
 struct svc_spec *daemon_spec(struct daemon *daemon, const char *name, size_t *hint)
@@ -275,7 +289,7 @@ static int root(void *arg)
     struct coop_err err;
 
     daemon->ending = coop_chan_new(0, 0);
-    if (control_start(&control, daemon, daemon->fake->socket, &err) < 0) {
+    if (control_start(&control, daemon, daemon->fake->socket, NULL, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }

@@ -65,7 +65,7 @@ static int open_and_play(void *scene)
     struct control *control = NULL;
     struct coop_err err = {0};
 
-    cr_assert_eq(control_start(&control, NULL, PATH, &err), 0, "%s", err.text);
+    cr_assert_eq(control_start(&control, NULL, PATH, NULL, &err), 0, "%s", err.text);
     room = control;
     play();
     control_stop(control);
@@ -230,7 +230,7 @@ static int open_with_failure(void *arg)
 
     (void)arg;
     failing_kernel_arm(FAIL_ANY, failing_call, EIO);
-    r = control_start(&control, NULL, PATH, &err);
+    r = control_start(&control, NULL, PATH, NULL, &err);
     failing_call = coop_sim_fail_end() ? failing_call + 1 : 0;
     if (r < 0)
         cr_expect_gt(strlen(err.text), 5);
