@@ -492,6 +492,30 @@ Test(notify, lines_are_facts_and_nonsense_is_none)
     cr_expect(!m.ready);
 }
 
+Test(notify, what_is_said_of_descriptors_is_understood_and_a_bad_name_is_none)
+{
+    static const char *const bad[] = {"a:b", "a/b", "a b", "", "\x7f", "\xc3\xa4"};
+    struct notify_message m = parse("FDSTORE=1\nFDNAME=state.1\nFDPOLL=0");
+    char longest[300] = "FDNAME=";
+
+    cr_expect(m.fd_store && m.fd_unpolled && !m.fd_remove);
+    cr_expect_str_eq(m.fd_name, "state.1");
+    m = parse("FDSTOREREMOVE=1\nFDNAME=x");
+    cr_expect(m.fd_remove && !m.fd_store);
+    m = parse("FDSTORE=0\nFDSTOREREMOVE=\nFDPOLL=1");
+    cr_expect(!m.fd_store && !m.fd_remove && !m.fd_unpolled);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char line[64];
+
+        snprintf(line, sizeof line, "FDSTORE=1\nFDNAME=%s", bad[i]);
+        cr_expect_str_eq(parse(line).fd_name, "", "%s", bad[i]);
+    }
+    memset(longest + 7, 'n', 255);
+    cr_expect_eq(strlen(parse(longest).fd_name), 255);
+    longest[7 + 255] = 'n';
+    cr_expect_str_eq(parse(longest).fd_name, "");
+}
+
 /* ---- groups ---- */
 
 static struct saved_group last_group;
