@@ -7,8 +7,9 @@
  *     MAINPID=       main names another, whatever the type.
  *
  * Nobody is believed: only a process of the service's own tree can be its main process.  A PID
- * file is found by path, so somebody else may have put it there: it counts when it is a plain file
- * with one name, belongs to root, us or the service's user, and others cannot write it.
+ * file is found by path, so somebody else may have put it there: it counts when it is a plain
+ * file with one name, others cannot write it, and it belongs to root, us, the service's user, or
+ * the user as whom that process runs.
  *
  * With several left behind and no PID file there is no main process: the service has ended when the
  * last of them has.
@@ -79,10 +80,25 @@ static int open_below(int root, const char *path, int flags)
     return sys_openat(root, path[1] ? path + 1 : ".", flags | O_CLOEXEC, 0);
 }
 
+/* Does that process run as this user? */
+static bool runs_as(pid_t pid, uid_t uid)
+{
+    char path[40];
+    struct stat st;
+
+    snprintf(path, sizeof path, "/proc/%d", pid);
+    return sys_fstatat(AT_FDCWD, path, &st, 0) == 0 && st.st_uid == uid;
+}
+
+static bool may_name(const struct svc *svc, uid_t owner, const struct successor *main)
+{
+    return owner == 0 || owner == geteuid() || owner == svc->spec->launch.uid ||
+           runs_as(main->pid, owner);
+}
+
 static bool is_trusted(const struct svc *svc, const struct stat *st, char *why, size_t size)
 {
     const char *what = NULL;
-    uid_t uid = svc->spec->launch.uid;
 
     if (!S_ISREG(st->st_mode))
         what = "is no plain file";
@@ -90,15 +106,14 @@ static bool is_trusted(const struct svc *svc, const struct stat *st, char *why, 
         what = "has several names";
     else if (st->st_mode & S_IWOTH)
         what = "can be written by anybody";
-    else if (st->st_uid != 0 && st->st_uid != geteuid() && st->st_uid != uid)
-        what = "belongs to a stranger";
     if (what)
         str_format(why, size, "PIDFile=%s %s", svc->spec->pid_file, what);
     return !what;
 }
 
 /* The number in it; 0: there is none yet, or none to be believed ('why'). */
-static pid_t read_pid_file(const struct svc *svc, int root, char *why, size_t size)
+static pid_t read_pid_file(const struct svc *svc, int root, uid_t *ret_owner, char *why,
+                           size_t size)
 {
     char path[PID_PATH_MAX], text[32];
     struct stat st;
@@ -117,6 +132,7 @@ static pid_t read_pid_file(const struct svc *svc, int root, char *why, size_t si
     n = sys_read(fd, text, sizeof text - 1);
     if (n <= 0)
         return 0;
+    *ret_owner = st.st_uid;
     text[n] = '\0';
     text[strcspn(text, " \t\n")] = '\0';
     if (str_to_int(text, 1, INT32_MAX, &pid) == 0)
@@ -206,13 +222,17 @@ static int find_by_file(struct svc *svc, int root, struct successor *ret_main, c
                         size_t size)
 {
     struct spawn *spawn = svc->world->spawn;
-    pid_t pid = read_pid_file(svc, root, why, size);
+    uid_t owner = 0;
+    pid_t pid = read_pid_file(svc, root, &owner, why, size);
     int r = pid > 0 ? spawn->ops->find(spawn, &svc->holder, pid, ret_main) : -ENOENT;
 
     if (pid > 0 && r < 0)
         str_format(why, size, "PIDFile=%s names %d, which is none of its processes",
                    svc->spec->pid_file, pid);
-    return r;
+    if (r < 0 || may_name(svc, owner, ret_main))
+        return r;
+    str_format(why, size, "PIDFile=%s belongs to a stranger", svc->spec->pid_file);
+    return -EPERM;
 }
 
 static void tell_wait(struct svc *svc, int root, const char *why)

@@ -163,6 +163,20 @@ static int finish(struct scn *s)
 
 /* ---- main ---- */
 
+/* The folder of the script, for what lies beside it. */
+static const char *here(const char *path)
+{
+    char *whole = realpath(path, NULL), *slash = whole ? strrchr(whole, '/') : NULL;
+    const char *folder = ".";
+
+    if (slash) {
+        *slash = '\0';
+        folder = keep_printf("%s", whole);
+    }
+    free(whole);
+    return folder;
+}
+
 static int play(struct scn *s, struct world *w)
 {
     struct coop_err err = {0};
@@ -217,6 +231,7 @@ int main(int argc, char **argv)
         return 2;
     }
     s.path = argv[3];
+    scn_set(&s, "HERE", here(s.path));
     limit_descriptors();
     if (script_load(&script, s.path, &err) < 0 || world_open(&world, argv[2], &err) < 0) {
         fprintf(stderr, "scenario: %s\n", err.text);

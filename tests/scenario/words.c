@@ -223,7 +223,8 @@ static int word_require(struct scn *s, struct args *a)
     if (strcmp(what, "world") == 0)
         return s->world->is_private ? SCN_OK : scn_skip(s, "needs root and namespaces");
     if (access(keep_printf("%s/%s", s->world->bin, what), X_OK) == 0 ||
-        access(keep_printf("/usr/bin/%s", what), X_OK) == 0)
+        access(keep_printf("/usr/bin/%s", what), X_OK) == 0 ||
+        access(keep_printf("/usr/sbin/%s", what), X_OK) == 0)
         return SCN_OK;
     return scn_skip(s, "needs the program '%s'", what);
 }
