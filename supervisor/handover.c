@@ -165,11 +165,11 @@ int handover_open(int fd, json_t **ret_root, struct coop_err *err)
     size_t size = 0;
     json_error_t why;
     json_t *root;
-    int r = sys_fcntl_int(fd, F_GET_SEALS, 0);
+    int r = sys_fcntl_int(memfd, F_GET_SEALS, 0);
 
     if (r < 0 || (r & SEALS) != SEALS)
         return coop_fail(err, COOP_E_RANGE, "handover: descriptor %d is none", fd);
-    r = read_text(fd, &text, &size);
+    r = read_text(memfd, &text, &size);
     if (r < 0)
         return coop_fail_sys(err, r, "handover");
     root = json_loadb(text, size, 0, &why);
