@@ -8,6 +8,7 @@
 #include "launcher/raw.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 
 #define LEAVE (-1L) /* "this id stays as it is" */
 
@@ -89,7 +90,21 @@ static void return_user(const struct borrowed *own)
     raw2(SYS_setgroups, own->group_count, own->groups);
 }
 
-static int borrow_user(const struct launch_plan *plan, struct borrowed *ret_own)
+/* The user may not write to a cgroup of root's, and its ids are what the kernel asks the clone for.
+ * Without that capability (a container's root) the clone says what is refused. */
+static void keep_right_to_enter(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[2];
+
+    raw_zero(sets, sizeof sets);
+    if (raw2(SYS_capget, &head, sets) < 0)
+        return;
+    sets[0].effective |= sets[0].permitted & 1u << CAP_DAC_OVERRIDE;
+    raw2(SYS_capset, &head, sets);
+}
+
+static int borrow_user(const struct launch_plan *plan, int cgroup, struct borrowed *ret_own)
 {
     struct borrowed *own = ret_own;
     long r;
@@ -112,10 +127,12 @@ static int borrow_user(const struct launch_plan *plan, struct borrowed *ret_own)
         r = raw3(SYS_setresuid, LEAVE, plan->map_outside_uid, LEAVE);
     if (r < 0)
         return_user(own);
+    else if (cgroup >= 0)
+        keep_right_to_enter();
     return (int)r;
 }
 
-int borrow_ids(const struct launch_plan *plan, struct launch_report *told,
+int borrow_ids(const struct launch_plan *plan, int cgroup, struct launch_report *told,
                struct borrowed *ret_own)
 {
     const char *network = plan_str(plan, plan->network);
@@ -126,7 +143,7 @@ int borrow_ids(const struct launch_plan *plan, struct launch_report *told,
     if (network)
         r = (int)enter_network(network, told, ret_own); /* while we still may */
     if (r >= 0)
-        r = borrow_user(plan, ret_own);
+        r = borrow_user(plan, cgroup, ret_own);
     if (r < 0)
         leave_network(ret_own);
     return r;

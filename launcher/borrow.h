@@ -8,7 +8,7 @@
  * side
  *
  *     struct borrowed own;
- *     int r = borrow_ids(plan, told, &own);
+ *     int r = borrow_ids(plan, cgroup, told, &own);
  *     if (r >= 0) {
  *         pid = clone_child(...);
  *         return_ids(&own);
@@ -24,7 +24,8 @@
  * the child is born there, also into a user namespace of its own, which could not join it.
  *
  * Threads   The ids of the calling thread only (raw calls; libc would change all threads').
- * Limits    With borrowed ids the child cannot be born in a cgroup that only root may enter.
+ * Limits    To be born in a cgroup that only root may enter takes clone3 and CAP_DAC_OVERRIDE: the
+ *           calling thread has that one capability for the length of the clone, the child has not.
  */
 struct borrowed {
     bool active;
@@ -34,9 +35,9 @@ struct borrowed {
     uint32_t groups[LAUNCH_MAX_GROUPS];
 };
 
-/* 0 at once when the plan borrows nothing; or -errno, and nothing has changed.  Of a network that
- * cannot be entered 'told' has call and path. */
-int borrow_ids(const struct launch_plan *plan, struct launch_report *told,
+/* 0 at once when the plan borrows nothing; or -errno, and nothing has changed.  'cgroup' is the one
+ * to be born in, or -1.  Of a network that cannot be entered 'told' has call and path. */
+int borrow_ids(const struct launch_plan *plan, int cgroup, struct launch_report *told,
                struct borrowed *ret_own);
 void return_ids(const struct borrowed *own);
 

@@ -115,7 +115,7 @@ static void bear(const struct between *b)
     struct clone_order order = *b->order;
     struct borrowed own;
     int pidfd = -1;
-    int r = borrow_ids(b->plan, b->told, &own);
+    int r = borrow_ids(b->plan, order.cgroup, b->told, &own);
 
     order.for_parent = true;
     if (r >= 0)

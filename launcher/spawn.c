@@ -74,7 +74,7 @@ static int clone_here(struct spawn_order *order, struct spawn_result *ret_result
 
     if (order->plan->joins.count > 0) {
         pid = join_clone(order->plan, &clone_order, order->told, &pidfd);
-    } else if ((pid = borrow_ids(order->plan, order->told, &own)) >= 0) {
+    } else if ((pid = borrow_ids(order->plan, order->io->cgroup, order->told, &own)) >= 0) {
         pid = clone_child(&clone_order, &pidfd);
         return_ids(&own);
     }

@@ -170,7 +170,7 @@ static pid_t serve(struct job *job, int *ret_pidfd)
     order.cgroup = job->io.cgroup;
     if (job->plan->joins.count > 0)
         return join_clone(job->plan, &order, job->told, ret_pidfd);
-    r = borrow_ids(job->plan, job->told, &own);
+    r = borrow_ids(job->plan, order.cgroup, job->told, &own);
     if (r < 0)
         return r;
     r = clone_child(&order, ret_pidfd);

@@ -58,8 +58,8 @@ done
 sed -e 's/%[iI]/15-main/g' -e '/^Assert/d' -e '/^PartOf/d' -e '/^ReloadPropagatedFrom/d' -e '/^Before/d' \
     "$units/postgresql@.service" > "$dir/etc/postgresql.service"
 
-# root cannot yet launch these two into a cgroup as another user in a user namespace
-sed -i '/^PrivateUsers/d' "$dir/etc/redis-server.service" "$dir/etc/prometheus.service"
+# its user namespace does not own the PID namespace, so it may not mount the /proc that it asks for
+sed -i '/^PrivateUsers/d' "$dir/etc/redis-server.service"
 
 # where the machine has no controller, or root no right to raise a limit, these run without
 for unit in mariadb redis-server prometheus; do

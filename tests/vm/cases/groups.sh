@@ -36,6 +36,14 @@ ExecStart=/bin/sleep 1000
 MemoryMax=64M
 CPUWeight=50
 Sandbox=none
+
+[Service guest]
+ExecStart=/bin/sleep 1000
+User=user
+PrivateUsers=yes
+Prefer=PrivateUsers
+MemoryMax=64M
+Sandbox=none
 INI
 
 field() { # NAME KEY: one field of a service's status
@@ -70,6 +78,9 @@ for caller in root user; do
   check "$caller: it has stepped aside" \
     sh -c "grep -q '^0::/given/coop-$daemon/%self$' /proc/$daemon/cgroup"
   wait_for "$caller: a service is beside it" has boxed state up
+  wait_for "$caller: a user alone in a namespace is in its group" has guest state up
+  check "$caller: and so is what was launched as that user" \
+    sh -c "grep -q '^0::/given/coop-$daemon/guest$' /proc/$(field guest pid)/cgroup"
   wait_for "$caller: a hog of memory is ended" has hog result memory
   wait_for "$caller: who is refused a fork and fails has run out of tasks" has forks result tasks
   wait_for "$caller: CPU time of all together" has burner result cpu-time
