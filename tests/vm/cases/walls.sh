@@ -1,7 +1,7 @@
 # What this kernel has of Landlock is used, and what it lacks is told.
 . /payload/check.sh
-mkdir -p /var/work
-cd /var/work
+mkdir -p /var/work/here
+cd /var/work/here
 case $(uname -r) in
   6.1.*) abi=2 ;;
   *) abi=6 ;;
