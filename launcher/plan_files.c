@@ -470,14 +470,26 @@ static bool lies_below(const char *path, const char *dir)
            (path[length] == '/' || path[length] == '\0');
 }
 
+/* A root that is made read-only (ProtectSystem=strict) hides nothing, but what is copied from it
+ * then is read-only as well. */
+static bool changes_root(const struct files *f, const struct plan_op *op)
+{
+    const char *dst = blob_str(f->blob, op->dst);
+
+    return op->kind == PLAN_OP_SETATTR && dst && strcmp(dst, "/") == 0;
+}
+
 /* Over the host's root, what lies below a covered path.  A new root is furnished while the host's
  * stays as it was, but for one thing: it lies over "/", and a copy of "/" would have it in. */
 static bool is_hidden(const struct files *f, uint32_t which, const char *src)
 {
+    bool writable = !(f->ops[which].attr_set & MOUNT_ATTR_RDONLY);
+
     if (f->plan->flags & PLAN_NEW_ROOT)
         return which > 0 && strcmp(src, "/") == 0;
     for (uint32_t j = 0; j < which; j++)
-        if (lies_below(src, blob_str(f->blob, f->ops[j].dst)))
+        if ((writable && changes_root(f, &f->ops[j])) ||
+            lies_below(src, blob_str(f->blob, f->ops[j].dst)))
             return true;
     return false;
 }
