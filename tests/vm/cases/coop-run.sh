@@ -1,16 +1,16 @@
 # coop-run's default box holds on this kernel, for root and for an ordinary user.
 . /payload/check.sh
-mkdir -p /var/work
+mkdir -p /srv/work
 chmod 755 /payload
-chmod 777 /var/work
-cd /var/work
+chmod 777 /srv/work
+cd /srv/work
 
 for caller in root user; do
   inside() { # COMMAND: in the default box, as the caller
     if [ $caller = root ]; then
       coop-run -- /bin/sh -c "$1" 2>/tmp/err
     else
-      su user -s /bin/sh -c "cd /var/work; exec /payload/coop-run -- /bin/sh -c '$1'" 2>/tmp/err.user
+      su user -s /bin/sh -c "cd /srv/work; exec /payload/coop-run -- /bin/sh -c '$1'" 2>/tmp/err.user
     fi
   }
   refused() { # SENTENCE COMMAND

@@ -3,9 +3,9 @@
 . /payload/check.sh
 chmod 755 /payload
 groups=/sys/fs/cgroup
-mkdir -p /var/work
-chmod 777 /var/work
-cd /var/work
+mkdir -p /srv/work
+chmod 777 /srv/work
+cd /srv/work
 
 # A group that root hands to the user, with nobody in it: the launcher alone will enter it.
 mkdir $groups/given
@@ -15,8 +15,8 @@ chown user $groups/given $groups/given/cgroup.procs $groups/given/cgroup.subtree
 
 cat >/var/enter.sh <<'SH'
 echo $$ >/sys/fs/cgroup/given/cgroup.procs || exit 99
-cd /var/work
-exec su user -s /bin/sh -c "exec /payload/coop-run --receipt /var/work/receipt $1 -- /bin/sh -c '$2'"
+cd /srv/work
+exec su user -s /bin/sh -c "exec /payload/coop-run --receipt /srv/work/receipt $1 -- /bin/sh -c '$2'"
 SH
 
 for caller in root user; do
