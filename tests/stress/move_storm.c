@@ -56,7 +56,7 @@ static int asker(void *arg)
         HOLDS(coop_write(fd, &byte, 1, in_seconds(60)) == 1);
         HOLDS(coop_read(fd, &byte, 1, in_seconds(60)) == 1 && byte == (char)(i + 1));
     }
-    HOLDS(having[fd] == 1);
+    HOLDS(having[fd] <= 1); /* none: its kernel was so kind that it never had to wait */
     return 0;
 }
 
@@ -136,5 +136,6 @@ int main(int argc, char **argv)
     ops.close = check_close;
     sys_install(&ops);
     HOLDS(coop_main(&o, storm, &lives) == 0);
+    HOLDS(atomic_load(&moves) > 0);
     return 0;
 }
