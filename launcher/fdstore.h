@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "coop/err.h"
 
@@ -69,12 +68,6 @@ struct fdstore_message {
     uint32_t magic;
     uint32_t verb; /* enum fdstore_verb */
     char name[FDSTORE_NAME_MAX];
-};
-
-/* Room for one descriptor. */
-union fdstore_control {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(int))];
 };
 
 /* One message, with 'fd' unless it is -1; another one's arrives close-on-exec. 0, 1 for the end, or

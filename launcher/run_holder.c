@@ -6,6 +6,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "launcher/network/take.h"
+#include "launcher/pass.h"
 #include "launcher/recipe.h"
 
 #include <errno.h>
@@ -236,14 +237,9 @@ static int take_place(const char *path, struct holder *holder, struct coop_err *
 /* Who has no room for an answer gets none. */
 static void answer(const struct holder *holder, int client)
 {
-    union {
-        struct cmsghdr head;
-        char bytes[CMSG_SPACE(2 * sizeof(int))];
-    } control = {.bytes = ""};
     char byte = 'n';
-    struct iovec part = {.iov_base = &byte, .iov_len = sizeof byte};
-    int fds[2], count = 0;
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control};
+    int fds[2];
+    unsigned count = 0;
     struct ucred peer;
     socklen_t size = sizeof peer;
 
@@ -253,12 +249,7 @@ static void answer(const struct holder *holder, int client)
     if (holder->users >= 0)
         fds[count++] = holder->users;
     fds[count++] = holder->network;
-    message.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
-    control.head.cmsg_level = SOL_SOCKET;
-    control.head.cmsg_type = SCM_RIGHTS;
-    control.head.cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
-    memcpy(CMSG_DATA(&control.head), fds, (size_t)count * sizeof(int));
-    (void)!sendmsg(client, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)pass_send(client, &byte, sizeof byte, fds, count, MSG_DONTWAIT);
 }
 
 static void serve(const struct holder *holder, int idle_ms)

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/scope.h"
+#include "launcher/pass.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -23,24 +24,6 @@ static bool is_unix_socket(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
 }
 
-static void send_with(int socket, const struct buf *text, int pidfd)
-{
-    union {
-        struct cmsghdr head;
-        char space[CMSG_SPACE(sizeof pidfd)];
-    } control = {.head = {.cmsg_len = CMSG_LEN(sizeof pidfd),
-                          .cmsg_level = SOL_SOCKET,
-                          .cmsg_type = SCM_RIGHTS}};
-    struct iovec bytes = {text->data, text->len};
-    struct msghdr message = {.msg_iov = &bytes,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof control};
-
-    memcpy(CMSG_DATA(&control.head), &pidfd, sizeof pidfd);
-    (void)sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
 /* 'pidfd' -1: text only. */
 static void tell(int fd, const struct buf *text, int pidfd)
 {
@@ -49,7 +32,7 @@ static void tell(int fd, const struct buf *text, int pidfd)
     if (text->error || poll(&ready, 1, 0) != 1)
         return;
     if (pidfd >= 0 && is_unix_socket(fd))
-        send_with(fd, text, pidfd);
+        (void)pass_send(fd, text->data, text->len, &pidfd, 1, MSG_DONTWAIT);
     else
         (void)!write(fd, text->data, text->len);
 }

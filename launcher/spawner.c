@@ -14,6 +14,7 @@
 
 #include "base/scope.h"
 #include "launcher/clone.h"
+#include "launcher/pass.h"
 #include "launcher/raw.h"
 #include "launcher/spawn.h"
 
@@ -261,55 +262,16 @@ static unsigned fill_request(struct spawner_request *request, int fds[SPAWNER_MA
     return count;
 }
 
-static int send_request(int socket, const struct spawner_request *request, const int *fds,
-                        unsigned count)
-{
-    union spawner_control control;
-    struct iovec iov = {.iov_base = (void *)(uintptr_t)request, .iov_len = sizeof *request};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = &control,
-                         .msg_controllen = CMSG_SPACE(count * sizeof *fds)};
-    struct cmsghdr *head;
-    ssize_t sent;
-
-    memset(&control, 0, sizeof control);
-    head = CMSG_FIRSTHDR(&msg);
-    head->cmsg_level = SOL_SOCKET;
-    head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(count * sizeof *fds);
-    memcpy(CMSG_DATA(head), fds, count * sizeof *fds);
-    do
-        sent = sendmsg(socket, &msg, MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    return sent < 0 ? -errno : 0;
-}
-
 static int receive_reply(int socket, struct spawner_reply *ret_reply, int *ret_pidfd)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec iov = {.iov_base = ret_reply, .iov_len = sizeof *ret_reply};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = &control,
-                         .msg_controllen = sizeof control};
-    struct cmsghdr *head;
-    ssize_t got;
+    struct passed came;
+    ssize_t got = pass_receive(socket, ret_reply, sizeof *ret_reply, 1, &came, 0);
 
-    do
-        got = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
-    while (got < 0 && errno == EINTR);
     if (got < 0)
-        return -errno;
-    if (got != (ssize_t)sizeof *ret_reply)
-        return -EPIPE;
-    head = CMSG_FIRSTHDR(&msg);
-    if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
-        memcpy(ret_pidfd, CMSG_DATA(head), sizeof *ret_pidfd);
-    return 0;
+        return (int)got;
+    if (came.count > 0)
+        *ret_pidfd = came.fds[0];
+    return got == (ssize_t)sizeof *ret_reply ? 0 : -EPIPE;
 }
 
 int spawner_clone(struct launch_spawner *spawner, const struct spawn_order *order,
@@ -327,7 +289,7 @@ int spawner_clone(struct launch_spawner *spawner, const struct spawn_order *orde
     if (plan_memfd(order->plan, &request.plan_size, &plan_fd, err) < 0)
         return -1;
     count = fill_request(&request, fds, order, plan_fd);
-    r = send_request(spawner->socket, &request, fds, count);
+    r = pass_send(spawner->socket, &request, sizeof request, fds, count, 0);
     if (r >= 0)
         r = receive_reply(spawner->socket, &reply, &pidfd);
     if (r < 0) {

@@ -54,12 +54,6 @@ struct spawner_reply {
     int32_t pid; /* or -errno */
 };
 
-/* Room for the descriptors of one message. */
-union spawner_control {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(SPAWNER_MAX_FDS * sizeof(int))];
-};
-
 /* Runs coop-init in a hidden mode ("--spawner"), with this descriptor and no other. */
 int launch_helper_start(const char *helper, const char *mode, int fd, pid_t *ret_pid,
                         struct coop_err *err);

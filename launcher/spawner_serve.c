@@ -12,6 +12,7 @@
 #include "launcher/clone.h"
 #include "launcher/init.h"
 #include "launcher/join.h"
+#include "launcher/pass.h"
 #include "launcher/recipe.h"
 #include "launcher/spawn.h"
 #include "launcher/spawner.h"
@@ -25,6 +26,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+_Static_assert(SPAWNER_MAX_FDS <= PASS_MAX, "a request fits into a message");
+
 /* One request, taken apart. */
 struct job {
     struct spawner_request request;
@@ -37,37 +40,21 @@ struct job {
 
 /* ---- taking a request ---- */
 
-static void take_fds(struct job *job, struct msghdr *msg)
-{
-    struct cmsghdr *head = CMSG_FIRSTHDR(msg);
-
-    if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
-        return;
-    job->count = (unsigned)((head->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-    memcpy(job->fds, CMSG_DATA(head), job->count * sizeof(int));
-}
-
 /* 1: a request, 0: the caller is gone, or -errno for one that cannot be served. */
 static int receive(int socket, struct job *job)
 {
-    union spawner_control control;
-    struct iovec iov = {.iov_base = &job->request, .iov_len = sizeof job->request};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = &control,
-                         .msg_controllen = sizeof control};
-    ssize_t got;
+    struct passed came;
+    ssize_t got =
+        pass_receive(socket, &job->request, sizeof job->request, SPAWNER_MAX_FDS, &came, 0);
 
-    do
-        got = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
-    while (got < 0 && errno == EINTR);
     if (got <= 0)
         return 0;
-    take_fds(job, &msg);
+    job->count = came.count;
+    memcpy(job->fds, came.fds, came.count * sizeof(int));
     if (got != (ssize_t)sizeof job->request || job->request.magic != SPAWNER_MAGIC)
         return -EPROTO;
     /* The kernel stops installing descriptors at our limit and says so. */
-    return msg.msg_flags & MSG_CTRUNC ? -EMFILE : 1;
+    return came.cut ? -EMFILE : 1;
 }
 
 /* Gives each descriptor its place. -EPROTO when there are not as many as was said. */
@@ -180,24 +167,9 @@ static pid_t serve(struct job *job, int *ret_pidfd)
 
 static int reply(int socket, pid_t pid, int pidfd)
 {
-    struct spawner_reply answer = {.magic = SPAWNER_MAGIC, .pid = pid};
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof pidfd)];
-    } control;
-    struct iovec iov = {.iov_base = &answer, .iov_len = sizeof answer};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    const struct spawner_reply answer = {.magic = SPAWNER_MAGIC, .pid = pid};
 
-    if (pidfd >= 0) {
-        memset(&control, 0, sizeof control);
-        control.align.cmsg_level = SOL_SOCKET;
-        control.align.cmsg_type = SCM_RIGHTS;
-        control.align.cmsg_len = CMSG_LEN(sizeof pidfd);
-        memcpy(CMSG_DATA(&control.align), &pidfd, sizeof pidfd);
-        msg.msg_control = &control;
-        msg.msg_controllen = sizeof control;
-    }
-    return sendmsg(socket, &msg, MSG_NOSIGNAL) < 0 ? -1 : 0;
+    return pass_send(socket, &answer, sizeof answer, &pidfd, pidfd >= 0, 0);
 }
 
 static void let_go_of(struct job *job, int pidfd)

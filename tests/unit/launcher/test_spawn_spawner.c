@@ -1,6 +1,8 @@
 /*
  * test_spawn_spawner.c - the spawner: children by its hand that are ours all the same
  */
+#include "base/scope.h"
+#include "launcher/pass.h"
 #include "launcher/plan.h"
 #include "launcher/spawner.h"
 #include "spawn_plans.h"
@@ -170,19 +172,9 @@ static int32_t ask(int socket, int plan, uint64_t size)
                                                1u << SPAWNER_TOLD,
                                       .plan_size = size};
     struct spawner_reply reply = {.pid = 1};
-    union spawner_control control = {.bytes = {0}};
     const int fds[] = {plan, plan, plan};
-    struct iovec iov = {.iov_base = &request, .iov_len = sizeof request};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = &control,
-                         .msg_controllen = CMSG_SPACE(sizeof fds)};
 
-    control.align.cmsg_level = SOL_SOCKET;
-    control.align.cmsg_type = SCM_RIGHTS;
-    control.align.cmsg_len = CMSG_LEN(sizeof fds);
-    memcpy(CMSG_DATA(&control.align), fds, sizeof fds);
-    cr_assert_eq(sendmsg(socket, &msg, MSG_NOSIGNAL), (ssize_t)sizeof request);
+    cr_assert_eq(pass_send(socket, &request, sizeof request, fds, COOP_COUNT(fds), 0), 0);
     cr_assert_eq(recv(socket, &reply, sizeof reply, 0), (ssize_t)sizeof reply,
                  "the spawner has died");
     return reply.pid;
