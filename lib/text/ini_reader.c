@@ -56,6 +56,7 @@ struct reader {
     ini_fn *fn;
     void *arg;
     struct coop_err *err;
+    bool joins; /* sections of one name are one */
     bool failed;
 
     const char *at, *end; /* the text still to be read */
@@ -204,13 +205,15 @@ static int name_fails(struct reader *r, const char *what, const char *name, size
                      r->file, r->line, what, name, len, INI_NAME_MAX);
 }
 
-/* A name may be there once. */
+/* A name may be there once, but for unit files. */
 static int note_section(struct reader *r, const char *name)
 {
     char line[16];
 
     for (size_t i = 0; i < r->sections.count; i++)
         if (strcmp(r->sections.items[i], name) == 0) {
+            if (r->joins)
+                return 0;
             r->failed = true;
             return coop_fail(r->err, COOP_E_SYNTAX,
                              "%s:%d: section [%s] is there already, in line %s", r->file,
@@ -372,20 +375,17 @@ static int on_pair(void *user, const char *section, const char *key, const char 
     return call(r, section, key, buf_text(&r->joined)) == 0;
 }
 
-/* ---- the public calls ---- */
-
-int ini_read_text(const char *file, const char *text, size_t len, ini_fn *fn, void *arg,
-                  struct coop_err *err)
+/* 'r' has the callback, and what is special about the text. */
+static int read_text(struct reader r, const char *file, const char *text, size_t len)
 {
-    struct reader r = {.file = file,
-                       .fn = fn,
-                       .arg = arg,
-                       .err = err,
-                       .at = text,
-                       .end = text + len,
-                       .logical = BUF_INIT(INI_VALUE_MAX),
-                       .joined = BUF_INIT(INI_VALUE_MAX)};
+    struct coop_err *err = r.err;
     int line;
+
+    r.file = file;
+    r.at = text;
+    r.end = text + len;
+    r.logical = (struct buf)BUF_INIT(INI_VALUE_MAX);
+    r.joined = (struct buf)BUF_INIT(INI_VALUE_MAX);
 
     if (len > INI_FILE_MAX)
         return coop_fail(err, COOP_E_LIMIT, "%s: longer than %zu bytes", file, INI_FILE_MAX);
@@ -435,13 +435,31 @@ static int read_whole(const char *path, struct buf *text, struct coop_err *err)
     }
 }
 
-int ini_read_file(const char *path, ini_fn *fn, void *arg, struct coop_err *err)
+static int read_file(struct reader reader, const char *path)
 {
     struct buf text = BUF_INIT(INI_FILE_MAX + 4096);
-    int r = read_whole(path, &text, err);
+    int r = read_whole(path, &text, reader.err);
 
     if (r == 0)
-        r = ini_read_text(path, buf_text(&text), text.len, fn, arg, err);
+        r = read_text(reader, path, buf_text(&text), text.len);
     buf_done(&text);
     return r;
+}
+
+/* ---- the public calls ---- */
+
+int ini_read_text(const char *file, const char *text, size_t len, ini_fn *fn, void *arg,
+                  struct coop_err *err)
+{
+    return read_text((struct reader){.fn = fn, .arg = arg, .err = err}, file, text, len);
+}
+
+int ini_read_file(const char *path, ini_fn *fn, void *arg, struct coop_err *err)
+{
+    return read_file((struct reader){.fn = fn, .arg = arg, .err = err}, path);
+}
+
+int ini_read_unit_file(const char *path, ini_fn *fn, void *arg, struct coop_err *err)
+{
+    return read_file((struct reader){.fn = fn, .arg = arg, .err = err, .joins = true}, path);
 }

@@ -49,7 +49,11 @@ typedef int ini_fn(void *arg, const struct ini_key *at, struct coop_err *err);
 /* Calls 'fn' for every section and key of the file, in order. 0 or -1. */
 int ini_read_file(const char *path, ini_fn *fn, void *arg, struct coop_err *err);
 
-/* The same with text that is already there; 'file' is only its name in messages. */
+/* The same with a file of systemd's, where a section may come again and goes on then: 'fn' hears of
+ * each of its headers. */
+int ini_read_unit_file(const char *path, ini_fn *fn, void *arg, struct coop_err *err);
+
+/* As ini_read_file() with text that is already there; 'file' is only its name in messages. */
 int ini_read_text(const char *file, const char *text, size_t len, ini_fn *fn, void *arg,
                   struct coop_err *err);
 

@@ -295,7 +295,8 @@ static int read_file(struct raw_config *raw, const char *path, raw_complain *com
     r.is_unit = r.own != NULL;
     if (!r.own)
         r.own = &kinds[0];
-    if (ini_read_file(path, on_ini, &r, &err) == 0 && own_duplicate(raw, r.from, &err) == 0)
+    if ((r.is_unit ? ini_read_unit_file : ini_read_file)(path, on_ini, &r, &err) == 0 &&
+        own_duplicate(raw, r.from, &err) == 0)
         return 0;
     cut_back(raw, r.from);
     complain(arg, &err);

@@ -277,6 +277,28 @@ Test(config, mistakes_are_told_with_file_line_and_the_nearest_key)
             "a.ini:4: Restart=always");
 }
 
+Test(config, two_sections_of_one_name_are_one_in_a_unit_file_and_refused_elsewhere)
+{
+    struct config *config;
+    struct svc_spec *spec;
+
+    refuses("a.ini", "[Service a]\nExecStart=/bin/a\n[Service a]\nRestart=always\n",
+            "a.ini:3: section [Service a] is there already, in line 1");
+    refuses("a.ini", "[Service]\nExecStart=/bin/a\n[Service]\nRestart=always\n",
+            "is there already");
+    put("a.ini", "");
+    put("web.service", "[Service]\nExecStart=/bin/a\nRestartSec=1\n[X-Mine]\nA=1\n[Unit]\n"
+                       "After=b.service\n[Service]\nRestart=always\nRestartSec=2\n[X-Mine]\n"
+                       "B=2\n[Unit]\nDescription=two halves\n");
+    spec = only(config = load());
+    cr_expect_eq(spec->restart, RESTART_ALWAYS);
+    cr_expect_eq(spec->pace.delay, 2 * COOP_NSEC_PER_SEC);
+    cr_expect_str_eq(spec->description, "two halves");
+    config_free(config);
+    refuses("web.service", "[Service]\nExecStart=/bin/a\n[Service]\nNoKey=1\n",
+            "web.service:4: ");
+}
+
 Test(config, all_mistakes_are_told_at_once)
 {
     refuses("a.ini", "[Service a]\nExecStart=/bin/a\nX=1\n[Service b]\nExecStart=/bin/a\nY=1\n",
