@@ -185,7 +185,7 @@ static int note_binds(struct run_options *o, const char *cwd, struct coop_err *e
         (void)str_format(dst, sizeof dst, "%.*s", (int)strcspn(to + 1, ":"), to + 1);
         plain = mount_path_plain(dst);
         if (!plain || (is_below(plain, cwd) &&
-                       were_add(&o->frozen.were, plain + strlen(cwd) + 1, true) < 0))
+                       were_add(&o->frozen.were, plain + strlen(cwd) + 1, WERE_LINK) < 0))
             return coop_fail_sys(err, ENOMEM, "BindPaths=");
     }
     return 0;

@@ -21,7 +21,9 @@
 #define PATH_SIZE 4096
 
 #define DOTFILES   ".*"
-#define LINKS_MOST 8 /* one after the other, as the kernel once had it */
+#define GITDIR     "gitdir: "
+#define COMMON_DIR "commondir" /* in what a ".git" leads to that is a file: it leads on */
+#define LINKS_MOST 8           /* one after the other, as the kernel once had it */
 
 /* Whether the list has it, here or everywhere. */
 static bool is_named(const struct launch_spec *spec, const char *path)
@@ -53,6 +55,18 @@ static int bind_at(struct launch_spec *spec, const char *cwd, const char *path, 
         if (strcmp(spec->mounts.items[i].dst, dst) == 0)
             return 0; /* pinned, or named twice */
     return launch_spec_mount(spec, &mount, err);
+}
+
+static bool is_read_only(const struct launch_spec *spec, const char *cwd, const char *path)
+{
+    char dst[PATH_SIZE];
+
+    if (str_format(dst, sizeof dst, "%s/%s", cwd, path) < 0)
+        return false;
+    for (size_t i = 0; i < spec->mounts.count; i++)
+        if (strcmp(spec->mounts.items[i].dst, dst) == 0)
+            return spec->mounts.items[i].flags & LAUNCH_MOUNT_RO;
+    return false;
 }
 
 /* ---- what is missing, or a link ---- */
@@ -109,11 +123,29 @@ static bool has_dots(const char *path)
     return false;
 }
 
+/* A file that leads to a directory: ".git" says "gitdir: PATH", "commondir" PATH alone. */
+static ssize_t read_link(const char *link, char *ret_text, size_t size)
+{
+    ssize_t length = readlink(link, ret_text, size);
+    SCOPED_FD fd = length < 0 ? open(link, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
+
+    if (length >= 0)
+        return length;
+    length = fd < 0 ? -1 : read(fd, ret_text, size);
+    while (length > 0 && (ret_text[length - 1] == '\n' || ret_text[length - 1] == '\r'))
+        length--;
+    if (length > (ssize_t)strlen(GITDIR) && memcmp(ret_text, GITDIR, strlen(GITDIR)) == 0) {
+        length -= (ssize_t)strlen(GITDIR);
+        memmove(ret_text, ret_text + strlen(GITDIR), (size_t)length);
+    }
+    return length;
+}
+
 /* Where a link leads: what of that is there, plainly, and then what is missing. */
 static char *read_target(const char *link)
 {
     char text[PATH_SIZE], path[2 * PATH_SIZE], whole[2 * PATH_SIZE];
-    ssize_t length = readlink(link, text, sizeof text - 1);
+    ssize_t length = read_link(link, text, sizeof text - 1);
     const char *slash = strrchr(link, '/');
     int above = slash ? (int)(slash - link) : 1;
     size_t end;
@@ -198,8 +230,12 @@ static int freeze(struct run_frozen *f, struct launch_spec *spec, const char *cw
 
         if (str_format(at, sizeof at, "%.*s", (int)(from - path) + (int)length, path) < 0)
             return coop_fail(err, COOP_E_LIMIT, "FrozenPaths=%s: path too long", path);
+        if (is_read_only(spec, cwd, at))
+            return 0;
         if (lstat(at, &st) < 0 || S_ISLNK(st.st_mode))
             return freeze_name(f, spec, cwd, path, from, links, err);
+        if (*rest && S_ISREG(st.st_mode) && strlist_add(&f->files, at) < 0)
+            return coop_fail_sys(err, ENOMEM, "FrozenPaths=");
         if (!*rest || !S_ISDIR(st.st_mode) || is_named(spec, at))
             return bind_at(spec, cwd, at, LAUNCH_MOUNT_RO, err);
         if (bind_at(spec, cwd, at, 0, err) < 0)
@@ -253,6 +289,30 @@ struct look {
     bool failed;
 };
 
+static bool is_empty(const char *path)
+{
+    DIR *dir = opendir(path);
+    int count = 0;
+
+    while (dir && count <= 2 && readdir64(dir))
+        count++;
+    if (dir)
+        closedir(dir);
+    return dir && count <= 2;
+}
+
+/* What an attempt to make one has left is none. */
+static int add_repo(struct run_frozen *f, const char *path, const char *name)
+{
+    char dir[PATH_SIZE] = "";
+
+    if (is_empty(path))
+        return 0;
+    if (name > path)
+        (void)str_format(dir, sizeof dir, "%.*s", (int)(name - path) - 1, path);
+    return were_add(&f->were, dir, WERE_REPO);
+}
+
 static enum walk_next look_at(void *context, const char *path, const char *name,
                               unsigned char type)
 {
@@ -260,13 +320,15 @@ static enum walk_next look_at(void *context, const char *path, const char *name,
     int r = 0;
 
     if (clerk_names_begin(&look->spec->frozen, name)) {
-        if (name > path)
+        if (clerk_names_repo(&look->spec->frozen, name))
+            r = add_repo(look->f, path, name);
+        if (r == 0 && name > path)
             r = strlist_add_n(&look->f->below, path, (size_t)(name - path) - 1);
         look->failed = r < 0;
         return r < 0 ? WALK_STOP : WALK_PAST;
     }
     if (type == DT_DIR || type == DT_LNK)
-        r = were_add(&look->f->were, path, type == DT_LNK);
+        r = were_add(&look->f->were, path, type == DT_LNK ? WERE_LINK : WERE_DIR);
     look->failed = r < 0;
     return r < 0 ? WALK_STOP : WALK_ON;
 }
@@ -287,6 +349,63 @@ static int freeze_at(struct run_frozen *f, struct launch_spec *spec, const char 
         (void)str_format(path, sizeof path, "%s/%s", dir, name);
     }
     return freeze(f, spec, cwd, path, 1, err);
+}
+
+/* The name that 'rest' would be where that file leads to.  *ret_dir: there, or NULL: elsewhere. */
+static int freeze_led(struct run_frozen *f, struct launch_spec *spec, const char *cwd,
+                      const char *file, const char *rest, char **ret_dir, struct coop_err *err)
+{
+    SCOPED_FREE char *real = read_target(file);
+    const size_t length = strcmp(cwd, "/") == 0 ? 0 : strlen(cwd);
+    char path[PATH_SIZE];
+    struct stat st;
+
+    *ret_dir = NULL;
+    if (!real || strncmp(real, cwd, length) != 0 || real[length] != '/')
+        return 0;
+    if (str_format(path, sizeof path, "%s/%s", real + length + 1, rest) < 0)
+        return coop_fail(err, COOP_E_LIMIT, "FrozenPaths=%s: path too long", file);
+    *ret_dir = strdup(real + length + 1);
+    if (!*ret_dir)
+        return coop_fail_sys(err, ENOMEM, "FrozenPaths=");
+    if (lstat(path, &st) == 0)
+        return freeze(f, spec, cwd, path, 1, err);
+    return strlist_add(&f->kept, path) < 0 ? coop_fail_sys(err, ENOMEM, "FrozenPaths=") : 0;
+}
+
+/* A ".git" that is a file: what git looks for where it leads to, and where that leads on to. */
+static int freeze_file(struct run_frozen *f, struct launch_spec *spec, const char *cwd,
+                       const char *file, const char *rest, struct coop_err *err)
+{
+    SCOPED_FREE char *dir = NULL;
+    SCOPED_FREE char *common = NULL;
+    char path[PATH_SIZE];
+
+    if (freeze_led(f, spec, cwd, file, rest, &dir, err) < 0)
+        return -1;
+    if (!dir || str_format(path, sizeof path, "%s/" COMMON_DIR, dir) < 0)
+        return 0;
+    return freeze_led(f, spec, cwd, path, rest, &common, err);
+}
+
+static int freeze_files(struct run_frozen *f, struct launch_spec *spec, const char *cwd,
+                        struct coop_err *err)
+{
+    for (size_t i = 0, count = f->files.count; i < count; i++) {
+        const char *slash = strrchr(f->files.items[i], '/'),
+                   *part = slash ? slash + 1 : f->files.items[i];
+
+        for (size_t j = 0; j < spec->frozen.count; j++) {
+            bool everywhere;
+            const char *name = clerk_name_plain(spec->frozen.items[j], &everywhere);
+            const size_t length = strlen(part);
+
+            if (everywhere && strncmp(name, part, length) == 0 && name[length] == '/' &&
+                freeze_file(f, spec, cwd, f->files.items[i], name + length + 1, err) < 0)
+                return -1;
+        }
+    }
+    return 0;
 }
 
 static int freeze_below(struct run_frozen *f, struct launch_spec *spec, const char *cwd,
@@ -312,7 +431,7 @@ static int freeze_below(struct run_frozen *f, struct launch_spec *spec, const ch
             if (everywhere && freeze_at(f, spec, cwd, f->below.items[i], name, err) < 0)
                 return -1;
         }
-    return 0;
+    return freeze_files(f, spec, cwd, err);
 }
 
 static int check_path(const char *path, bool everywhere, struct coop_err *err)
@@ -478,6 +597,7 @@ void run_frozen_done(struct run_frozen *f)
     }
     strlist_done(&f->kept);
     strlist_done(&f->below);
+    strlist_done(&f->files);
     were_done(&f->were);
     if (f->news >= 0)
         close(f->news);

@@ -45,6 +45,7 @@ struct run_frozen {
     struct clerk_were were; /* the directories that there are                             */
     bool is_partial;        /* not all of them could be looked at */
     struct strlist below;   /* those in which a name for every directory begins         */
+    struct strlist files;   /* those of the names' parts that are files: these lead on */
     int news;               /* inotify, or -1: nothing to watch      */
     const char *touched;    /* the name that was made, or NULL    */
     const char *left;       /* one that could not be taken away   */

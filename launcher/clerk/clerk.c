@@ -37,7 +37,9 @@
  *   tells git's work from somebody else's.  So names for every directory are free where no
  *   directory was when the run began (were.h), by their path: who moves a directory away and makes
  *   another there has made no new one.  A directory that is moved to where one was is looked
- *   through for them.
+ *   through for them, and no link comes there.  Below a repository that was there none is new, and
+ *   where a directory was none is made, not even one without hooks: the index of one above could
+ *   name a new one as its part, and git runs in its parts by itself, as they say.
  *
  * THE ONE RACE
  *   A directory could be moved between judging and making.  But moving it is a call that waits for

@@ -82,9 +82,13 @@ bool place_is_text(const struct desk *desk, const struct place *place, int base,
 void place_done(struct place *place);
 #define SCOPED_PLACE SCOPED(struct place, place_done)
 
-/* May it be made there? 'is_dir': as a directory; 'dir': with what is in this one, or -1.
- * 0 or -EACCES, and then it is told. */
-int place_judge(struct desk *desk, const struct place *place, bool is_dir, int dir);
+/* May it be made there?  0 or -EACCES, and then it is told. */
+int place_judge(struct desk *desk, const struct place *place, bool is_dir);
+/* As a link, or as what could be one. */
+int place_judge_link(struct desk *desk, const struct place *place);
+/* As the directory 'dir', which is at 'from' now, with what is in it. */
+int place_judge_move(struct desk *desk, const struct place *place, int dir,
+                     const struct place *from);
 
 /* ---- make.c: the calls ---- */
 

@@ -49,6 +49,14 @@ static bool is_dir(const struct place *place)
            S_ISDIR(st.st_mode);
 }
 
+static bool is_link(const struct place *place)
+{
+    struct stat st;
+
+    return fstatat(place->dir, place->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISLNK(st.st_mode);
+}
+
 /* ---- files that are opened ---- */
 
 /* The file is there, or the path is nothing that can be opened: the kernel opens it, or says why
@@ -67,7 +75,7 @@ static long follow(struct desk *desk, struct place *place, uint64_t flags)
         return CLERK_PASS;
     text[length] = '\0';
     /* A link that has a frozen name is no way to have it. */
-    if (place_judge(desk, place, false, -1) < 0)
+    if (place_judge(desk, place, false) < 0)
         return -EACCES;
     r = place_find(desk, dir, text, place);
     return r < 0 || place->slash ? CLERK_PASS : 0;
@@ -89,7 +97,7 @@ static long make_file(struct desk *desk, const struct ask *ask, struct place *pl
     }
     if (errno != ENOENT)
         return CLERK_PASS;
-    if (place_judge(desk, place, false, -1) < 0)
+    if (place_judge(desk, place, false) < 0)
         return -EACCES;
     if (ask_umask(desk, ask) < 0)
         return CLERK_PASS;
@@ -127,7 +135,7 @@ static long mkdir_at(struct desk *desk, const struct ask *ask, int dirfd, uint64
     if (r == 0 && exists(&place))
         return -EEXIST;
     if (r == 0)
-        r = place_judge(desk, &place, true, -1);
+        r = place_judge(desk, &place, true);
     if (r == 0 && ask_umask(desk, ask) < 0)
         r = CLERK_PASS;
     return r < 0 ? r : result(mkdirat(place.dir, place.name, (mode_t)(mode & MODE_BITS)));
@@ -135,7 +143,7 @@ static long mkdir_at(struct desk *desk, const struct ask *ask, int dirfd, uint64
 
 /* One that is made as a new name, with no slash behind it. */
 static int find_new(struct desk *desk, const struct ask *ask, int dirfd, uint64_t address,
-                    struct place *ret_place)
+                    bool can_be_link, struct place *ret_place)
 {
     int r = place_ask(desk, ask, dirfd, address, ret_place);
 
@@ -143,14 +151,15 @@ static int find_new(struct desk *desk, const struct ask *ask, int dirfd, uint64_
         return CLERK_PASS;
     if (exists(ret_place))
         return -EEXIST;
-    return place_judge(desk, ret_place, false, -1);
+    return can_be_link ? place_judge_link(desk, ret_place)
+                       : place_judge(desk, ret_place, false);
 }
 
 static long mknod_at(struct desk *desk, const struct ask *ask, int dirfd, uint64_t address,
                      uint64_t mode, uint64_t dev)
 {
     SCOPED_PLACE place = PLACE_NONE;
-    int r = find_new(desk, ask, dirfd, address, &place);
+    int r = find_new(desk, ask, dirfd, address, false, &place);
 
     if (r == 0 && ask_umask(desk, ask) < 0)
         r = CLERK_PASS;
@@ -169,7 +178,7 @@ static long symlink_at(struct desk *desk, const struct ask *ask, uint64_t target
 
     if (ask_text(desk, ask, target, text, sizeof text) < 0)
         return CLERK_PASS;
-    r = find_new(desk, ask, dirfd, address, &place);
+    r = find_new(desk, ask, dirfd, address, true, &place);
     return r < 0 ? r : result(symlinkat(text, place.dir, place.name));
 }
 
@@ -191,7 +200,7 @@ static long link_at(struct desk *desk, const struct ask *ask, int olddirfd, uint
 
     if (flags & ~(uint64_t)AT_SYMLINK_FOLLOW || ask_text(desk, ask, old, text, sizeof text) < 0)
         return CLERK_PASS;
-    r = find_new(desk, ask, newdirfd, new, &to);
+    r = find_new(desk, ask, newdirfd, new, true, &to);
     if (r < 0)
         return r;
     if (flags & AT_SYMLINK_FOLLOW && is_own_descriptor(text, &fd)) {
@@ -213,9 +222,9 @@ static int judge_move(struct desk *desk, const struct place *from, const struct 
     SCOPED_FD dir = -1;
 
     if (!is_dir(from))
-        return place_judge(desk, to, false, -1);
+        return is_link(from) ? place_judge_link(desk, to) : place_judge(desk, to, false);
     dir = openat(from->dir, from->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return dir < 0 ? -EACCES : place_judge(desk, to, true, dir);
+    return dir < 0 ? -EACCES : place_judge_move(desk, to, dir, from);
 }
 
 static long rename_at(struct desk *desk, const struct ask *ask, int olddirfd, uint64_t old,
@@ -235,7 +244,7 @@ static long rename_at(struct desk *desk, const struct ask *ask, int olddirfd, ui
     /* What has a frozen name keeps it; in an exchange something else comes there, too. */
     if (r == 0)
         r = flags & RENAME_EXCHANGE ? judge_move(desk, &to, &from)
-                                    : place_judge(desk, &from, is_dir(&from), -1);
+                                    : place_judge(desk, &from, is_dir(&from));
     if (r < 0)
         return r;
     r = result(syscall(SYS_renameat2, from.dir, from.name, to.dir, to.name, (unsigned)flags));
@@ -284,7 +293,7 @@ static long bind_socket(struct desk *desk, const struct ask *ask, int fd, uint64
         return CLERK_PASS;
     if (exists(&place))
         return -EADDRINUSE;
-    r = place_judge(desk, &place, false, -1);
+    r = place_judge(desk, &place, false);
     if (r < 0)
         return r;
     if (ask_umask(desk, ask) < 0 || go_beside(desk, &place, base, text, &name) < 0)

@@ -4,11 +4,13 @@
 #include "launcher/clerk/names.h"
 
 #include "base/scope.h"
+#include "base/str.h"
 #include "launcher/clerk/walk.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
 #include <string.h>
@@ -81,40 +83,94 @@ static enum clerk_verdict judge_by(const char *name, const struct clerk_were *we
     return worst;
 }
 
-bool clerk_names_begin(const struct strlist *names, const char *part)
+static bool begin_with(const struct strlist *names, const char *part, size_t length,
+                       bool has_more)
 {
-    const size_t length = strlen(part);
-
     for (size_t i = 0; i < names->count; i++) {
         bool everywhere;
         const char *name = clerk_name_plain(names->items[i], &everywhere);
 
-        if (everywhere && strcspn(name, "/") == length && strncasecmp(name, part, length) == 0)
+        if (everywhere && strcspn(name, "/") == length &&
+            strncasecmp(name, part, length) == 0 && (!has_more || name[length] == '/'))
             return true;
     }
     return false;
 }
 
-static enum walk_next find_name(void *names, const char *path, const char *name,
-                                unsigned char type)
+bool clerk_names_begin(const struct strlist *names, const char *part)
 {
-    (void)path;
-    (void)type;
-    return clerk_names_begin(names, name) ? WALK_STOP : WALK_ON;
+    return begin_with(names, part, strlen(part), false);
 }
 
-/* What could be made where it is new would come to where a directory was. */
-static bool brings_below(const struct strlist *names, const struct clerk_were *were,
-                         const char *path, int dir)
+bool clerk_names_repo(const struct strlist *names, const char *part)
 {
-    struct strlist all = *names;
+    return begin_with(names, part, strlen(part), true);
+}
 
-    return dir >= 0 && were->all && !were_is_new(were, path, strlen(path)) &&
-           walk_below(dir, MOVED_MOST, find_name, &all) < 0;
+/* A repository where a directory was and none of them could have a new one as its part, as well.
+ * An empty ".git" is none. */
+static bool makes_repo(const struct strlist *names, const struct clerk_were *were,
+                       const char *path, int dir)
+{
+    if (!were_leaves_room(were))
+        return false;
+    for (const char *part = path; *part; part = behind_slash(part, strcspn(part, "/"))) {
+        const size_t length = strcspn(part, "/"),
+                     above = part > path ? (size_t)(part - path) - 1 : 0;
+
+        if ((part[length] || dir >= 0) && begin_with(names, part, length, true))
+            return !were_look(were, path, above).is_repo &&
+                   (above == 0 || !were_is_new(were, path, above));
+    }
+    return false;
+}
+
+/* ---- what is below a directory that is moved ---- */
+
+struct bring {
+    const struct strlist *names;
+    const struct clerk_were *were;
+    const char *to;
+};
+
+bool clerk_may_link(const struct clerk_were *were, const char *path)
+{
+    return !were_leaves_room(were) || !were_look(were, path, strlen(path)).is_dir;
+}
+
+static enum walk_next find_name(void *context, const char *path, const char *name,
+                                unsigned char type)
+{
+    const struct bring *b = context;
+    char whole[2 * PATH_MAX];
+
+    if (clerk_names_begin(b->names, name))
+        return WALK_STOP;
+    if (type != DT_LNK)
+        return WALK_ON;
+    return str_format(whole, sizeof whole, "%s/%s", b->to, path) < 0 ||
+                   !clerk_may_link(b->were, whole)
+               ? WALK_STOP
+               : WALK_ON;
+}
+
+/* What could be made where it is new would come to where a directory was, or into a repository. */
+static bool brings_below(const struct strlist *names, const struct clerk_were *were,
+                         const char *path, int dir, const char *from)
+{
+    const struct were_seen to = were_look(were, path, strlen(path));
+    struct bring bring = {names, were, path};
+
+    if (dir < 0 || !were_leaves_room(were))
+        return false;
+    if (!to.is_dir && !to.is_link && !to.below_link &&
+        (!to.below_repo || were_look(were, from, strlen(from)).below_repo))
+        return false;
+    return walk_below(dir, MOVED_MOST, find_name, &bring) < 0;
 }
 
 enum clerk_verdict clerk_judge(const struct strlist *names, const struct clerk_were *were,
-                               const char *path, int dir)
+                               const char *path, int dir, const char *from)
 {
     enum clerk_verdict worst = CLERK_FREE;
 
@@ -124,5 +180,7 @@ enum clerk_verdict clerk_judge(const struct strlist *names, const struct clerk_w
         if (one > worst)
             worst = one;
     }
-    return brings_below(names, were, path, dir) ? CLERK_FROZEN : worst;
+    return makes_repo(names, were, path, dir) || brings_below(names, were, path, dir, from)
+               ? CLERK_FROZEN
+               : worst;
 }

@@ -25,12 +25,16 @@ enum clerk_verdict {
 };
 
 /* 'path' is seen from the directory: "sub/.git/hooks".  'dir' is a directory that is about to get
- * that name, with all that is in it, or -1. */
+ * that name, with all that is in it, and has been at 'from'; or -1. */
 enum clerk_verdict clerk_judge(const struct strlist *names, const struct clerk_were *were,
-                               const char *path, int dir);
+                               const char *path, int dir, const char *from);
+/* Whether a link may be there: it could lead to a new repository where a directory was. */
+bool clerk_may_link(const struct clerk_were *were, const char *path);
 
 /* Whether a name for every directory begins with this part. */
 bool clerk_names_begin(const struct strlist *names, const char *part);
+/* And has others behind it: what has the part is a repository. */
+bool clerk_names_repo(const struct strlist *names, const char *part);
 
 /* What is behind the mark for every directory, or the name itself. */
 const char *clerk_name_plain(const char *name, bool *ret_everywhere);

@@ -181,15 +181,39 @@ int place_ask(struct desk *desk, const struct ask *ask, int dirfd, uint64_t addr
     return place_find(desk, base, text, ret_place);
 }
 
-int place_judge(struct desk *desk, const struct place *place, bool is_dir, int dir)
+static int refuse(struct desk *desk, const struct place *place)
 {
-    enum clerk_verdict verdict =
-        place->path[0] ? clerk_judge(desk->order->names, desk->order->were, place->path, dir)
-                       : CLERK_FREE;
-
-    if (verdict == CLERK_FREE || (verdict == CLERK_ABOVE && is_dir))
-        return 0;
     if (desk->told->refused++ == 0)
         (void)str_format(desk->told->first, sizeof desk->told->first, "%s", place->path);
     return -EACCES;
+}
+
+static int judge(struct desk *desk, const struct place *place, bool is_dir, int dir,
+                 const char *from)
+{
+    enum clerk_verdict verdict =
+        place->path[0]
+            ? clerk_judge(desk->order->names, desk->order->were, place->path, dir, from)
+            : CLERK_FREE;
+
+    return verdict == CLERK_FREE || (verdict == CLERK_ABOVE && is_dir) ? 0
+                                                                       : refuse(desk, place);
+}
+
+int place_judge(struct desk *desk, const struct place *place, bool is_dir)
+{
+    return judge(desk, place, is_dir, -1, "");
+}
+
+int place_judge_link(struct desk *desk, const struct place *place)
+{
+    int r = place_judge(desk, place, false);
+
+    return r == 0 && !clerk_may_link(desk->order->were, place->path) ? refuse(desk, place) : r;
+}
+
+int place_judge_move(struct desk *desk, const struct place *place, int dir,
+                     const struct place *from)
+{
+    return judge(desk, place, true, dir, from->path);
 }

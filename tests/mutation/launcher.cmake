@@ -163,12 +163,20 @@ coop_launcher_mutant(names_above ${names} FROM "*name ? CLERK_ABOVE : CLERK_FROZ
 set(clerk TEST tests/unit/launcher/test_clerk.c)
 coop_run_mutant(clerk_below ${clerk} FILE launcher/run_frozen.c FROM "return below ? freeze_below" TO "return !below ? freeze_below"
                 FILTER clerk/repositories_that_are_there_stay_as_they_are)
-coop_run_mutant(clerk_new ${clerk} FILE launcher/clerk/were.c FROM "!has(were, dir) &&" TO "true &&"
+coop_run_mutant(clerk_new ${clerk} FILE launcher/clerk/were.c FROM "!seen.is_dir &&" TO "true &&"
                 FILTER clerk/a_repository_is_made_where_nothing_was)
-coop_run_mutant(clerk_links ${clerk} FILE launcher/clerk/were.c FROM "path[i] == '/' && has(were, link)" TO "path[i] == '?' && has(were, link)"
+coop_run_mutant(clerk_links ${clerk} FILE launcher/clerk/were.c FROM "seen.below_link |= has(were, link)" TO "seen.below_link |= false"
                 FILTER clerk/a_repository_is_made_where_nothing_was)
-coop_run_mutant(clerk_brings_below ${clerk} FILE launcher/clerk/names.c FROM "dir >= 0 && were->all" TO "dir > 9999 && were->all"
+coop_run_mutant(clerk_brings_below ${clerk} FILE launcher/clerk/names.c FROM "dir < 0 || !were_leaves_room" TO "dir < 9999 || !were_leaves_room"
                 FILTER clerk/a_repository_is_made_where_nothing_was)
+coop_run_mutant(clerk_part ${clerk} FILE launcher/clerk/were.c FROM "!seen.below_repo;" TO "true;"
+                FILTER clerk/none_becomes_a_part_of_one_that_was_there)
+coop_run_mutant(clerk_makes_repo ${clerk} FILE launcher/clerk/names.c FROM "return !were_look(were, path, above).is_repo &&" TO "return were_look(were, path, above).is_repo &&"
+                FILTER clerk/a_repository_is_made_where_nothing_was)
+coop_run_mutant(clerk_may_link ${clerk} FILE launcher/clerk/names.c FROM "return !were_leaves_room(were) || !were_look(were, path, strlen(path)).is_dir"
+                TO "return !were_leaves_room(were) || !were_look(were, path, strlen(path)).is_repo" FILTER clerk/a_repository_is_made_where_nothing_was)
+coop_run_mutant(clerk_files ${clerk} FILE launcher/run_frozen.c FROM "i = 0, count = f->files.count; i < count" TO "i = 0, count = f->files.count; i > count"
+                FILTER clerk/repositories_that_are_there_stay_as_they_are)
 coop_run_mutant(clerk_landlock ${clerk} FILE launcher/steps_landlock.c FROM "rule->by_clerk ? LAND_MAKE : 0"
                 TO "rule->by_clerk ? LAND_NODES : 0" FILTER clerk/by_no_call_is_a_frozen_name_made)
 coop_run_mutant(clerk_judge ${clerk} FILE launcher/clerk/place.c FROM "verdict == CLERK_FREE ||" TO "verdict <= CLERK_FROZEN ||"

@@ -306,9 +306,9 @@ static void moves_are_seen(void)
     check(renameat2(AT_FDCWD, "x", AT_FDCWD, ".git", RENAME_EXCHANGE) < 0, "but not exchanged");
     check(renameat2(AT_FDCWD, ".git", AT_FDCWD, "x", RENAME_EXCHANGE) < 0, "either way");
     check(rename("x", ".git") < 0, "nor be replaced");
-    check(rename(".git", "away") == 0 && rename("plain", ".git") == 0,
-          "by an empty one it may");
-    check(rename("x/hooks", ".git/hooks") < 0, "the directory itself cannot move in");
+    check(rename(".git", "away") == 0 && rename("plain", ".git") < 0, "nor by an empty one");
+    check(mkdir(".git", 0755) == 0 && rename("x/hooks", ".git/hooks") < 0,
+          "the directory itself cannot move in");
     check(!is_there(".git/hooks") && !is_there("sub/.git"), "and nothing is there");
     /* Nobody can look into it, for now. */
     check(mkdir("shut", 0755) == 0 && mkdir("shut/hooks", 0755) == 0 && chmod("shut", 0) == 0,
@@ -374,6 +374,12 @@ static void those_below_stay(void)
           "a file that leads to a repository stays, too");
     check(mkdir("store/hooks", 0755) < 0 && mkdir("linked/.git/hooks", 0755) < 0,
           "and what a link leads to");
+    check(mkdir("apart/hooks", 0755) < 0 && open("apart/config", O_WRONLY) < 0 &&
+              rename("apart", "away") < 0,
+          "what a file leads to");
+    check(mkdir("common/hooks", 0755) < 0 && open("common/config", O_WRONLY) < 0,
+          "and where that leads to");
+    check(close(creat("apart/index", 0644)) == 0, "has others made");
 }
 
 /* ---- new: repositories of its own ---- */
@@ -406,6 +412,8 @@ static void new_ones_stay_new(void)
     check(rename("empty", "gone") == 0 && !make_repository("empty"),
           "one that was moved away is not new when it is made again");
     check(rename("wrap", "Empty") < 0, "by no other letters");
+    check(mkdir("empty/.git/refs", 0755) < 0 && close(creat("empty/.git/HEAD", 0644)) < 0,
+          "and none is made without them, to have the new one as its part");
     check(unlink("way") == 0 && mkdir("way", 0755) == 0 && !make_repository("way/in"),
           "nor what was behind a link");
     check(rmdir("sub/was") == 0 && !make_repository("sub/was"), "nor one that was removed");
@@ -413,6 +421,24 @@ static void new_ones_stay_new(void)
               rename("gone", "x") == 0 && rmdir("empty/.git") == 0 && rmdir("empty") == 0 &&
               rename("plain", "empty") == 0,
           "without a repository all move");
+    check(rmdir("empty/a") == 0 && rmdir("empty") == 0, "where a directory was");
+    check(symlink("gone", "empty") < 0, "comes no link");
+    check(symlink("gone", "led") == 0 && rename("led", "empty") < 0 && link("led", "empty") < 0,
+          "by no call");
+    check(rename("sub", "x/sub") == 0 && mkdir("away", 0755) == 0 &&
+              symlink("../x", "away/was") == 0 && rename("away", "sub") < 0,
+          "nor with a directory");
+}
+
+/* "tree" has a repository, "beside" has none. */
+static void parts_are_not_made(void)
+{
+    check(!make_repository("tree/new"), "below a repository none is new");
+    check(make_repository("new"), "beside it there is one");
+    check(rename("new", "tree/other") < 0, "that is not moved in");
+    check(mkdir("tree/a", 0755) == 0 && mkdir("tree/a/b", 0755) == 0 &&
+              rename("tree/a", "tree/c") == 0 && symlink("c", "tree/a") == 0,
+          "others move, and have links");
 }
 
 /* ---- passed: a directory of the host's comes over standard input ---- */
@@ -532,6 +558,7 @@ int main(int argc, char **argv)
         {"links", links_lead_nowhere},
         {"below", those_below_stay},
         {"new", new_ones_stay_new},
+        {"part", parts_are_not_made},
         {"passed", passed_gives_nothing},
         {"flips", flips_win_nothing},
         {"work", work_goes_on},

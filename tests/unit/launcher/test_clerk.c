@@ -204,6 +204,17 @@ static void put_file(const char *name)
     close(fd);
 }
 
+static void put_text(const char *name, const char *text)
+{
+    char path[256];
+    FILE *file;
+
+    put_file(name);
+    (void)snprintf(path, sizeof path, "%s/%s", place, name);
+    file = fopen(path, "we");
+    cr_assert(file && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
 static void put_all(const char *const *dirs)
 {
     for (; *dirs; dirs++)
@@ -214,9 +225,12 @@ Test(clerk, repositories_that_are_there_stay_as_they_are)
 {
     open_place(geteuid() ? geteuid() : SOMEBODY);
     put_all((const char *const[]){"kept", "kept/.git", "kept/.git/hooks", "tree", "linked",
-                                  "store", NULL});
+                                  "store", "apart", "common", NULL});
     put_file("kept/.git/config");
-    put_file("tree/.git");
+    put_text("tree/.git", "gitdir: ../apart\n");
+    put_file("apart/config");
+    put_text("apart/commondir", "../common\n");
+    put_file("common/config");
     put_file("some");
     put_link("../store", "linked/.git");
     cr_expect_eq(in_place("-- ./attacker below"), 0);
@@ -231,6 +245,17 @@ Test(clerk, a_repository_is_made_where_nothing_was)
     put_link("sub", "way");
     cr_expect_eq(in_place("-- ./attacker new"), 0);
     cr_expect(!is_there("sub/.git") && !is_there("empty/.git"));
+    close_place();
+}
+
+/* git runs in what its index names as a part: what that says would run where a repository was. */
+Test(clerk, none_becomes_a_part_of_one_that_was_there)
+{
+    open_place(geteuid() ? geteuid() : SOMEBODY);
+    put_all((const char *const[]){"tree", "tree/.git", NULL});
+    put_file("tree/.git/HEAD");
+    cr_expect_eq(in_place("-- ./attacker part"), 0);
+    cr_expect(!is_there("tree/new/.git/hooks") && !is_there("tree/other"));
     close_place();
 }
 

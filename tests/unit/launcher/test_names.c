@@ -13,7 +13,7 @@ static enum clerk_verdict judge(const char *path)
     char *items[] = {words[0], words[1], words[2], NULL};
     const struct strlist names = {items, 3};
 
-    return clerk_judge(&names, &were, path, -1);
+    return clerk_judge(&names, &were, path, -1, "");
 }
 
 Test(names, a_name_is_frozen_with_all_below_it_and_what_is_on_the_way_is_for_directories)
@@ -38,9 +38,9 @@ Test(names, a_name_is_frozen_with_all_below_it_and_what_is_on_the_way_is_for_dir
 /* By the whole path: what is moved away and made again is no new one. */
 Test(names, what_is_kept_everywhere_is_free_where_no_directory_was)
 {
-    cr_expect_eq(were_add(&were, "old", false), 0);
-    cr_expect_eq(were_add(&were, "old/in", false), 0);
-    cr_expect_eq(were_add(&were, "link", true), 0);
+    cr_expect_eq(were_add(&were, "old", WERE_DIR), 0);
+    cr_expect_eq(were_add(&were, "old/in", WERE_DIR), 0);
+    cr_expect_eq(were_add(&were, "link", WERE_LINK), 0);
     were_sort(&were);
     cr_expect_eq(judge("new/.git/hooks"), CLERK_FROZEN, "not all were looked at");
     were.all = true;
