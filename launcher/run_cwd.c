@@ -82,7 +82,13 @@ static bool is_at_or_below(const char *path, const char *top)
     return strcmp(path, top) == 0 || is_below(path, top);
 }
 
-const char *run_cwd_refused(const char *cwd, const struct strlist *homes)
+/* "/var/x" of "/var". */
+static bool is_right_below(const char *path, const char *top)
+{
+    return is_below(path, top) && !strchr(path + strlen(top) + 1, '/');
+}
+
+static const char *refused_for_system(const char *cwd)
 {
     static const char *const system[] = {
         "/etc",          "/proc",        "/sys",       "/dev",         "/run",
@@ -90,7 +96,6 @@ const char *run_cwd_refused(const char *cwd, const struct strlist *homes)
         "/var/lib/dpkg", "/var/lib/apt", "/lost+found"};
     static const char *const shared[] = {"/tmp", "/var", "/home", "/srv",
                                          "/mnt", "/opt", "/media"};
-    bool in_a_home = false;
 
     if (strcmp(cwd, "/") == 0)
         return "it is the whole system";
@@ -100,24 +105,31 @@ const char *run_cwd_refused(const char *cwd, const struct strlist *homes)
     for (size_t i = 0; i < COOP_COUNT(shared); i++)
         if (strcmp(cwd, shared[i]) == 0)
             return "it is a directory of many";
-    if (is_below(cwd, "/var") && !strchr(cwd + strlen("/var/"), '/'))
-        return "it is a directory of many";
-    for (size_t i = 0; i < homes->count; i++) {
-        const char *home = homes->items[i];
+    return is_right_below(cwd, "/var") ? "it is a directory of many" : NULL;
+}
 
-        if (strcmp(cwd, home) == 0)
-            return "it is a home directory";
-        if (is_below(home, cwd))
-            return "a home directory is below it";
-        if (is_below(cwd, home)) {
-            in_a_home = true;
-            if (cwd[strlen(home) + 1] == '.')
-                return "it is a hidden directory of a home";
-        }
-    }
-    if (!in_a_home && is_below(cwd, "/home") && !strchr(cwd + strlen("/home/"), '/'))
+static const char *refused_for_home(const char *cwd, const char *home, bool *in_a_home)
+{
+    if (strcmp(cwd, home) == 0)
         return "it is a home directory";
-    return NULL;
+    if (is_below(home, cwd))
+        return "a home directory is below it";
+    if (!is_below(cwd, home))
+        return NULL;
+    *in_a_home = true;
+    return cwd[strlen(home) + 1] == '.' ? "it is a hidden directory of a home" : NULL;
+}
+
+const char *run_cwd_refused(const char *cwd, const struct strlist *homes)
+{
+    const char *why = refused_for_system(cwd);
+    bool in_a_home = false;
+
+    for (size_t i = 0; i < homes->count && !why; i++)
+        why = refused_for_home(cwd, homes->items[i], &in_a_home);
+    if (!why && !in_a_home && is_right_below(cwd, "/home"))
+        why = "it is a home directory";
+    return why;
 }
 
 /* Where /home is a link, the homes in it that passwd does not list have another name, too. */

@@ -186,7 +186,7 @@ coop_run_mutant(clerk_moves ${clerk} FILE launcher/clerk/make.c FROM "r = judge_
 coop_run_mutant(clerk_umask ${clerk} FILE launcher/clerk/ask.c FROM "(void)umask((mode_t)mask);" TO "(void)mask;"
                 FILTER clerk/files_are_made_as_without_it)
 coop_run_mutant(clerk_hidden ${clerk} FILE launcher/clerk/names.c FROM "fd >= 0 || errno != ENOENT" TO "fd >= 0 && errno != ENOENT"
-                FILTER clerk/no_directory_brings_a_frozen_name_along)
+                FILTER clerk/no_part_of_a_longer_name_is_brought_along)
 coop_run_mutant(clerk_outside ${clerk} FILE launcher/clerk/place.c FROM "desk->mounts[i] == st.stx_mnt_id"
                 TO "desk->mounts[i] != st.stx_mnt_id" FILTER clerk/no_name_is_made_in_a_directory_from_outside)
 coop_run_mutant(clerk_ioctl ${clerk} FILE launcher/steps_clerk.c FROM "REFUSE_IT(0xbc00)" TO "REFUSE_IT(0xbd00)"
