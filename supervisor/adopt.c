@@ -23,11 +23,23 @@
 #include "coop/io.h"
 #include "launcher/launch.h"
 
+/* An instance that was asked for is gone once it is stopped. */
+static bool wants_still(const struct survivor *s)
+{
+    return s->wish.count > 0 || s->has_life || s->state.wanted_up || s->state.place != AT_DOWN;
+}
+
 void survivors_add(void *arg, const struct survivor *survivor)
 {
     struct survivors *all = arg;
-    struct survivor *grown = realloc(all->list, (all->count + 1) * sizeof *grown);
+    struct survivor *grown;
 
+    if (survivor->has_wish && wants_still(survivor) &&
+        wishes_put(&all->wishes, &survivor->wish) < 0)
+        all->partial = true;
+    if (survivor->has_wish && survivor->wish.count > 0 && !survivor->has_state)
+        return; /* a set: no service of its own */
+    grown = realloc(all->list, (all->count + 1) * sizeof *grown);
     if (!grown) {
         all->partial = true;
         return;
@@ -42,6 +54,7 @@ void survivors_done(struct survivors *all)
         if (all->list[i].life.pidfd >= 0)
             sys_close(all->list[i].life.pidfd);
     free(all->list);
+    wishes_done(&all->wishes);
     *all = (struct survivors){0};
 }
 

@@ -27,9 +27,10 @@
 struct survivors {
     struct survivor *list;
     size_t count;
-    bool partial; /* there are more than the list has room for */
-    pid_t coopd;  /* whose they were; 0: nobody's */
-    bool closing; /* ... and it was about to end: nobody wants anything of them */
+    struct wishes wishes; /* what somebody had asked for */
+    bool partial;         /* there are more than the list has room for */
+    pid_t coopd;          /* whose they were; 0: nobody's */
+    bool closing;         /* ... and it was about to end: nobody wants anything of them */
 };
 
 enum fate {

@@ -209,6 +209,7 @@ static int read_kept(struct daemon *daemon, struct coop_err *err)
                                   daemon_save_group, daemon);
     if (r < 0)
         return coop_fail_sys(err, (int)r, "the services before");
+    daemon_first_wishes(daemon);
     return survivors_go_on(survivors, daemon->config, &daemon->machine, err);
 }
 
@@ -218,6 +219,8 @@ static int read_journal(struct daemon *daemon, struct coop_err *err)
     int r = journal_read(daemon->options->state_dir, survivors_add, survivors,
                          &survivors->coopd, &survivors->closing, err);
 
+    if (r == 0)
+        daemon_first_wishes(daemon);
     if (r == 0)
         r = survivors_sort(survivors, daemon->config, &daemon->machine, err);
     return r < 0 ? r
@@ -233,7 +236,7 @@ static int take_over(struct daemon *daemon, struct coop_err *err)
     if (r == 0)
         r = journal_open(&daemon->journal, daemon->options->state_dir, survivors->list,
                          survivors->count, daemon->saved_groups, daemon->saved_group_count,
-                         err);
+                         &daemon->wishes, err);
     survivors_drop_steps(survivors);
     daemon->world.journal = daemon->journal;
     return r;
@@ -462,7 +465,7 @@ static void let_go_of_services(struct daemon *daemon)
     struct svc *svc;
 
     for (size_t i = 0; (svc = map_next(&daemon->services, &i)) != NULL;)
-        svc_discard(svc);
+        svc_discard(svc, NULL);
     for (size_t i = 0; (svc = map_next(&daemon->services, &i)) != NULL;)
         svc_unref(svc);
     map_done(&daemon->services);
@@ -509,6 +512,7 @@ static void close_all(struct daemon *daemon)
     bus_free(daemon->world.bus);
     config_free(daemon->config);
     free(daemon->saved_groups);
+    wishes_done(&daemon->wishes);
     daemon_close_places(daemon);
 }
 

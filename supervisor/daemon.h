@@ -26,6 +26,7 @@ struct svc_spec;
 struct options;
 struct json_t;
 struct timer_view;
+struct strlist;
 
 /* What `coopctl daemon` tells. */
 struct daemon_info {
@@ -70,6 +71,20 @@ void daemon_each_group(struct daemon *daemon,
                        void (*fn)(void *arg, const struct group_spec *spec,
                                   const struct group_view *view, const char *parent),
                        void *arg);
+
+/* The names of all instances that a name means: of a set ("worker"), or of a template ("worker@").
+ * 1; 0 when it means nothing of the kind; -ENOMEM. */
+int daemon_members(struct daemon *daemon, const char *name, struct strlist *ret_names);
+
+/* Makes the instance of that name, which its template says nothing of; it is gone once it has been
+ * stopped and daemon_sweep() was called.  One that is there already stays.  Waits for a reload that
+ * is under way.  0, or -1 and why there is none (COOP_E_UNKNOWN: no service, and no template). */
+int daemon_make(struct daemon *daemon, const char *name, struct coop_err *err);
+void daemon_sweep(struct daemon *daemon);
+
+/* From now on so many of a set, 1 to 'count'; what is too many is stopped, the highest numbers go.
+ * Waits until those are down. 0 or -1. */
+int daemon_scale(struct daemon *daemon, const char *set, unsigned count, struct coop_err *err);
 
 /* Reads the configuration again and applies what changed; a broken one changes nothing, and the
  * error says where it is broken.  Waits for another reload that is under way, and until

@@ -35,6 +35,7 @@ struct daemon {
     struct map services; /* name -> struct svc, one reference each; under 'lock' */
     struct map groups;   /* name -> struct group, the same */
     struct coop_mutex reloading;
+    struct wishes wishes; /* in force; under 'reloading' */
     struct svc_world world;
     struct machine machine;
     struct journal *journal;
@@ -79,6 +80,23 @@ int daemon_open_places(struct daemon *daemon, struct coop_err *err);
 void daemon_close_places(struct daemon *daemon);
 
 /* reload.c: makes, links and removes services. */
+
+/* From the configuration in force to 'next', which changes owner with success.  Under
+ * 'reloading'. */
+int daemon_apply(struct daemon *daemon, struct config *next, struct reload_report *ret_report,
+                 struct coop_err *err);
+
+/* wish.c: a fresh configuration with what was asked for; '*ret_wishes' are those that still have a
+ * meaning there.  '*config' is replaced, or stays as it was on failure. */
+int daemon_wish(struct daemon *daemon, struct config **config, struct wishes *ret_wishes,
+                struct coop_err *err);
+
+/* They are in force from now on; what is not among them any more leaves the journal. */
+void daemon_take_wishes(struct daemon *daemon, struct wishes *wishes);
+
+/* What the journal of an earlier coopd says was asked for, into the configuration. */
+void daemon_first_wishes(struct daemon *daemon);
+
 int daemon_first_services(struct daemon *daemon, struct coop_err *err);
 void daemon_start_all(struct daemon *daemon);
 /* 'is_next': goes on from where a coopd before it was. */

@@ -27,7 +27,8 @@ enum { READ_MAX = 64 * 1024 * 1024 };
 
 struct entry {
     char name[SVC_NAME_MAX + 1];
-    char *run, *main, *at; /* as they stand in the file, with their newlines; NULL: none */
+    char *wish, *run, *main,
+        *at; /* as they stand in the file, with their newlines; NULL: none */
 };
 
 struct journal {
@@ -162,6 +163,8 @@ static int rewrite(struct journal *j, struct coop_err *err)
     if (boot_line(j, line) == 0)
         write_line(j, line);
     for (size_t i = 0; (entry = map_next(&j->known, &i)) != NULL;) {
+        if (entry->wish) /* before `run` and `at`, which say more */
+            write_line(j, entry->wish);
         if (entry->run) /* before `at`, which says more */
             write_line(j, entry->run);
         if (entry->run && entry->main)
@@ -267,6 +270,7 @@ static void free_entry(struct entry *entry)
 {
     if (!entry)
         return;
+    free(entry->wish);
     free(entry->run);
     free(entry->main);
     free(entry->at);
@@ -296,6 +300,26 @@ static struct entry *known(struct journal *j, const char *name)
     return entry_in(j, &j->known, name);
 }
 
+/* What is known of a service, or what is asked for; with neither left it is not known any more. */
+static void forget_lines(struct journal *j, const char *name, bool service)
+{
+    struct entry *entry = map_get(&j->known, name);
+
+    if (!entry)
+        return;
+    if (service) {
+        free(entry->run);
+        free(entry->main);
+        free(entry->at);
+        entry->run = entry->main = entry->at = NULL;
+    } else {
+        free(entry->wish);
+        entry->wish = NULL;
+    }
+    if (!entry->run && !entry->at && !entry->wish)
+        free_entry(map_remove(&j->known, name));
+}
+
 static void keep_line(struct journal *j, char **slot, const char *line)
 {
     char *copy = strdup(line);
@@ -308,7 +332,8 @@ static void keep_line(struct journal *j, char **slot, const char *line)
     *slot = copy;
 }
 
-static int keep_all(struct journal *j, const struct survivor *kept, size_t count)
+static int keep_all(struct journal *j, const struct survivor *kept, size_t count,
+                    const struct wishes *wishes)
 {
     char line[JOURNAL_LINE_MAX];
 
@@ -323,6 +348,12 @@ static int keep_all(struct journal *j, const struct survivor *kept, size_t count
             keep_line(j, &entry->main, line);
         if (entry && journal_at_line(line, kept[i].name, &kept[i].state, &kept[i].starts) == 0)
             keep_line(j, &entry->at, line);
+    }
+    for (size_t i = 0; wishes && i < wishes->count && !j->partial; i++) {
+        struct entry *entry = known(j, wishes->at[i].name);
+
+        if (entry && journal_wish_line(line, &wishes->at[i]) == 0)
+            keep_line(j, &entry->wish, line);
     }
     return j->partial ? -ENOMEM : 0;
 }
@@ -342,7 +373,7 @@ static int keep_groups(struct journal *j, const struct saved_group *groups, size
 
 int journal_open(struct journal **ret_journal, const char *state_dir,
                  const struct survivor *kept, size_t count, const struct saved_group *groups,
-                 size_t group_count, struct coop_err *err)
+                 size_t group_count, const struct wishes *wishes, struct coop_err *err)
 {
     struct journal *j = calloc(1, sizeof *j);
 
@@ -352,7 +383,7 @@ int journal_open(struct journal **ret_journal, const char *state_dir,
     }
     j->fd = -1;
     journal_boot_id(j->boot_id);
-    if (keep_all(j, kept, count) < 0 || keep_groups(j, groups, group_count) < 0) {
+    if (keep_all(j, kept, count, wishes) < 0 || keep_groups(j, groups, group_count) < 0) {
         journal_close(j);
         return coop_fail(err, COOP_E_LIMIT, "journal: no memory");
     }
@@ -451,7 +482,34 @@ void journal_gone(struct journal *j, const char *name)
     snprintf(body, sizeof body, "gone %s", name);
     journal_make_line(line, body);
     coop_mutex_lock(&j->lock);
-    free_entry(map_remove(&j->known, name));
+    forget_lines(j, name, true);
+    append(j, line);
+    coop_mutex_unlock(&j->lock);
+}
+
+void journal_wish(struct journal *j, const struct wish *wish)
+{
+    char line[JOURNAL_LINE_MAX];
+    struct entry *entry;
+
+    if (journal_wish_line(line, wish) < 0)
+        return;
+    coop_mutex_lock(&j->lock);
+    entry = known(j, wish->name);
+    if (entry)
+        keep_line(j, &entry->wish, line);
+    append(j, line);
+    coop_mutex_unlock(&j->lock);
+}
+
+void journal_unwish(struct journal *j, const char *name)
+{
+    char body[128], line[JOURNAL_LINE_MAX];
+
+    snprintf(body, sizeof body, "unwish %s", name);
+    journal_make_line(line, body);
+    coop_mutex_lock(&j->lock);
+    forget_lines(j, name, false);
     append(j, line);
     coop_mutex_unlock(&j->lock);
 }

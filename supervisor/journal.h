@@ -27,6 +27,8 @@
  *     J1 <crc32> group <name> <phase> <since> <the same by the calendar> <first member of its
  *                round or -> <exit code> <its last failures, with commas, or ->
  *     J1 <crc32> gone <name>
+ *     J1 <crc32> wish <name> <count> <instead>     what somebody asked for: config/wishes.h
+ *     J1 <crc32> unwish <name>
  *     J1 <crc32> closing
  *
  * A *life* is a run without an end.  A `main` says which process of it is main that was not
@@ -45,9 +47,9 @@
 struct journal;
 
 /* Pure: what was true at the end of this text, on this boot ("" : any).  Calls 'fn' for each
- * service with a life or a state; '*ret_coopd' is the PID of the coopd that wrote it, 0 for none or
- * another boot; '*ret_closing': it was about to end.  Returns the number of lines that are damaged
- * and were skipped; -ENOMEM: who survived is not known. */
+ * service with a life, a state or a wish, and each set with a wish; '*ret_coopd' is the PID of the
+ * coopd that wrote it, 0 for none or another boot; '*ret_closing': it was about to end.  Returns
+ * the number of lines that are damaged and were skipped; -ENOMEM: who survived is not known. */
 ssize_t journal_replay(const char *text, size_t size, const char *boot_id,
                        void (*fn)(void *arg, const struct survivor *survivor), void *arg,
                        pid_t *ret_coopd, bool *ret_closing);
@@ -66,11 +68,12 @@ int journal_read_groups(const char *state_dir,
                         void (*fn)(void *arg, const struct saved_group *group), void *arg,
                         struct coop_err *err);
 
-/* Begins a new one in its place.  It tells of these 'kept' ones as the old one did, and of the
- * groups in 'groups'; all else that the old one told of must be ended. */
+/* Begins a new one in its place.  It tells of these 'kept' ones as the old one did, of the
+ * groups in 'groups' and of the wishes (or NULL); all else that the old one told of must be
+ * ended. */
 int journal_open(struct journal **ret_journal, const char *state_dir,
                  const struct survivor *kept, size_t count, const struct saved_group *groups,
-                 size_t group_count, struct coop_err *err);
+                 size_t group_count, const struct wishes *wishes, struct coop_err *err);
 
 void journal_run(struct journal *journal, const char *name, const struct saved_life *life);
 /* Another process of the same life is main from now on: life->main_pid, main_ticks, main_inside. */
@@ -80,6 +83,8 @@ void journal_at(struct journal *journal, const char *name, const struct saved_st
                 const struct saved_starts *starts);
 void journal_group(struct journal *journal, const struct saved_group *group);
 void journal_gone(struct journal *journal, const char *name);
+void journal_wish(struct journal *journal, const struct wish *wish);
+void journal_unwish(struct journal *journal, const char *name);
 void journal_closing(struct journal *journal);
 
 /* What it would be written anew with, added to 'out'. */

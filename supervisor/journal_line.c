@@ -195,6 +195,16 @@ int journal_group_line(char line[JOURNAL_LINE_MAX], const struct saved_group *gr
     return journal_make_line(line, body);
 }
 
+int journal_wish_line(char line[JOURNAL_LINE_MAX], const struct wish *wish)
+{
+    char body[JOURNAL_LINE_MAX];
+
+    if (str_format(body, sizeof body, "wish %s %u %u", wish->name, wish->count, wish->instead) <
+        0)
+        return -ENAMETOOLONG;
+    return journal_make_line(line, body);
+}
+
 static bool parse_group(const char *body, struct saved_group *group)
 {
     int used = 0;
@@ -319,15 +329,52 @@ static struct survivor *entry_of(struct replay *r, const char *name)
     return NULL;
 }
 
+/* What is asked for is told apart from what is there: it may be about to be there again. */
 static void forget(struct replay *r, const char *name)
 {
-    free(map_remove(&r->found, name));
+    struct survivor *s = map_get(&r->found, name);
+
+    if (s && s->has_wish) {
+        s->has_life = s->has_state = false;
+        s->starts = (struct saved_starts){0};
+        s->state = (struct saved_state){.place = AT_DOWN, .wanted_up = true};
+    } else {
+        free(map_remove(&r->found, name));
+    }
+}
+
+/* Until something is known of it, it is about to be started. */
+static bool replay_wish(struct replay *r, const char *body)
+{
+    struct wish wish = {0};
+    struct survivor *s;
+
+    if (sscanf(body, "wish %79s %u %u", wish.name, &wish.count, &wish.instead) != 3 ||
+        wish.count > BOARD_MAX)
+        return false;
+    if (r->other_boot || !(s = entry_of(r, wish.name)))
+        return true;
+    s->state.wanted_up = s->state.wanted_up || !s->has_state;
+    s->has_wish = true;
+    s->wish = wish;
+    return true;
+}
+
+static bool replay_unwish(struct replay *r, const char *name)
+{
+    struct survivor *s = map_get(&r->found, name);
+
+    if (s && !s->has_life && !s->has_state)
+        free(map_remove(&r->found, name));
+    else if (s)
+        s->has_wish = false;
+    return true;
 }
 
 /* A launch: the line about where that leads may be missing behind it. */
 static void begin_life(struct survivor *s, const struct saved_life *life)
 {
-    s->has_life = true;
+    s->has_life = s->has_state = true;
     s->life = *life;
     s->state.kind = life->kind;
     s->state.command = life->command;
@@ -384,6 +431,7 @@ static bool replay_at(struct replay *r, const char *body)
     if (!parse_at(body, name, &state, &starts))
         return false;
     if (!r->other_boot && (s = entry_of(r, name))) {
+        s->has_state = true;
         s->state = state;
         s->starts = starts;
     }
@@ -433,6 +481,10 @@ static bool replay_line(struct replay *r, const char *body)
         return replay_at(r, body);
     if (str_starts_with(body, "group "))
         return replay_group(r, body);
+    if (str_starts_with(body, "wish "))
+        return replay_wish(r, body);
+    if (sscanf(body, "unwish %79s", word) == 1)
+        return replay_unwish(r, word);
     if (sscanf(body, "end %79s", word) == 1) {
         s = map_get(&r->found, word);
         if (s)

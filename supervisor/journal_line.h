@@ -19,5 +19,6 @@ int journal_main_line(char line[JOURNAL_LINE_MAX], const char *name,
 int journal_at_line(char line[JOURNAL_LINE_MAX], const char *name,
                     const struct saved_state *state, const struct saved_starts *starts);
 int journal_group_line(char line[JOURNAL_LINE_MAX], const struct saved_group *group);
+int journal_wish_line(char line[JOURNAL_LINE_MAX], const struct wish *wish);
 
 #endif

@@ -30,6 +30,7 @@ struct planned {
 
 struct plan {
     struct config *config;
+    struct map old;        /* name -> spec in force */
     struct planned *at;    /* as config->specs */
     struct group **groups; /* as config->groups */
     struct svc **removed;
@@ -38,12 +39,12 @@ struct plan {
 
 /* ---- making the plan ---- */
 
-static struct svc_spec *spec_in_force(const struct daemon *daemon, const char *name)
+static int index_in_force(const struct daemon *daemon, struct plan *plan, struct coop_err *err)
 {
     for (size_t i = 0; daemon->config && i < daemon->config->count; i++)
-        if (strcmp(daemon->config->specs[i]->name, name) == 0)
-            return daemon->config->specs[i];
-    return NULL;
+        if (map_put(&plan->old, daemon->config->specs[i]->name, daemon->config->specs[i]) < 0)
+            return coop_fail(err, COOP_E_LIMIT, "no memory for the services");
+    return 0;
 }
 
 static int plan_services(struct daemon *daemon, struct plan *plan, struct coop_err *err)
@@ -54,8 +55,8 @@ static int plan_services(struct daemon *daemon, struct plan *plan, struct coop_e
 
         p->svc = map_get(&daemon->services, spec->name);
         if (p->svc) {
-            old = spec_in_force(daemon, spec->name);
-            p->is_changed = !old || !svc_spec_equal(old, spec);
+            old = map_get(&plan->old, spec->name);
+            p->is_changed = old != spec && (!old || !svc_spec_equal(old, spec));
             continue;
         }
         p->svc = svc_new(&daemon->world, spec);
@@ -84,24 +85,23 @@ static int plan_links(struct plan *plan, struct coop_err *err)
     return 0;
 }
 
-static bool is_in(const struct plan *plan, const struct svc *svc)
-{
-    for (size_t i = 0; i < plan->config->count; i++)
-        if (plan->at[i].svc == svc)
-            return true;
-    return false;
-}
-
 static int plan_removed(struct daemon *daemon, struct plan *plan, struct coop_err *err)
 {
+    struct map kept = {0};
     struct svc *svc;
+    int r = 0;
 
     plan->removed = calloc(daemon->services.count + 1, sizeof(struct svc *));
-    if (!plan->removed)
+    for (size_t i = 0; r == 0 && i < plan->config->count; i++)
+        r = map_put(&kept, plan->config->specs[i]->name, plan->config->specs[i]);
+    if (!plan->removed || r < 0) {
+        map_done(&kept);
         return coop_fail(err, COOP_E_LIMIT, "no memory for the reload");
+    }
     for (size_t i = 0; (svc = map_next(&daemon->services, &i)) != NULL;)
-        if (!is_in(plan, svc))
+        if (!map_get(&kept, svc_name(svc)))
             plan->removed[plan->removed_count++] = svc;
+    map_done(&kept);
     return 0;
 }
 
@@ -110,12 +110,14 @@ static int make_plan(struct daemon *daemon, struct plan *plan, struct coop_err *
     plan->at = calloc(plan->config->count + 1, sizeof *plan->at);
     if (!plan->at)
         return coop_fail(err, COOP_E_LIMIT, "no memory for the services");
-    if (daemon_plan_groups(daemon, plan->config, &plan->groups, err) < 0 ||
+    if (index_in_force(daemon, plan, err) < 0 ||
+        daemon_plan_groups(daemon, plan->config, &plan->groups, err) < 0 ||
         plan_services(daemon, plan, err) < 0 || plan_links(plan, err) < 0)
         return -1;
     return plan_removed(daemon, plan, err);
 }
 
+/* What was planned and does not come. */
 static void drop_plan(struct plan *plan)
 {
     for (size_t i = 0; plan->at && i < plan->config->count; i++) {
@@ -124,7 +126,14 @@ static void drop_plan(struct plan *plan)
             svc_unref(plan->at[i].svc);
     }
     daemon_drop_groups(plan->config, plan->groups);
-    config_free(plan->config);
+}
+
+static void free_plan(struct plan *plan)
+{
+    free(plan->at);
+    free(plan->groups);
+    free(plan->removed);
+    map_done(&plan->old);
 }
 
 static void enter_groups(struct daemon *daemon, const struct plan *plan)
@@ -162,6 +171,7 @@ static int send_change(struct svc *svc, struct svc_spec *spec, struct svc_links 
 static void remove_all(struct daemon *daemon, struct plan *plan)
 {
     struct coop_chan *replies;
+    struct coop_wg gone = {0};
     size_t waiting = 0;
     struct svc_reply answer;
 
@@ -181,9 +191,12 @@ static void remove_all(struct daemon *daemon, struct plan *plan)
         coop_mutex_lock(&daemon->lock);
         map_remove(&daemon->services, svc_name(svc));
         coop_mutex_unlock(&daemon->lock);
-        svc_discard(svc);
+        coop_wg_add(&gone, 1);
+        svc_discard(svc, &gone);
         svc_unref(svc);
     }
+    /* One of the same name may come next: its lines in the journal must not be crossed out. */
+    coop_wg_wait(&gone);
 }
 
 static void enter(struct daemon *daemon, struct planned *p, struct svc_spec *spec)
@@ -202,7 +215,14 @@ static void enter(struct daemon *daemon, struct planned *p, struct svc_spec *spe
     tell(daemon, EVENT_ADDED, spec->name);
 }
 
-static void start_these(struct plan *plan, bool all)
+/* 'wishes': what a number was asked for was to be started with it. */
+static bool starts(const struct svc_spec *spec, const struct wishes *wishes)
+{
+    return svc_spec_starts_by_itself(spec) ||
+           (spec->set && wishes && wishes_find(wishes, spec->set));
+}
+
+static void start_these(struct plan *plan, bool all, const struct wishes *wishes)
 {
     for (int pass = 0; pass < 2; pass++)
         for (unsigned i = 0; i < plan->config->graph.count; i++) {
@@ -210,8 +230,7 @@ static void start_these(struct plan *plan, bool all)
             struct planned *p = &plan->at[at];
             const struct svc_command start = {.kind = CMD_START};
 
-            if (!p->svc || (!all && !p->is_new) ||
-                !svc_spec_starts_by_itself(plan->config->specs[at]))
+            if (!p->svc || (!all && !p->is_new) || !starts(plan->config->specs[at], wishes))
                 continue;
             if (pass == 0)
                 svc_announce(p->svc, CMD_START);
@@ -292,30 +311,46 @@ static void take_config(struct daemon *daemon, struct config *config)
     config_free(old);
 }
 
+int daemon_apply(struct daemon *daemon, struct config *next, struct reload_report *ret_report,
+                 struct coop_err *err)
+{
+    struct plan plan = {.config = next};
+    int r = make_plan(daemon, &plan, err);
+
+    if (r == 0) {
+        carry_out(daemon, &plan, ret_report);
+        listen_all(daemon, &plan);
+        start_these(&plan, false, NULL);
+        take_config(daemon, next);
+        log_set_level((enum log_level)next->coopd.log_level);
+    } else {
+        drop_plan(&plan);
+    }
+    free_plan(&plan);
+    return r;
+}
+
 static int reload_locked(struct daemon *daemon, struct reload_report *report,
                          struct coop_err *err)
 {
-    struct plan plan = {0};
+    struct wishes wishes = {0};
+    struct config *next = NULL;
     int r;
 
     if (atomic_load(&daemon->world.closing))
         return coop_fail(err, COOP_E_BUSY, "coopd is stopping");
-    r = load_again(daemon, &plan.config, err);
+    r = load_again(daemon, &next, err);
     if (r == 0)
-        r = make_plan(daemon, &plan, err);
+        r = daemon_wish(daemon, &next, &wishes, err);
+    if (r == 0)
+        r = daemon_apply(daemon, next, report, err);
     if (r == 0) {
-        carry_out(daemon, &plan, report);
-        listen_all(daemon, &plan);
-        start_these(&plan, false);
-        take_config(daemon, plan.config);
+        daemon_take_wishes(daemon, &wishes);
         daemon_set_timers(daemon);
-        log_set_level((enum log_level)daemon->config->coopd.log_level);
-    } else if (plan.config) {
-        drop_plan(&plan);
+    } else {
+        config_free(next);
     }
-    free(plan.at);
-    free(plan.groups);
-    free(plan.removed);
+    wishes_done(&wishes);
     return r;
 }
 
@@ -413,10 +448,9 @@ int daemon_first_services(struct daemon *daemon, struct coop_err *err)
         let_go_of_found(daemon);
     } else {
         drop_plan(&plan);
+        daemon->config = plan.config; /* close_all() lets go of it */
     }
-    free(plan.at);
-    free(plan.groups);
-    free(plan.removed);
+    free_plan(&plan);
     return r;
 }
 
@@ -445,7 +479,7 @@ void daemon_start_all(struct daemon *daemon)
     for (size_t i = 0; i < daemon->config->count; i++)
         plan.at[i].svc = map_get(&daemon->services, daemon->config->specs[i]->name);
     if (take_out_restored(daemon, &plan) == 0)
-        start_these(&plan, true);
+        start_these(&plan, true, &daemon->wishes);
     survivors_done(&daemon->survivors);
     free(plan.at);
 }

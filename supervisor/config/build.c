@@ -7,6 +7,7 @@
  */
 #include "config/build.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +24,13 @@ enum { SANDBOX_DEPTH = 16 };
 
 struct builder {
     const struct raw_config *all;
-    const struct raw_section *section;
+    const struct raw_section *section; /* its keys and those of its template */
+    const char *name;
+    const char *over_file; /* of the keys that an instance has over its template; NULL: none */
     struct svc_spec *spec;
     struct specifiers about;
+    bool is_instance; /* of a template: messages name it */
+    bool only_checking;
     raw_complain *complain;
     void *arg;
     int errors;
@@ -35,37 +40,19 @@ struct builder {
 
 static void tell(struct builder *b, const char *file, unsigned line, struct coop_err *err)
 {
+    if (b->is_instance)
+        coop_while(err, "instance '%s'", b->name);
     coop_while(err, "%s:%u", file, line);
     b->complain(b->arg, err);
     b->errors++;
 }
 
-static void tell_key(struct builder *b, const struct raw_section *in, const struct raw_key *key,
-                     struct coop_err *err)
+static void tell_key(struct builder *b, const struct raw_key *key, struct coop_err *err)
 {
-    tell(b, in->file, key->line, err);
-}
-
-/* The last value of a key, or NULL. */
-static const struct raw_key *find_key(const struct raw_section *section, const char *key)
-{
-    const struct raw_key *found = NULL;
-
-    for (size_t i = 0; i < section->count; i++)
-        if (strcmp(section->keys[i].key, key) == 0)
-            found = &section->keys[i];
-    return found;
+    tell(b, key->file, key->line, err);
 }
 
 /* ---- sandboxes ---- */
-
-static const struct raw_section *find_sandbox(const struct raw_config *all, const char *name)
-{
-    for (size_t i = 0; i < all->count; i++)
-        if (all->sections[i].kind == RAW_SANDBOX && strcmp(all->sections[i].name, name) == 0)
-            return &all->sections[i];
-    return NULL;
-}
 
 static int apply_sandbox_keys(struct builder *b, struct launch_spec *to,
                               const struct raw_section *sandbox)
@@ -80,9 +67,9 @@ static int apply_sandbox_keys(struct builder *b, struct launch_spec *to,
             continue;
         if (!setting_find(&launch_settings, NULL, key->key)) {
             settings_apply(&launch_settings, to, "Sandbox", key->key, key->value, &err);
-            tell_key(b, sandbox, key, &err);
+            tell_key(b, key, &err);
         } else if (launch_spec_set(to, key->key, key->value, &err) < 0) {
-            tell_key(b, sandbox, key, &err);
+            tell_key(b, key, &err);
         }
     }
     return b->errors - errors;
@@ -96,8 +83,8 @@ static void apply_profile(struct builder *b, struct launch_spec *to, const char 
     struct coop_err err = {0};
     int depth = 0;
 
-    while ((own = find_sandbox(b->all, name))) {
-        const struct raw_key *base = find_key(own, "Extends");
+    while ((own = raw_find(b->all, RAW_SANDBOX, name))) {
+        const struct raw_key *base = raw_find_key(own, "Extends");
 
         if (depth == SANDBOX_DEPTH) {
             coop_fail(&err, COOP_E_CYCLE,
@@ -148,27 +135,34 @@ static int apply_row(struct builder *b, const struct setting *row, void *to, con
     expanded = specifiers_expand(&b->about, value, err);
     if (!expanded)
         return coop_while(err, "%s", row->key);
+    if (b->only_checking) /* what it comes to only an instance knows */
+        return 0;
     return setting_apply(row, to, expanded, err);
 }
 
 /* The lists of names remember where they were last written, for the graph's messages. */
-static void remember_line(struct svc_spec *spec, const struct setting *row,
+static void remember_line(const struct builder *b, const struct setting *row,
                           const struct raw_key *key)
 {
-    bool names_services = row->type == &setting_words && strcmp(row->section, "Service") != 0;
+    struct name_list *list =
+        (struct name_list *)(void *)((char *)b->spec + row->field); /* if it is one */
 
-    if (names_services) /* names.names is what the row reads into */
-        ((struct name_list *)(void *)((char *)spec + row->field))->line = key->line;
+    if (row->type != &setting_words || strcmp(row->section, "Service") == 0)
+        return;
+    list->line = key->line;
+    list->over = key->file == b->over_file;
 }
 
 /* Several lines make one list: each command has its own place for messages. */
-static void remember_commands(struct svc_spec *spec, const struct setting *row,
+static void remember_commands(const struct builder *b, const struct setting *row,
                               const struct raw_key *key)
 {
-    struct exec_list *list = (struct exec_list *)(void *)((char *)spec + row->field);
+    struct exec_list *list = (struct exec_list *)(void *)((char *)b->spec + row->field);
 
-    if (row->type == &setting_exec && list->count > 0)
-        list->items[list->count - 1].line = key->line;
+    if (row->type != &setting_exec || list->count == 0)
+        return;
+    list->items[list->count - 1].line = key->line;
+    list->items[list->count - 1].over = key->file == b->over_file;
 }
 
 static int apply_timeout_both(struct builder *b, const struct raw_key *key,
@@ -230,10 +224,10 @@ static int apply_key(struct builder *b, const struct raw_key *key, struct coop_e
         str_starts_with(key->key, "StartLimit"))
         row = setting_find(&service_settings, "Unit", key->key);
     if (row) {
-        remember_line(b->spec, row, key);
+        remember_line(b, row, key);
         if (apply_row(b, row, b->spec, key->value, err) < 0)
             return -1;
-        remember_commands(b->spec, row, key);
+        remember_commands(b, row, key);
         return 0;
     }
     if (strcmp(key->key, "TimeoutSec") == 0)
@@ -254,22 +248,18 @@ static void apply_keys(struct builder *b)
         struct coop_err err = {0};
 
         if (apply_key(b, &b->section->keys[i], &err) < 0)
-            tell_key(b, b->section, &b->section->keys[i], &err);
+            tell_key(b, &b->section->keys[i], &err);
     }
 }
 
 /* ---- what several keys say together ---- */
 
-static unsigned line_of(const struct builder *b, const char *key)
-{
-    const struct raw_key *found = find_key(b->section, key);
-
-    return found ? found->line : b->section->line;
-}
-
 static void complain_at(struct builder *b, const char *key, struct coop_err *err)
 {
-    tell(b, b->section->file, line_of(b, key), err);
+    const struct raw_key *found = raw_find_key(b->section, key);
+
+    tell(b, found ? found->file : b->section->file, found ? found->line : b->section->line,
+         err);
 }
 
 static void check_type(struct builder *b)
@@ -300,8 +290,8 @@ static void check_type(struct builder *b)
                   "Type=oneshot: it would never be done");
         complain_at(b, "Restart", &err);
     }
-    if (oneshot && !find_key(b->section, "TimeoutStartSec") &&
-        !find_key(b->section, "TimeoutSec"))
+    if (oneshot && !raw_find_key(b->section, "TimeoutStartSec") &&
+        !raw_find_key(b->section, "TimeoutSec"))
         spec->start_timeout = COOP_FOREVER;
     if (spec->start_timeout == 0) /* systemd: 0 switches a timeout off */
         spec->start_timeout = COOP_FOREVER;
@@ -334,7 +324,7 @@ static void check_main_pid(struct builder *b, enum exec_kind kind)
             coop_hint(&err, "%s, or PrivatePIDs=no",
                       kind == EXEC_RELOAD ? "ReloadSignal= or Type=notify-reload"
                                           : "KillSignal=");
-            tell(b, b->spec->file, list->items[i].line, &err);
+            tell(b, svc_spec_file(b->spec, list->items[i].over), list->items[i].line, &err);
             return;
         }
 }
@@ -467,7 +457,7 @@ static void check_profile(struct builder *b)
                         "service takes it out");
         complain_at(b, "Sandbox", &err);
     }
-    if (launch->own_empty_network && !find_key(b->section, "EmptyNetwork")) {
+    if (launch->own_empty_network && !raw_find_key(b->section, "EmptyNetwork")) {
         coop_fail(&err, COOP_E_MISSING, "EmptyNetwork= is coop-run's: coopd does not keep it");
         coop_hint(&err, "EmptyNetworkPath= with the socket of a service that is "
                         "coop-run --hold-network SOCKET");
@@ -500,7 +490,7 @@ static void check_caller_keys(struct builder *b)
     for (size_t i = 0; i < COOP_COUNT(callers_keys); i++) {
         struct coop_err err = {0};
 
-        if (!find_key(b->section, callers_keys[i].key))
+        if (!raw_find_key(b->section, callers_keys[i].key))
             continue;
         coop_fail(&err, COOP_E_MISSING, "%s= is coop-run's: coopd does not keep it",
                   callers_keys[i].key);
@@ -659,71 +649,123 @@ static void check_terminal(struct builder *b)
 
 /* ---- the public calls ---- */
 
-static int begin(struct builder *b)
+/* The keys of a template, then those of its instance: what is said last counts. */
+static int merge(const struct build_from *from, struct raw_section *ret_section)
+{
+    const struct raw_section *section = from->section, *over = from->over;
+    size_t count = section->count + (over ? over->count : 0);
+
+    *ret_section = *section;
+    ret_section->keys = reallocarray(NULL, count + 1, sizeof *ret_section->keys);
+    ret_section->count = 0;
+    if (!ret_section->keys)
+        return -ENOMEM;
+    for (size_t i = 0; i < section->count; i++)
+        ret_section->keys[ret_section->count++] = section->keys[i];
+    for (size_t i = 0; over && i < over->count; i++)
+        ret_section->keys[ret_section->count++] = over->keys[i];
+    return 0;
+}
+
+static int make_spec(struct builder *b, const struct build_from *from)
+{
+    struct svc_spec *spec = svc_spec_new();
+
+    b->spec = spec;
+    if (!spec)
+        return -ENOMEM;
+    spec->name = strdup(from->name);
+    spec->file = strdup(from->section->file);
+    spec->over_file = from->over ? strdup(from->over->file) : NULL;
+    spec->line = from->section->line;
+    spec->is_unit = from->section->is_unit;
+    spec->origin = from->origin;
+    return spec->name && spec->file && (spec->over_file || !from->over) ? 0 : -ENOMEM;
+}
+
+static void begin(struct builder *b)
 {
     struct coop_err err = {0};
-    const struct raw_key *sandbox = find_key(b->section, "Sandbox");
-    const struct raw_key *user = find_key(b->section, "User");
+    const struct raw_key *sandbox = raw_find_key(b->section, "Sandbox");
+    const struct raw_key *user = raw_find_key(b->section, "User");
     const char *profile = b->section->is_unit ? "none" : "service";
 
-    b->spec = svc_spec_new();
-    if (!b->spec)
-        return -1;
-    b->spec->name = strdup(b->section->name);
-    b->spec->file = strdup(b->section->file);
-    b->spec->line = b->section->line;
-    b->spec->is_unit = b->section->is_unit;
-    if (!b->spec->name || !b->spec->file)
-        return -1;
     b->about.service = b->spec->name;
     b->about.user = user && user->value[0] && !strchr(user->value, '%') ? user->value : NULL;
     if (settings_defaults(&service_settings, b->spec, &err) < 0) {
         tell(b, b->section->file, b->section->line, &err);
-        return 0;
+        return;
     }
     if (sandbox && sandbox->value[0])
         profile = sandbox->value;
-    apply_profile(b, &b->spec->launch, profile, b->section->file,
+    apply_profile(b, &b->spec->launch, profile, sandbox ? sandbox->file : b->section->file,
                   sandbox ? sandbox->line : b->section->line);
     if (!sandbox && !b->section->is_unit)
         b->spec->launch.prefer = LAUNCH_ALL_GUARDS;
-    return 0;
 }
 
-struct svc_spec *build_service(const struct raw_config *all, const struct raw_section *section,
-                               raw_complain *complain, void *arg)
+static void check_all(struct builder *b)
 {
-    struct builder b = {.all = all, .section = section, .complain = complain, .arg = arg};
+    check_type(b);
+    check_commands(b);
+    check_pace(b);
+    check_conditions(b);
+    check_directories(b);
+    check_profile(b);
+    check_devices(b);
+    check_ipc(b);
+    check_caller_keys(b);
+    resolve_identity(b);
+    resolve_directory(b);
+    check_launch(b);
+    check_output(b);
+    check_terminal(b);
+    check_disk(b);
+}
 
-    if (begin(&b) < 0) {
-        struct coop_err err = {0};
+static void build(struct builder *b, const struct build_from *from)
+{
+    struct raw_section merged = {0};
+    struct coop_err err = {0};
 
-        coop_fail(&err, COOP_E_LIMIT, "no memory for service '%s'", section->name);
-        tell(&b, section->file, section->line, &err);
-    } else if (b.errors == 0) {
-        apply_keys(&b);
-        if (b.errors == 0) {
-            check_type(&b);
-            check_commands(&b);
-            check_pace(&b);
-            check_conditions(&b);
-            check_directories(&b);
-            check_profile(&b);
-            check_devices(&b);
-            check_ipc(&b);
-            check_caller_keys(&b);
-            resolve_identity(&b);
-            resolve_directory(&b);
-            check_launch(&b);
-            check_output(&b);
-            check_terminal(&b);
-            check_disk(&b);
-        }
+    b->name = from->name;
+    b->over_file = from->over ? from->over->file : NULL;
+    if (merge(from, &merged) < 0 || make_spec(b, from) < 0) {
+        coop_fail(&err, COOP_E_LIMIT, "no memory for service '%s'", from->name);
+        tell(b, from->section->file, from->section->line, &err);
+    } else {
+        b->section = &merged;
+        begin(b);
+        if (b->errors == 0)
+            apply_keys(b);
+        if (b->errors == 0 && !b->only_checking)
+            check_all(b);
     }
+    b->section = NULL;
+    free(merged.keys);
+}
+
+struct svc_spec *build_service(const struct build_from *from, raw_complain *complain, void *arg)
+{
+    struct builder b = {.all = from->all, .complain = complain, .arg = arg};
+
+    b.is_instance = strcmp(from->name, from->section->name) != 0;
+    build(&b, from);
     if (b.errors == 0)
         return b.spec;
     svc_spec_unref(b.spec);
     return NULL;
+}
+
+int build_check_template(const struct raw_config *all, const struct raw_section *section,
+                         raw_complain *complain, void *arg)
+{
+    const struct build_from from = {.all = all, .section = section, .name = section->name};
+    struct builder b = {.all = all, .complain = complain, .arg = arg, .only_checking = true};
+
+    build(&b, &from);
+    svc_spec_unref(b.spec);
+    return b.errors;
 }
 
 int build_check_sandboxes(const struct raw_config *all, raw_complain *complain, void *arg)

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "config/build.h"
+#include "config/instances.h"
 #include "events/board.h"
 
 #define FIELD(name) .field = offsetof(struct coopd_spec, name)
@@ -117,7 +118,7 @@ static void build_timer(struct config *config, const struct raw_section *section
         config->timers[config->timer_count++] = timer;
 }
 
-static void build_all(struct config *config, const struct raw_config *raw,
+static void build_own(struct config *config, const struct raw_config *raw,
                       struct loading *loading)
 {
     struct coop_err err = {0};
@@ -132,28 +133,30 @@ static void build_all(struct config *config, const struct raw_config *raw,
     }
     build_check_sandboxes(raw, on_problem, loading);
     for (size_t i = 0; i < raw->count; i++) {
-        struct svc_spec *spec;
+        const struct raw_section *section = &raw->sections[i];
+        const struct build_from from = {.all = raw, .section = section, .name = section->name};
+        struct svc_spec *spec = NULL;
 
-        if (raw->sections[i].kind == RAW_COOPD)
-            build_coopd(config, &raw->sections[i], loading);
-        if (raw->sections[i].kind == RAW_TIMER)
-            build_timer(config, &raw->sections[i], loading);
-        if (raw->sections[i].kind != RAW_SERVICE)
-            continue;
-        spec = build_service(raw, &raw->sections[i], on_problem, loading);
+        if (section->kind == RAW_COOPD)
+            build_coopd(config, section, loading);
+        if (section->kind == RAW_TIMER)
+            build_timer(config, section, loading);
+        if (instances_is_service(raw, section))
+            spec = build_service(&from, on_problem, loading);
         if (spec)
             config->specs[config->count++] = spec;
     }
     build_sockets(config, raw, loading);
+    config->own = config->count;
 }
 
-static void warn_unknown(void *arg, const struct svc_spec *spec, const char *key, unsigned line,
-                         const char *name)
+static void warn_unknown(void *arg, const struct svc_spec *spec, const char *key,
+                         const struct name_list *list, const char *name)
 {
     struct coop_err err = {0};
 
-    coop_fail(&err, COOP_OK, "%s:%u: warning: %s=%s: there is no such service", spec->file,
-              line, key, name);
+    coop_fail(&err, COOP_OK, "%s:%u: warning: %s=%s: there is no such service",
+              svc_spec_file(spec, list->over), list->line, key, name);
     on_problem(arg, &err);
 }
 
@@ -189,6 +192,8 @@ static void check_timers(struct config *config, struct loading *loading)
         for (size_t k = 0; k < config->count && !found; k++)
             if (strcmp(config->specs[k]->name, timer->service) == 0)
                 found = config->specs[k];
+        if (found && found->has_timer)
+            continue; /* it may be shared by now */
         if (found) {
             found->has_timer = true;
             continue;
@@ -218,7 +223,7 @@ static void check_program(const struct svc_spec *spec, enum exec_kind kind,
 
     if (program[0] != '/' || strchr(program, '$') || access(program, X_OK) == 0)
         return;
-    coop_fail(&err, COOP_OK, "%s:%u: warning: %s=%s: %s", spec->file,
+    coop_fail(&err, COOP_OK, "%s:%u: warning: %s=%s: %s", svc_spec_file(spec, exec->over),
               exec->line ? exec->line : spec->line, exec_key(kind), program,
               errno == ENOENT ? "there is no such program" : coop_strerror(errno));
     complain(arg, &err);
@@ -248,8 +253,26 @@ void config_free(struct config *config)
     for (size_t i = 0; i < config->timer_count; i++)
         timer_spec_unref(config->timers[i]);
     free(config->timers);
+    templates_unref(config->templates);
     settings_done(&coopd_settings, &config->coopd);
     free(config);
+}
+
+/* The graph is what all of them together must be right for. 0 or -1. */
+static int finish(struct config **ret_config, struct config *config,
+                  const struct raw_config *raw, struct loading *loading)
+{
+    if (loading->errors == 0)
+        check_timers(config, loading);
+    if (loading->errors == 0)
+        check_graph(config, config->templates ? templates_raw(config->templates) : raw,
+                    loading);
+    if (loading->errors > 0) {
+        config_free(config);
+        return -1;
+    }
+    *ret_config = config;
+    return 0;
 }
 
 int config_load(struct config **ret_config, char *const *paths, size_t count,
@@ -258,21 +281,43 @@ int config_load(struct config **ret_config, char *const *paths, size_t count,
     struct loading loading = {.complain = complain, .arg = arg, .first = err};
     struct raw_config raw = {0};
     struct config *config = calloc(1, sizeof *config);
+    int r;
 
     if (!config)
         return coop_fail(err, COOP_E_LIMIT, "no memory for the configuration");
     for (size_t i = 0; i < count; i++)
         raw_read(&raw, paths[i], on_problem, &loading);
-    build_all(config, &raw, &loading);
-    if (loading.errors == 0)
-        check_timers(config, &loading);
-    if (loading.errors == 0)
-        check_graph(config, &raw, &loading);
+    build_own(config, &raw, &loading);
+    if (templates_take(&config->templates, &raw, on_problem, &loading) == 0 &&
+        loading.errors == 0)
+        instances_make(config, NULL, NULL, on_problem, &loading);
+    r = finish(ret_config, config, &raw, &loading);
     raw_done(&raw);
-    if (loading.errors > 0) {
-        config_free(config);
-        return -1;
+    return r;
+}
+
+int config_wish(struct config **ret_config, const struct config *from,
+                const struct wishes *wishes, raw_complain *complain, void *arg,
+                struct coop_err *err)
+{
+    struct loading loading = {.complain = complain, .arg = arg, .first = err};
+    struct config *config = calloc(1, sizeof *config);
+
+    if (config) {
+        config->specs = calloc(from->own + 1, sizeof(struct svc_spec *));
+        config->timers = calloc(from->timer_count + 1, sizeof(struct timer_spec *));
     }
-    *ret_config = config;
-    return 0;
+    if (!config || !config->specs || !config->timers ||
+        settings_copy(&coopd_settings, &config->coopd, &from->coopd) < 0) {
+        config_free(config);
+        return coop_fail(err, COOP_E_LIMIT, "no memory for the configuration");
+    }
+    for (size_t i = 0; i < from->own; i++)
+        config->specs[config->count++] = svc_spec_ref(from->specs[i]);
+    for (size_t i = 0; i < from->timer_count; i++)
+        config->timers[config->timer_count++] = timer_spec_ref(from->timers[i]);
+    config->own = from->own;
+    config->templates = templates_ref(from->templates);
+    instances_make(config, from, wishes, on_problem, &loading);
+    return finish(ret_config, config, &(struct raw_config){0}, &loading);
 }

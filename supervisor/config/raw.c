@@ -9,6 +9,8 @@
  *     web.service   [Service] [Unit]     web, with systemd's defaults (no profile)
  *     any.ini       [Socket web]         what coopd listens on for web
  *     web.socket    [Socket] [Unit]      the same
+ *     any.ini       [Service web@]       a template; web@.service is one, too
+ *     any.ini       [Service web@x]      an instance: over the template, if there is one
  *     any.ini       [Sandbox hard]       a profile
  *     any.ini       [Group shop]         services that fail together
  *     any.ini       [Timer web]          when web, or who Unit= names, is started
@@ -29,7 +31,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "base/strlist.h"
-#include "events/board.h"
+#include "config/instance.h"
 #include "text/ini_reader.h"
 
 enum { FILES_MAX = 65536, KEYS_MAX = 65536 };
@@ -74,7 +76,7 @@ static int add_key(struct raw_section *to, const char *section, const struct ini
         to->keys = grown;
     }
     made = &to->keys[to->count++];
-    *made = (struct raw_key){.line = (unsigned)at->line};
+    *made = (struct raw_key){.line = (unsigned)at->line, .file = to->file};
     made->section = section ? strdup(section) : NULL;
     made->key = strdup(at->key);
     made->value = strdup(at->value);
@@ -133,31 +135,6 @@ struct reading {
     char unit[16];  /* the systemd section of the keys, "" for all in one */
 };
 
-static bool is_name_char(char c)
-{
-    return isalnum((unsigned char)c) || (c && strchr("_-.@:", c));
-}
-
-static int check_name(const char *what, const char *name, size_t len, struct coop_err *err)
-{
-    if (len == 0)
-        return coop_fail(err, COOP_E_SYNTAX, "[%s] needs a name: [%s NAME]", what, what);
-    if (len > SVC_NAME_MAX)
-        return coop_fail(err, COOP_E_LIMIT, "name of %zu bytes; at most %d are allowed", len,
-                         SVC_NAME_MAX);
-    for (size_t i = 0; i < len; i++)
-        if (!is_name_char(name[i]) || (i == 0 && name[i] == '.')) {
-            coop_fail(err, COOP_E_SYNTAX, "'%.*s' is not a name", (int)len, name);
-            return coop_hint(err, "letters, digits and _ - . @ : may stand in a name");
-        }
-    if (name[len - 1] == '@') {
-        coop_fail(err, COOP_E_MISSING, "'%.*s' is a template: not supported yet", (int)len,
-                  name);
-        return coop_hint(err, "write one service per instance");
-    }
-    return 0;
-}
-
 /* The raw section of what the file is about: one for [Unit], [Service] and [Install]. */
 static int own_section(struct reading *r, const struct ini_key *at, struct coop_err *err)
 {
@@ -170,7 +147,8 @@ static int own_section(struct reading *r, const struct ini_key *at, struct coop_
             return 0;
         }
     }
-    if (check_name(r->own->word, r->stem, r->stem_len, err) < 0 ||
+    if (instance_check_name(r->own->word, r->stem, r->stem_len, r->own->kind == RAW_SERVICE,
+                            err) < 0 ||
         !add_section(r->raw, r->own->kind, r->stem, r->stem_len, at->file, (unsigned)at->line))
         return err && err->code ? -1 : out_of_memory(err);
     r->raw->sections[r->raw->count - 1].is_unit = r->is_unit;
@@ -183,7 +161,7 @@ static int named_section(struct reading *r, enum raw_kind kind, const char *what
 {
     while (*name == ' ' || *name == '\t')
         name++;
-    if (check_name(what, name, strlen(name), err) < 0)
+    if (instance_check_name(what, name, strlen(name), kind == RAW_SERVICE, err) < 0)
         return -1;
     for (size_t i = 0; i < r->raw->count; i++) {
         struct raw_section *s = &r->raw->sections[i];
@@ -373,6 +351,38 @@ int raw_read(struct raw_config *raw, const char *path, raw_complain *complain, v
         complain(arg, &err);
     }
     return errors;
+}
+
+const struct raw_key *raw_find_key(const struct raw_section *section, const char *key)
+{
+    const struct raw_key *found = NULL;
+
+    for (size_t i = 0; i < section->count; i++)
+        if (strcmp(section->keys[i].key, key) == 0)
+            found = &section->keys[i];
+    return found;
+}
+
+const struct raw_section *raw_find(const struct raw_config *raw, enum raw_kind kind,
+                                   const char *name)
+{
+    for (size_t i = 0; i < raw->count; i++)
+        if (raw->sections[i].kind == kind && strcmp(raw->sections[i].name, name) == 0)
+            return &raw->sections[i];
+    return NULL;
+}
+
+void raw_filter(struct raw_config *raw, const bool *keep)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < raw->count; i++) {
+        if (keep[i])
+            raw->sections[kept++] = raw->sections[i];
+        else
+            section_done(&raw->sections[i]);
+    }
+    raw->count = kept;
 }
 
 void raw_done(struct raw_config *raw)

@@ -18,6 +18,7 @@ enum raw_kind { RAW_SERVICE, RAW_SANDBOX, RAW_SOCKET, RAW_COOPD, RAW_GROUP, RAW_
 struct raw_key {
     char *section; /* as in systemd: Unit, Service, Install; NULL: all three in one */
     char *key, *value;
+    const char *file; /* its section's, also where it was merged into another one */
     unsigned line;
 };
 
@@ -35,6 +36,16 @@ struct raw_config {
     struct raw_section *sections;
     size_t count;
 };
+
+/* The last value of a key, or NULL. */
+const struct raw_key *raw_find_key(const struct raw_section *section, const char *key);
+
+/* The section of that kind and name, or NULL. */
+const struct raw_section *raw_find(const struct raw_config *raw, enum raw_kind kind,
+                                   const char *name);
+
+/* Keeps the sections whose place in 'keep' says so. */
+void raw_filter(struct raw_config *raw, const bool *keep);
 
 /* What is wrong, told one by one. 'err' lives only for the call. */
 typedef void raw_complain(void *arg, const struct coop_err *err);

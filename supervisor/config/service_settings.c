@@ -14,6 +14,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "config/exit_set.h"
+#include "config/instance.h"
 #include "config/spec.h"
 #include "service/backoff.h"
 #include "text/words.h"
@@ -497,12 +498,17 @@ static const struct setting rows[] = {
     {"Service", "OnSupervisorDeath", &setting_enum, FIELD(on_death), .names = death_names, .fallback = "keep",
      .help = "What becomes of it when coopd itself is killed: keep (it runs on, and the next coopd with the same state directory goes on with it), kill (all of its processes are killed at once)."},
 
+    {"Service", "Instances", &setting_int, FIELD(instances), .min = 1, .max = INSTANCE_COUNT_MAX,
+     .help = "For a template or a plain [Service NAME]: makes it a set of that many, NAME@1 to NAME@N, with the number as %i. NAME alone means all of them, in commands and in keys that name services; coopctl scale changes the number while they run."},
+
     {"Install", "WantedBy", &setting_words, FIELD(wanted_by.names),
      .help = "Services that want this one. In a .service file any name here (multi-user.target) makes it start with coopd."},
     {"Install", "RequiredBy", &setting_words, FIELD(required_by.names),
      .help = "Services that require this one."},
     {"Install", "AutoStart", &setting_enum, FIELD(auto_start), .names = auto_names,
      .help = "Whether it starts with coopd. By default yes; for a .service file, and for a service with sockets or a timer, only with WantedBy= or RequiredBy=. One with sockets is started by its first client in any case."},
+    {"Install", "DefaultInstance", &setting_string, FIELD(default_instance),
+     .help = "For a template: the instance that is there without being named anywhere else."},
 };
 /* clang-format on */
 

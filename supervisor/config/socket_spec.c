@@ -29,19 +29,9 @@ static void tell(struct builder *b, unsigned line, struct coop_err *err)
     b->errors++;
 }
 
-static const struct raw_key *find_key(const struct raw_section *section, const char *key)
-{
-    const struct raw_key *found = NULL;
-
-    for (size_t i = 0; i < section->count; i++)
-        if (strcmp(section->keys[i].key, key) == 0)
-            found = &section->keys[i];
-    return found;
-}
-
 static void tell_at(struct builder *b, const char *key, struct coop_err *err)
 {
-    const struct raw_key *found = find_key(b->section, key);
+    const struct raw_key *found = raw_find_key(b->section, key);
 
     tell(b, found ? found->line : b->section->line, err);
 }

@@ -37,7 +37,9 @@ void svc_spec_unref(struct svc_spec *spec)
     socket_list_done(&spec->sockets);
     launch_spec_done(&spec->launch);
     free(spec->name);
+    free(spec->set);
     free(spec->file);
+    free(spec->over_file);
     free(spec);
 }
 
@@ -49,6 +51,11 @@ bool svc_spec_notifies(const struct svc_spec *spec)
 bool svc_spec_starts_at_once(const struct svc_spec *spec)
 {
     return spec->type == TYPE_SIMPLE || spec->type == TYPE_IDLE;
+}
+
+const char *svc_spec_file(const struct svc_spec *spec, bool over)
+{
+    return over ? spec->over_file : spec->file;
 }
 
 const char *exec_key(enum exec_kind kind)
@@ -88,6 +95,7 @@ static bool is_live(const struct setting *row)
                                        "NotifyAccess",
                                        "FileDescriptorStoreMax",
                                        "FileDescriptorStorePreserve",
+                                       "Instances",
                                        NULL};
 
     if (strcmp(row->section, "Service") != 0)
@@ -249,6 +257,8 @@ uint64_t svc_spec_digest(struct svc_spec *spec)
 
 bool svc_spec_starts_by_itself(const struct svc_spec *spec)
 {
+    if (spec->origin == ORIGIN_NAMED || spec->origin == ORIGIN_ASKED)
+        return false;
     if (spec->auto_start != AUTO_UNSET)
         return spec->auto_start == AUTO_YES;
     return (!spec->is_unit && spec->sockets.count == 0 && !spec->has_timer) ||

@@ -89,7 +89,8 @@ enum device_policy { DEVICES_AUTO, DEVICES_CLOSED, DEVICES_STRICT };
 
 struct exec_spec {
     struct strlist argv; /* as written; $ is not expanded yet                              */
-    unsigned line;       /* where                                                          */
+    unsigned line;       /* where, and ...                                                 */
+    bool over;           /* ... whether in the instance's own section: svc_spec_file()     */
     char *argv0;         /* '@': shown as argv[0] instead; else NULL                       */
     bool may_fail;       /* '-': a failure counts as success                               */
     bool literal;        /* ':': $ means nothing                                           */
@@ -105,15 +106,29 @@ struct exec_list {
 struct name_list {
     struct strlist names; /* first: rows read into it */
     unsigned line;
+    bool over; /* the line is in the instance's own section: svc_spec_file() */
+};
+
+/* Why it is there.  What is only named or asked for waits for whoever needs it. */
+enum svc_origin {
+    ORIGIN_WRITTEN,  /* it has a section                                     */
+    ORIGIN_NUMBERED, /* one of the Instances= of its template                */
+    ORIGIN_DEFAULT,  /* its template's DefaultInstance=                      */
+    ORIGIN_NAMED,    /* another service names it, and it has a template      */
+    ORIGIN_ASKED,    /* somebody asked for it, and it is gone when stopped   */
 };
 
 struct svc_spec {
     atomic_uint refs;
     atomic_uint_fast64_t digest; /* 0: not asked for yet */
     char *name;
-    char *file; /* where it was defined */
+    char *set;  /* "worker" of "worker@3" where its template has Instances=; else NULL   */
+    char *file; /* where it, or its template, was defined                                */
+    char
+        *over_file; /* where an instance has keys of its own over its template; NULL: nowhere */
     unsigned line;
     bool is_unit; /* a systemd .service file: no profile unless it names one              */
+    enum svc_origin origin;
 
     /* from rows (service_settings.c) */
     char *description;
@@ -151,6 +166,8 @@ struct svc_spec {
     char *sandbox;  /* the profile's name as written; NULL: not written                     */
     int on_death;   /* enum on_death */
     int auto_start; /* enum auto_start                                                       */
+    int instances;  /* Instances=, 0: not written                                            */
+    char *default_instance;
     bool has_timer; /* a [Timer] starts it                                                  */
     bool non_blocking;
     int store_max,
@@ -170,6 +187,9 @@ bool svc_spec_notifies(const struct svc_spec *spec);
 
 /* Has it started when its program is executed? */
 bool svc_spec_starts_at_once(const struct svc_spec *spec);
+
+/* The file of one of its lines: its template's, or that of what it has over it. */
+const char *svc_spec_file(const struct svc_spec *spec, bool over);
 
 /* "ExecStartPre". */
 const char *exec_key(enum exec_kind kind);

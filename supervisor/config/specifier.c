@@ -9,6 +9,8 @@
 
 #include "base/buf.h"
 #include "config/identity.h"
+#include "config/instance.h"
+#include "events/board.h"
 
 enum { EXPANDED_MAX = 256 * 1024 };
 
@@ -30,6 +32,43 @@ static int add_user(struct buf *out, char which, const struct specifiers *about,
     return 0;
 }
 
+/* Of the name "web-db@x": the text between two places of it, unescaped where 'plain'. */
+static int add_part(struct buf *out, const char *from, size_t len, bool plain)
+{
+    char text[SVC_NAME_MAX + 1];
+
+    if (len > SVC_NAME_MAX)
+        return buf_add(out, from, len);
+    if (plain)
+        instance_unescape(from, len, text);
+    else
+        memcpy(text, from, len), text[len] = '\0';
+    return buf_add_text(out, text);
+}
+
+static int add_name_part(struct buf *out, char which, const char *name)
+{
+    struct instance_name parts = {.prefix = name, .instance = "", .prefix_len = strlen(name)};
+    const char *last;
+
+    (void)instance_split(name, &parts);
+    switch (which) {
+    case 'p':
+    case 'P': return add_part(out, name, parts.prefix_len, which == 'P');
+    case 'i':
+    case 'I': return add_part(out, parts.instance, strlen(parts.instance), which == 'I');
+    case 'f':
+        if (!parts.instance[0])
+            parts.instance = name;
+        buf_add_char(out, '/');
+        return add_part(out, parts.instance, strlen(parts.instance), true);
+    default: /* j, J */
+        last = memrchr(name, '-', parts.prefix_len);
+        last = last ? last + 1 : name;
+        return add_part(out, last, parts.prefix_len - (size_t)(last - name), which == 'J');
+    }
+}
+
 static const char *runtime_dir(void)
 {
     const char *dir = getuid() == 0 ? NULL : secure_getenv("XDG_RUNTIME_DIR");
@@ -45,10 +84,14 @@ static int add_one(struct buf *out, char which, const struct specifiers *about,
     switch (which) {
     case '%': return buf_add_char(out, '%');
     case 'n': return buf_addf(out, "%s.service", about->service);
-    case 'N':
-    case 'p': return buf_add_text(out, about->service);
+    case 'N': return buf_add_text(out, about->service);
+    case 'p':
+    case 'P':
     case 'i':
-    case 'I': return 0;
+    case 'I':
+    case 'j':
+    case 'J':
+    case 'f': return add_name_part(out, which, about->service);
     case 't': return buf_add_text(out, runtime_dir());
     case 'H': gethostname(host, sizeof host - 1); return buf_add_text(out, host);
     case 'u':

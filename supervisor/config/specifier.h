@@ -6,7 +6,11 @@
 /*
  * specifier.h - systemd's % words in values
  *
- *     %n  full name (web.service)   %N %p  name (web)       %i %I  instance: empty
+ *     %n  full name (web@x.service)   %N  without the ending (web@x)
+ *     %p  the part before the '@'     %P  ... unescaped, as systemd-escape -u does
+ *     %i  the part behind it: ""      %I  ... unescaped
+ *     %j  of %p what is behind the last '-'   %J  ... unescaped
+ *     %f  "/" and the instance, or the name where there is none, unescaped
  *     %u  user name   %U  its id    %g %G  group            %h  home directory
  *     %H  host name   %t  runtime directory                 %%  a percent sign
  *

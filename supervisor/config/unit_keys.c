@@ -20,7 +20,6 @@ static const char *const harmless[] = {
     "CollectMode",
     "Alias",
     "Also",
-    "DefaultInstance",
     "SyslogIdentifier",
     "SyslogFacility",
     "SyslogLevel",

@@ -28,6 +28,7 @@ static ctl_command_fn *const commands[CTL_VERBS] = {
     [CTL_RESTART] = ctl_act,
     [CTL_RELOAD] = ctl_act,
     [CTL_KILL] = ctl_act,
+    [CTL_SCALE] = ctl_scale,
     [CTL_TREE] = ctl_tree,
     [CTL_LOGS] = ctl_logs,
     [CTL_TIMERS] = ctl_timers,
@@ -117,6 +118,16 @@ static void log_command(const struct ctl_call *call)
              call->session->peer.pid, (unsigned)call->session->peer.uid);
 }
 
+static int run_expanded(struct ctl_call *call)
+{
+    struct coop_err err = {0};
+
+    if (call->verb->params & CTL_P_SERVICES &&
+        ctl_expand(call->control, call->verb, &call->args, &err) < 0)
+        return ctl_fail(call, &err);
+    return commands[call->verb->id](call);
+}
+
 static int run_command(struct ctl_call *call)
 {
     const char *bad = "";
@@ -134,7 +145,7 @@ static int run_command(struct ctl_call *call)
     } else {
         if (call->verb->fifo && !call->again)
             log_command(call);
-        r = commands[call->verb->id](call);
+        r = run_expanded(call);
         if (r == 0 && !call->answered && !call->oneway)
             r = ctl_stream_end(call, NULL);
     }

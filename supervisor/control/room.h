@@ -156,8 +156,8 @@ int ctl_no_such_service(struct ctl_call *call, const char *name);
 
 /* ---- commands/: each answers its call completely ---- */
 typedef int ctl_command_fn(struct ctl_call *call);
-ctl_command_fn ctl_list, ctl_act, ctl_tree, ctl_logs, ctl_shutdown, ctl_daemon, ctl_coroutines,
-    ctl_groups, ctl_timers, ctl_reexec;
+ctl_command_fn ctl_list, ctl_act, ctl_scale, ctl_tree, ctl_logs, ctl_shutdown, ctl_daemon,
+    ctl_coroutines, ctl_groups, ctl_timers, ctl_reexec;
 
 /* Where a group is named its services stand then.  0 or -ENOMEM. */
 int ctl_expand_groups(struct daemon *daemon, const struct ctl_verb *verb,
@@ -168,8 +168,15 @@ json_t *ctl_action_record(struct action *action);
 void ctl_action_free(struct action *action);
 
 /* The same for the FIFO: posts and does not wait. 0 or -1 with the reason. */
-int ctl_act_blindly(struct control *control, const struct ctl_verb *verb,
-                    const struct ctl_args *args, struct coop_err *err);
+int ctl_act_blindly(struct control *control, const struct ctl_verb *verb, struct ctl_args *args,
+                    struct coop_err *err);
+
+/* ---- expand.c ---- */
+
+/* Puts the names of instances in the place of names that mean several, and makes those that are
+ * to be started and can be. 0 or -1 with the reason. */
+int ctl_expand(struct control *control, const struct ctl_verb *verb, struct ctl_args *args,
+               struct coop_err *err);
 
 /* ---- fifo.c ---- */
 

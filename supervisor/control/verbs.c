@@ -33,6 +33,9 @@ const struct ctl_verb ctl_verbs[CTL_VERBS] = {
     {CTL_KILL,     "kill",     "Kill",     CTL_RIGHT_OPERATE, CTL_NAMES_SOME, false, false, true,
      CTL_P_SERVICES | CTL_P_SIGNAL,   "[-s SIGNAL] SERVICE...",
      "Sends a signal, SIGTERM unless named, to the main process of services."},
+    {CTL_SCALE,    "scale",    "Scale",    CTL_RIGHT_OPERATE, CTL_NAMES_ONE,  false, false, true,
+     CTL_P_SERVICE | CTL_P_COUNT | CTL_P_WAIT | CTL_P_TIMEOUT, "NAME=N",
+     "Changes how many instances a set has, and waits until they are up, or down those that are too many."},
     {CTL_TREE,     "tree",     "Tree",     CTL_RIGHT_VIEW,    CTL_NAMES_ANY,  true,  true,  false,
      CTL_P_SERVICES,                  "[SERVICE...]",
      "Draws every process below services, with its state and its PID inside its namespace."},
@@ -69,6 +72,7 @@ const struct ctl_param_row ctl_params[] = {
     {CTL_P_LINES,    "lines",      "int"},
     {CTL_P_FOLLOW,   "follow",     "bool"},
     {CTL_P_PATH,     "path",       "string"},
+    {CTL_P_COUNT,    "count",      "int"},
 };
 /* clang-format on */
 const size_t ctl_param_count = COOP_COUNT(ctl_params);
@@ -197,6 +201,7 @@ static int take_param(struct ctl_args *args, enum ctl_param param, const json_t 
     case CTL_P_LINES: return take_int(&args->lines, value, CTL_LINES_MAX);
     case CTL_P_FOLLOW: return take_bool(&args->follow, value);
     case CTL_P_PATH: return take_path(&args->path, value);
+    case CTL_P_COUNT: return take_int(&args->number, value, CTL_NUMBER_MAX);
     }
     return -EINVAL;
 }
@@ -245,6 +250,9 @@ int ctl_args_check(const struct ctl_verb *verb, json_t *parameters, struct ctl_a
     if (r == 0 && !has_its_names(verb, &args)) {
         *ret_bad = verb->params & CTL_P_SERVICE ? "service" : "services";
         r = -EINVAL;
+    } else if (r == 0 && verb->params & CTL_P_COUNT && args.number == 0) {
+        *ret_bad = "count";
+        r = -EINVAL;
     }
     if (r < 0)
         ctl_args_done(&args);
@@ -254,6 +262,33 @@ int ctl_args_check(const struct ctl_verb *verb, json_t *parameters, struct ctl_a
 }
 
 /* ---- parameters as words ---- */
+
+int ctl_split_number(const char *word, size_t *ret_name_len, int64_t *ret_number,
+                     struct coop_err *err)
+{
+    const char *sign = strchr(word, '=');
+    long long number;
+
+    if (!sign || sign == word || str_to_int(sign + 1, 1, CTL_NUMBER_MAX, &number) < 0)
+        return coop_fail(err, COOP_E_RANGE, "'%.40s' is not NAME=N with a number from 1 to %d",
+                         word, CTL_NUMBER_MAX);
+    *ret_name_len = (size_t)(sign - word);
+    *ret_number = number;
+    return 0;
+}
+
+static int take_numbered(const char *word, struct ctl_args *args, struct coop_err *err)
+{
+    size_t len;
+
+    if (ctl_split_number(word, &len, &args->number, err) < 0)
+        return -1;
+    if (args->count == 0 && strlist_add_n(&args->own, word, len) < 0)
+        return coop_fail_sys(err, ENOMEM, "%s", word);
+    args->services[args->count++] = args->own.items[0];
+    args->named = true;
+    return 0;
+}
 
 /* The words after the verb: options that this verb has, and names. */
 static int take_words(const struct ctl_verb *verb, char *const *words, struct ctl_args *args,
@@ -270,6 +305,9 @@ static int take_words(const struct ctl_verb *verb, char *const *words, struct ct
                              words[i]);
         } else if (verb->all && strcmp(words[i], "all") == 0) {
             args->all = true;
+        } else if (verb->params & CTL_P_COUNT) {
+            if (take_numbered(words[i], args, err) < 0)
+                return -1;
         } else {
             args->services[args->count++] = words[i];
             args->named = true;
@@ -311,5 +349,6 @@ void ctl_args_done(struct ctl_args *args)
 {
     free(args->services);
     strlist_done(&args->expanded);
+    strlist_done(&args->own);
     *args = (struct ctl_args){0};
 }

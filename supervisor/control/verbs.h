@@ -24,6 +24,7 @@
  */
 #define CTL_INTERFACE   "io.coop.Supervisor"
 #define CTL_NAMES_MAX   16384  /* services in one call: as many as coopd can have */
+#define CTL_NUMBER_MAX  16384  /* instances of a set                                */
 #define CTL_LINES_MAX   100000 /* log lines that are told at once                 */
 #define CTL_LINES_USUAL 10     /* ... when nobody says how many                   */
 
@@ -35,6 +36,7 @@ enum ctl_verb_id {
     CTL_RESTART,
     CTL_RELOAD,
     CTL_KILL,
+    CTL_SCALE,
     CTL_TREE,
     CTL_LOGS,
     CTL_TIMERS,
@@ -62,7 +64,8 @@ enum ctl_param {
     CTL_P_SIGNAL = 1 << 5,
     CTL_P_LINES = 1 << 6,
     CTL_P_FOLLOW = 1 << 7,
-    CTL_P_PATH = 1 << 8
+    CTL_P_PATH = 1 << 8,
+    CTL_P_COUNT = 1 << 9
 };
 
 struct ctl_verb {
@@ -102,16 +105,21 @@ extern const size_t ctl_param_count;
 
 /* What a call asks for; the defaults of absent parameters are filled in. */
 struct ctl_args {
-    const char **services; /* owned array of borrowed names */
+    const char **services; /* owned array of names, borrowed or in 'own' */
     size_t count;
     bool named;              /* 'services' was given (it may be empty) */
     struct strlist expanded; /* owned: where groups were named, 'services' are these */
+    struct strlist own;      /* owned: names of instances, or of a set */
     bool all, wait, follow;
     int64_t timeout_ms; /* 0: none */
-    int64_t lines;
+    int64_t lines, number;
     int signo;
     const char *path; /* NULL: not given */
 };
+
+/* "web=5", as it stands behind "scale". 0, or -1 with the reason. */
+int ctl_split_number(const char *word, size_t *ret_name_len, int64_t *ret_number,
+                     struct coop_err *err);
 
 /* Reads the parameters of a verb's method.  0; -EINVAL and '*ret_bad' names the parameter that
  * is missing, unknown or of the wrong type or range; -ENOMEM.  Names stay in 'parameters'. */

@@ -54,14 +54,14 @@ json_t *ctl_exit_json(const struct svc_view *view)
 }
 
 json_t *ctl_service_json(const struct svc_view *view, coop_nsec now, const char *description,
-                         const char *sandbox, json_t *sockets)
+                         const char *sandbox, const char *set, json_t *sockets)
 {
     char since[UNITS_TEXT];
     bool timed = view->until != 0 && view->until != COOP_FOREVER;
 
     /* clang-format off */
     return json_pack(
-        "{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:I}",
+        "{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:I, s:I}",
         "name", varlink_string(view->name, strlen(view->name)),
         "description", text_or_null(description),
         "state", svc_state_word(svc_place_state(view->place)),
@@ -83,6 +83,7 @@ json_t *ctl_service_json(const struct svc_view *view, coop_nsec now, const char 
         "failed_command", text_or_null(view->step),
         "adopted", view->adopted,
         "sandbox", text_or_null(sandbox),
+        "set", text_or_null(set),
         "sockets", sockets ? sockets : json_array(),
         "listening", (json_int_t)view->listening,
         "stored", (json_int_t)view->stored);

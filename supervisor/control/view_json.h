@@ -12,10 +12,10 @@
  * Pure. NULL when out of memory.
  */
 
-/* Type Service.  'now' is monotonic; 'description' and 'sandbox' may be NULL.  Takes 'sockets', an
- * array of texts, over; NULL: none. */
+/* Type Service.  'now' is monotonic; 'description', 'sandbox' and 'set' may be NULL.  Takes
+ * 'sockets', an array of texts, over; NULL: none. */
 json_t *ctl_service_json(const struct svc_view *view, coop_nsec now, const char *description,
-                         const char *sandbox, json_t *sockets);
+                         const char *sandbox, const char *set, json_t *sockets);
 
 /* Type Exit, or JSON null when no process has ended yet or nobody knows how. */
 json_t *ctl_exit_json(const struct svc_view *view);

@@ -254,6 +254,8 @@ static int check(const struct parse *parse, struct coop_err *err)
 {
     const struct ctl_options *options = parse->options;
     const struct ctl_verb *verb = options->verb;
+    size_t length;
+    int64_t number;
 
     if (!verb)
         return coop_fail(err, COOP_E_RANGE, "no command given");
@@ -267,7 +269,12 @@ static int check(const struct parse *parse, struct coop_err *err)
     case CTL_NAMES_ANY: return 0;
     case CTL_NAMES_NONE: return options->count ? wants(verb, err) : 0;
     case CTL_NAMES_SOME: return options->count || options->all ? 0 : wants(verb, err);
-    case CTL_NAMES_ONE: return options->count == 1 ? 0 : wants(verb, err);
+    case CTL_NAMES_ONE:
+        if (options->count != 1)
+            return wants(verb, err);
+        return verb->params & CTL_P_COUNT
+                   ? ctl_split_number(options->names[0], &length, &number, err)
+                   : 0;
     case CTL_NAMES_PATH: return options->count <= 1 ? 0 : wants(verb, err);
     }
     return 0;

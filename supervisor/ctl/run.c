@@ -107,7 +107,8 @@ static void run_tree(struct run *run)
 static void print_failure(struct run *run, const json_t *result)
 {
     const char *name = show_text(result, "service"), *message = show_text(result, "message");
-    bool started = run->options->verb->id == CTL_START || run->options->verb->id == CTL_RESTART;
+    enum ctl_verb_id verb = run->options->verb->id;
+    bool started = verb == CTL_START || verb == CTL_RESTART || verb == CTL_SCALE;
     bool hint = show_text(result, "hint")[0] != '\0';
     json_t *lines = started && !hint ? last_lines(run, name, HINT_LINES) : NULL;
     struct coop_err err = {0};
@@ -155,9 +156,23 @@ static void print_changes(const json_t *changes)
            (long long)json_integer_value(json_object_get(changes, "unchanged")));
 }
 
+/* "web=5"; options.c has looked at it. */
+static json_t *numbered(const struct ctl_options *options)
+{
+    const char *word = options->names[0];
+    size_t len = 0;
+    int64_t number = 0;
+    struct coop_err err;
+
+    (void)ctl_split_number(word, &len, &number, &err);
+    return json_pack("{s:o, s:I}", "service", varlink_string(word, len), "count",
+                     (json_int_t)number);
+}
+
 static json_t *act_parameters(const struct ctl_options *options)
 {
-    json_t *parameters = name_parameters(options);
+    json_t *parameters =
+        options->verb->params & CTL_P_COUNT ? numbered(options) : name_parameters(options);
 
     if (options->all)
         json_object_set_new(parameters, "all", json_true());
@@ -400,6 +415,7 @@ enum ctl_exit run_verb(const struct ctl_options *options, const char *socket_pat
         [CTL_RESTART] = run_act,
         [CTL_RELOAD] = run_act,
         [CTL_KILL] = run_act,
+        [CTL_SCALE] = run_act,
         [CTL_TREE] = run_tree,
         [CTL_LOGS] = run_logs,
         [CTL_SHUTDOWN] = run_shutdown,

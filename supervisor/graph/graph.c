@@ -22,7 +22,7 @@ enum { CYCLE_SHOWN_MAX = 8 }; /* members of a cycle that an error names */
 struct builder {
     struct graph graph;
     struct svc_spec *const *specs;
-    struct map index;                 /* name -> position + 1, as a pointer */
+    struct map index;                 /* name of a service or a set -> position + 1 */
     const struct graph_order *orders; /* that no key of a service says */
     size_t order_count;
 };
@@ -41,7 +41,8 @@ bool graph_name(const char *written, size_t *ret_len)
     return true;
 }
 
-/* -1: a target or a socket, which is always reached; 0: no such service; 1: found. */
+/* -1: a target or a socket, which is always reached; 0: no such service; 1: found, the first one
+ * where the name means a set. */
 static int find(const struct map *index, const char *written, unsigned *ret_at)
 {
     char name[256];
@@ -61,13 +62,24 @@ static int find(const struct map *index, const char *written, unsigned *ret_at)
     return 1;
 }
 
+/* The instances of a set stand behind each other. */
+static bool starts_set(struct svc_spec *const *specs, size_t at)
+{
+    return specs[at]->set && (at == 0 || !str_equal(specs[at - 1]->set, specs[at]->set));
+}
+
+/* The name of a set means the first of its instances, and those behind it. */
 static int index_names(struct map *index, struct svc_spec *const *specs, size_t count,
                        struct coop_err *err)
 {
-    for (size_t i = 0; i < count; i++)
-        if (map_put(index, specs[i]->name, (void *)(uintptr_t)(i + 1)) < 0)
+    for (size_t i = 0; i < count; i++) {
+        const char *set = starts_set(specs, i) ? specs[i]->set : NULL;
+
+        if (map_put(index, specs[i]->name, (void *)(uintptr_t)(i + 1)) < 0 ||
+            (set && map_put(index, set, (void *)(uintptr_t)(i + 1)) < 0))
             return coop_fail(err, COOP_E_LIMIT, "service '%s': cannot be indexed",
                              specs[i]->name);
+    }
     return 0;
 }
 
@@ -137,7 +149,8 @@ static int missing(const struct svc_spec *spec, const struct link_key *key, cons
                    struct coop_err *err)
 {
     coop_fail(err, COOP_E_UNKNOWN, "%s:%u: service '%s' has %s=%s, which does not exist",
-              spec->file, list_of(spec, key)->line, spec->name, key->key, name);
+              svc_spec_file(spec, list_of(spec, key)->over), list_of(spec, key)->line,
+              spec->name, key->key, name);
     if (key->is & LINK_REQUIRES)
         return coop_hint(err, "define [Service %s], or use Wants= if it may be absent", name);
     return coop_hint(err, "define [Service %s], or take the name out", name);
@@ -146,35 +159,56 @@ static int missing(const struct svc_spec *spec, const struct link_key *key, cons
 static int names_itself(const struct svc_spec *spec, const struct link_key *key,
                         struct coop_err *err)
 {
+    const char *file = svc_spec_file(spec, list_of(spec, key)->over);
     unsigned line = list_of(spec, key)->line;
 
     if (key->is & (LINK_AFTER | LINK_BEFORE | LINK_REQUIRES | LINK_REQUISITE)) {
-        coop_fail(err, COOP_E_CYCLE, "%s:%u: dependency cycle: %s -> %s", spec->file, line,
+        coop_fail(err, COOP_E_CYCLE, "%s:%u: dependency cycle: %s -> %s", file, line,
                   spec->name, spec->name);
         return coop_hint(err, "a service cannot wait for itself");
     }
-    coop_fail(err, COOP_E_RANGE, "%s:%u: %s= of '%s' names itself", spec->file, line, key->key,
+    coop_fail(err, COOP_E_RANGE, "%s:%u: %s= of '%s' names itself", file, line, key->key,
               spec->name);
     return coop_hint(err, "take the name out");
+}
+
+/* How many services a name means whose first one is at 'at'. */
+static unsigned meant(const struct builder *b, const char *written, unsigned at)
+{
+    const char *set = b->specs[at]->set;
+    unsigned count = 1;
+
+    if (!set || strncmp(written, b->specs[at]->name, strlen(b->specs[at]->name)) == 0)
+        return 1;
+    while (at + count < b->graph.count && str_equal(b->specs[at + count]->set, set))
+        count++;
+    return count;
+}
+
+static int add_one(struct builder *b, unsigned from, unsigned to, const struct link_key *key,
+                   struct coop_err *err)
+{
+    if (to == from)
+        return key->not_itself ? names_itself(b->specs[from], key, err) : 0;
+    return add_link(&b->graph, from, to, key->is, key->back, err);
 }
 
 static int add_list(struct builder *b, unsigned from, const struct link_key *key,
                     struct coop_err *err)
 {
     const struct svc_spec *spec = b->specs[from];
-    unsigned to;
+    unsigned first;
 
     for (char **name = list_of(spec, key)->names.items; name && *name; name++) {
-        int found = find(&b->index, *name, &to);
+        int found = find(&b->index, *name, &first);
 
         if (found == 0 && key->must_exist)
             return missing(spec, key, *name, err);
-        if (found <= 0 || (to == from && !key->not_itself))
+        if (found <= 0)
             continue;
-        if (to == from)
-            return names_itself(spec, key, err);
-        if (add_link(&b->graph, from, to, key->is, key->back, err) < 0)
-            return -1;
+        for (unsigned i = 0, count = meant(b, *name, first); i < count; i++)
+            if (add_one(b, from, first + i, key, err) < 0)
+                return -1;
     }
     return 0;
 }
@@ -212,7 +246,7 @@ static bool has_written(const struct builder *b, unsigned at, unsigned other)
     unsigned to;
 
     for (char **name = b->specs[at]->conflicts.names.items; name && *name; name++)
-        if (find(&b->index, *name, &to) > 0 && to == other)
+        if (find(&b->index, *name, &to) > 0 && other >= to && other < to + meant(b, *name, to))
             return true;
     return false;
 }
@@ -223,8 +257,9 @@ static int contradiction(const struct builder *b, unsigned one, unsigned other, 
     const struct svc_spec *who = b->specs[has_written(b, one, other) ? one : other];
 
     coop_fail(err, COOP_E_RANGE,
-              "%s:%u: Conflicts=: '%s' and '%s' cannot be up at once, but %s", who->file,
-              who->conflicts.line, b->specs[one]->name, b->specs[other]->name, but);
+              "%s:%u: Conflicts=: '%s' and '%s' cannot be up at once, but %s",
+              svc_spec_file(who, who->conflicts.over), who->conflicts.line, b->specs[one]->name,
+              b->specs[other]->name, but);
     return coop_hint(err, "%s", way_out);
 }
 
@@ -389,9 +424,22 @@ static bool warns(const struct link_key *key)
     return !key->must_exist && !(key->is & (LINK_WANTED_BY | LINK_REQUIRED_BY));
 }
 
+void graph_named(const struct svc_spec *spec, void (*fn)(void *arg, const char *name),
+                 void *arg)
+{
+    for (size_t k = 0; k < COOP_COUNT(link_keys); k++) {
+        const struct link_key *key = &link_keys[k];
+
+        if (!key->must_exist && !(key->is & LINK_WANTS))
+            continue;
+        for (char **name = list_of(spec, key)->names.items; name && *name; name++)
+            fn(arg, *name);
+    }
+}
+
 void graph_unknown(struct svc_spec *const *specs, size_t count,
                    void (*fn)(void *arg, const struct svc_spec *spec, const char *key,
-                              unsigned line, const char *name),
+                              const struct name_list *list, const char *name),
                    void *arg)
 {
     struct map index = {0};
@@ -405,7 +453,7 @@ void graph_unknown(struct svc_spec *const *specs, size_t count,
                 for (char **name = list->names.items; warns(&link_keys[k]) && name && *name;
                      name++)
                     if (find(&index, *name, &at) == 0)
-                        fn(arg, specs[i], link_keys[k].key, list->line, *name);
+                        fn(arg, specs[i], link_keys[k].key, list, *name);
             }
     map_done(&index);
 }

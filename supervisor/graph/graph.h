@@ -25,10 +25,10 @@
  * of what nobody asks on the other side there is one: LINK_ON_FAILURE, LINK_ON_SUCCESS, and
  * LINK_HAS_PART and LINK_BINDS for PartOf= and BindsTo=.
  *
- * Names     "db", "db.service" mean the service; "*.target" is always reached and makes no
- *           link.  A service that does not exist is an error in Requires=, Requisite=, BindsTo=,
- *           OnFailure= and OnSuccess=, and nothing in the others (systemd's rule), but
- *           `coopd --check` warns.
+ * Names     "db", "db.service" mean the service, or all of a set of instances; "*.target" is
+ *           always reached and makes no link.  A service that does not exist is an error in
+ *           Requires=, Requisite=, BindsTo=, OnFailure= and OnSuccess=,
+ *           and nothing in the others (systemd's rule), but `coopd --check` warns.
  * Errors    COOP_E_CYCLE with the whole cycle; COOP_E_UNKNOWN for a missing service;
  *           COOP_E_RANGE where Conflicts= contradicts something else that is written.
  * Time      O(services + links), no recursion: a chain of 16384 is fine.
@@ -85,10 +85,15 @@ void graph_done(struct graph *graph);
  * target.  'ret_len' is the length of the name proper. */
 bool graph_name(const char *written, size_t *ret_len);
 
+/* Calls 'fn' for every name that an instance is made for where there is a template: those of keys
+ * that pull something in, or name it as a handler. */
+void graph_named(const struct svc_spec *spec, void (*fn)(void *arg, const char *name),
+                 void *arg);
+
 /* Calls 'fn' for every name in Wants=, After= and Before= that no service has. */
 void graph_unknown(struct svc_spec *const *specs, size_t count,
                    void (*fn)(void *arg, const struct svc_spec *spec, const char *key,
-                              unsigned line, const char *name),
+                              const struct name_list *list, const char *name),
                    void *arg);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "config/wishes.h"
 #include "coop/time.h"
 #include "events/board.h"
 #include "service/fsm.h"
@@ -71,9 +72,11 @@ struct saved_group {
     struct saved_starts deaths; /* the last failures that were counted */
 };
 
-/* A service of an earlier coopd. */
+/* A service of an earlier coopd, or a set of instances that somebody has asked for. */
 struct survivor {
     char name[SVC_NAME_MAX + 1];
+    bool has_wish, has_state;
+    struct wish wish;
     bool has_life;
     struct saved_life life;
     struct saved_state state;

@@ -488,9 +488,12 @@ static void on_change(struct svc *svc, struct change_msg *change)
 
 static void let_go(struct svc *svc)
 {
-    if (svc->world->journal && !atomic_load(&svc->world->closing) &&
-        svc->holder.held_by == HELD_BY_NOTHING)
+    /* Once: the next one of this name may have lines of its own by the time this one is freed. */
+    if (svc->world->journal && !atomic_load(&svc->world->closing) && !svc->crossed_out &&
+        svc->holder.held_by == HELD_BY_NOTHING) {
         journal_gone(svc->world->journal, svc->view.name);
+        svc->crossed_out = true;
+    }
     coop_timer_stop(&svc->timer);
     coop_timer_stop(&svc->watchdog);
     svc_idle_leave(svc);
@@ -504,6 +507,13 @@ static void let_go(struct svc *svc)
     svc_links_free(svc->links);
     svc->links = NULL;
     svc_drop_waiters(svc);
+}
+
+static void discard(struct svc *svc)
+{
+    let_go(svc);
+    if (svc->discarded)
+        coop_wg_done(svc->discarded);
 }
 
 static void free_svc(struct svc *svc)
@@ -615,7 +625,7 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
         if (!svc_is_empty(svc))
             svc_kill_tree(svc);
         break;
-    case MSG_DISCARD: let_go(svc); break;
+    case MSG_DISCARD: discard(svc); break;
     case MSG_FREE: free_svc(svc); return;
     }
     svc_take_next_spec(svc);
@@ -714,7 +724,8 @@ void svc_hurry(struct svc *svc)
     coop_post(&svc->actor, &svc->hurry);
 }
 
-void svc_discard(struct svc *svc)
+void svc_discard(struct svc *svc, struct coop_wg *done)
 {
+    svc->discarded = done;
     coop_post(&svc->actor, &svc->discard);
 }

@@ -106,10 +106,12 @@ void svc_command_text(const struct svc *svc, enum exec_kind kind, unsigned comma
                       const char *what, char *text, size_t size)
 {
     const struct exec_list *list = &svc->spec->execs[kind];
-    unsigned line = command < list->count ? list->items[command].line : 0;
+    const struct exec_spec *exec = command < list->count ? &list->items[command] : NULL;
+    unsigned line = exec ? exec->line : 0;
 
-    str_format(text, size, "%s= (%s:%u) %s", exec_key(kind), svc->spec->file,
-               line ? line : svc->spec->line, what);
+    str_format(text, size, "%s= (%s:%u) %s", exec_key(kind),
+               svc_spec_file(svc->spec, exec && exec->over), line ? line : svc->spec->line,
+               what);
 }
 
 void svc_command_failed(struct svc *svc, enum exec_kind kind, unsigned command,

@@ -182,6 +182,7 @@ struct svc {
         atomic_bool on_its_way; /* anyone */
     } push[MSG_PUSH_END - MSG_PUSH_STOP + 1];
     struct coop_msg nudge, pull, hurry, discard, free_me, listen;
+    struct coop_wg *discarded; /* NULL: nobody waits for that */
     struct coop_timer timer;
     struct svc_world *world;
     unsigned slot;
@@ -234,6 +235,7 @@ struct svc {
     bool hurried;         /* coopd is to end at once: no commands any more */
     bool refusal_told;    /* a notify message of a stranger, in this life */
     bool stir;            /* neighbours must look */
+    bool crossed_out;     /* its lines in the journal, when it was discarded */
     bool relinked; /* its links are new and it waits: what is required is not pulled yet */
 };
 
@@ -259,7 +261,7 @@ void svc_look_again(struct svc *svc);
 void svc_hurry(struct svc *svc);
 
 /* It is down and nobody will start it again: lets go of everything but the struct. */
-void svc_discard(struct svc *svc);
+void svc_discard(struct svc *svc, struct coop_wg *done); /* 'done' may be NULL */
 
 /* Opens what coopd listens on for it; world->opening tells when it is done. */
 void svc_listen(struct svc *svc);

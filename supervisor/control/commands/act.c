@@ -1,5 +1,5 @@
 /*
- * act.c - Start, Stop, Restart, Reload, Kill: commands to services, and what came of them
+ * act.c - Start, Stop, Restart, Reload, Kill, Scale: commands to services, and what came of them
  *
  * A command is posted into the mailbox of each service; their answers come back through one
  * channel that has a place for each of them, so that no service ever waits for a client.  The
@@ -122,7 +122,7 @@ static enum svc_command_kind kind_of(enum ctl_verb_id verb)
 {
     static const enum svc_command_kind kinds[CTL_VERBS] = {
         [CTL_START] = CMD_START,   [CTL_STOP] = CMD_STOP, [CTL_RESTART] = CMD_RESTART,
-        [CTL_RELOAD] = CMD_RELOAD, [CTL_KILL] = CMD_KILL,
+        [CTL_RELOAD] = CMD_RELOAD, [CTL_KILL] = CMD_KILL, [CTL_SCALE] = CMD_START,
     };
 
     return kinds[verb];
@@ -249,6 +249,8 @@ static int tell_results(struct action *action)
             action->results = json_array();
         }
     }
+    if (r == 0 && call->verb->id == CTL_STOP)
+        daemon_sweep(call->control->daemon);
     if (r < 0)
         return r;
     return ctl_stream_end(call, json_pack("{s:o}", "results", ptr_take(&action->results)));
@@ -434,8 +436,20 @@ int ctl_act(struct ctl_call *call)
     return r;
 }
 
-int ctl_act_blindly(struct control *control, const struct ctl_verb *verb,
-                    const struct ctl_args *args, struct coop_err *err)
+/* The number first: then there is something to start, or it is down already. */
+int ctl_scale(struct ctl_call *call)
+{
+    struct coop_err err = {0};
+
+    if (daemon_scale(call->control->daemon, call->args.services[0], (unsigned)call->args.number,
+                     &err) < 0 ||
+        ctl_expand(call->control, call->verb, &call->args, &err) < 0)
+        return ctl_fail(call, &err);
+    return ctl_act(call);
+}
+
+int ctl_act_blindly(struct control *control, const struct ctl_verb *verb, struct ctl_args *args,
+                    struct coop_err *err)
 {
     struct targets targets = {0};
     const char *unknown = "";
@@ -450,6 +464,11 @@ int ctl_act_blindly(struct control *control, const struct ctl_verb *verb,
 
         return daemon_reload(control->daemon, &report, err);
     }
+    if (verb->id == CTL_SCALE &&
+        daemon_scale(control->daemon, args->services[0], (unsigned)args->number, err) < 0)
+        return -1;
+    if (ctl_expand(control, verb, args, err) < 0)
+        return -1;
     r = find_targets(&targets, control->daemon, verb, args, &unknown);
     if (r == -ENOENT)
         return coop_fail(err, COOP_E_UNKNOWN, "no service '%s'", unknown);

@@ -44,9 +44,9 @@ static json_t *sockets_of(const struct svc_spec *spec)
 static int tell(struct ctl_call *call, const struct svc_view *view, size_t *hint)
 {
     struct svc_spec *spec = daemon_spec(call->control->daemon, view->name, hint);
-    json_t *service =
-        ctl_service_json(view, coop_now(), spec ? spec->description : NULL,
-                         spec ? profile_of(spec) : NULL, spec ? sockets_of(spec) : NULL);
+    json_t *service = ctl_service_json(view, coop_now(), spec ? spec->description : NULL,
+                                       spec ? profile_of(spec) : NULL, spec ? spec->set : NULL,
+                                       spec ? sockets_of(spec) : NULL);
 
     svc_spec_unref(spec);
     return ctl_stream(call, json_pack("{s:o}", "service", service));

@@ -148,6 +148,29 @@ struct timer_view *daemon_timers(struct daemon *daemon, size_t *ret_count)
     return timers;
 }
 
+int daemon_members(struct daemon *daemon, const char *name, struct strlist *ret_names)
+{
+    (void)daemon, (void)name, (void)ret_names;
+    return 0;
+}
+
+int daemon_make(struct daemon *daemon, const char *name, struct coop_err *err)
+{
+    (void)daemon;
+    return coop_fail(err, COOP_E_UNKNOWN, "no service '%s'", name);
+}
+
+void daemon_sweep(struct daemon *daemon)
+{
+    (void)daemon;
+}
+
+int daemon_scale(struct daemon *daemon, const char *set, unsigned count, struct coop_err *err)
+{
+    (void)daemon, (void)count;
+    return coop_fail(err, COOP_E_UNKNOWN, "'%s' is no set of instances", set);
+}
+
 int daemon_log_path(struct daemon *daemon, const char *name, char *buf, size_t size)
 {
     if (strcmp(name, "gone") == 0)

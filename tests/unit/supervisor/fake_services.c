@@ -426,7 +426,7 @@ static int act(void *arg)
         group_unref(stage.groups[i]);
     }
     for (unsigned i = 0; i < stage.count; i++) {
-        svc_discard(stage.svcs[i]);
+        svc_discard(stage.svcs[i], NULL);
         svc_unref(stage.svcs[i]);
         svc_spec_unref(stage.specs[i]);
     }

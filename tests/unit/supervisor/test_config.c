@@ -268,7 +268,7 @@ Test(config, mistakes_are_told_with_file_line_and_the_nearest_key)
     refuses("a.ini", "[Service web]\nExecStart=/bin/a\nInheritDescriptors=yes\n",
             "a.ini:3: InheritDescriptors= is coop-run's");
     refuses("a.ini", "[Sandbox a]\nExtends=b\n[Sandbox b]\nExtends=a\n", "circle");
-    refuses("a.ini", "[Service web@]\nExecStart=/bin/a\n", "is a template");
+    refuses("a.ini", "[Sandbox web@]\nPrivateTmp=yes\n", "only services are made of templates");
     refuses("a.ini", "[Service we b]\nExecStart=/bin/a\n", "is not a name");
     refuses("a.ini", "[Path web]\nOnCalendar=daily\n", "not supported yet");
     refuses("a.ini", "[Socket web]\nListenStream=1\n",

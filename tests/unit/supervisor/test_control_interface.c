@@ -76,7 +76,7 @@ Test(interface, every_verb_is_a_method_and_every_method_a_verb)
 static bool same_type(const struct ctl_verb *verb, const struct ctl_param_row *row,
                       const char *type)
 {
-    bool needed = row->bit == CTL_P_SERVICE ||
+    bool needed = row->bit == CTL_P_SERVICE || row->bit == CTL_P_COUNT ||
                   (row->bit == CTL_P_SERVICES && verb->names == CTL_NAMES_SOME && !verb->all);
 
     return strcmp(type + (needed ? 0 : 1), row->type) == 0 && (needed || type[0] == '?');
@@ -124,8 +124,9 @@ static const struct svc_view plain = {.name = "web",
 static void expect_service(const struct svc_view *view)
 {
     struct idl *idl = supervisor_idl();
-    SCOPED_JSON json_t *service = ctl_service_json(
-        view, NOW, "a web server", "service", json_pack("[s]", "ListenStream=/run/web.sock"));
+    SCOPED_JSON json_t *service =
+        ctl_service_json(view, NOW, "a web server", "service", "web",
+                         json_pack("[s]", "ListenStream=/run/web.sock"));
     char why[IDL_WHY] = "";
 
     cr_assert(service);
@@ -168,7 +169,7 @@ Test(interface, a_service_with_texts_that_are_not_utf8_fits_the_file)
 
 static bool service_says(const struct svc_view *view, const char *member, const char *expected)
 {
-    SCOPED_JSON json_t *service = ctl_service_json(view, NOW, NULL, NULL, NULL);
+    SCOPED_JSON json_t *service = ctl_service_json(view, NOW, NULL, NULL, NULL, NULL);
     char *text = json_dumps(json_object_get(service, member), JSON_ENCODE_ANY | JSON_COMPACT);
     bool same = text && strcmp(text, expected) == 0;
 

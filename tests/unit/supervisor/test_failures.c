@@ -63,7 +63,7 @@ static bool keep_journal(void)
         .held_by = HELD_BY_PIDNS, .top_pid = 4242, .main_pid = 4242};
     struct journal *journal;
 
-    if (journal_open(&journal, "/state", NULL, 0, NULL, 0, NULL) < 0)
+    if (journal_open(&journal, "/state", NULL, 0, NULL, 0, NULL, NULL) < 0)
         return false;
     journal_run(journal, "a", &life);
     journal_run(journal, "b", &life);

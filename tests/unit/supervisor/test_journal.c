@@ -89,7 +89,7 @@ static void write_journal(void)
 
     log_set_fd(-1);
     cr_assert_not_null(mkdtemp(dir));
-    cr_assert_eq(journal_open(&journal, dir, NULL, 0, NULL, 0, NULL), 0);
+    cr_assert_eq(journal_open(&journal, dir, NULL, 0, NULL, 0, NULL, NULL), 0);
     journal_run(journal, "a", &a_life);
     journal_run(journal, "b", &a_life);
     journal_run(journal, "c", &a_life);
@@ -230,7 +230,7 @@ Test(journal, every_place_and_every_field_come_back)
     pid_t coopd;
 
     cr_assert_not_null(mkdtemp(place));
-    cr_assert_eq(journal_open(&journal, place, NULL, 0, NULL, 0, NULL), 0);
+    cr_assert_eq(journal_open(&journal, place, NULL, 0, NULL, 0, NULL, NULL), 0);
     for (unsigned i = 0; i < SVC_PLACE_COUNT; i++) {
         const struct saved_state state = state_at(i);
         const struct saved_starts starts = starts_at(i);
@@ -265,7 +265,7 @@ Test(journal, no_line_reaches_who_is_none_of_ours)
     struct journal *journal;
 
     cr_assert_not_null(mkdtemp(place));
-    cr_assert_eq(journal_open(&journal, place, NULL, 0, NULL, 0, NULL), 0);
+    cr_assert_eq(journal_open(&journal, place, NULL, 0, NULL, 0, NULL, NULL), 0);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         journal_run(journal, "web", &bad[i]);
     journal_at(journal, "web", &(struct saved_state){.place = AT_FAILED, .over = 257},
@@ -302,7 +302,7 @@ Test(journal, what_is_kept_is_in_the_next_one_from_its_first_moment)
 
     kept.state = state_at(AT_STOP_MAIN);
     cr_assert_not_null(mkdtemp(place));
-    cr_assert_eq(journal_open(&journal, place, &kept, 1, NULL, 0, NULL), 0);
+    cr_assert_eq(journal_open(&journal, place, &kept, 1, NULL, 0, NULL, NULL), 0);
     journal_closing(journal);
     journal_close(journal);
     read_back(place);
@@ -325,7 +325,7 @@ Test(journal, who_is_main_belongs_to_the_life)
     kept.state = state_at(AT_START_MAIN);
     kept.state.main_told = true;
     cr_assert_not_null(mkdtemp(place));
-    cr_assert_eq(journal_open(&journal, place, &kept, 1, NULL, 0, NULL), 0);
+    cr_assert_eq(journal_open(&journal, place, &kept, 1, NULL, 0, NULL, NULL), 0);
     read_back_only(place);
     cr_expect_eq(replay(size), 0);
     cr_expect_eq(last.life.main_ticks, 4);
@@ -532,7 +532,7 @@ static void one_group_more(const char *place, const struct saved_group *state)
 {
     struct journal *journal;
 
-    cr_assert_eq(journal_open(&journal, place, NULL, 0, NULL, 0, NULL), 0);
+    cr_assert_eq(journal_open(&journal, place, NULL, 0, NULL, 0, NULL, NULL), 0);
     journal_group(journal, &(struct saved_group){.name = "shop"});
     journal_group(journal, state);
     journal_close(journal);
@@ -559,7 +559,7 @@ Test(journal, a_group_comes_back_as_it_was_last)
     cr_expect_eq(last_group.since, 17);
     cr_expect_eq(memcmp(&last_group.deaths, &state.deaths, sizeof state.deaths), 0);
     /* it goes into the next journal, too, and a coopd that was about to end leaves none */
-    cr_assert_eq(journal_open(&journal, place, NULL, 0, &last_group, 1, NULL), 0);
+    cr_assert_eq(journal_open(&journal, place, NULL, 0, &last_group, 1, NULL, NULL), 0);
     cr_expect_eq(journal_read_groups(place, on_group, NULL, &err), 0);
     cr_expect_eq(groups, 2);
     journal_closing(journal);
