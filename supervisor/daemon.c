@@ -553,8 +553,8 @@ int daemon_run(const struct options *options, struct config *config, json_t *kep
     r = open_all(daemon, err);
     if (r == 0) {
         log_info("coopd", "version %s%s, process %d, %zu service%s, socket '%s'", COOP_VERSION,
-                 kept ? " goes on" : "", getpid(), config->count, config->count == 1 ? "" : "s",
-                 options->socket);
+                 kept ? " goes on" : "", getpid(), daemon->config->count,
+                 daemon->config->count == 1 ? "" : "s", options->socket);
         daemon_start_all(daemon);
         daemon_set_timers(daemon);
         daemon_tell_manager("READY=1");

@@ -534,6 +534,8 @@ void journal_copy(struct journal *j, struct buf *out)
     if (boot_line(j, line) == 0)
         buf_add_text(out, line);
     for (size_t i = 0; (entry = map_next(&j->known, &i)) != NULL;) {
+        if (entry->wish)
+            buf_add_text(out, entry->wish);
         if (entry->run)
             buf_add_text(out, entry->run);
         if (entry->at)
