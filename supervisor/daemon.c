@@ -550,6 +550,8 @@ int daemon_run(const struct options *options, struct config *config, json_t *kep
     begin(daemon);
     log_set_level((enum log_level)config->coopd.log_level);
 
+    /* Clients may ask for other services before those of now have begun. */
+    coop_mutex_lock(&daemon->reloading);
     r = open_all(daemon, err);
     if (r == 0) {
         log_info("coopd", "version %s%s, process %d, %zu service%s, socket '%s'", COOP_VERSION,
@@ -557,6 +559,9 @@ int daemon_run(const struct options *options, struct config *config, json_t *kep
                  daemon->config->count == 1 ? "" : "s", options->socket);
         daemon_start_all(daemon);
         daemon_set_timers(daemon);
+    }
+    coop_mutex_unlock(&daemon->reloading);
+    if (r == 0) {
         daemon_tell_manager("READY=1");
         serve(daemon);
         daemon_tell_manager("STOPPING=1");

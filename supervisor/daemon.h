@@ -80,7 +80,7 @@ int daemon_members(struct daemon *daemon, const char *name, struct strlist *ret_
  * stopped and daemon_sweep() was called.  One that is there already stays.  Waits for a reload that
  * is under way.  0, or -1 and why there is none (COOP_E_UNKNOWN: no service, and no template). */
 int daemon_make(struct daemon *daemon, const char *name, struct coop_err *err);
-void daemon_sweep(struct daemon *daemon);
+int daemon_sweep(struct daemon *daemon); /* 0, or -ECANCELED: while it waited for its turn */
 
 /* From now on so many of a set, 1 to 'count'; what is too many is stopped, the highest numbers go.
  * Waits until those are down. 0 or -1. */

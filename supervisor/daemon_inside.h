@@ -81,6 +81,10 @@ void daemon_close_places(struct daemon *daemon);
 
 /* reload.c: makes, links and removes services. */
 
+/* Waits for 'reloading'.  -1: cancelled, because a re-execution holds it, and the next program is
+ * asked instead. */
+int daemon_take_turn(struct daemon *daemon, struct coop_err *err);
+
 /* From the configuration in force to 'next', which changes owner with success.  Under
  * 'reloading'. */
 int daemon_apply(struct daemon *daemon, struct config *next, struct reload_report *ret_report,

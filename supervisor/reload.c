@@ -363,13 +363,20 @@ void daemon_set_timers(struct daemon *daemon)
         log_err(LOG_LEVEL_ERROR, "reload", &err);
 }
 
+int daemon_take_turn(struct daemon *daemon, struct coop_err *err)
+{
+    int r = coop_mutex_lock_until(&daemon->reloading, COOP_FOREVER);
+
+    return r < 0 ? coop_fail_sys(err, r, "waiting for a turn") : 0;
+}
+
 int daemon_reload(struct daemon *daemon, struct reload_report *ret_report, struct coop_err *err)
 {
     struct reload_report report = {0};
-    int r = coop_mutex_lock_until(&daemon->reloading, COOP_FOREVER);
+    int r;
 
-    if (r < 0) /* a re-execution holds it: the next program is asked instead */
-        return coop_fail_sys(err, r, "waiting for a turn");
+    if (daemon_take_turn(daemon, err) < 0)
+        return -1;
     r = reload_locked(daemon, &report, err);
     coop_mutex_unlock(&daemon->reloading);
     if (r < 0) {

@@ -153,7 +153,8 @@ int daemon_make(struct daemon *daemon, const char *name, struct coop_err *err)
     struct wish wish = {0};
     int r;
 
-    coop_mutex_lock(&daemon->reloading);
+    if (daemon_take_turn(daemon, err) < 0)
+        return -1;
     r = is_there(daemon, name) ? 0 : instances_may_be(daemon->config, name, err);
     if (r == 0 && !is_there(daemon, name)) {
         str_copy(wish.name, sizeof wish.name, name);
@@ -163,23 +164,36 @@ int daemon_make(struct daemon *daemon, const char *name, struct coop_err *err)
     return r;
 }
 
-/* Down, and nobody is about to change that. */
 static bool is_over(struct daemon *daemon, const struct svc_spec *spec)
 {
-    struct svc_view view;
+    struct svc *svc = map_get(&daemon->services, spec->name);
 
-    return spec->origin == ORIGIN_ASKED && board_find(daemon->world.board, spec->name, &view) &&
-           view.place == AT_DOWN && !view.wanted_up;
+    return spec->origin == ORIGIN_ASKED && svc && svc_is_over(svc);
 }
 
-void daemon_sweep(struct daemon *daemon)
+/* Without a turn: nobody who stops something else is to wait for a reload. */
+static bool has_asked(struct daemon *daemon)
+{
+    bool found = false;
+
+    coop_mutex_lock(&daemon->lock);
+    for (size_t i = daemon->config->own; i < daemon->config->count && !found; i++)
+        found = daemon->config->specs[i]->origin == ORIGIN_ASKED;
+    coop_mutex_unlock(&daemon->lock);
+    return found;
+}
+
+int daemon_sweep(struct daemon *daemon)
 {
     struct wishes wishes = {0};
     struct coop_err err = {0};
     size_t before = 0;
 
-    coop_mutex_lock(&daemon->reloading);
-    if (daemon->wishes.count > 0 && wishes_copy(&wishes, &daemon->wishes) == 0) {
+    if (!has_asked(daemon))
+        return 0;
+    if (daemon_take_turn(daemon, &err) < 0)
+        return -err.sys;
+    if (wishes_copy(&wishes, &daemon->wishes) == 0) {
         before = wishes.count;
         for (size_t i = daemon->config->own; i < daemon->config->count; i++)
             if (is_over(daemon, daemon->config->specs[i])) {
@@ -192,6 +206,7 @@ void daemon_sweep(struct daemon *daemon)
         daemon_take_wishes(daemon, &wishes);
     wishes_done(&wishes);
     coop_mutex_unlock(&daemon->reloading);
+    return 0;
 }
 
 static bool is_member(const struct svc_spec *spec, const char *name)
@@ -221,7 +236,8 @@ int daemon_scale(struct daemon *daemon, const char *set, unsigned count, struct 
     struct wish wish = {.count = count};
     int r;
 
-    coop_mutex_lock(&daemon->reloading);
+    if (daemon_take_turn(daemon, err) < 0)
+        return -1;
     wish.instead = instances_written(daemon->config, set);
     if (wish.instead == 0) {
         r = coop_fail(err, COOP_E_UNKNOWN, "'%s' is no set of instances", set);

@@ -14,6 +14,7 @@
 #include "base/str.h"
 
 static const char *const harmless[] = {
+    /* clang-format off */
     "Documentation",
     "SourcePath",
     "DefaultDependencies",
@@ -27,6 +28,7 @@ static const char *const harmless[] = {
     "Slice",
     "RequiresMountsFor",
     "WantsMountsFor",
+    /* clang-format on */
 };
 
 /* Refused: they mean something. Sorted as in systemd's manuals. */

@@ -122,9 +122,9 @@ static int run_expanded(struct ctl_call *call)
 {
     struct coop_err err = {0};
 
-    if (call->verb->params & CTL_P_SERVICES &&
+    if (call->verb->params & CTL_P_SERVICES && !ctl_is_posted(call) &&
         ctl_expand(call->control, call->verb, &call->args, &err) < 0)
-        return ctl_fail(call, &err);
+        return ctl_fail_turn(call, &err);
     return commands[call->verb->id](call);
 }
 
@@ -198,12 +198,12 @@ int ctl_dispatch(struct session *session, const struct varlink_call *asked, bool
                      json_pack("{s:o}", "interface", varlink_string(asked->method, length)));
 }
 
-void ctl_obey(struct control *control, const char *line, const char *who)
+int ctl_obey(struct control *control, const char *line, const char *who)
 {
     const struct ctl_verb *verb;
     struct strlist words = {0};
     struct ctl_args args;
-    struct coop_err err;
+    struct coop_err err = {0};
     int r = words_split(line, &words, &err);
 
     if (r == 0 && words.count > 0) {
@@ -216,9 +216,10 @@ void ctl_obey(struct control *control, const char *line, const char *who)
             ctl_args_done(&args);
         }
     }
-    if (r < 0) {
-        coop_while(&err, "%s: '%.80s'", who, line);
-        log_err(LOG_LEVEL_WARN, "control", &err);
-    }
     strlist_done(&words);
+    if (r == 0 || ctl_pauses(control, -err.sys))
+        return r == 0 ? 0 : -ECANCELED;
+    coop_while(&err, "%s: '%.80s'", who, line);
+    log_err(LOG_LEVEL_WARN, "control", &err);
+    return 0;
 }

@@ -73,18 +73,22 @@ int ctl_fifo_open(struct control *control, struct coop_err *err)
     return 0;
 }
 
-static void obey_lines(struct control *control, struct line_cutter *cutter)
+/* False when the room pauses; a line that waited for its turn is the next one again. */
+static bool obey_lines(struct control *control, struct line_cutter *cutter)
 {
     enum line_kind kind;
     char *line;
 
     while ((kind = line_next(cutter, &line)) != LINE_NONE) {
-        if (kind == LINE_WHOLE)
-            ctl_obey(control, line, "fifo");
-        else
+        if (kind == LINE_TOO_LONG) {
             log_warn("control", "fifo: a line of %d bytes or more was refused",
                      (int)LINE_MAX_BYTES);
+        } else if (ctl_pauses(control, ctl_obey(control, line, "fifo"))) {
+            line_back(cutter);
+            return false;
+        }
     }
+    return true;
 }
 
 static void drop_tail(struct line_cutter *cutter)
@@ -125,15 +129,15 @@ static bool read_fifo(struct control *control, struct line_cutter *cutter)
     if (n < 0)
         return false;
     line_filled(cutter, (size_t)n);
-    obey_lines(control, cutter);
-    return coop_yield() == 0;
+    return true;
 }
 
 int ctl_fifo_life(void *arg)
 {
     struct control *control = arg;
 
-    while (read_fifo(control, control->fifo_cutter))
+    while (obey_lines(control, control->fifo_cutter) && coop_yield() == 0 &&
+           read_fifo(control, control->fifo_cutter))
         ;
     return 0;
 }

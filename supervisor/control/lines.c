@@ -50,6 +50,12 @@ enum line_kind line_next(struct line_cutter *cutter, char **ret_line)
     return LINE_TOO_LONG;
 }
 
+void line_back(struct line_cutter *cutter)
+{
+    cutter->bytes[cutter->taken - 1] = '\n';
+    cutter->taken = 0;
+}
+
 size_t line_tail(const struct line_cutter *cutter)
 {
     return cutter->used - cutter->taken + (cutter->skipping ? 1 : 0);

@@ -35,6 +35,8 @@ void line_filled(struct line_cutter *cutter, size_t count);
 
 /* The next line, without its newline, NUL-terminated; valid until the next call. */
 enum line_kind line_next(struct line_cutter *cutter, char **ret_line);
+/* Takes back the one that was handed out last: it is the next one again. */
+void line_back(struct line_cutter *cutter);
 
 /* Bytes of a line that has no end yet. */
 size_t line_tail(const struct line_cutter *cutter);

@@ -125,6 +125,8 @@ int ctl_stream_end(struct ctl_call *call, json_t *empty);
 int ctl_error(struct ctl_call *call, const char *error, json_t *parameters);
 /* A struct coop_err as error Failed. */
 int ctl_fail(struct ctl_call *call, const struct coop_err *err);
+/* The same of what may have waited for its turn when the room paused: then -ECANCELED. */
+int ctl_fail_turn(struct ctl_call *call, const struct coop_err *err);
 /* Sends what was collected, now. */
 int ctl_flush(struct ctl_call *call);
 
@@ -148,8 +150,9 @@ struct session *session_take(struct control *control, json_t *record);
 int ctl_dispatch(struct session *session, const struct varlink_call *asked, bool again,
                  const json_t *progress);
 
-/* Does what a line of text says, without an answer.  'who' names the writer in the log. */
-void ctl_obey(struct control *control, const char *line, const char *who);
+/* Does what a line of text says, without an answer.  'who' names the writer in the log.  0, or
+ * -ECANCELED: nothing was done, because the room pauses. */
+int ctl_obey(struct control *control, const char *line, const char *who);
 
 /* Error replies that several commands need. */
 int ctl_no_such_service(struct ctl_call *call, const char *name);
@@ -162,6 +165,9 @@ ctl_command_fn ctl_list, ctl_act, ctl_scale, ctl_tree, ctl_logs, ctl_shutdown, c
 /* Where a group is named its services stand then.  0 or -ENOMEM. */
 int ctl_expand_groups(struct daemon *daemon, const struct ctl_verb *verb,
                       struct ctl_args *args);
+
+/* Was it under way when the room paused, with its commands in the mailboxes? */
+bool ctl_is_posted(const struct ctl_call *call);
 
 /* What is left of a command to services, and its end without an answer. */
 json_t *ctl_action_record(struct action *action);

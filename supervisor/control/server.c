@@ -452,7 +452,7 @@ static int take_kept(struct control *control, const json_t *kept)
     char *to = line_room(control->fifo_cutter, &room);
     size_t tail = handover_get_bytes(json_object_get(kept, "tail"), to, room);
 
-    line_filled(control->fifo_cutter, tail < room ? tail : 0);
+    line_filled(control->fifo_cutter, tail <= room ? tail : 0);
     control->listen_fd = handover_take_fd(kept, "listen");
     control->fifo_fd = handover_take_fd(kept, "fifo");
     control->socket_dev = (dev_t)handover_int(kept, "dev", 0);

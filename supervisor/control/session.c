@@ -148,6 +148,11 @@ int ctl_fail(struct ctl_call *call, const struct coop_err *err)
                   err->hint[0] ? varlink_string(err->hint, strlen(err->hint)) : json_null()));
 }
 
+int ctl_fail_turn(struct ctl_call *call, const struct coop_err *err)
+{
+    return ctl_pauses(call->control, -err->sys) ? -ECANCELED : ctl_fail(call, err);
+}
+
 int ctl_flush(struct ctl_call *call)
 {
     return session_flush(call->session);

@@ -409,6 +409,7 @@ enum ctl_exit run_verb(const struct ctl_options *options, const char *socket_pat
                        const struct screen *screen)
 {
     static void (*const runs[CTL_VERBS])(struct run *) = {
+        /* clang-format off */
         [CTL_STATUS] = run_status,
         [CTL_START] = run_act,
         [CTL_STOP] = run_act,
@@ -424,6 +425,7 @@ enum ctl_exit run_verb(const struct ctl_options *options, const char *socket_pat
         [CTL_GROUPS] = run_groups,
         [CTL_TIMERS] = run_timers,
         [CTL_REEXEC] = run_reexec,
+        /* clang-format on */
     };
     struct run run = {.options = options, .screen = screen, .deadline = COOP_FOREVER};
     struct coop_err err;

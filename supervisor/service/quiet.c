@@ -110,7 +110,7 @@ static json_t *record(const struct svc *svc)
 {
     return json_pack(
         "{s:o, s:i, s:b, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:I, s:i, "
-        "s:o, s:I, s:b}",
+        "s:o, s:I, s:b, s:b}",
         "texts", texts_record(svc), "error", svc->view.error, "adopted", svc->view.adopted,
         "until", (json_int_t)svc->view.until, "delay", (json_int_t)svc->delay, "watchdog_until",
         (json_int_t)svc->watchdog_until, "reload_asked", (json_int_t)svc->reload_asked,
@@ -120,7 +120,7 @@ static json_t *record(const struct svc *svc)
         svc->output ? output_record(svc->output) : json_null(), "asked",
         (json_int_t)atomic_load(&svc->asked), "looks", (int)svc->looks, "pid_file",
         handover_fd(svc->pid_file.fd), "idle_until", (json_int_t)svc->idle_until, "lost",
-        svc->lost);
+        svc->lost, "heard", atomic_load(&svc->heard));
 }
 
 /* ---- the steps ---- */

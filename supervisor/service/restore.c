@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "coop/coro.h"
+#include "handover.h"
 #include "journal.h"
 
 /* ---- writing ---- */
@@ -380,6 +381,7 @@ int svc_restore(struct svc *svc, const struct survivor *was, json_t *record)
     coop_msg_init(&mail->msg, MSG_RESTORE);
     mail->was = *was;
     mail->record = json_incref(record);
+    atomic_store(&svc->heard, !record || handover_bool(record, "heard"));
     atomic_fetch_add(&svc->coming, 1);
     atomic_fetch_add(&svc->leaving, 1);
     coop_post(&svc->actor, &mail->msg);

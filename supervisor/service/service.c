@@ -569,6 +569,7 @@ static void handle(struct coop_actor *actor, struct coop_msg *msg)
         svc_on_command(svc, &mail->command);
         coop_chan_unref(mail->command.reply);
         free(mail);
+        atomic_store(&svc->heard, true);
         if (kind == CMD_START || kind == CMD_RESTART)
             atomic_fetch_sub(&svc->coming, 1);
         if (kind == CMD_STOP || kind == CMD_RESTART)
@@ -717,6 +718,15 @@ int svc_change(struct svc *svc, struct svc_spec *spec, struct svc_links *links)
 void svc_look_again(struct svc *svc)
 {
     coop_post(&svc->actor, &svc->nudge);
+}
+
+bool svc_is_over(struct svc *svc)
+{
+    struct svc_view view;
+
+    return atomic_load(&svc->heard) && atomic_load(&svc->coming) == 0 &&
+           board_read(svc->world->board, svc->slot, &view) && view.place == AT_DOWN &&
+           !view.wanted_up;
 }
 
 void svc_hurry(struct svc *svc)

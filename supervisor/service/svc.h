@@ -173,6 +173,7 @@ struct svc {
     atomic_uint coming, leaving; /* anyone: start or stop messages not handled yet */
     atomic_bool pulled;          /* anyone: the embedded message is on its way */
     atomic_ulong asked;          /* anyone: which start of all its last one was */
+    atomic_bool heard;           /* anyone: a command has been handled */
     atomic_bool held;            /* anyone: it waits for nothing but an idle moment */
     atomic_bool listed;          /* anyone: it is one of the world's idlers ... */
     struct svc *next_idler;      /* ... before this one */
@@ -256,6 +257,9 @@ int svc_change(struct svc *svc, struct svc_spec *spec, struct svc_links *links);
 
 /* Its neighbours' links have been changed, too: whom does it wait for now? */
 void svc_look_again(struct svc *svc);
+
+/* It is down, and neither has it been made just now nor is a start on its way. */
+bool svc_is_over(struct svc *svc);
 
 /* It has been asked to stop, and that takes too long: SIGKILL to all of it. */
 void svc_hurry(struct svc *svc);

@@ -250,7 +250,7 @@ static int tell_results(struct action *action)
         }
     }
     if (r == 0 && call->verb->id == CTL_STOP)
-        daemon_sweep(call->control->daemon);
+        r = daemon_sweep(call->control->daemon);
     if (r < 0)
         return r;
     return ctl_stream_end(call, json_pack("{s:o}", "results", ptr_take(&action->results)));
@@ -392,6 +392,12 @@ static int act_again(struct ctl_call *call)
     return action ? see_through(call, action) : wait_again(call);
 }
 
+/* There may have been no turn for what comes before that. */
+bool ctl_is_posted(const struct ctl_call *call)
+{
+    return call->session->action || json_object_get(call->progress, "pending");
+}
+
 /* Reload without a name: coopd's own configuration. */
 static int reload_configuration(struct ctl_call *call)
 {
@@ -399,9 +405,7 @@ static int reload_configuration(struct ctl_call *call)
     struct coop_err err;
 
     if (daemon_reload(call->control->daemon, &report, &err) < 0)
-        return err.sys == ECANCELED && ctl_pauses(call->control, -ECANCELED)
-                   ? -ECANCELED
-                   : ctl_fail(call, &err);
+        return ctl_fail_turn(call, &err);
     return ctl_reply(call, json_pack("{s:[], s:{s:i, s:i, s:i, s:i}}", "results",
                                      "configuration", "added", (int)report.added, "removed",
                                      (int)report.removed, "changed", (int)report.changed,
@@ -418,7 +422,7 @@ int ctl_act(struct ctl_call *call)
 
     if (call->verb->id == CTL_RELOAD && !call->args.named && !call->args.all)
         return reload_configuration(call);
-    if (call->session->action || call->progress)
+    if (ctl_is_posted(call))
         return act_again(call);
     r = find_targets(&targets, call->control->daemon, call->verb, &call->args, &unknown);
     if (r == -ENOENT)
@@ -441,10 +445,10 @@ int ctl_scale(struct ctl_call *call)
 {
     struct coop_err err = {0};
 
-    if (daemon_scale(call->control->daemon, call->args.services[0], (unsigned)call->args.number,
-                     &err) < 0 ||
-        ctl_expand(call->control, call->verb, &call->args, &err) < 0)
-        return ctl_fail(call, &err);
+    if (!ctl_is_posted(call) && (daemon_scale(call->control->daemon, call->args.services[0],
+                                              (unsigned)call->args.number, &err) < 0 ||
+                                 ctl_expand(call->control, call->verb, &call->args, &err) < 0))
+        return ctl_fail_turn(call, &err);
     return ctl_act(call);
 }
 

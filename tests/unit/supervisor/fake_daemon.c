@@ -160,9 +160,10 @@ int daemon_make(struct daemon *daemon, const char *name, struct coop_err *err)
     return coop_fail(err, COOP_E_UNKNOWN, "no service '%s'", name);
 }
 
-void daemon_sweep(struct daemon *daemon)
+int daemon_sweep(struct daemon *daemon)
 {
     (void)daemon;
+    return 0;
 }
 
 int daemon_scale(struct daemon *daemon, const char *set, unsigned count, struct coop_err *err)

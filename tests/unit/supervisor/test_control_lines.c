@@ -101,3 +101,19 @@ Test(lines, a_long_line_that_was_given_up_does_not_eat_the_next_one)
     cr_expect_str_eq(seen, "!stop web|");
     free(cutter);
 }
+
+Test(lines, one_that_was_given_back_comes_again)
+{
+    struct line_cutter *cutter = new_cutter();
+    char *line, seen[64] = "";
+    size_t room;
+
+    memcpy(line_room(cutter, &room), "start web\nstop", 14);
+    line_filled(cutter, 14);
+    cr_assert_eq(line_next(cutter, &line), LINE_WHOLE);
+    line_back(cutter);
+    cr_expect_eq(line_tail(cutter), 14, "all of it, for the next program");
+    feed(cutter, " db\n", 4, 4, seen);
+    cr_expect_str_eq(seen, "start web|stop db|", "%s", seen);
+    free(cutter);
+}
