@@ -144,11 +144,50 @@ static int boot_line(const struct journal *j, char line[JOURNAL_LINE_MAX])
     return journal_make_line(line, body);
 }
 
+/* ---- all of it ---- */
+
+typedef void line_fn(void *arg, const char *line);
+
+static void write_out(void *arg, const char *line)
+{
+    write_line(arg, line);
+}
+
+static void add_text(void *arg, const char *line)
+{
+    buf_add_text(arg, line);
+}
+
+/* Each says more than those before it. */
+static void tell_entry(const struct entry *entry, line_fn *tell, void *arg)
+{
+    const char *const lines[] = {entry->wish, entry->run, entry->run ? entry->main : NULL,
+                                 entry->at};
+
+    for (size_t i = 0; i < COOP_COUNT(lines); i++)
+        if (lines[i])
+            tell(arg, lines[i]);
+}
+
+static void tell_all(const struct journal *j, line_fn *tell, void *arg)
+{
+    char line[JOURNAL_LINE_MAX];
+    struct entry *entry;
+
+    if (boot_line(j, line) == 0)
+        tell(arg, line);
+    for (size_t i = 0; (entry = map_next(&j->known, &i)) != NULL;)
+        tell_entry(entry, tell, arg);
+    for (size_t i = 0; (entry = map_next(&j->groups, &i)) != NULL;)
+        tell_entry(entry, tell, arg);
+    if (j->closing && journal_make_line(line, "closing") == 0)
+        tell(arg, line);
+}
+
 /* A new file beside the old one, then in its place. */
 static int rewrite(struct journal *j, struct coop_err *err)
 {
-    char fresh[600], line[JOURNAL_LINE_MAX];
-    struct entry *entry;
+    char fresh[600];
     int r, old = j->fd;
     size_t old_size = j->size;
     bool old_torn = j->torn;
@@ -160,23 +199,7 @@ static int rewrite(struct journal *j, struct coop_err *err)
     j->fd = r;
     j->size = 0;
     j->broken = j->torn = false;
-    if (boot_line(j, line) == 0)
-        write_line(j, line);
-    for (size_t i = 0; (entry = map_next(&j->known, &i)) != NULL;) {
-        if (entry->wish) /* before `run` and `at`, which say more */
-            write_line(j, entry->wish);
-        if (entry->run) /* before `at`, which says more */
-            write_line(j, entry->run);
-        if (entry->run && entry->main)
-            write_line(j, entry->main);
-        if (entry->at)
-            write_line(j, entry->at);
-    }
-    for (size_t i = 0; (entry = map_next(&j->groups, &i)) != NULL;)
-        if (entry->at)
-            write_line(j, entry->at);
-    if (j->closing && journal_make_line(line, "closing") == 0)
-        write_line(j, line);
+    tell_all(j, write_out, j);
     r = j->broken ? -EIO : sys_renameat(AT_FDCWD, fresh, AT_FDCWD, j->path);
     if (r < 0) {
         sys_close(j->fd);
@@ -527,23 +550,8 @@ void journal_closing(struct journal *j)
 
 void journal_copy(struct journal *j, struct buf *out)
 {
-    struct entry *entry;
-    char line[JOURNAL_LINE_MAX];
-
     coop_mutex_lock(&j->lock);
-    if (boot_line(j, line) == 0)
-        buf_add_text(out, line);
-    for (size_t i = 0; (entry = map_next(&j->known, &i)) != NULL;) {
-        if (entry->wish)
-            buf_add_text(out, entry->wish);
-        if (entry->run)
-            buf_add_text(out, entry->run);
-        if (entry->at)
-            buf_add_text(out, entry->at);
-    }
-    for (size_t i = 0; (entry = map_next(&j->groups, &i)) != NULL;)
-        if (entry->at)
-            buf_add_text(out, entry->at);
+    tell_all(j, add_text, out);
     coop_mutex_unlock(&j->lock);
 }
 

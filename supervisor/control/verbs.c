@@ -279,7 +279,7 @@ int ctl_split_number(const char *word, size_t *ret_name_len, int64_t *ret_number
 
 static int take_numbered(const char *word, struct ctl_args *args, struct coop_err *err)
 {
-    size_t len;
+    size_t len = 0;
 
     if (ctl_split_number(word, &len, &args->number, err) < 0)
         return -1;
